@@ -1,0 +1,1 @@
+"""A demonstration without photos: drawn portraits through the whole program."""

@@ -1,0 +1,1 @@
+"""What both sides share: settings, the database, the vector index and the counting itself."""

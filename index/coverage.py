@@ -1,0 +1,104 @@
+"""What is known of each file in a question, and asking ingest for what is not known yet."""
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from index.database import Database
+from index.paths import Finder, Roots, is_utf8, signature_of
+from index.schema import FileState
+from index.settle import sight
+from index.store import library, queue
+
+log = logging.getLogger(__name__)
+
+
+class FileStatus(StrEnum):
+    """What a file contributes to an answer."""
+
+    COUNTED = "counted"  # at least one of its faces counts
+    NO_FACE = "no_face"  # it was read, and no face in it counts
+    PENDING = "pending"
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # no such file, or none that may be asked about
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """One name of a question and what came of it.
+
+    Attributes:
+        name: as the caller wrote it.
+        status: never NO_FACE here; whether faces count is known only after choosing them.
+        reason: why it failed, else None.
+        image_id: its content, when COUNTED.
+    """
+
+    name: str
+    status: FileStatus
+    reason: str | None = None
+    image_id: int | None = None
+
+
+def survey(
+    database: Database, roots: Roots, names: Sequence[str], settle_seconds: float
+) -> list[KnownFile]:
+    """Look at each file and at what the database says of it.
+
+    A file that is new, or not what it was when it was indexed, is put into the queue before all
+    others and reported as pending. No file is opened.
+    """
+    finder = Finder(roots)
+    places = {name: finder.look(name) for name in names}
+    with database.read() as connection:
+        rows = queue.rows_of(connection, [place[0] for place in places.values() if place])
+    known: list[KnownFile] = []
+    stale: list[tuple[str, os.stat_result]] = []
+    waiting: list[str] = []
+    for name, place in places.items():
+        if place is None or not is_utf8(place[0]):
+            known.append(KnownFile(name, FileStatus.UNKNOWN))
+            continue
+        row = rows.get(place[0])
+        if row is None or row.signature != signature_of(place[1]):
+            stale.append(place)
+            known.append(KnownFile(name, FileStatus.PENDING))
+        elif row.state is FileState.PENDING:
+            waiting.append(row.path)
+            known.append(KnownFile(name, FileStatus.PENDING))
+        elif row.state is FileState.FAILED:
+            known.append(KnownFile(name, FileStatus.FAILED, reason=row.error))
+        else:
+            known.append(KnownFile(name, FileStatus.COUNTED, image_id=row.image_id))
+    if stale or waiting:
+        _ask_for(database, stale, waiting, settle_seconds)
+    return known
+
+
+def _ask_for(
+    database: Database,
+    stale: Sequence[tuple[str, os.stat_result]],
+    waiting: Sequence[str],
+    settle_seconds: float,
+) -> None:
+    """Queue the *stale* files and move the *waiting* ones to the front."""
+    now = time.time()
+    sightings = [sight(path, found, now, settle_seconds) for path, found in stale]
+    with database.write() as connection:
+        queue.note(connection, sightings, priority=1)
+        queue.prioritise(connection, waiting)
+
+
+def heal(database: Database, images: Sequence[int]) -> None:
+    """Have *images* whose face rows are incomplete read again, as if they were new."""
+    with database.write() as connection:
+        paths = [row.path for image in images for row in queue.files_of(connection, image)]
+        if not paths:
+            return  # not damaged: their files have changed since they were looked up
+        library.drop_analyses(connection, images)
+        queue.requeue(connection, paths, time.time())
+        queue.prioritise(connection, paths)
+    log.error("coverage.faces_missing images=%d; their files are read again", len(images))

@@ -1,0 +1,252 @@
+"""Opens the SQLite database: the one place that knows which database it is.
+
+SQLite comes from pysqlite3, not from Python: versions up to 3.51.2 can corrupt a database in WAL
+mode (https://sqlite.org/wal.html#walresetbug), and Python may be linked to one of those.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pysqlite3.dbapi2 as sqlite_driver
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.exc import DBAPIError
+
+from index.errors import SchemaMismatchError, StoreError, WriterBusyError
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+BUSY_TIMEOUT_MS = 10_000
+IN_LIST = 900  # members of one IN (…), below every database's limit on parameters
+
+upsert = insert  # INSERT … ON CONFLICT; PostgreSQL's has the same methods
+Upsert = Insert
+
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",  # an acknowledged file survives a power cut
+    f"busy_timeout={BUSY_TIMEOUT_MS}",
+    "foreign_keys=ON",
+    "secure_delete=ON",  # erased vectors are overwritten, not only unlinked
+    "mmap_size=0",
+    "trusted_schema=OFF",
+    "cell_size_check=ON",
+    "journal_size_limit=67108864",
+)
+
+
+def _engine(path: Path, *, writer: bool) -> Engine:
+    engine = create_engine(
+        f"sqlite+pysqlite:///{path}",
+        module=sqlite_driver,
+        pool_size=1 if writer else 8,
+        max_overflow=0,
+    )
+
+    def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
+        connection.isolation_level = None  # the driver must not open transactions by itself
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        if not writer:
+            connection.execute("PRAGMA query_only=ON")
+
+    def begin(connection: Connection) -> None:
+        # A reader that turns writer fails at once when another wrote in between, whatever
+        # the busy timeout says; writers therefore take the lock first.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+    event.listen(engine, "connect", configure)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def head_revision() -> str:
+    """The revision that this program's tables have."""
+    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    if head is None:
+        raise StoreError(f"no migrations found in {MIGRATIONS}")
+    return head
+
+
+class Database:
+    """Two engines over one file: readers, and one writer at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open an existing database of the right revision.
+
+        Raises:
+            SchemaMismatchError: there is none, or it has another revision; the text names the cure.
+        """
+        self.path = path
+        if not path.is_file():
+            raise SchemaMismatchError(
+                f"there is no database at {path}; create it with: person-count migrate"
+            )
+        self._readers = _engine(path, writer=False)
+        self._writer = _engine(path, writer=True)
+        try:
+            self._check_revision()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check_revision(self) -> None:
+        try:
+            with self._readers.connect() as connection:
+                found = MigrationContext.configure(connection).get_current_revision()
+        except DBAPIError as error:
+            raise StoreError(f"{self.path} is no usable database: {error.orig}") from error
+        head = head_revision()
+        if found != head:
+            raise SchemaMismatchError(
+                f"{self.path} has schema revision {found or 'none'}, this program needs {head}; "
+                "upgrade it with: person-count migrate (or install the version that wrote it)"
+            )
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One read transaction: a consistent view, short please (it holds back checkpoints)."""
+        with self._readers.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One write transaction, committed at the end or rolled back on any exception."""
+        with self._writer.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def watch_commits(self) -> Iterator["CommitCounter"]:
+        """A cheap way to see that anybody has committed."""
+        with self._readers.connect() as connection:
+            yield CommitCounter(connection)
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the database file and empty it, if no reader prevents it.
+
+        Also what makes erased bytes disappear from the log.
+        """
+        raw = self._writer.raw_connection()
+        try:
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            raw.close()
+
+    def close(self) -> None:
+        """Close every connection; harmless when called again."""
+        self._readers.dispose()
+        self._writer.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class CommitCounter:
+    """SQLite's data_version: a number that changes when another connection commits."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def value(self) -> int:
+        """The present number; only equality means anything."""
+        number = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+        self._connection.rollback()
+        return int(number)
+
+
+def migrate(path: Path) -> tuple[str | None, str]:
+    """Bring the database at *path* to this program's revision, creating it if need be.
+
+    A populated database is copied to ``person_count.db.before-REVISION`` first.
+
+    Returns: the revisions before and after.
+
+    Raises:
+        StoreError: the file is no database, or is newer than this program.
+    """
+    from alembic import command  # noqa: PLC0415 - only this command needs it
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = _engine(path, writer=True)
+    # Rebuilding a table drops the old one; with foreign keys on that would delete its children.
+    event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA foreign_keys=OFF"))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    try:
+        with engine.connect() as connection:
+            before = MigrationContext.configure(connection).get_current_revision()
+            connection.rollback()
+            head = head_revision()
+            if before == head:
+                return before, head
+            if before is not None:
+                copy = path.with_name(f"{path.name}.before-{head}")
+                copy.unlink(missing_ok=True)
+                connection.exec_driver_sql("COMMIT")  # VACUUM must stand outside a transaction
+                connection.exec_driver_sql("VACUUM INTO ?", (str(copy),))
+                copy.chmod(0o600)
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            if problems := integrity_problems(connection):
+                raise StoreError(f"{path} was not migrated: {problems[0]}")
+            connection.commit()
+    except CommandError as error:
+        raise StoreError(f"{path} was not migrated: {error}") from error
+    except DBAPIError as error:
+        raise StoreError(f"{path} was not migrated: {error.orig}") from error
+    finally:
+        engine.dispose()
+    path.chmod(0o600)
+    return before, head
+
+
+@contextmanager
+def exclusive(data: Path, job: str, *, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Be the only process that does *job* ("ingest", "reindex") in the folder *data*.
+
+    Raises:
+        WriterBusyError: another process is still at it after *wait_seconds*.
+    """
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(data / f"{job}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= deadline:
+                    raise WriterBusyError(
+                        f"another person-count is at work on {data} ({job}); wait for it or stop it"
+                    ) from error
+                time.sleep(0.1)
+        yield
+    finally:
+        os.close(handle)
+
+
+def integrity_problems(connection: Connection) -> list[str]:
+    """What SQLite itself finds wrong with the file: pages, then foreign keys."""
+    found = [row for row in connection.scalars(text("PRAGMA quick_check")) if row != "ok"]
+    broken = connection.execute(text("PRAGMA foreign_key_check")).all()
+    found += [f"{row[0]} row {row[1]} refers to a missing row of {row[2]}" for row in broken]
+    return found

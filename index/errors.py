@@ -1,0 +1,92 @@
+"""Every error that person-count raises on purpose.
+
+    PersonCountError
+    ├── ConfigError                 a setting, an option or a path is wrong
+    ├── StoreError                  the database
+    │   ├── SchemaMismatchError     its schema is not this program's
+    │   └── WriterBusyError         another process holds the ingest lock
+    ├── VectorIndexError            the FAISS index
+    │   ├── SnapshotDamagedError    a stored snapshot does not match its checksum
+    │   └── IndexOutOfDateError     a face that the rows have is missing in the index
+    ├── IngestError
+    │   ├── UnreadableImageError    the bytes are no image that we read (kept as the file's reason)
+    │   ├── UnsettledFileError      the file changed while it was read; it is tried again
+    │   └── ModelUnavailableError   weights or networks cannot be loaded
+    └── RequestError                a question that cannot be answered, with its HTTP status
+
+"No face in this photo" is an outcome, not an error.
+"""
+
+from http import HTTPStatus
+
+
+class PersonCountError(Exception):
+    """Root of the tree; its text is one line that a user can act on."""
+
+
+class ConfigError(PersonCountError):
+    """A setting, an option or a path is wrong."""
+
+
+class StoreError(PersonCountError):
+    """The database cannot be used as it is."""
+
+
+class SchemaMismatchError(StoreError):
+    """The database's revision is not the one this program was written for."""
+
+
+class WriterBusyError(StoreError):
+    """Another process already ingests into this data folder."""
+
+
+class VectorIndexError(PersonCountError):
+    """The vector index cannot be used as it is."""
+
+
+class SnapshotDamagedError(VectorIndexError):
+    """A stored snapshot does not match its checksums."""
+
+
+class IndexOutOfDateError(VectorIndexError):
+    """A face of the rows is missing in the index, even after a rebuild."""
+
+
+class IngestError(PersonCountError):
+    """Something went wrong on the way from a file to its rows."""
+
+
+class UnreadableImageError(IngestError):
+    """The file cannot be read as an image.
+
+    Attributes:
+        maybe_partial: True when the bytes look cut off, so the file may still be on its way.
+    """
+
+    def __init__(self, reason: str, *, maybe_partial: bool = False) -> None:
+        super().__init__(reason)
+        self.maybe_partial = maybe_partial
+
+
+class UnsettledFileError(IngestError):
+    """The file changed while it was being read."""
+
+
+class ModelUnavailableError(IngestError):
+    """A network or its weights cannot be loaded."""
+
+
+class RequestError(PersonCountError):
+    """A question that cannot be answered.
+
+    Attributes:
+        status: the HTTP status that tells the caller so.
+        retry_after_seconds: when asking again may help, or None.
+    """
+
+    def __init__(
+        self, status: HTTPStatus, sentence: str, *, retry_after_seconds: int | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds

@@ -1,0 +1,121 @@
+"""Which file a name means, and whether it may be looked at: names are keys, confined to roots."""
+
+import os
+import stat
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from index.store.queue import Signature
+
+MAX_NAME_BYTES = 4096
+IGNORED_SUFFIXES = (".tmp", ".part", ".crdownload", "~")  # what uploads and editors leave behind
+
+
+def signature_of(found: os.stat_result) -> Signature:
+    """The signature of a file that was just looked at."""
+    return Signature(found.st_size, found.st_mtime_ns, found.st_ctime_ns, str(found.st_ino))
+
+
+def display(path: str) -> str:
+    r"""A path as text: bytes that are no UTF-8 are written as \xNN, since a database holds text."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def is_utf8(path: str) -> bool:
+    """Whether the operating system's name of a file can be written as text."""
+    return not any("\ud800" <= char <= "\udfff" for char in path)
+
+
+def is_ignored(name: str) -> bool:
+    """Whether a file or folder of this name is left alone: hidden, or marked as unfinished."""
+    return name.startswith(".") or name.endswith(IGNORED_SUFFIXES)
+
+
+class Roots:
+    """The folders that may be asked about."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        """The first of *folders* is the one that relative names start from."""
+        self._spelt = [os.path.normpath(folder) for folder in folders]
+        self.real = [os.path.realpath(folder) for folder in folders]
+
+    def locate(self, name: str) -> str | None:
+        """The absolute path that *name* stands for, or None when it lies outside every root.
+
+        Works on the text alone; whether folders on the way are links is for look().
+        """
+        path = os.path.normpath(os.path.join(self._spelt[0], name))
+        for spelt, real in zip(self._spelt, self.real, strict=True):
+            for root in (spelt, real):
+                if path.startswith(root.rstrip("/") + "/"):
+                    return real.rstrip("/") + path[len(root.rstrip("/")) :]
+        return None
+
+    def holds(self, path: str) -> bool:
+        """Whether a real path lies below a root."""
+        return any(path.startswith(root.rstrip("/") + "/") for root in self.real)
+
+    def root_of(self, path: str) -> str:
+        """The root that a real path lies below.
+
+        Raises:
+            FileNotFoundError: none; the settings have changed since the path was noted.
+        """
+        for root in self.real:
+            if path.startswith(root.rstrip("/") + "/"):
+                return root
+        raise FileNotFoundError(path)
+
+    def stat(self, path: str) -> os.stat_result:
+        """The lstat of a real path below a root; FileNotFoundError if there is nothing."""
+        self.root_of(path)
+        try:
+            return os.lstat(path)
+        except NotADirectoryError as error:
+            raise FileNotFoundError(path) from error
+
+
+class Finder:
+    """Looks at files below the roots; made anew for each request, since it remembers folders."""
+
+    def __init__(self, roots: Roots) -> None:
+        self._roots = roots
+        self._plain_folders: dict[str, bool] = {}
+
+    def look(self, name: str) -> tuple[str, os.stat_result] | None:
+        """Find the file that a caller's *name* means.
+
+        A name that is not there is tried again in Unicode's composed form (NFC), since some
+        clients send the decomposed one.
+
+        Returns: its absolute path and lstat; None when nothing is there, when it lies outside
+            the roots, when a folder on the way is a symbolic link, or when it is a folder.
+        """
+        for spelling in dict.fromkeys((name, unicodedata.normalize("NFC", name))):
+            path = self._roots.locate(spelling)
+            if path is None or is_ignored(os.path.basename(path)):
+                continue
+            try:
+                found = os.lstat(path)
+            except (OSError, ValueError):
+                continue
+            if not stat.S_ISDIR(found.st_mode) and self._is_plain(os.path.dirname(path)):
+                return path, found
+        return None
+
+    def _is_plain(self, folder: str) -> bool:
+        if folder not in self._plain_folders:
+            self._plain_folders[folder] = os.path.realpath(folder) == folder
+        return self._plain_folders[folder]
+
+
+def refusal(path: str, found: os.stat_result) -> str | None:
+    """Why a file is never read whatever it holds, or None."""
+    if stat.S_ISLNK(found.st_mode):
+        return "it is a symbolic link, and links are not followed"
+    if not stat.S_ISREG(found.st_mode):
+        return "it is not a regular file"
+    if not is_utf8(path):
+        return "its name is not valid UTF-8"
+    return None

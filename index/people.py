@@ -1,0 +1,132 @@
+"""From faces to persons: range search at the cut, supported links, connected components. Pure.
+
+Two faces are linked when their cosine similarity is strictly above the cut. A link is *supported*
+when the closed neighbourhoods of its faces overlap by at least SUPPORT of the smaller one (shared
+neighbours: R. A. Jarvis, E. A. Patrick, "Clustering Using a Similarity Measure Based on Shared
+Near Neighbors", IEEE Trans. Computers C-22(11), 1973). One chance link between two groups that
+otherwise contradict it therefore does not merge them.
+"""
+
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from index.settings import Linkage
+
+FloatMatrix = NDArray[np.float32]
+IntVector = NDArray[np.int64]
+
+BLOCK_ROWS = 256  # bounds the memory of a range search in which everything links to everything
+BORDER = 1e-5  # FAISS's float32 kernels differ by less; nearer pairs are decided in float64
+SUPPORT = 0.8  # least overlap of a supported link; measured in docs/accuracy.md
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Pairs of faces closer than the cut, each once, ordered by (first, second).
+
+    Attributes:
+        first, second: (m,) int64 row numbers, first < second.
+        similarity: (m,) float32 cosine similarity.
+    """
+
+    first: IntVector
+    second: IntVector
+    similarity: NDArray[np.float32]
+
+    def where(self, keep: NDArray[np.bool_]) -> "Links":
+        """The links that the mask *keep* (m,) selects."""
+        return Links(self.first[keep], self.second[keep], self.similarity[keep])
+
+
+def find_links(vectors: FloatMatrix, cut: float, block_rows: int = BLOCK_ROWS) -> Links:
+    """Every pair of rows whose cosine similarity is strictly above *cut*.
+
+    Args:
+        vectors: (n, d) float32, C-contiguous, rows of length 1. Not modified.
+        cut: cosine similarity, exclusive; any number, also outside −1 to 1.
+        block_rows: queries a FAISS call; changes memory, never the answer.
+    """
+    if len(vectors) == 0:
+        empty = np.empty(0, np.int64)
+        return Links(empty, empty, np.empty(0, np.float32))
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    parts = []
+    for start in range(0, len(vectors), block_rows):
+        limits, found, neighbour = index.range_search(
+            vectors[start : start + block_rows], cut - BORDER
+        )
+        row = np.repeat(np.arange(start, start + len(limits) - 1), np.diff(limits).astype(np.int64))
+        upper = row < neighbour  # each pair once, and no face with itself
+        parts.append((row[upper], neighbour[upper], found[upper]))
+    first, second, similarity = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.lexsort((second, first))
+    links = Links(first[order], second[order], similarity[order])
+    return links.where(_above(vectors, links, cut))
+
+
+def _above(vectors: FloatMatrix, links: Links, cut: float) -> NDArray[np.bool_]:
+    """Decide pairs near the cut in float64: FAISS's last bits change with the batch."""
+    above = links.similarity > cut
+    near = np.flatnonzero(np.abs(links.similarity - cut) <= BORDER)
+    for start in range(0, len(near), BLOCK_ROWS * BLOCK_ROWS):
+        some = near[start : start + BLOCK_ROWS * BLOCK_ROWS]
+        left = vectors[links.first[some]].astype(np.float64)
+        right = vectors[links.second[some]].astype(np.float64)
+        above[some] = np.einsum("ij,ij->i", left, right) > cut
+    return above
+
+
+def supported(links: Links, count: int) -> NDArray[np.bool_]:
+    """Which links have neighbourhoods that agree: |N(a) ∩ N(b)| ≥ SUPPORT × min(|N(a)|, |N(b)|).
+
+    Args:
+        links: of *count* faces; N(a) is a and every face linked to it.
+    """
+    if len(links.first) == 0:
+        return np.empty(0, np.bool_)
+    here = np.arange(count)
+    rows = np.concatenate((links.first, links.second, here))
+    columns = np.concatenate((links.second, links.first, here))
+    graph = coo_array((np.ones(len(rows), np.int32), (rows, columns)), (count, count)).tocsr()
+    sizes = np.diff(graph.indptr)
+    shared = np.empty(len(links.first), np.int64)
+    # links are ordered by their first face, so a block of them touches few rows of the graph
+    for start in range(0, len(shared), BLOCK_ROWS * BLOCK_ROWS):
+        some = slice(start, start + BLOCK_ROWS * BLOCK_ROWS)
+        both = graph[links.first[some]].multiply(graph[links.second[some]])
+        shared[some] = both.sum(axis=1)
+    smaller = np.minimum(sizes[links.first], sizes[links.second])
+    # in fifths, so that no rounding decides: shared / smaller >= 4/5
+    kept: NDArray[np.bool_] = shared >= SUPPORT * smaller - BORDER
+    return kept
+
+
+def joining_links(links: Links, count: int, linkage: Linkage) -> Links:
+    """The links that join faces into persons under *linkage*."""
+    return links if linkage is Linkage.SINGLE else links.where(supported(links, count))
+
+
+def components(links: Links, count: int) -> IntVector:
+    """The person of each face: (count,) numbers from 0, by first appearance."""
+    graph = coo_array(
+        (np.ones(len(links.first), np.int8), (links.first, links.second)), (count, count)
+    )
+    _, labels = connected_components(graph, directed=False)
+    _, first_seen, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    rank = np.empty(len(first_seen), np.int64)
+    rank[np.argsort(first_seen)] = np.arange(len(first_seen))
+    return rank[inverse]
+
+
+def persons(vectors: FloatMatrix, cut: float, linkage: Linkage) -> IntVector:
+    """The person of each row of *vectors*, see find_links: (n,) numbers from 0."""
+    if len(vectors) == 0:
+        return np.empty(0, np.int64)
+    links = find_links(vectors, cut)
+    return components(joining_links(links, len(vectors), linkage), len(vectors))

@@ -1,0 +1,54 @@
+"""Which faces of a photo count: the key ones, all, or the most prominent."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from index.settings import FaceChoice
+from index.store.library import FaceRow
+
+KEY_PROBABILITY = 0.9
+KEY_HEIGHT_SHARE = 0.5  # of the height of the image's largest probable face
+
+
+def height(face: FaceRow) -> float:
+    """Height of the face's box in pixels."""
+    return face.box[3] - face.box[1]
+
+
+def prominence(face: FaceRow) -> float:
+    """Area minus twice the squared distance of the face's centre to the image's, in pixels².
+
+    The measure that facenet calls "largest and most central" (davidsandberg/facenet,
+    align_dataset_mtcnn.py).
+    """
+    x1, y1, x2, y2 = face.box
+    width_px, height_px = face.image_size
+    off = ((x1 + x2 - width_px) / 2) ** 2 + ((y1 + y2 - height_px) / 2) ** 2
+    return (x2 - x1) * (y2 - y1) - 2 * off
+
+
+def why_left_out(faces: Sequence[FaceRow], choice: FaceChoice) -> dict[int, str]:
+    """The faces that do not count under *choice*, by id, with the reason in a few words.
+
+    Args:
+        faces: of any number of images; each image is judged by itself.
+    """
+    by_image: dict[int, list[FaceRow]] = defaultdict(list)
+    for face in faces:
+        by_image[face.image_id].append(face)
+    reasons: dict[int, str] = {}
+    if choice is FaceChoice.ONE:
+        for group in by_image.values():
+            chosen = max(group, key=lambda face: (prominence(face), -face.id))
+            reasons |= {f.id: "not the most prominent face" for f in group if f is not chosen}
+    elif choice is FaceChoice.KEY:
+        for group in by_image.values():
+            # an improbable find, often a pattern, must not make the real faces look small
+            probable = [face for face in group if face.probability >= KEY_PROBABILITY]
+            tallest = max(map(height, probable), default=0.0)
+            for face in group:
+                if face.probability < KEY_PROBABILITY:
+                    reasons[face.id] = "improbable"
+                elif height(face) < KEY_HEIGHT_SHARE * tallest:
+                    reasons[face.id] = "small"
+    return reasons

@@ -1,0 +1,158 @@
+"""The one Settings object: command line > PERSON_COUNT_… > config.yaml > the defaults here."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from index.errors import ConfigError
+
+DEFAULT_CONFIG = Path("config.yaml")
+
+
+class FaceChoice(StrEnum):
+    """Which faces of a photo count."""
+
+    KEY = "key"  # probable enough and not much smaller than the photo's largest face
+    ALL = "all"
+    ONE = "one"  # the most prominent one
+
+
+class Linkage(StrEnum):
+    """How links between faces become persons."""
+
+    SUPPORTED = "supported"  # connected components of the links that their neighbourhoods support
+    SINGLE = "single"  # connected components of every link
+
+
+class WatchMode(StrEnum):
+    """How changes in the folders are noticed."""
+
+    AUTO = "auto"  # inotify where it can work, else polling
+    INOTIFY = "inotify"
+    POLLING = "polling"
+
+
+class DistanceScale(StrEnum):
+    """What the number called threshold measures."""
+
+    CALIBRATED = "calibrated"  # 0.2 is the model's operating point (false match rate 1 in 1,000)
+    COSINE = "cosine"  # plain cosine distance, 0 to 2
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set; units are in the names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PERSON_COUNT_", frozen=True, extra="forbid", validate_default=True
+    )
+
+    inbox: AbsolutePath = Field(Path("inbox"), description="The drop folder.")
+    data: AbsolutePath = Field(Path("data"), description="Database, weights, certificate.")
+    roots: tuple[AbsolutePath, ...] = Field(
+        (), description="More folders that are watched and may be asked about."
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8022, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    tls: bool = Field(True, description="False only behind a proxy that speaks TLS itself.")
+    tls_certificate: AbsolutePath | None = Field(None, description="PEM chain of your own.")
+    tls_key: AbsolutePath | None = Field(None, description="PEM key of your own.")
+
+    weights: str = Field(
+        "casia-webface", description="casia-webface, vggface2, or the path of a state_dict."
+    )
+    device: str = Field("auto", pattern="^(auto|cpu|cuda)$", description="Where the models run.")
+    distance: DistanceScale = Field(
+        DistanceScale.CALIBRATED, description="The threshold's scale: calibrated or cosine."
+    )
+    linkage: Linkage = Field(Linkage.SUPPORTED, description="How links become persons.")
+    faces: FaceChoice = Field(FaceChoice.KEY, description="Which faces of a photo count.")
+
+    watch: WatchMode = Field(WatchMode.AUTO, description="How changes are noticed.")
+    settle_seconds: float = Field(
+        2.0, ge=0, le=600, description="A file is read once unchanged for this long."
+    )
+    scan_seconds: float = Field(600.0, gt=0, description="Time between two full scans.")
+    poll_seconds: float = Field(5.0, gt=0, description="The same where inotify cannot work.")
+    batch_files: int = Field(32, ge=1, le=1024, description="Files committed together at most.")
+    batch_wait_seconds: float = Field(
+        0.5, ge=0, le=60, description="How long a batch may wait to fill."
+    )
+    max_file_mib: int = Field(64, ge=1, le=1024, description="Larger files are refused.")
+    max_megapixels: int = Field(50, ge=1, le=500, description="Larger images are refused.")
+
+    snapshot_changes: int = Field(
+        50_000, ge=1, description="Write an index snapshot after this many changes,"
+    )
+    snapshot_seconds: float = Field(600.0, gt=0, description="or this long after the last one.")
+
+    wait_seconds: float = Field(
+        30.0, ge=0, le=600, description="How long a request waits for files to be indexed."
+    )
+    max_request_files: int = Field(10_000, ge=1, description="Files in one request at most.")
+    max_request_faces: int = Field(10_000, ge=1, description="Faces in one request at most.")
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return self.data / "person_count.db"
+
+    @property
+    def all_roots(self) -> tuple[Path, ...]:
+        """The drop folder first, then the other roots."""
+        return (self.inbox, *self.roots)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - part of the signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """First wins: arguments, environment, config.yaml."""
+        return (init_settings, env_settings, YamlConfigSettingsSource(settings_cls))
+
+
+def load_settings(config: Path | None = None, **overrides: object) -> Settings:
+    """Build the settings from *config*, the environment and *overrides*.
+
+    Args:
+        config: a YAML file; None means config.yaml in the current folder, which may be missing.
+        overrides: settings by name that win over everything else; None values are left out.
+
+    Raises:
+        ConfigError: the file is missing or malformed, or a value is out of its range.
+    """
+    if config is not None and not config.is_file():
+        raise ConfigError(f"there is no configuration file {config}")
+
+    class FileSettings(Settings):
+        model_config = SettingsConfigDict(yaml_file=config or DEFAULT_CONFIG)
+
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return FileSettings(**given)  # type: ignore[arg-type]  # validated right here
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"])) or "settings"
+        raise ConfigError(f"setting {name}: {first['msg']} (given: {first['input']!r})") from error
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{config or DEFAULT_CONFIG} cannot be read: {error}") from error

@@ -1,0 +1,316 @@
+"""The files table: what is known of each path, and the queue of work.
+
+A pending row with a ready_at is work; without one it is in some worker's hands. A failed row with
+a ready_at is tried again then; without one it waits until the file changes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, or_, select, update
+
+from index.database import IN_LIST, upsert
+from index.schema import File, FileState, Image
+
+CRASH_LIMIT = 3  # a file that was in hand at this many crashes is put aside
+CRASH_RETRY_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What stat says of a file; as long as it stays the same, so does the content."""
+
+    size: int  # bytes
+    mtime_ns: int
+    ctime_ns: int
+    inode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A file as the watcher, a scan or a request saw it."""
+
+    path: str
+    signature: Signature
+    ready_at: float  # seconds since 1970, when it may be read
+    refusal: str | None = None  # why it will never be read (a link, a pipe), if so
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A file handed to a worker."""
+
+    file_id: int
+    path: str
+    signature: Signature
+    attempts: int  # how often it failed before
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """One row of the table, as far as answers need it."""
+
+    path: str
+    signature: Signature
+    state: FileState
+    image_id: int | None
+    error: str | None
+
+
+_SIGNATURE = (File.size, File.mtime_ns, File.ctime_ns, File.inode)
+
+
+def _signature_is(signature: Signature) -> list[ColumnElement[bool]]:
+    return [
+        File.size == signature.size,
+        File.mtime_ns == signature.mtime_ns,
+        File.ctime_ns == signature.ctime_ns,
+        File.inode == signature.inode,
+    ]
+
+
+def _is_below(folder: str) -> ColumnElement[bool]:
+    # '0' follows '/', so this is the prefix "folder/" without LIKE and its wildcards
+    prefix = folder.rstrip("/")
+    return and_(File.path >= prefix + "/", File.path < prefix + "0")
+
+
+def note(connection: Connection, sightings: Iterable[Sighting], *, priority: int = 0) -> int:
+    """Make every new or changed file pending; leave rows whose signature is the same alone.
+
+    Returns: how many rows were added or changed.
+    """
+    rows = [
+        {
+            "path": seen.path,
+            "size": seen.signature.size,
+            "mtime_ns": seen.signature.mtime_ns,
+            "ctime_ns": seen.signature.ctime_ns,
+            "inode": seen.signature.inode,
+            "state": FileState.FAILED if seen.refusal else FileState.PENDING,
+            "attempts": 0,
+            "error": seen.refusal,
+            "priority": priority,
+            "ready_at": None if seen.refusal else seen.ready_at,
+        }
+        for seen in sightings
+    ]
+    changed = 0
+    for row in rows:
+        statement = upsert(File).values(row)
+        new = statement.excluded
+        statement = statement.on_conflict_do_update(
+            index_elements=[File.path],
+            set_={name: value for name, value in row.items() if name != "path"},
+            where=or_(
+                File.size != new.size,
+                File.mtime_ns != new.mtime_ns,
+                File.ctime_ns != new.ctime_ns,
+                File.inode != new.inode,
+            ),
+        )
+        changed += connection.execute(statement).rowcount
+    return changed
+
+
+def prioritise(connection: Connection, paths: Sequence[str]) -> None:
+    """Let pending files of *paths* be claimed before all others: a caller waits for them."""
+    for start in range(0, len(paths), IN_LIST):
+        some = paths[start : start + IN_LIST]
+        connection.execute(
+            update(File)
+            .where(File.path.in_(some), File.state == FileState.PENDING, File.priority == 0)
+            .values(priority=1)
+        )
+
+
+def requeue(connection: Connection, paths: Sequence[str], ready_at: float) -> None:
+    """Make files pending again whatever is known of them."""
+    for start in range(0, len(paths), IN_LIST):
+        connection.execute(
+            update(File)
+            .where(File.path.in_(paths[start : start + IN_LIST]))
+            .values(state=FileState.PENDING, attempts=0, error=None, ready_at=ready_at)
+        )
+
+
+def retry_failed(connection: Connection, ready_at: float) -> int:
+    """Queue every failed file that could be read once more. Returns how many."""
+    return connection.execute(
+        update(File)
+        .where(File.state == FileState.FAILED)
+        .values(state=FileState.PENDING, attempts=0, error=None, ready_at=ready_at)
+    ).rowcount
+
+
+def release(connection: Connection, now: float) -> int:
+    """Take back the files that were in hand when the last worker ended. Returns how many.
+
+    One of them may have crashed it: each counts this against itself and is handed out alone from
+    now on, and one that was in hand at CRASH_LIMIT crashes is given up for a while.
+    """
+    in_hand = and_(File.state == FileState.PENDING, File.ready_at.is_(None))
+    connection.execute(
+        update(File)
+        .where(in_hand, File.attempts + 1 >= CRASH_LIMIT)
+        .values(
+            state=FileState.FAILED,
+            attempts=0,
+            ready_at=now + CRASH_RETRY_SECONDS,
+            error=f"the ingester ended {CRASH_LIMIT} times while it had this file in hand",
+        )
+    )
+    released = update(File).where(in_hand).values(ready_at=now, attempts=File.attempts + 1)
+    return connection.execute(released).rowcount
+
+
+def claim(connection: Connection, limit: int, now: float) -> list[Claim]:
+    """Hand out at most *limit* files that are ready, those somebody waits for first."""
+    found = connection.execute(
+        select(File.id, File.path, *_SIGNATURE, File.attempts, File.state)
+        .where(File.ready_at <= now)
+        .order_by(File.priority.desc(), File.ready_at, File.attempts, File.id)
+        .limit(limit)
+    ).all()
+    # only release() leaves a pending file with attempts
+    suspects = [row for row in found if row.attempts and row.state == FileState.PENDING]
+    found = [row for row in found if row not in suspects] or suspects[:1]
+    if found:
+        connection.execute(
+            update(File)
+            .where(File.id.in_([row.id for row in found]))
+            .values(ready_at=None, state=FileState.PENDING)
+        )
+    return [
+        Claim(
+            row.id,
+            row.path,
+            Signature(row.size, row.mtime_ns, row.ctime_ns, row.inode),
+            row.attempts,
+        )
+        for row in found
+    ]
+
+
+def finish(connection: Connection, done: Claim, image_id: int) -> bool:
+    """Mark a claimed file as indexed, unless it has changed or gone since it was claimed.
+
+    Returns: whether it was marked.
+    """
+    return _settle(connection, done, state=FileState.INDEXED, image_id=image_id, attempts=0)
+
+
+def fail(connection: Connection, failed: Claim, reason: str, retry_at: float | None) -> bool:
+    """Keep *reason* with a claimed file; try again at *retry_at*, or when the file changes."""
+    return _settle(
+        connection,
+        failed,
+        state=FileState.FAILED,
+        image_id=None,
+        attempts=failed.attempts + 1,
+        error=reason,
+        ready_at=retry_at,
+    )
+
+
+def _settle(connection: Connection, which: Claim, **values: object) -> bool:
+    where = and_(File.id == which.file_id, *_signature_is(which.signature))
+    values = {"error": None, "ready_at": None, "priority": 0} | values
+    return connection.execute(update(File).where(where).values(**values)).rowcount == 1
+
+
+def resight(connection: Connection, seen: Claim, signature: Signature, ready_at: float) -> None:
+    """Put a claimed file that turned out to be still changing back into the queue."""
+    connection.execute(
+        update(File)
+        .where(File.id == seen.file_id)
+        .values(
+            size=signature.size,
+            mtime_ns=signature.mtime_ns,
+            ctime_ns=signature.ctime_ns,
+            inode=signature.inode,
+            state=FileState.PENDING,
+            attempts=0,
+            ready_at=ready_at,
+        )
+    )
+
+
+def forget(connection: Connection, path: str, now: float, *, below: bool = True) -> int:
+    """Remove the row of *path*, and with *below* of everything below it. Returns how many went.
+
+    Their images stay until library.drop_orphans, so that a moved file is not embedded again.
+    """
+    where = or_(File.path == path, _is_below(path)) if below else File.path == path
+    images = connection.scalars(select(File.image_id).where(where).distinct()).all()
+    gone = connection.execute(delete(File).where(where)).rowcount
+    mark_orphans(connection, [image for image in images if image is not None], now)
+    return gone
+
+
+def mark_orphans(connection: Connection, images: Sequence[int], now: float) -> None:
+    """Note the time at which images lost their last file; clear it for those that have one."""
+    for start in range(0, len(images), IN_LIST):
+        used = select(File.id).where(File.image_id == Image.id).exists()
+        connection.execute(
+            update(Image)
+            .where(Image.id.in_(images[start : start + IN_LIST]))
+            .values(orphaned_at=case((used, None), else_=func.coalesce(Image.orphaned_at, now)))
+        )
+
+
+def rows_of(connection: Connection, paths: Sequence[str]) -> dict[str, FileRow]:
+    """The rows of *paths*, by path; unknown paths are left out."""
+    found: dict[str, FileRow] = {}
+    for start in range(0, len(paths), IN_LIST):
+        for row in connection.execute(
+            select(File.path, *_SIGNATURE, File.state, File.image_id, File.error).where(
+                File.path.in_(paths[start : start + IN_LIST])
+            )
+        ):
+            signature = Signature(row.size, row.mtime_ns, row.ctime_ns, row.inode)
+            found[row.path] = FileRow(
+                row.path, signature, FileState(row.state), row.image_id, row.error
+            )
+    return found
+
+
+def files_of(connection: Connection, image_id: int) -> list[FileRow]:
+    """The files that hold an image, as far as is known."""
+    paths = connection.scalars(select(File.path).where(File.image_id == image_id)).all()
+    return list(rows_of(connection, paths).values())
+
+
+def signatures_below(connection: Connection, directory: str) -> dict[str, Signature]:
+    """What the table says of every file below *directory*."""
+    found = connection.execute(select(File.path, *_SIGNATURE).where(_is_below(directory)))
+    return {row[0]: Signature(*row[1:]) for row in found}
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many files are in each state."""
+    found = connection.execute(select(File.state, func.count()).group_by(File.state)).all()
+    return {state.value: 0 for state in FileState} | {row[0]: row[1] for row in found}
+
+
+def backlog(connection: Connection, now: float) -> tuple[int, float | None, bool]:
+    """How many files may be claimed *now*, since when the first, and whether a caller waits."""
+    row = connection.execute(
+        select(func.count(), func.min(File.ready_at), func.max(File.priority)).where(
+            File.ready_at <= now
+        )
+    ).one()
+    return row[0], row[1], bool(row[2])
+
+
+def pending_paths(connection: Connection) -> list[str]:
+    """The paths of all files in the queue."""
+    return list(connection.scalars(select(File.path).where(File.state == FileState.PENDING)))
+
+
+def failures(connection: Connection, limit: int) -> list[tuple[str, str]]:
+    """The path and reason of the failed files, at most *limit*."""
+    found = connection.execute(
+        select(File.path, File.error).where(File.state == FileState.FAILED).limit(limit)
+    )
+    return [(row[0], row[1] or "") for row in found]

@@ -1,0 +1,1 @@
+"""From files to rows: watching, reading, finding and embedding faces."""

@@ -1,0 +1,143 @@
+"""Indexes given files now and waits until they are done: the commands ingest and --missing-only."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from index.database import Database, exclusive
+from index.errors import ConfigError, WriterBusyError
+from index.paths import Roots, display
+from index.schema import FileState
+from index.settings import Settings
+from index.store import library, queue
+from index.verify import mend, verify
+from ingest.models import open_generation
+from ingest.process import IDLE_SECONDS, Housekeeping
+from ingest.scan import Scanner, Walk
+from ingest.worker import Worker
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+Progress = Callable[[int, int], None]  # files done, files in all
+
+
+@dataclass(slots=True)
+class Summary:
+    """What became of the files."""
+
+    indexed: int = 0
+    no_face: int = 0
+    pending: int = 0  # left in the queue, when interrupted
+    failed: list[tuple[str, str]] = field(default_factory=list)  # path, reason
+
+
+def collect(roots: Roots, paths: Iterable[Path]) -> list[tuple[str, os.stat_result]]:
+    """All files at and below *paths*, with their lstat.
+
+    Raises:
+        ConfigError: a path is not there, or lies outside the roots.
+    """
+    found: list[tuple[str, os.stat_result]] = []
+    for given in paths:
+        path = os.path.join(os.path.realpath(given.parent), given.name)
+        if given.is_dir() and not given.is_symlink():
+            path = os.path.realpath(given)
+        if not os.path.lexists(path):
+            raise ConfigError(f"there is no {given}")
+        if path not in roots.real and not roots.holds(path):
+            raise ConfigError(
+                f"{given} lies outside the drop folder {roots.real[0]}; copy it there, or add its "
+                "folder to roots in config.yaml"
+            )
+        if os.path.isdir(path) and not os.path.islink(path):
+            found.extend(Walk().files(path))
+        else:
+            found.append((path, os.lstat(path)))
+    return found
+
+
+class Drain:
+    """Waits for files to be indexed, and does it itself when no other process does."""
+
+    def __init__(self, database: Database, settings: Settings, stop: threading.Event) -> None:
+        self._database = database
+        self._settings = settings
+        self._stop = stop
+
+    def ingest(self, paths: Iterable[Path], progress: Progress) -> Summary:
+        """Index the files at and below *paths*. Errors as in collect() and open_generation()."""
+        roots = Roots(self._settings.all_roots)
+        found = collect(roots, paths)
+        scanner = Scanner(self._database, roots, self._settings.settle_seconds)
+        scanner.note(found, priority=1)
+        names = [display(path) for path, _ in found]
+        with self._database.write() as connection:
+            queue.prioritise(connection, names)
+        return self._wait(names, progress)
+
+    def catch_up(self, progress: Progress) -> Summary:
+        """Index whatever is missing: files not seen yet, those that failed, and damaged rows."""
+        mend(self._database, verify(self._database))
+        roots = Roots(self._settings.all_roots)
+        Scanner(self._database, roots, self._settings.settle_seconds).scan()
+        with self._database.write() as connection:
+            queue.retry_failed(connection, time.time())
+            names = queue.pending_paths(connection)
+        return self._wait(names, progress)
+
+    def _wait(self, names: Sequence[str], progress: Progress) -> Summary:
+        try:
+            with exclusive(self._settings.data, "ingest"):
+                self._work(names, progress)
+        except WriterBusyError:
+            log.info("ingest.delegated: the running ingest process does the work")
+            while not self._stop.is_set() and self._report(names, progress):
+                self._stop.wait(POLL_SECONDS)
+        return self._summary(names)
+
+    def _work(self, names: Sequence[str], progress: Progress) -> None:
+        with self._database.write() as connection:
+            queue.release(connection, time.time())
+        if not self._report(names, progress):
+            return
+        generation, models = open_generation(self._database, self._settings)
+        worker = Worker(self._database, self._settings, generation, models)
+        housekeeping = Housekeeping(self._database, self._settings)
+        while not self._stop.is_set() and self._report(names, progress):
+            if not worker.step():
+                self._stop.wait(IDLE_SECONDS)
+            housekeeping.run_if_due(worker)
+        housekeeping.snapshot(worker)
+
+    def _report(self, names: Sequence[str], progress: Progress) -> int:
+        """Show how far it is. Returns how many files are still pending."""
+        with self._database.read() as connection:
+            rows = queue.rows_of(connection, names)
+        pending = sum(row.state is FileState.PENDING for row in rows.values())
+        progress(len(names) - pending, len(names))
+        return pending
+
+    def _summary(self, names: Sequence[str]) -> Summary:
+        summary = Summary()
+        with self._database.read() as connection:
+            rows = queue.rows_of(connection, names)
+            images = [row.image_id for row in rows.values() if row.image_id is not None]
+            faceless = library.faceless(connection, images)
+        for name in dict.fromkeys(names):
+            row = rows.get(name)
+            if row is None:
+                summary.failed.append((name, "it disappeared while it was waiting"))
+            elif row.state is FileState.PENDING:
+                summary.pending += 1
+            elif row.state is FileState.FAILED:
+                summary.failed.append((name, row.error or "unknown"))
+            elif row.image_id in faceless:
+                summary.no_face += 1
+            else:
+                summary.indexed += 1
+        return summary

@@ -1,0 +1,82 @@
+"""From bytes to pixels: RGB uint8, orientation applied, limits kept."""
+
+import struct
+import warnings
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from index.errors import UnreadableImageError
+from ingest.faces import RgbImage
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+MAX_EDGE_PX = 20_000
+MIN_EDGE_PX = 20
+MEGA = 1_000_000
+
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+# What Pillow raises on malformed input, beside its own UnidentifiedImageError (an OSError).
+_MALFORMED = (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError, KeyError)
+_CUT_OFF = ("truncated", "unrecognized data stream", "not enough image data", "unexpected end")
+
+
+def decode(data: bytes, max_megapixels: int) -> RgbImage:
+    """Decode the first frame of a JPEG, PNG, WebP or BMP file.
+
+    Args:
+        data: the whole file.
+        max_megapixels: larger images are refused before their pixels are decoded.
+
+    Returns: (height, width, 3), upright by its EXIF orientation; transparency over white.
+
+    Raises:
+        UnreadableImageError: it is none of these, is broken, or is too large or too small.
+    """
+    if not data:
+        raise UnreadableImageError("it is empty", maybe_partial=True)
+    with warnings.catch_warnings():
+        # Pillow only warns between one and two times its own limit; ours is checked below.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(BytesIO(data), formats=FORMATS) as image:
+                _check_size(*image.size, max_megapixels)
+                image.load()
+                return _to_rgb(ImageOps.exif_transpose(image))
+        except UnidentifiedImageError as error:
+            raise UnreadableImageError("it is no JPEG, PNG, WebP or BMP image") from error
+        except Image.DecompressionBombError as error:
+            raise UnreadableImageError("it has far too many pixels") from error
+        except MemoryError as error:
+            raise UnreadableImageError("it needs more memory than there is") from error
+        except _MALFORMED as error:
+            text = str(error).lower()
+            cut_off = any(sign in text for sign in _CUT_OFF)
+            reason = "it is cut off" if cut_off else f"it is broken ({text[:80] or 'no detail'})"
+            raise UnreadableImageError(reason, maybe_partial=cut_off) from error
+
+
+def _check_size(width: int, height: int, max_megapixels: int) -> None:
+    if width * height > max_megapixels * MEGA:
+        raise UnreadableImageError(
+            f"its {width}x{height} pixels are more than the {max_megapixels} million allowed"
+        )
+    if max(width, height) > MAX_EDGE_PX or min(width, height) < MIN_EDGE_PX:
+        raise UnreadableImageError(
+            f"its {width}x{height} pixels are not between {MIN_EDGE_PX} and {MAX_EDGE_PX} a side"
+        )
+
+
+def _to_rgb(image: Image.Image) -> RgbImage:
+    if image.mode.startswith("I") or image.mode == "F":
+        # Pillow would clip 16-bit values to 255 instead of scaling them
+        wide = np.asarray(image).astype(np.float64)
+        scale = 257.0 if wide.max(initial=0) > 255 else 1.0  # noqa: PLR2004 - 65535 / 255
+        grey = np.clip(wide / scale, 0, 255).astype(np.uint8)
+        return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.array(image.convert("RGB"))

@@ -1,0 +1,98 @@
+"""The ingest process: watcher, worker and housekeeping, until told to stop."""
+
+import logging
+import threading
+import time
+
+from index import snapshots
+from index.database import Database, exclusive
+from index.errors import StoreError
+from index.paths import Roots
+from index.settings import Settings
+from index.space import Profile, Space
+from index.store import generations, library, queue
+from ingest.models import open_generation
+from ingest.scan import Scanner
+from ingest.watcher import Watcher
+from ingest.worker import Worker
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.1
+HOUSEKEEPING_SECONDS = 5.0
+ORPHAN_SECONDS = 600.0  # how long moved files may wait in a busy queue before their faces go
+TAKE_OVER_SECONDS = 15.0  # how long a predecessor may take to end
+
+
+class Housekeeping:
+    """What has to happen now and then between batches."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+        self._next = 0.0
+        self._last_snapshot = time.monotonic()
+
+    def run_if_due(self, worker: Worker) -> None:
+        """Remove orphans and retired generations, and write a snapshot when it is time."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + HOUSEKEEPING_SECONDS
+        now = time.time()
+        with self._database.write() as connection:
+            queued = queue.counts(connection)["pending"]
+            library.drop_orphans(connection, now - ORPHAN_SECONDS if queued else now)
+        changes = snapshots.pending_changes(self._database, worker.generation.id)
+        waited = time.monotonic() - self._last_snapshot >= self._settings.snapshot_seconds
+        if changes >= self._settings.snapshot_changes or (changes and waited):
+            self.snapshot(worker)
+
+    def snapshot(self, worker: Worker) -> None:
+        """Write a snapshot if anything has changed; damaged rows are reported, not fatal."""
+        self._last_snapshot = time.monotonic()
+        with self._database.read() as connection:
+            active = generations.active(connection)
+        if active is None or active.id != worker.generation.id:
+            return
+        space = Space(Profile.from_json(active.profile), self._settings.distance)
+        try:
+            snapshots.write_snapshot(self._database, active.id, space, time.time())
+        except StoreError as error:
+            log.error("ingest.snapshot_failed reason=%s", error)  # noqa: TRY400 - no traceback
+        self._database.checkpoint()
+
+
+def run_ingest(settings: Settings, stop: threading.Event) -> None:
+    """Ingest until *stop* is set; the batch in hand is finished first.
+
+    Raises:
+        WriterBusyError: another process ingests into the same data folder.
+        ModelUnavailableError: the weights cannot be had.
+        StoreError: the database is not usable.
+    """
+    for folder in settings.all_roots:
+        folder.mkdir(parents=True, exist_ok=True)
+    with (
+        exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS),
+        Database(settings.database_path) as database,
+    ):
+        with database.write() as connection:
+            released = queue.release(connection, time.time())
+        if released:
+            log.warning("ingest.resumed files_in_hand=%d", released)
+        roots = Roots(settings.all_roots)
+        watcher = Watcher(Scanner(database, roots, settings.settle_seconds), roots.real, settings)
+        watcher.start()  # before the models: files settle while those load
+        try:
+            generation, models = open_generation(database, settings)
+            worker = Worker(database, settings, generation, models)
+            housekeeping = Housekeeping(database, settings)
+            log.info("ingest.started model=%s", generation.model_id)
+            while not stop.is_set():
+                if not (worker.is_due() and worker.step()):
+                    stop.wait(IDLE_SECONDS)
+                housekeeping.run_if_due(worker)
+            housekeeping.snapshot(worker)
+        finally:
+            watcher.close()
+        log.info("ingest.stopped")

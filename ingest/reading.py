@@ -1,0 +1,61 @@
+"""Reads one whole file, and only the file that was meant."""
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from index.errors import UnreadableImageError, UnsettledFileError
+from index.paths import signature_of
+from index.store.queue import Signature
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not block
+
+
+def read_settled(path: str, root: str, signature: Signature, max_bytes: int) -> bytes:
+    """Read a file that must still be what *signature* says, before and after.
+
+    Every folder between *root* and the file is opened by itself without following links, so that
+    nobody can swap one for a link on the way.
+
+    Raises:
+        FileNotFoundError: it is gone, or a link is in the way.
+        UnsettledFileError: it has changed.
+        UnreadableImageError: it is larger than *max_bytes*, or the system refuses to read it.
+    """
+    try:
+        handle = _open_below(root, Path(path).relative_to(root).parts)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(path) from error
+    except OSError as error:
+        raise UnreadableImageError(f"it cannot be opened ({error.strerror})") from error
+    with os.fdopen(handle, "rb") as stream:
+        before = os.fstat(handle)
+        if not stat.S_ISREG(before.st_mode):
+            raise UnreadableImageError("it is not a regular file")
+        if signature_of(before) != signature:
+            raise UnsettledFileError(path)
+        if before.st_size > max_bytes:
+            raise UnreadableImageError(
+                f"its {before.st_size} bytes are more than the {max_bytes} allowed"
+            )
+        try:
+            data = stream.read(max_bytes + 1)
+        except OSError as error:
+            raise UnreadableImageError(f"it cannot be read ({error.strerror})") from error
+        if signature_of(os.fstat(handle)) != signature or len(data) != before.st_size:
+            raise UnsettledFileError(path)
+    return data
+
+
+def _open_below(root: str, parts: Sequence[str]) -> int:
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts[:-1]:
+            inner = os.open(part, _FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(parts[-1], _FILE, dir_fd=folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,198 @@
+"""The admin command: embed the library anew beside the old generation, then switch at once.
+
+Whatever was done stays done: an interrupted re-index goes on where it was when it is started again
+with the same weights. Until the switch nothing that answers depend on has changed.
+"""
+
+import hashlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from index import snapshots
+from index.database import Database
+from index.errors import IngestError, UnreadableImageError
+from index.paths import Roots, signature_of
+from index.schema import GenerationState
+from index.settings import Settings
+from index.space import Profile, Space, shipped_profile
+from index.store import generations, library, queue
+from index.store.generations import GenerationRow
+from ingest.faces import RgbImage
+from ingest.images import decode
+from ingest.models import Models, load_models
+from ingest.reading import read_settled
+
+log = logging.getLogger(__name__)
+
+MIB = 1 << 20
+REMOVE_FACES = 2_000  # a transaction, so that ingest is not kept waiting
+Progress = Callable[[int, int], None]  # images done, images in all
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a re-index did.
+
+    Attributes:
+        images: how many images the new generation holds.
+        faces: how many faces.
+        already_done: how many images an interrupted run before had done.
+    """
+
+    model_id: str
+    images: int
+    faces: int
+    already_done: int
+
+
+class Reindexer:
+    """One run of the command."""
+
+    def __init__(
+        self, database: Database, settings: Settings, weights: str, stop: threading.Event
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._weights = weights
+        self._stop = stop
+        self._roots = Roots(settings.all_roots)
+
+    def run(self, progress: Progress) -> Outcome | None:
+        """Build a generation with the weights and make it the active one.
+
+        Returns: what was done; None when stopped before the switch.
+
+        Raises:
+            ModelUnavailableError: the weights cannot be had.
+            IngestError: an image that is indexed can no longer be read; nothing has changed.
+        """
+        models = load_models(self._settings, self._weights)
+        generation = self._target(models)
+        with self._database.read() as connection:
+            already, _ = generations.progress(connection, generation.id)
+        while True:
+            self._fill(generation, models, progress)
+            if self._stop.is_set():
+                return None
+            space = Space(Profile.from_json(generation.profile), self._settings.distance)
+            snapshots.write_snapshot(self._database, generation.id, space, time.time())
+            if self._switch(generation):
+                break
+        self._remove_retired()
+        with self._database.read() as connection:
+            totals = library.totals(connection, generation.id)
+        return Outcome(models.encoder.model_id, totals["images"], totals["faces"], already)
+
+    def _target(self, models: Models) -> GenerationRow:
+        """The generation to fill: one that an interrupted run left, or a new one."""
+        with self._database.write() as connection:
+            found = generations.building(connection)
+            if found is not None and found.model_id == models.encoder.model_id:
+                return found
+            if found is not None:
+                log.info("reindex.other_abandoned model=%s", found.model_id)
+                generations.retire(connection, found.id)
+            return generations.create(
+                connection,
+                model_id=models.encoder.model_id,
+                weights=self._weights,
+                profile=self._profile(models.encoder.model_id),
+                state=GenerationState.BUILDING,
+                now=time.time(),
+            )
+
+    def _profile(self, model_id: str) -> str:
+        """The active profile if the model stays the same: it may have been calibrated."""
+        with self._database.read() as connection:
+            active = generations.active(connection)
+        if active is not None and active.model_id == model_id:
+            return active.profile
+        return shipped_profile(self._weights).to_json()
+
+    def _fill(self, generation: GenerationRow, models: Models, progress: Progress) -> None:
+        last = 0
+        while True:
+            with self._database.read() as connection:
+                images = generations.missing_images(
+                    connection, generation.id, last, self._settings.batch_files
+                )
+                done, total = generations.progress(connection, generation.id)
+            progress(done, total)
+            if not images or self._stop.is_set():
+                return
+            last = images[-1][0]
+            pixels = [(sha, found) for sha, found in map(self._pixels, images) if found is not None]
+            analysed = models.analyse(pixels)
+            with self._database.write() as connection:
+                for image in analysed:
+                    library.record_image(connection, generation.id, image)
+
+    def _pixels(self, image: tuple[int, bytes]) -> tuple[bytes, RgbImage | None]:
+        """An image's pixels out of any file that still holds it; None if all have changed since.
+
+        Raises:
+            IngestError: a file that is as it was cannot be read.
+        """
+        image_id, sha256 = image
+        with self._database.read() as connection:
+            files = queue.files_of(connection, image_id)
+        for row in files:
+            try:
+                if signature_of(self._roots.stat(row.path)) != row.signature:
+                    continue
+                limit = self._settings.max_file_mib * MIB
+                root = self._roots.root_of(row.path)
+                data = read_settled(row.path, root, row.signature, limit)
+                if hashlib.sha256(data).digest() != sha256:
+                    raise UnreadableImageError("its content has changed, but not its times")
+                return sha256, decode(data, self._settings.max_megapixels)
+            except (FileNotFoundError, UnreadableImageError) as error:
+                if os.path.exists(row.path):
+                    raise IngestError(
+                        f"{row.path} is indexed but cannot be read now: {error}; "
+                        "nothing has changed, the old index goes on answering"
+                    ) from error
+        return sha256, None
+
+    def _switch(self, generation: GenerationRow) -> bool:
+        """Make *generation* active unless images were added meanwhile; they are done first.
+
+        Images whose files have all changed or gone do not hold it up: their files are queued, or
+        about to be, and are read again under the new generation.
+        """
+        with self._database.write() as connection:
+            missing = generations.missing_images(connection, generation.id, 0, 10_000)
+            lost = [image for image, sha256 in missing if self._pixels_gone(image)]
+            if len(lost) < len(missing):
+                return False
+            for image in lost:
+                paths = [row.path for row in queue.files_of(connection, image)]
+                queue.requeue(connection, paths, time.time())
+            generations.switch(connection, generation.id)
+        log.info("reindex.switched generation=%d model=%s", generation.id, generation.model_id)
+        return True
+
+    def _pixels_gone(self, image_id: int) -> bool:
+        with self._database.read() as connection:
+            files = queue.files_of(connection, image_id)
+        for row in files:
+            try:
+                if signature_of(self._roots.stat(row.path)) == row.signature:
+                    return False
+            except FileNotFoundError:
+                continue
+        return True
+
+    def _remove_retired(self) -> None:
+        with self._database.read() as connection:
+            retired = generations.retired(connection)
+        for generation_id in retired:
+            more = True
+            while more:
+                with self._database.write() as connection:
+                    more = generations.remove_some(connection, generation_id, REMOVE_FACES)
+        self._database.checkpoint()

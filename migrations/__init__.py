@@ -1,0 +1,1 @@
+"""The database's schema, one revision after the other (Alembic)."""

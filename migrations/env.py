@@ -1,0 +1,14 @@
+"""Runs the revisions on the connection that index.database.migrate hands over."""
+
+from alembic import context
+
+from index.schema import Base
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=Base.metadata,
+    render_as_batch=True,  # SQLite changes a table by rebuilding it
+    transactional_ddl=False,  # the caller has opened the transaction and commits all or nothing
+)
+context.run_migrations()

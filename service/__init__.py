@@ -1,0 +1,1 @@
+"""The HTTPS side: questions in, counts out. Starts without the models."""

@@ -1,0 +1,211 @@
+"""The HTTP handlers, each with its route beside it. They parse, ask the desk and write JSON."""
+
+import json
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from tornado.web import HTTPError, RequestHandler
+
+from index.documents import Document, count_document, error_document
+from index.errors import RequestError
+from index.question import Question, build_question, decode_text
+from index.settings import Settings
+from service.desk import Desk
+from service.documents import persons_document
+from service.state import StateOfAffairs
+
+log = logging.getLogger(__name__)
+
+# the documented base URL ends in /person_count, so clients generated from it repeat it
+BASE = r"/(?:person_count/)?"
+
+_SENTENCES = {
+    HTTPStatus.BAD_REQUEST: "the request is malformed",
+    HTTPStatus.NOT_FOUND: "there is nothing at this address",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this method is not allowed here",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the request is too large",
+}
+
+
+class BaseHandler(RequestHandler):
+    """One error shape for everything, and no file names in logs."""
+
+    desk: Desk
+    settings_: Settings
+    state: StateOfAffairs
+
+    def initialize(self, desk: Desk, settings: Settings, state: StateOfAffairs) -> None:
+        """Keep what make_app hands over."""
+        self.desk = desk
+        self.settings_ = settings
+        self.state = state
+
+    def set_default_headers(self) -> None:
+        """Answers are about faces: nobody keeps or reinterprets them."""
+        self.clear_header("Server")
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+    def prepare(self) -> None:
+        """Count the request as under way."""
+        self.desk.in_hand += 1
+
+    def on_finish(self) -> None:
+        """It no longer is."""
+        self.desk.in_hand -= 1
+
+    def send(self, document: Document) -> None:
+        """Answer with *document*."""
+        self.finish(json.dumps(document, ensure_ascii=False))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401 - tornado's
+        """Turn any exception into the contract's error document."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        sentence = _SENTENCES.get(HTTPStatus(status_code), "the server failed; see its log")
+        if isinstance(error, RequestError):
+            status_code, sentence = error.status, str(error)
+            self.set_status(status_code)
+            if error.retry_after_seconds is not None:
+                self.set_header("Retry-After", str(error.retry_after_seconds))
+        if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.set_header("Allow", ", ".join(self.allowed_methods()))
+        self.send(error_document(status_code, sentence))
+
+    def allowed_methods(self) -> list[str]:
+        """The methods that this handler has of its own."""
+        own = (method for method in ("get", "post") if method in self.__class__.__dict__)
+        return [method.upper() for method in own]
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:  # noqa: ANN401 - tornado's
+        """Log what we did not foresee; what callers do wrong is no news."""
+        if not isinstance(value, HTTPError | RequestError):
+            log.error("service.failed", exc_info=(typ, value, tb))
+
+    def question_of_query(self) -> Question:
+        """The question in the query string. Raises RequestError, naming what is wrong.
+
+        Tornado's own get_arguments() would strip names and replace characters in them.
+        """
+        given = {
+            decode_text(name.encode("latin-1"), "a parameter's name"): [
+                decode_text(value, name) for value in values
+            ]
+            for name, values in self.request.query_arguments.items()
+        }
+        return build_question(given, self.settings_)
+
+    def question_of_body(self) -> Question:
+        """The question in a JSON body. Raises RequestError, naming what is wrong."""
+        if self.request.query_arguments:
+            raise RequestError(HTTPStatus.BAD_REQUEST, "give parameters in the body, not the URL")
+        return build_question(_members(self.request.headers, self.request.body), self.settings_)
+
+
+def _members(headers: Any, body: bytes) -> dict[str, Sequence[str]]:  # noqa: ANN401 - tornado's
+    def bad(sentence: str) -> RequestError:
+        return RequestError(HTTPStatus.BAD_REQUEST, sentence)
+
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise bad("send the body as Content-Type application/json")
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise bad("the body is not valid JSON") from error
+    if not isinstance(found, dict):
+        raise bad("the body must be a JSON object")
+    filepaths = found.pop("filepaths", [])
+    if not isinstance(filepaths, list) or not all(isinstance(name, str) for name in filepaths):
+        raise bad("filepaths must be a list of strings")
+    for name, value in found.items():
+        if not isinstance(value, str):
+            raise bad(f"{name[:40]} must be a string")
+    if "filepath" in found:
+        raise bad("unknown member 'filepath'; the list is called filepaths")
+    return {"filepath": filepaths} | {name: [value] for name, value in found.items()}
+
+
+class PersonCountHandler(BaseHandler):
+    """How many different key persons appear in exactly these files?"""
+
+    ROUTE = BASE + r"person_count/?"
+
+    async def get(self) -> None:
+        """Answer a question in the query string."""
+        await self._answer(self.question_of_query())
+
+    async def post(self) -> None:
+        """Answer a question in a JSON body: for lists too long for a URL."""
+        await self._answer(self.question_of_body())
+
+    async def _answer(self, question: Question) -> None:
+        reply = await self.desk.count(question)
+        self.send(count_document(question, reply.answer.person_num))
+
+
+class PersonsHandler(BaseHandler):
+    """The same question, with the answer explained."""
+
+    ROUTE = BASE + r"persons/?"
+
+    async def get(self) -> None:
+        """Answer a question in the query string."""
+        await self._answer(self.question_of_query())
+
+    async def post(self) -> None:
+        """Answer a question in a JSON body."""
+        await self._answer(self.question_of_body())
+
+    async def _answer(self, question: Question) -> None:
+        reply = await self.desk.explain(question)
+        self.send(await self.desk.run(lambda: persons_document(question, reply)))
+
+
+class StatusHandler(BaseHandler):
+    """What the operator wants to know."""
+
+    ROUTE = BASE + r"status/?"
+
+    async def get(self) -> None:
+        """Counts and states; no file names."""
+        self.send(await self.desk.run(self.state.status))
+
+
+class HealthHandler(BaseHandler):
+    """Is the process alive?"""
+
+    ROUTE = BASE + r"healthz/?"
+
+    async def get(self) -> None:
+        """Answer at once; reaching this is the proof."""
+        self.send({"status": "ok"})
+
+
+class ReadyHandler(BaseHandler):
+    """Can it answer questions?"""
+
+    ROUTE = BASE + r"readyz/?"
+
+    async def get(self) -> None:
+        """200 when everything an answer needs is there, else 503 with what is missing."""
+        missing = await self.desk.run(self.state.missing)
+        if missing:
+            raise RequestError(
+                HTTPStatus.SERVICE_UNAVAILABLE, f"not ready: {missing}", retry_after_seconds=5
+            )
+        self.send({"status": "ready"})
+
+
+class NothingHandler(BaseHandler):
+    """Every other address."""
+
+    def prepare(self) -> None:
+        """Refuse."""
+        super().prepare()
+        raise HTTPError(HTTPStatus.NOT_FOUND)
+
+
+HANDLERS = (PersonCountHandler, PersonsHandler, StatusHandler, HealthHandler, ReadyHandler)

@@ -1,0 +1,121 @@
+"""Sockets, signals and the graceful stop."""
+
+import asyncio
+import logging
+import signal
+import ssl
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+
+from index.database import Database
+from index.errors import ConfigError
+from index.settings import Settings
+from service.app import make_app
+from service.desk import Desk
+from service.follower import Follower
+from service.keeper import Keeper
+from service.state import StateOfAffairs
+from service.streams import make_stream
+
+log = logging.getLogger(__name__)
+
+MIB = 1 << 20
+MAX_HEAD_BYTES = 2 * MIB  # 5,000 paths of 400 bytes fit into a URL
+MAX_BODY_BYTES = 8 * MIB
+MAX_BUFFER_BYTES = 16 * MIB
+IDLE_SECONDS = 15
+STOP_SECONDS = 7.0  # requests under way may take so long to finish
+STOP_STEP_SECONDS = 0.05
+THREADS = 4
+
+
+class Server(HTTPServer):
+    """An HTTPServer whose streams answer heads that are too long."""
+
+    def initialize(  # type: ignore[override]  # tornado's Configurable passes any arguments
+        self, application: Application, context: ssl.SSLContext | None
+    ) -> None:
+        """Set the limits; *context* None means plain HTTP."""
+        self._context = context
+        super().initialize(
+            application,
+            idle_connection_timeout=IDLE_SECONDS,
+            body_timeout=IDLE_SECONDS,
+            max_body_size=MAX_BODY_BYTES,
+            max_buffer_size=MAX_BUFFER_BYTES,
+            max_header_size=MAX_HEAD_BYTES,
+            decompress_request=False,
+        )
+
+    def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
+        """Serve a connection that was just accepted."""
+        ours = make_stream(stream.socket, self._context, MAX_BUFFER_BYTES)
+        super().handle_stream(ours, address)
+
+
+async def serve(
+    settings: Settings,
+    context: ssl.SSLContext | None,
+    database: Database,
+    ingest: Keeper | None,
+    announce: Callable[[int], None],
+) -> None:
+    """Serve until SIGTERM or SIGINT; then finish what is under way.
+
+    Args:
+        context: TLS settings; None means plain HTTP.
+        ingest: the ingest process to run beside the service; None when it runs elsewhere.
+        announce: called with the port once connections are accepted.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    follower = Follower(database, settings.distance)
+    executor = ThreadPoolExecutor(THREADS, thread_name_prefix="desk")
+    try:
+        desk = Desk(database, settings, follower, executor)
+        state = StateOfAffairs(database, follower, ingest)
+        server = Server(make_app(desk, settings, state), context)
+        try:
+            sockets = bind_sockets(settings.port, settings.host)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on {settings.host} port {settings.port}: {error.strerror}"
+            ) from error
+        server.add_sockets(sockets)
+        follower.start(loop)
+        if ingest is not None:
+            ingest.start()
+        announce(sockets[0].getsockname()[1])
+        await stop.wait()
+        log.info("service.stopping")
+        server.stop()
+        if ingest is not None:
+            ingest.ask_to_stop()  # it finishes its batch while we finish our requests
+        await _finish(server, desk)
+    finally:
+        if ingest is not None:
+            ingest.close()
+        follower.close()
+        executor.shutdown(cancel_futures=True)
+    log.info("service.stopped")
+
+
+async def _finish(server: HTTPServer, desk: Desk) -> None:
+    """Let requests under way end, then close all connections."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while desk.in_hand and time.monotonic() < deadline:  # noqa: ASYNC110 - a counter, no event
+        await asyncio.sleep(STOP_STEP_SECONDS)
+    if desk.in_hand:
+        log.warning("service.requests_cut_off count=%d", desk.in_hand)
+    await server.close_all_connections()

@@ -1,0 +1,43 @@
+"""How the service is doing: for /status, /readyz and the command line."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from index.database import Database
+from index.status import library_status
+from index.store import generations
+from service.follower import Follower
+from service.keeper import Keeper
+
+
+@dataclass(frozen=True, slots=True)
+class StateOfAffairs:
+    """The parts whose state is reported.
+
+    Attributes:
+        ingest: keeps the ingest process; None when that runs elsewhere.
+    """
+
+    database: Database
+    follower: Follower
+    ingest: Keeper | None
+
+    def status(self) -> dict[str, Any]:
+        """The document of /status."""
+        ingest: dict[str, Any] = {"process": "elsewhere"}
+        if self.ingest is not None:
+            ingest = {"process": self.ingest.state(), "restarts": self.ingest.restarts}
+        return {
+            **library_status(self.database),
+            "index": self.follower.state(),
+            "ingest": ingest,
+        }
+
+    def missing(self) -> str | None:
+        """What keeps the service from answering, or None."""
+        if not self.follower.ready:
+            return "the index is not loaded"
+        with self.database.read() as connection:
+            if generations.active(connection) is None:
+                return "nothing has been indexed yet"
+        return None

@@ -1,0 +1,110 @@
+"""Certificates: one's own, or a self-signed one made on first use."""
+
+import datetime as dt
+import ipaddress
+import os
+import ssl
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from index.errors import ConfigError
+
+VALID_DAYS = 397  # what browsers accept at most
+RENEW_DAYS = 30
+
+
+def self_signed(folder: Path, host: str) -> tuple[Path, Path]:
+    """The certificate and key in *folder*; made anew when missing, nearly expired or for others.
+
+    Args:
+        host: an address or name that callers may use beside localhost, 127.0.0.1 and ::1.
+    """
+    certificate, key = folder / "tls.crt", folder / "tls.key"
+    names = _names(host)
+    if not (certificate.is_file() and key.is_file() and _still_good(certificate, names)):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private = ec.generate_private_key(ec.SECP256R1())
+        pem = private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        _write_private(key, pem)
+        made = _make_certificate(private, names)
+        _write_private(certificate, made.public_bytes(serialization.Encoding.PEM))
+    return certificate, key
+
+
+def _names(host: str) -> list[x509.GeneralName]:
+    loopback = [x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1")]
+    names: list[x509.GeneralName] = [x509.DNSName("localhost"), *loopback]
+    try:
+        given: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        given = x509.DNSName(host)
+    return names if given in names else [*names, given]
+
+
+def _still_good(path: Path, names: list[x509.GeneralName]) -> bool:
+    try:
+        found = x509.load_pem_x509_certificate(path.read_bytes())
+        known = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
+        return False
+    soon = dt.datetime.now(dt.UTC) + dt.timedelta(days=RENEW_DAYS)
+    return found.not_valid_after_utc > soon and list(known) == names
+
+
+def _make_certificate(
+    private: ec.EllipticCurvePrivateKey, names: list[x509.GeneralName]
+) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "person-count")])
+    now = dt.datetime.now(dt.UTC)
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=VALID_DAYS))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=False)
+        .sign(private, hashes.SHA256())
+    )
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, never half of it."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+    partial.replace(path)
+
+
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """The TLS settings of the server.
+
+    Raises:
+        ConfigError: the files are missing or do not fit together.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(f"certificate {certificate} with key {key}: {error}") from error
+    return context
+
+
+def fingerprint(certificate: Path) -> str:
+    """SHA-256 of the first certificate in the file, as browsers and openssl print it."""
+    found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    return found.fingerprint(hashes.SHA256()).hex(":").upper()

@@ -1,0 +1,88 @@
+"""Shared fixtures: settings in a folder of their own, databases, photos, no leaks."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from index.database import Database, migrate
+from index.schema import GenerationState
+from index.settings import Settings
+from index.space import UNMEASURED
+from index.store import generations
+from index.store.generations import GenerationRow
+
+DEFAULT_FACES = Path(__file__).resolve().parent.parent.parent / "shared" / "faces"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine's reaches a test, and no test the project's folder."""
+    for name in os.environ:
+        if name.startswith("PERSON_COUNT_") and name != "PERSON_COUNT_FACES":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_leaks() -> Iterator[None]:
+    """Every thread that a test starts has ended with it."""
+    before = set(threading.enumerate())
+    yield
+    left = [
+        thread.name
+        for thread in threading.enumerate()
+        if thread not in before and not thread.daemon and thread.is_alive()
+    ]
+    assert not left, f"threads left running: {left}"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings for a test: everything in its folder, nothing to wait for."""
+    made = Settings(
+        inbox=tmp_path / "inbox",
+        data=tmp_path / "data",
+        settle_seconds=0.0,
+        batch_wait_seconds=0.0,
+        port=0,
+        wait_seconds=10.0,
+    )
+    made.inbox.mkdir()
+    made.data.mkdir()
+    return made
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """An empty database at the newest revision."""
+    migrate(settings.database_path)
+    with Database(settings.database_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def generation(database: Database) -> GenerationRow:
+    """An active generation of the fake model (tests/fakes.py), centre zero, operating at 0.4."""
+    with database.write() as connection:
+        return generations.create(
+            connection,
+            model_id="fake-1",
+            weights="fake",
+            profile=UNMEASURED.to_json(),
+            state=GenerationState.ACTIVE,
+            now=0.0,
+        )
+
+
+@pytest.fixture(scope="session")
+def faces_folder() -> Path:
+    """The labelled photos; tests that need them skip without, except in CI."""
+    folder = Path(os.environ.get("PERSON_COUNT_FACES", DEFAULT_FACES))
+    if not (folder / "lfw").is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"CI needs the photos, and there are none in {folder}")
+        pytest.skip(f"no photos in {folder}; set PERSON_COUNT_FACES")
+    return folder
