@@ -21,7 +21,10 @@ DEFAULT_FACES = Path(__file__).resolve().parent.parent.parent / "shared" / "face
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the machine's reaches a test, and no test the project's folder."""
     for name in os.environ:
-        if name.startswith("PERSON_COUNT_") and name != "PERSON_COUNT_FACES":
+        if name.startswith("PERSON_COUNT_") and name not in (
+            "PERSON_COUNT_FACES",
+            "PERSON_COUNT_PHOTOS",
+        ):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
