@@ -76,7 +76,7 @@ def ask(url: str, context: ssl.SSLContext) -> str:
     while True:
         try:
             with urllib.request.urlopen(url, context=context) as answer:
-                return answer.read().decode()
+                return str(answer.read(), "utf-8")
         except urllib.error.HTTPError as error:
             with error:
                 text = error.read().decode()

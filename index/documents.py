@@ -3,6 +3,7 @@
 from typing import Any
 
 from index.answer import Answer
+from index.explain import Explanation, JoiningLink, Person
 from index.question import Question
 from index.space import Space
 from index.store.library import FaceRow
@@ -25,24 +26,49 @@ def error_document(status: int, sentence: str) -> Document:
     return {"cord": status, "error": sentence}
 
 
-def explanation(
-    question: Question, answer: Answer, space: Space, model_id: str, names: dict[int, list[str]]
+def explanation_document(
+    question: Question,
+    explanation: Explanation,
+    answer: Answer,
+    space: Space,
+    names: dict[int, list[str]],
 ) -> Document:
-    """How the count came about.
+    """How the count came about. Distances are cosine distances, thresholds the caller's scale.
 
     Args:
         names: the caller's names of each image's files.
     """
+    low, high = explanation.interval()
+    stable = explanation.stable_range()
     return {
-        "model": model_id,
         "distance": space.distance(question.threshold),
         "cosine_cut": space.cut(question.threshold),
         "faces": question.faces,
         "linkage": question.linkage,
-        "persons": [
-            {"faces": [_face(face, names) for face in faces]} for faces in answer.persons()
-        ],
+        "interval": {"low": low, "high": high},
+        "stable_range": [round(stable[0], 4), round(stable[1], 4)],
+        "curve": [{"threshold": at, "person_num": count} for at, count in explanation.curve],
+        "persons": [_person(person, space, names) for person in explanation.persons()],
         "left_out": [{**_face(face, names), "reason": reason} for face, reason in answer.left_out],
+    }
+
+
+def _person(person: Person, space: Space, names: dict[int, list[str]]) -> Document:
+    links = [_link(link, space) for link in person.links]
+    return {
+        "faces": [_face(face, names) for face in person.faces],
+        "links": links,
+        "weakest_link": links[-1] if links else None,
+        "spread": round(person.spread, 4),
+        "warnings": list(person.warnings),
+    }
+
+
+def _link(link: JoiningLink, space: Space) -> Document:
+    return {
+        "faces": [link.first, link.second],
+        "distance": round(link.distance, 4),
+        "threshold": round(space.threshold(link.distance), 4),
     }
 
 
@@ -52,4 +78,5 @@ def _face(face: FaceRow, names: dict[int, list[str]]) -> Document:
         "filepaths": names[face.image_id],
         "box": [round(edge, 1) for edge in face.box],
         "probability": round(face.probability, 4),
+        "sharpness": round(face.sharpness, 1),
     }

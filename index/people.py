@@ -1,10 +1,10 @@
-"""From faces to persons: range search at the cut, supported links, connected components. Pure.
+"""From faces to persons: range search at the cut, connected components, or a hierarchy. Pure.
 
-Two faces are linked when their cosine similarity is strictly above the cut. A link is *supported*
-when the closed neighbourhoods of its faces overlap by at least SUPPORT of the smaller one (shared
-neighbours: R. A. Jarvis, E. A. Patrick, "Clustering Using a Similarity Measure Based on Shared
-Near Neighbors", IEEE Trans. Computers C-22(11), 1973). One chance link between two groups that
-otherwise contradict it therefore does not merge them.
+Two faces are linked when their cosine similarity is strictly above the cut. `single` counts the
+connected components of all links, `supported` those of the supported ones; the other linkages are
+in index.hierarchy. A link is supported when the closed neighbourhoods of its faces overlap by at
+least SUPPORT of the smaller one (shared neighbours: R. A. Jarvis, E. A. Patrick, "Clustering Using
+a Similarity Measure Based on Shared Near Neighbors", IEEE Trans. Computers C-22(11), 1973).
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from index.hierarchy import by_appearance, content_order, hierarchy
 from index.settings import Linkage
 
 FloatMatrix = NDArray[np.float32]
@@ -118,15 +119,17 @@ def components(links: Links, count: int) -> IntVector:
         (np.ones(len(links.first), np.int8), (links.first, links.second)), (count, count)
     )
     _, labels = connected_components(graph, directed=False)
-    _, first_seen, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.empty(len(first_seen), np.int64)
-    rank[np.argsort(first_seen)] = np.arange(len(first_seen))
-    return rank[inverse]
+    return by_appearance(labels.astype(np.int64))
 
 
 def persons(vectors: FloatMatrix, cut: float, linkage: Linkage) -> IntVector:
     """The person of each row of *vectors*, see find_links: (n,) numbers from 0."""
     if len(vectors) == 0:
         return np.empty(0, np.int64)
-    links = find_links(vectors, cut)
-    return components(joining_links(links, len(vectors), linkage), len(vectors))
+    if linkage not in (Linkage.SINGLE, Linkage.SUPPORTED):
+        return hierarchy(vectors, linkage).labels_at(1.0 - cut)
+    order = content_order(vectors)
+    links = find_links(np.ascontiguousarray(vectors[order]), cut)
+    labels = np.empty(len(vectors), np.int64)
+    labels[order] = components(joining_links(links, len(vectors), linkage), len(vectors))
+    return by_appearance(labels)

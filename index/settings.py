@@ -29,8 +29,11 @@ class FaceChoice(StrEnum):
 class Linkage(StrEnum):
     """How links between faces become persons."""
 
+    EVIDENCE = "evidence"  # groups merge while the evidence of all their faces speaks for it
     SUPPORTED = "supported"  # connected components of the links that their neighbourhoods support
     SINGLE = "single"  # connected components of every link
+    AVERAGE = "average"  # groups merge by the mean distance of their faces
+    COMPLETE = "complete"  # groups merge by the largest distance of their faces
 
 
 class WatchMode(StrEnum):
@@ -81,7 +84,7 @@ class Settings(BaseSettings):
     distance: DistanceScale = Field(
         DistanceScale.CALIBRATED, description="The threshold's scale: calibrated or cosine."
     )
-    linkage: Linkage = Field(Linkage.SUPPORTED, description="How links become persons.")
+    linkage: Linkage = Field(Linkage.EVIDENCE, description="How links become persons.")
     faces: FaceChoice = Field(FaceChoice.KEY, description="Which faces of a photo count.")
 
     watch: WatchMode = Field(WatchMode.AUTO, description="How changes are noticed.")

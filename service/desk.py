@@ -9,6 +9,9 @@ from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from index.answer import Answer, answer_question, choose_faces
 from index.coverage import FileStatus, KnownFile, heal, survey
 from index.database import Database
@@ -31,10 +34,12 @@ class Reply:
     """An answer with what it was computed from.
 
     Attributes:
+        vectors: (n, d) unit vectors of the answer's faces, in order.
         files: one for each different name, in the caller's order.
     """
 
     answer: Answer
+    vectors: NDArray[np.float32]
     files: tuple[KnownFile, ...]
     generation: GenerationRow
     space: Space
@@ -145,7 +150,7 @@ class Desk:
             heal(self._database, damaged)
             return None
         answer = answer_question(question, counted, left_out, vectors, space)
-        return Reply(answer, _with_faces(files, answer), generation, space)
+        return Reply(answer, vectors, _with_faces(files, answer), generation, space)
 
 
 def _with_faces(files: Sequence[KnownFile], answer: Answer) -> tuple[KnownFile, ...]:

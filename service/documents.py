@@ -1,6 +1,7 @@
 """The JSON document of /persons."""
 
-from index.documents import Document, count_document, explanation
+from index.documents import Document, count_document, explanation_document
+from index.explain import Explanation
 from index.question import Question
 from service.desk import Reply
 
@@ -11,10 +12,12 @@ def persons_document(question: Question, reply: Reply) -> Document:
     for file in reply.files:
         if file.image_id is not None:
             names.setdefault(file.image_id, []).append(file.name)
+    explanation = Explanation(question, reply.answer, reply.vectors, reply.space)
     return {
         **count_document(question, reply.answer.person_num),
         "complete": reply.is_complete,
-        **explanation(question, reply.answer, reply.space, reply.generation.model_id, names),
+        "model": reply.generation.model_id,
+        **explanation_document(question, explanation, reply.answer, reply.space, names),
         "files": [
             {"filepath": file.name, "status": file.status}
             | ({"reason": file.reason} if file.reason else {})

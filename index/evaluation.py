@@ -1,0 +1,177 @@
+"""What evaluate and calibrate report, computed from labelled embeddings. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.hierarchy import hierarchy
+from index.measures import (
+    CountQuality,
+    IntVector,
+    bootstrap_interval,
+    draw,
+    operating_distance,
+    pair_distances,
+    quality,
+    true_accept_rates,
+)
+from index.people import persons
+from index.settings import Linkage
+from index.space import Profile, Space
+
+FloatMatrix = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+
+# where the best threshold is looked for
+THRESHOLDS = tuple(round(0.005 * step, 3) for step in range(20, 61))
+
+
+@dataclass(frozen=True, slots=True)
+class SizeResult:
+    """Counts of one size of request.
+
+    Attributes:
+        at_threshold: at the threshold asked for.
+        best_threshold: the one with most exact counts, known only afterwards.
+    """
+
+    persons: int
+    photos: int
+    draws: int
+    at_threshold: CountQuality
+    best_threshold: float
+    at_best: CountQuality
+    curve: tuple[tuple[float, CountQuality], ...]
+
+
+def evaluate_size(
+    vectors: FloatMatrix,
+    people: Sequence[str],
+    space: Space,
+    linkage: Linkage,
+    threshold: float,
+    draws: Sequence[IntVector],
+    size: tuple[int, int],
+) -> SizeResult:
+    """Judge counts of *draws* of the unit *vectors* (n, d) at every threshold."""
+    counts = [_counts(vectors[rows], space, linkage, (threshold, *THRESHOLDS)) for rows in draws]
+    by_place: list[CountQuality] = []
+    for place in range(len(THRESHOLDS) + 1):
+        found = iter([row[place] for row in counts])
+        by_place.append(quality(lambda _, found=found: next(found), people, draws))  # type: ignore[misc]
+    best = max(
+        range(len(THRESHOLDS)),
+        key=lambda place: (by_place[place + 1].exact, -by_place[place + 1].mean_error),
+    )
+    return SizeResult(
+        *size,
+        len(draws),
+        by_place[0],
+        THRESHOLDS[best],
+        by_place[best + 1],
+        tuple(zip(THRESHOLDS, by_place[1:], strict=True)),
+    )
+
+
+def _counts(
+    vectors: FloatMatrix, space: Space, linkage: Linkage, thresholds: Sequence[float]
+) -> list[int]:
+    cuts = [space.cut(threshold) for threshold in thresholds]
+    if linkage is Linkage.SUPPORTED:
+        return [int(persons(vectors, cut, linkage).max()) + 1 for cut in cuts]
+    tree = hierarchy(vectors, linkage)
+    return [tree.persons_at(1.0 - cut) for cut in cuts]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything that evaluate prints."""
+
+    people: int
+    faces: int
+    linkage: Linkage
+    threshold: float
+    operating_distance: float
+    false_match_rate: float  # measured here, at the threshold
+    true_accept_rates: dict[float, float]
+    sizes: tuple[SizeResult, ...]
+
+    def to_document(self) -> dict[str, Any]:
+        """For --json; without the curves."""
+        document = asdict(replace(self, sizes=()))
+        document["true_accept_rates"] = {
+            f"{rate:g}": round(share, 4) for rate, share in self.true_accept_rates.items()
+        }
+        document["sizes"] = [
+            {name: value for name, value in asdict(size).items() if name != "curve"}
+            for size in self.sizes
+        ]
+        return document
+
+
+def evaluate(
+    raw: FloatMatrix,
+    people: Sequence[str],
+    space: Space,
+    linkage: Linkage,
+    threshold: float,
+    sizes: Sequence[tuple[int, int]],
+    draws: int,
+    seed: int,
+    progress: Progress,
+) -> Evaluation:
+    """Judge counts and distances of labelled *raw* embeddings (n, d)."""
+    vectors = space.unit(raw)
+    same, different = pair_distances(vectors, people)
+    results = []
+    for number, (persons_drawn, photos) in enumerate(sizes):
+        progress(number, len(sizes))
+        drawn = draw(people, persons_drawn, photos, draws, seed)
+        size = (persons_drawn, photos)
+        results.append(evaluate_size(vectors, people, space, linkage, threshold, drawn, size))
+    progress(len(sizes), len(sizes))
+    return Evaluation(
+        len(set(people)),
+        len(people),
+        linkage,
+        threshold,
+        space.profile.operating_distance,
+        float((different < space.distance(threshold)).mean()),
+        true_accept_rates(same, different),
+        tuple(results),
+    )
+
+
+def balanced_centre(raw: FloatMatrix, people: Sequence[str]) -> tuple[float, ...]:
+    """The mean of each person's mean: nobody weighs more for having more photos."""
+    names = np.array(people)
+    means = [raw[names == name].astype(np.float64).mean(axis=0) for name in sorted(set(people))]
+    return _rounded(np.mean(means, axis=0))
+
+
+def plain_centre(raw: FloatMatrix) -> tuple[float, ...]:
+    """The mean of all embeddings, for faces without labels."""
+    return _rounded(raw.astype(np.float64).mean(axis=0))
+
+
+def _rounded(centre: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(round(float(value), 6) for value in centre)
+
+
+def calibrate(raw: FloatMatrix, people: Sequence[str], seed: int) -> Profile:
+    """A profile from labelled *raw* embeddings (n, d), with how sure its distance is."""
+    centre = balanced_centre(raw, people)
+    vectors = Space(Profile(centre, 1.0)).unit(raw)
+    same, different = pair_distances(vectors, people)
+    low, high = bootstrap_interval(vectors, people, seed)
+    rates = true_accept_rates(same, different)
+    measured = {
+        "people": len(set(people)),
+        "faces": len(people),
+        "operating_distance_95": [round(low, 4), round(high, 4)],
+        "true_accept_rates": {f"{rate:g}": round(share, 4) for rate, share in rates.items()},
+    }
+    return Profile(centre, round(operating_distance(different), 4), measured)

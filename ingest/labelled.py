@@ -1,0 +1,106 @@
+"""Labelled photos, folders named by person, embedded through the normal index."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.database import Database, migrate
+from index.errors import ConfigError
+from index.prominence import why_left_out
+from index.settings import FaceChoice, Settings
+from index.space import Profile
+from index.store import generations, library, queue
+from ingest.drain import Drain, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFaces:
+    """One row a face.
+
+    Attributes:
+        raw: (n, d) float32 embeddings.
+        people: (n,) the name of each face's folder.
+        faceless: photos in which no face was found.
+        unreadable: photos that could not be read.
+    """
+
+    raw: NDArray[np.float32]
+    people: list[str]
+    model_id: str
+    profile: Profile
+    faceless: int
+    unreadable: int
+
+
+def load_labelled(
+    folder: Path,
+    settings: Settings,
+    choice: FaceChoice,
+    progress: Progress,
+    stop: threading.Event,
+    *,
+    without: frozenset[str] = frozenset(),
+) -> LabelledFaces:
+    """Embed the photos below *folder* and read their faces.
+
+    They go into an index of their own below the data folder, so they never mix with the library's
+    and a second run embeds nothing.
+
+    Args:
+        without: names of photos to leave out, such as mislabelled ones.
+
+    Raises:
+        ConfigError: there are fewer than two people, or it was interrupted.
+    """
+    own = settings.model_copy(
+        update={"inbox": folder.resolve(), "roots": (), "data": settings.data / "evaluation"}
+    )
+    if not folder.is_dir():
+        raise ConfigError(f"there is no folder {folder}")
+    own.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    migrate(own.database_path)
+    with Database(own.database_path) as database:
+        summary = Drain(database, own, stop).catch_up(progress)
+        if stop.is_set():
+            raise ConfigError("interrupted; what was embedded is kept, start again to go on")
+        found = _read(database, own.inbox, choice, without)
+    if len(set(found.people)) < 2:  # noqa: PLR2004 - one person has no strangers
+        raise ConfigError(f"{folder} needs folders of at least two people with faces in them")
+    return LabelledFaces(
+        found.raw,
+        found.people,
+        found.model_id,
+        found.profile,
+        found.faceless,
+        len(summary.failed),
+    )
+
+
+def _read(
+    database: Database, folder: Path, choice: FaceChoice, without: frozenset[str]
+) -> LabelledFaces:
+    with database.read() as connection:
+        generation = generations.active(connection)
+        if generation is None:
+            raise ConfigError(f"there are no images below {folder}")
+        labels: dict[int, str] = {}
+        for path in sorted(queue.signatures_below(connection, str(folder))):
+            parts = Path(path).relative_to(folder).parts
+            row = queue.rows_of(connection, [path])[path]
+            if len(parts) > 1 and row.image_id is not None and parts[-1] not in without:
+                labels.setdefault(row.image_id, parts[0])
+        faces = library.faces_of(connection, generation.id, sorted(labels))
+        left_out = why_left_out(faces, choice)
+        kept = [face for face in faces if face.id not in left_out]
+        _, raw = library.embeddings(connection, generation.id, [face.id for face in kept])
+    return LabelledFaces(
+        raw,
+        [labels[face.image_id] for face in kept],
+        generation.model_id,
+        Profile.from_json(generation.profile),
+        len(set(labels) - {face.image_id for face in faces}),
+        0,
+    )
