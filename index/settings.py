@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     )
     scan_seconds: float = Field(600.0, gt=0, description="Time between two full scans.")
     poll_seconds: float = Field(5.0, gt=0, description="The same where inotify cannot work.")
-    batch_files: int = Field(32, ge=1, le=1024, description="Files committed together at most.")
+    batch_files: int = Field(64, ge=1, le=1024, description="Files committed together at most.")
     batch_wait_seconds: float = Field(
         0.5, ge=0, le=60, description="How long a batch may wait to fill."
     )

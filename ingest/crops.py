@@ -1,4 +1,4 @@
-"""Cuts faces out of an image for the encoder."""
+"""Cut faces out of a photo the way the encoder was trained to see them."""
 
 from collections.abc import Sequence
 
@@ -7,38 +7,37 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import laplace
 
-from ingest.faces import CROP_MARGIN_PX, CROP_PX, Crops, RgbImage
+from ingest.faces import CROP_MARGIN_PX, CROP_PX, Box, Crops, RgbImage
 
 
-def crop_faces(image: RgbImage, boxes: Sequence[tuple[float, float, float, float]]) -> Crops:
-    """Cut each box with its margin out of *image* and scale it to CROP_PX square.
+def crop_boxes(boxes: Sequence[Box], width: int, height: int) -> NDArray[np.int64]:
+    """Return (n, 4) int64 boxes with the margin added, clipped to the photo, ends exclusive."""
+    corners = np.asarray(boxes, np.float32).reshape(-1, 4)
+    size = corners[:, 2:] - corners[:, :2]
+    margin = (
+        np.float32(CROP_MARGIN_PX) * size / np.float32(CROP_PX - CROP_MARGIN_PX) / np.float32(2)
+    )
+    limit = np.array([width, height], np.float32)
+    first = np.clip(corners[:, :2] - margin, 0, limit - 1)
+    last = np.clip(corners[:, 2:] + margin, 1, limit)
+    pixels = np.concatenate([first, last], axis=1).astype(np.int64)
+    pixels[:, 2:] = np.maximum(pixels[:, 2:], pixels[:, :2] + 1)
+    return pixels
 
-    The margin is CROP_MARGIN_PX of the scaled crop, clipped at the image's edges: what the model
-    was measured with (facenet-pytorch's extract_face on a Pillow image).
 
-    Args:
-        boxes: x1, y1, x2, y2 in pixels.
+def crop_faces(image: RgbImage, boxes: Sequence[Box]) -> Crops:
+    """Return (n, 160, 160, 3) uint8 crops of *image*, one a box, in order; n may be 0.
 
-    Returns: (n, CROP_PX, CROP_PX, 3) uint8.
+    Only the pixels inside the margin are read: what lies outside must not bleed into the edges.
     """
-    whole = Image.fromarray(image)
+    height, width = image.shape[:2]
     crops = np.empty((len(boxes), CROP_PX, CROP_PX, 3), np.uint8)
-    for crop, box in zip(crops, boxes, strict=True):
-        region = _with_margin(box, whole.size)
-        scaled = whole.crop(region).resize((CROP_PX, CROP_PX), Image.Resampling.BILINEAR)
-        crop[:] = np.asarray(scaled)
+    for crop, (left, top, right, bottom) in zip(
+        crops, crop_boxes(boxes, width, height), strict=True
+    ):
+        cut = Image.fromarray(image[top:bottom, left:right])
+        crop[...] = np.asarray(cut.resize((CROP_PX, CROP_PX), Image.Resampling.BILINEAR))
     return crops
-
-
-def _with_margin(
-    box: tuple[float, float, float, float], size: tuple[int, int]
-) -> tuple[int, int, int, int]:
-    x1, y1, x2, y2 = box
-    share = CROP_MARGIN_PX / (CROP_PX - CROP_MARGIN_PX) / 2
-    wide, high = share * (x2 - x1), share * (y2 - y1)
-    left, top = int(max(x1 - wide, 0)), int(max(y1 - high, 0))
-    right, bottom = int(min(x2 + wide, size[0])), int(min(y2 + high, size[1]))
-    return left, top, max(right, left + 1), max(bottom, top + 1)
 
 
 def sharpness(crops: Crops) -> NDArray[np.float64]:

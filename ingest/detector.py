@@ -1,52 +1,119 @@
-"""MTCNN, out of facenet-pytorch."""
+"""Find faces with MTCNN at a size that bounds the work, whatever the size of the photo."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
-import torch
-from facenet_pytorch import MTCNN
+from PIL import Image
 
+from index.prominence import KEY_HEIGHT_SHARE, KEY_PROBABILITY
+from ingest.cascade import Candidates, Cascade
 from ingest.faces import MIN_FACE_PX, DetectedFace, RgbImage
+from ingest.integral import FloatArray
+
+FIRST_EDGE_PX = 1024
+LAST_EDGE_PX = 2048
+BLOCK_PIXELS = 3_000_000  # 48 MB of summed-area tables
 
 
 class MtcnnDetector:
-    """Finds faces with the three nets of MTCNN (K. Zhang et al., 2016)."""
+    """MTCNN on reduced images, with a second, larger look where that could hide key faces.
 
-    def __init__(self, device: str) -> None:
-        """*device* is torch's name of it."""
-        self._mtcnn = MTCNN(keep_all=True, min_face_size=MIN_FACE_PX, device=device)
+    A face of less than `MIN_FACE_PX` in the reduced image is missed. That loses no key face as long
+    as the largest face found is twice as high; otherwise the image is looked at again, larger. Safe
+    to call from several threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        device: str = "cpu",
+        edges_px: tuple[int, ...] = (FIRST_EDGE_PX, LAST_EDGE_PX),
+        cache: Path | None = None,
+    ) -> None:
+        """Load MTCNN; *device* and *cache* as in `Cascade`, *edges_px* the sizes of the looks."""
+        self._cascade = Cascade(device=device, cache=cache)
+        self._edges_px = edges_px
 
     def detect(self, images: Sequence[RgbImage]) -> list[list[DetectedFace]]:
-        """The faces of each image, largest first; an empty list where there is none."""
-        found: list[list[DetectedFace]] = [[] for _ in images]
-        by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
-        for position, image in enumerate(images):
-            if min(image.shape[:2]) >= MIN_FACE_PX:  # MTCNN fails on smaller images
-                by_shape[image.shape].append(position)
-        for positions in by_shape.values():
-            batch = np.stack([images[position] for position in positions])
-            with torch.inference_mode():
-                boxes, probabilities, points = self._mtcnn.detect(batch, landmarks=True)
-            for position, *result in zip(positions, boxes, probabilities, points, strict=True):
-                found[position] = _faces(*result)
-        return found
+        """Return each image's faces; see `Detector`. *images*: (H, W, 3) uint8, any sizes."""
+        results: list[list[DetectedFace]] = [[] for _ in images]
+        pending = list(range(len(images)))
+        for edge in self._edges_px:
+            for block in _blocks(images, pending, edge):
+                self._detect_block(images, block, edge, results)
+            pending = [i for i in pending if self._hides_faces(images[i], results[i], edge)]
+        return results
+
+    def _detect_block(
+        self,
+        images: Sequence[RgbImage],
+        block: Sequence[int],
+        edge: int,
+        results: list[list[DetectedFace]],
+    ) -> None:
+        """Detect in the images numbered *block*, reduced to *edge*, and store into *results*."""
+        reduced = [_reduce(images[i], edge) for i in block]
+        found = self._cascade(reduced, MIN_FACE_PX)
+        for page, number in enumerate(block):
+            rows = np.flatnonzero(found.owners == page)
+            height, width = images[number].shape[:2]
+            ratio = (width / reduced[page].shape[1], height / reduced[page].shape[0])
+            results[number] = _faces(found[rows], ratio)
+
+    def _hides_faces(self, image: RgbImage, faces: Sequence[DetectedFace], edge: int) -> bool:
+        """Tell whether a larger look could find a key face that *edge* is too small for."""
+        longest = max(image.shape[:2])
+        if longest <= edge:
+            return False
+        tallest = max(
+            (f.box[3] - f.box[1] for f in faces if f.probability >= KEY_PROBABILITY), default=0.0
+        )
+        return bool(tallest * KEY_HEIGHT_SHARE * edge / longest < MIN_FACE_PX)
 
 
-def _faces(boxes: object, probabilities: object, points: object) -> list[DetectedFace]:
-    if boxes is None:
-        return []
+def _faces(found: Candidates, ratio: tuple[float, float]) -> list[DetectedFace]:
+    """Turn one image's candidates into sorted faces, stretched by *ratio* (x, y)."""
+    scale = np.array([*ratio, *ratio], np.float32)
+    boxes: FloatArray = found.boxes * scale
+    points = found.extras.reshape(-1, 2, 5).transpose(0, 2, 1) * scale[:2]
     faces = [
         DetectedFace(
-            tuple(map(float, box)),  # type: ignore[arg-type]  # MTCNN gives four numbers
-            float(probability),
-            tuple((float(x), float(y)) for x, y in five),
+            (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
+            float(score),
+            tuple((float(x), float(y)) for x, y in marks),
         )
-        for box, probability, five in zip(boxes, probabilities, points, strict=True)  # type: ignore[call-overload]
+        for box, score, marks in zip(boxes, found.scores, points, strict=True)
     ]
     return sorted(faces, key=lambda face: (-_area(face), face.box))
 
 
 def _area(face: DetectedFace) -> float:
-    x1, y1, x2, y2 = face.box
-    return (x2 - x1) * (y2 - y1)
+    """Return the box's area in square pixels."""
+    return (face.box[2] - face.box[0]) * (face.box[3] - face.box[1])
+
+
+def _reduce(image: RgbImage, edge: int) -> RgbImage:
+    """Shrink by area until the longest edge is *edge*; smaller images come back as they are."""
+    height, width = image.shape[:2]
+    longest = max(height, width)
+    if longest <= edge:
+        return image
+    size = (max(1, round(width * edge / longest)), max(1, round(height * edge / longest)))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+
+
+def _blocks(images: Sequence[RgbImage], numbers: Sequence[int], edge: int) -> Iterator[list[int]]:
+    """Split *numbers* into blocks of bounded size, equal sizes side by side."""
+    block: list[int] = []
+    pixels = 0
+    for number in sorted(numbers, key=lambda i: images[i].shape):
+        height, width = images[number].shape[:2]
+        share = min(1.0, edge / max(height, width, 1)) ** 2
+        if block and pixels + height * width * share > BLOCK_PIXELS:
+            yield block
+            block, pixels = [], 0
+        block.append(number)
+        pixels += int(height * width * share)
+    if block:
+        yield block

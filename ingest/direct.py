@@ -16,7 +16,6 @@ from index.settings import Settings
 from index.space import Profile, Space, shipped_profile
 from index.store import generations, library
 from index.store.library import FaceRow, NewFace
-from ingest.images import decode
 from ingest.models import Models, load_generation, load_models
 
 MIB = 1 << 20
@@ -98,17 +97,15 @@ class DirectCount:
                 known = library.stored_faces(connection, self._generation.id, digest)
             if known is not None:
                 return known
-        try:
-            pixels = decode(data, self._settings.max_megapixels)
-        except UnreadableImageError as error:
-            raise _unreadable(name, str(error)) from error
         if self._models is None:
             self._models = (
                 load_generation(self._settings, self._generation)
                 if self._generation is not None
                 else load_models(self._settings, self._settings.weights)
             )
-        (image,) = self._models.analyse([(digest, pixels)])
+        (image,) = self._models.analyse([(digest, data)], self._settings.max_megapixels)
+        if isinstance(image, UnreadableImageError):
+            raise _unreadable(name, str(image)) from image
         return [(face, image.size) for face in image.faces]
 
 

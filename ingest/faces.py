@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 RgbImage = NDArray[np.uint8]  # (height, width, 3)
 Crops = NDArray[np.uint8]  # (n, CROP_PX, CROP_PX, 3)
 FloatMatrix = NDArray[np.float32]
+Box = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels
 
 CROP_PX = 160  # FaceNet's input
 CROP_MARGIN_PX = 32  # of those; measured best for this model (0 clearly worse, 44 worse)
@@ -26,7 +27,7 @@ class DetectedFace:
         landmarks: eyes, nose and corners of the mouth, (x, y) in pixels.
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     probability: float
     landmarks: tuple[tuple[float, float], ...]
 

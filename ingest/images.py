@@ -14,6 +14,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 MAX_EDGE_PX = 20_000
 MIN_EDGE_PX = 20
 MEGA = 1_000_000
+ORIENTATION = 0x0112  # EXIF tag
+ON_ITS_SIDE = (5, 6, 7, 8)  # its values for images that have to be turned by 90 degrees
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
@@ -23,13 +25,23 @@ _CUT_OFF = ("truncated", "unrecognized data stream", "not enough image data", "u
 
 
 def decode(data: bytes, max_megapixels: int) -> RgbImage:
+    """Decode the first frame of a JPEG, PNG, WebP or BMP file, in full; see decode_reduced."""
+    return decode_reduced(data, max_megapixels, None)[0]
+
+
+def decode_reduced(
+    data: bytes, max_megapixels: int, edge_px: int | None
+) -> tuple[RgbImage, tuple[int, int]]:
     """Decode the first frame of a JPEG, PNG, WebP or BMP file.
 
     Args:
         data: the whole file.
         max_megapixels: larger images are refused before their pixels are decoded.
+        edge_px: a JPEG is halved, quartered or divided by 8 while decoding as long as its longest
+            edge stays at least this; None decodes in full.
 
-    Returns: (height, width, 3), upright by its EXIF orientation; transparency over white.
+    Returns: (height, width, 3), upright by its EXIF orientation, transparency over white; and the
+        full image's width and height, upright.
 
     Raises:
         UnreadableImageError: it is none of these, is broken, or is too large or too small.
@@ -42,8 +54,14 @@ def decode(data: bytes, max_megapixels: int) -> RgbImage:
         try:
             with Image.open(BytesIO(data), formats=FORMATS) as image:
                 _check_size(*image.size, max_megapixels)
+                width, height = image.size
+                if edge_px is not None:
+                    share = min(1.0, edge_px / max(width, height))
+                    image.draft(None, (int(width * share), int(height * share)))
                 image.load()
-                return _to_rgb(ImageOps.exif_transpose(image))
+                turned = image.getexif().get(ORIENTATION) in ON_ITS_SIDE
+                pixels = _to_rgb(ImageOps.exif_transpose(image))
+                return pixels, (height, width) if turned else (width, height)
         except UnidentifiedImageError as error:
             raise UnreadableImageError("it is no JPEG, PNG, WebP or BMP image") from error
         except Image.DecompressionBombError as error:
@@ -55,6 +73,15 @@ def decode(data: bytes, max_megapixels: int) -> RgbImage:
             cut_off = any(sign in text for sign in _CUT_OFF)
             reason = "it is cut off" if cut_off else f"it is broken ({text[:80] or 'no detail'})"
             raise UnreadableImageError(reason, maybe_partial=cut_off) from error
+
+
+def pixel_count(data: bytes) -> int:
+    """How many pixels a file's header promises; 0 when it is no image."""
+    try:
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
+            return image.width * image.height
+    except (Image.DecompressionBombError, MemoryError, *_MALFORMED):
+        return 0
 
 
 def _check_size(width: int, height: int, max_megapixels: int) -> None:

@@ -2,64 +2,91 @@
 
 import logging
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from index.database import Database
-from index.errors import ModelUnavailableError
+from index.errors import ModelUnavailableError, UnreadableImageError
 from index.schema import GenerationState
 from index.settings import Settings
 from index.space import shipped_profile, usable
 from index.store import generations
 from index.store.generations import GenerationRow
 from index.store.library import NewFace, NewImage
-from ingest.crops import crop_faces, sharpness
+from ingest.crops import sharpness
 from ingest.detector import MtcnnDetector
 from ingest.encoder import FaceNetEncoder
-from ingest.faces import DetectedFace, Detector, Encoder, RgbImage
+from ingest.faces import CROP_PX, DetectedFace, Detector, Encoder, FloatMatrix
+from ingest.photos import Photo, in_file_pixels, open_photo, sharp_crops
+from ingest.stages import StageClock
 from ingest.weights import load_weights
 
 log = logging.getLogger(__name__)
 
 
+Outcome = NewImage | UnreadableImageError
+
+
 @dataclass(frozen=True, slots=True)
 class Models:
-    """A detector and an encoder that belong together."""
+    """A detector and an encoder that belong together. Safe to call from several threads."""
 
     detector: Detector
     encoder: Encoder
+    stages: StageClock = field(default_factory=StageClock)
 
-    def analyse(self, images: list[tuple[bytes, RgbImage]]) -> list[NewImage]:
-        """Find and embed the faces of *images*, given as (SHA-256, pixels)."""
-        found = self.detector.detect([pixels for _, pixels in images])
-        crops = [
-            crop_faces(pixels, [face.box for face in faces])
-            for (_, pixels), faces in zip(images, found, strict=True)
-        ]
-        together = np.concatenate(crops) if crops else np.empty((0, 0, 0, 3), np.uint8)
-        raw = self.encoder.encode(together)
-        sharp = sharpness(together)
-        results, start = [], 0
-        for (sha256, pixels), faces in zip(images, found, strict=True):
-            new = [
-                _new_face(face, raw[start + number], float(sharp[start + number]))
-                for number, face in enumerate(faces)
+    def analyse(
+        self, contents: Sequence[tuple[bytes, bytes]], max_megapixels: int
+    ) -> list[Outcome]:
+        """Decode images, find their faces and embed them, all in one go.
+
+        Args:
+            contents: SHA-256 and bytes of each file; all are in memory together.
+
+        Returns: for each the image with its faces, or why it is none.
+        """
+        photos: dict[int, Photo] = {}
+        outcomes: dict[int, Outcome] = {}
+        for number, (_, data) in enumerate(contents):
+            try:
+                with self.stages.stage("decode"):
+                    photos[number] = open_photo(data, max_megapixels)
+            except UnreadableImageError as error:
+                outcomes[number] = error
+        images = [(contents[number][0], photo) for number, photo in photos.items()]
+        outcomes.update(zip(photos, self._faces(images), strict=True))
+        return [outcomes[number] for number in range(len(contents))]
+
+    def _faces(self, images: Sequence[tuple[bytes, Photo]]) -> list[NewImage]:
+        with self.stages.stage("detect"):
+            found = self.detector.detect([photo.pixels for _, photo in images])
+        with self.stages.stage("crop"):
+            crops = [
+                sharp_crops(photo, [face.box for face in faces])
+                for (_, photo), faces in zip(images, found, strict=True)
             ]
-            start += len(faces)
-            height, width = pixels.shape[:2]
-            results.append(NewImage(sha256, (width, height), new))
+            together = np.concatenate([np.empty((0, CROP_PX, CROP_PX, 3), np.uint8), *crops])
+            sharp = sharpness(together)
+        with self.stages.stage("embed"):
+            raw = self.encoder.encode(together)
+        results, start = [], 0
+        for (sha256, photo), faces in zip(images, found, strict=True):
+            stop = start + len(faces)
+            rows = zip(faces, raw[start:stop], sharp[start:stop], strict=True)
+            new = [_new_face(in_file_pixels(face, photo), *row) for face, *row in rows]
+            results.append(NewImage(sha256, photo.full_size, new))
+            start = stop
         return results
 
 
-def _new_face(face: DetectedFace, raw: NDArray[np.float32], sharp: float) -> NewFace:
+def _new_face(face: DetectedFace, raw: FloatMatrix, sharp: float) -> NewFace:
     if not usable(raw):
         raise ModelUnavailableError("the encoder gave an embedding that is not finite")
     points = np.array(face.landmarks, np.float32)
-    return NewFace(face.box, face.probability, points, sharp, raw)
+    return NewFace(face.box, face.probability, points, float(sharp), raw)
 
 
 def torch_device(setting: str) -> str:
@@ -69,11 +96,6 @@ def torch_device(setting: str) -> str:
     return setting
 
 
-def weights_folder(settings: Settings) -> Path:
-    """Where converted and downloaded weights are kept."""
-    return settings.data / "weights"
-
-
 def load_models(settings: Settings, weights: str) -> Models:
     """Load the detector, and the encoder with *weights*.
 
@@ -81,8 +103,14 @@ def load_models(settings: Settings, weights: str) -> Models:
         ModelUnavailableError: the weights cannot be had.
     """
     device = torch_device(settings.device)
-    found = load_weights(weights, weights_folder(settings))
-    return Models(MtcnnDetector(device), FaceNetEncoder(found, device))
+    cache = settings.data / "weights"
+    found = load_weights(weights, cache)
+    if device == "cpu":
+        torch.set_num_threads(1)  # its few calls here are small; OpenVINO does the work
+    return Models(
+        MtcnnDetector(device=device, cache=cache),
+        FaceNetEncoder(found, device=device, cache=cache),
+    )
 
 
 def load_generation(settings: Settings, generation: GenerationRow) -> Models:

@@ -6,7 +6,6 @@ with the same weights. Until the switch nothing that answers depend on has chang
 
 import hashlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,22 +13,22 @@ from dataclasses import dataclass
 
 from index import snapshots
 from index.database import Database
-from index.errors import IngestError, UnreadableImageError
+from index.errors import IngestError, UnreadableImageError, UnsettledFileError
 from index.paths import Roots, signature_of
 from index.schema import GenerationState
 from index.settings import Settings
 from index.space import Profile, Space, shipped_profile
 from index.store import generations, library, queue
 from index.store.generations import GenerationRow
-from ingest.faces import RgbImage
-from ingest.images import decode
 from ingest.models import Models, load_models
+from ingest.pipeline import analyse_all
 from ingest.reading import read_settled
 
 log = logging.getLogger(__name__)
 
 MIB = 1 << 20
 REMOVE_FACES = 2_000  # a transaction, so that ingest is not kept waiting
+OLD = "; nothing has changed, the old index goes on answering"
 Progress = Callable[[int, int], None]  # images done, images in all
 
 
@@ -125,14 +124,17 @@ class Reindexer:
             if not images or self._stop.is_set():
                 return
             last = images[-1][0]
-            pixels = [(sha, found) for sha, found in map(self._pixels, images) if found is not None]
-            analysed = models.analyse(pixels)
+            contents = ((sha256, data) for sha256, data in map(self._content, images) if data)
+            limit = self._settings.max_megapixels
+            found = [outcome for _, outcome in analyse_all(models, contents, limit)]
             with self._database.write() as connection:
-                for image in analysed:
-                    library.record_image(connection, generation.id, image)
+                for outcome in found:
+                    if isinstance(outcome, UnreadableImageError):
+                        raise IngestError(f"an indexed image cannot be decoded now: {outcome}{OLD}")
+                    library.record_image(connection, generation.id, outcome)
 
-    def _pixels(self, image: tuple[int, bytes]) -> tuple[bytes, RgbImage | None]:
-        """An image's pixels out of any file that still holds it; None if all have changed since.
+    def _content(self, image: tuple[int, bytes]) -> tuple[bytes, bytes | None]:
+        """An image's bytes out of any file that still holds it; None if all have changed since.
 
         Raises:
             IngestError: a file that is as it was cannot be read.
@@ -140,22 +142,19 @@ class Reindexer:
         image_id, sha256 = image
         with self._database.read() as connection:
             files = queue.files_of(connection, image_id)
+        limit = self._settings.max_file_mib * MIB
         for row in files:
             try:
                 if signature_of(self._roots.stat(row.path)) != row.signature:
                     continue
-                limit = self._settings.max_file_mib * MIB
-                root = self._roots.root_of(row.path)
-                data = read_settled(row.path, root, row.signature, limit)
-                if hashlib.sha256(data).digest() != sha256:
-                    raise UnreadableImageError("its content has changed, but not its times")
-                return sha256, decode(data, self._settings.max_megapixels)
-            except (FileNotFoundError, UnreadableImageError) as error:
-                if os.path.exists(row.path):
-                    raise IngestError(
-                        f"{row.path} is indexed but cannot be read now: {error}; "
-                        "nothing has changed, the old index goes on answering"
-                    ) from error
+                data = read_settled(row.path, self._roots.root_of(row.path), row.signature, limit)
+            except (FileNotFoundError, UnsettledFileError):
+                continue
+            except UnreadableImageError as error:
+                raise IngestError(f"{row.path} cannot be read now: {error}{OLD}") from error
+            if hashlib.sha256(data).digest() != sha256:
+                raise IngestError(f"{row.path} has changed, but its times have not{OLD}")
+            return sha256, data
         return sha256, None
 
     def _switch(self, generation: GenerationRow) -> bool:
@@ -166,7 +165,7 @@ class Reindexer:
         """
         with self._database.write() as connection:
             missing = generations.missing_images(connection, generation.id, 0, 10_000)
-            lost = [image for image, sha256 in missing if self._pixels_gone(image)]
+            lost = [image for image, sha256 in missing if self._is_gone(image)]
             if len(lost) < len(missing):
                 return False
             for image in lost:
@@ -176,7 +175,7 @@ class Reindexer:
         log.info("reindex.switched generation=%d model=%s", generation.id, generation.model_id)
         return True
 
-    def _pixels_gone(self, image_id: int) -> bool:
+    def _is_gone(self, image_id: int) -> bool:
         with self._database.read() as connection:
             files = queue.files_of(connection, image_id)
         for row in files:

@@ -44,11 +44,12 @@ class Weights:
     Attributes:
         name: the setting that chose it.
         model_id: name and the first 16 hex digits of the SHA-256 of where it came from.
+        load: reads the tensors; takes a moment, so only whoever needs them calls it.
     """
 
     name: str
     model_id: str
-    tensors: Tensors
+    load: Callable[[], Tensors]
 
 
 def load_weights(name: str, folder: Path) -> Weights:
@@ -91,19 +92,26 @@ def _converted(
     if found != sha256:
         raise ModelUnavailableError(f"{source} has SHA-256 {found}, not {sha256}; reinstall it")
     model_id = f"{name}-{sha256[:16]}"
-    kept, mark = folder / f"{model_id}.safetensors", folder / f"{model_id}.sha256"
+    return Weights(
+        name, model_id, lambda: _load(folder / f"{model_id}.safetensors", source, convert)
+    )
+
+
+def _load(kept: Path, source: Path, convert: Callable[[Path], Tensors]) -> Tensors:
+    """The tensors in *kept*, converted from *source* when it is missing or not as written."""
+    mark = kept.with_suffix(".sha256")
     if kept.is_file() and mark.is_file() and mark.read_text().strip() == _sha256(kept):
         try:
-            return Weights(name, model_id, load_file(kept))
+            return load_file(kept)
         except (OSError, SafetensorError) as error:
             raise ModelUnavailableError(f"{kept} cannot be read: {error}") from error
-    log.info("weights.convert name=%s", name)
+    log.info("weights.convert name=%s", kept.stem)
     tensors = {key: value.contiguous() for key, value in convert(source).items()}
     partial = kept.with_suffix(f".{os.getpid()}.tmp")
     save_file(tensors, partial)
     mark.write_text(_sha256(partial))
     partial.replace(kept)
-    return Weights(name, model_id, tensors)
+    return tensors
 
 
 def _package_graph() -> Path:

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -17,9 +17,8 @@ from index.store import generations, library, queue
 from index.store.generations import GenerationRow
 from index.store.library import NewImage
 from index.store.queue import Claim
-from ingest.faces import RgbImage
-from ingest.images import decode
-from ingest.models import Models, load_generation
+from ingest.models import Models, Outcome, load_generation
+from ingest.pipeline import analyse_all
 from ingest.reading import read_settled
 
 log = logging.getLogger(__name__)
@@ -31,12 +30,21 @@ MIB = 1 << 20
 class Batch:
     """What became of the files of one claim so far."""
 
-    digests: dict[Claim, bytes] = field(default_factory=dict)  # read; SHA-256
-    pixels: dict[bytes, RgbImage] = field(default_factory=dict)  # content to analyse
+    digests: dict[Claim, bytes] = field(default_factory=dict)  # SHA-256 of those that were read
+    outcomes: dict[bytes, Outcome] = field(default_factory=dict)  # of content that was new
     failures: dict[Claim, UnreadableImageError] = field(default_factory=dict)
-    changed: list[Claim] = field(default_factory=list)
     gone: list[Claim] = field(default_factory=list)
-    analysed: list[NewImage] = field(default_factory=list)
+
+    def images(self) -> list[NewImage]:
+        """The images that were analysed."""
+        return [found for found in self.outcomes.values() if isinstance(found, NewImage)]
+
+    def failure(self, claim: Claim) -> UnreadableImageError | None:
+        """Why a file that was read, or could not be, is no image; None if it is one."""
+        if claim in self.failures:
+            return self.failures[claim]
+        found = self.outcomes.get(self.digests.get(claim, b""))
+        return found if isinstance(found, UnreadableImageError) else None
 
 
 class Worker:
@@ -66,14 +74,14 @@ class Worker:
             return 0
         started = time.perf_counter()
         batch = self._process(claims)
-        with self._database.write() as connection:
+        with self._models.stages.stage("commit"), self._database.write() as connection:
             self._commit(connection, claims, batch)
         log.info(
             "ingest.batch files=%d images=%d faces=%d failed=%d seconds=%.2f",
             len(claims),
-            len(batch.analysed),
-            sum(len(image.faces) for image in batch.analysed),
-            len(batch.failures),
+            len(batch.images()),
+            sum(len(image.faces) for image in batch.images()),
+            sum(batch.failure(claim) is not None for claim in claims),
             time.perf_counter() - started,
         )
         return len(claims)
@@ -99,40 +107,41 @@ class Worker:
 
     def _process(self, claims: list[Claim]) -> Batch:
         batch = Batch()
-        contents: dict[bytes, bytes] = {}
-        for claim in claims:
-            self._read(claim, batch, contents)
-        with self._database.read() as connection:
-            known = library.known_images(
-                connection, self.generation.id, list(set(batch.digests.values()))
-            )
-        for claim, digest in batch.digests.items():
-            if digest not in known and digest not in batch.pixels:
-                try:
-                    batch.pixels[digest] = decode(
-                        contents.pop(digest), self._settings.max_megapixels
-                    )
-                except UnreadableImageError as error:
-                    batch.failures[claim] = error
-        batch.analysed = self._models.analyse(list(batch.pixels.items()))
+        limit = self._settings.max_megapixels
+        batch.outcomes.update(analyse_all(self._models, self._new_contents(claims, batch), limit))
         return batch
 
-    def _read(self, claim: Claim, batch: Batch, contents: dict[bytes, bytes]) -> None:
+    def _new_contents(self, claims: list[Claim], batch: Batch) -> Iterator[tuple[bytes, bytes]]:
+        """Read the claimed files one by one; yield the content that nobody has analysed yet."""
+        seen: set[bytes] = set()
+        for claim in claims:
+            data = self._read(claim, batch)
+            if data is None:
+                continue
+            digest = batch.digests[claim]
+            with self._database.read() as connection:
+                known = library.known_images(connection, self.generation.id, [digest])
+            if digest not in known and digest not in seen:
+                seen.add(digest)
+                yield digest, data
+
+    def _read(self, claim: Claim, batch: Batch) -> bytes | None:
+        """The bytes of a claimed file, or None with the reason noted in *batch*."""
+        limit = self._settings.max_file_mib * MIB
         try:
-            root = self._roots.root_of(claim.path)
-            data = read_settled(
-                claim.path, root, claim.signature, self._settings.max_file_mib * MIB
-            )
+            with self._models.stages.stage("read"):
+                root = self._roots.root_of(claim.path)
+                data = read_settled(claim.path, root, claim.signature, limit)
         except FileNotFoundError:
             batch.gone.append(claim)
         except UnsettledFileError:
-            batch.changed.append(claim)
+            pass  # neither read nor failed: _commit looks at it again
         except UnreadableImageError as error:
             batch.failures[claim] = error
         else:
-            digest = hashlib.sha256(data).digest()
-            batch.digests[claim] = digest
-            contents[digest] = data
+            batch.digests[claim] = hashlib.sha256(data).digest()
+            return data
+        return None
 
     def _commit(self, connection: Connection, claims: list[Claim], batch: Batch) -> None:
         now = self._clock()
@@ -144,14 +153,13 @@ class Worker:
         images = library.known_images(
             connection, self.generation.id, list(set(batch.digests.values()))
         )
-        for image in batch.analysed:
+        for image in batch.images():
             images[image.sha256] = library.record_image(connection, self.generation.id, image)
         for claim in claims:
             digest = batch.digests.get(claim)
             if digest in images:
                 library.link_file(connection, claim, images[digest], now)
-            elif claim in batch.failures:
-                error = batch.failures[claim]
+            elif error := batch.failure(claim):
                 again = retry_at(claim.attempts + 1, now) if error.maybe_partial else None
                 library.unlink_file(connection, claim, str(error), again, now)
             elif claim in batch.gone:

@@ -1,0 +1,61 @@
+"""Runs the models over many files with every core busy and memory bounded.
+
+Each worker thread takes a chunk of files through all stages: decode, detect, crop, embed. The heavy
+steps release the GIL and run on one thread each, so as many workers as cores keep the machine full
+without queues between stages: while one decodes, another runs a network. The chunk is the batch:
+its photos share MTCNN's later nets, and their crops share FaceNet.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from ingest.images import pixel_count
+from ingest.models import Models, Outcome
+from ingest.nets import cores
+
+CHUNK_FILES = 16
+CHUNK_BYTES = 24_000_000
+CHUNK_PIXELS = 48_000_000  # before reduction: a chunk is at most one such image more
+
+Content = tuple[bytes, bytes]  # SHA-256 and bytes of a file
+
+
+def analyse_all(
+    models: Models, contents: Iterable[Content], max_megapixels: int
+) -> Iterator[tuple[bytes, Outcome]]:
+    """What the models find in each of *contents*, in order.
+
+    *contents* is read as needed: at most two chunks a worker are in memory at a time.
+    """
+    workers = cores()
+    waiting: deque[tuple[list[bytes], Future[list[Outcome]]]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="faces") as pool:
+        for chunk in _chunks(contents):
+            digests = [digest for digest, _ in chunk]
+            waiting.append((digests, pool.submit(models.analyse, chunk, max_megapixels)))
+            if len(waiting) >= 2 * workers:
+                yield from _results(*waiting.popleft())
+        while waiting:
+            yield from _results(*waiting.popleft())
+
+
+def _results(
+    digests: list[bytes], future: Future[list[Outcome]]
+) -> Iterator[tuple[bytes, Outcome]]:
+    return zip(digests, future.result(), strict=True)
+
+
+def _chunks(contents: Iterable[Content]) -> Iterator[list[Content]]:
+    chunk: list[Content] = []
+    held = pixels = 0
+    for digest, data in contents:
+        size = pixel_count(data)
+        full = len(chunk) == CHUNK_FILES or held + len(data) > CHUNK_BYTES
+        if chunk and (full or pixels + size > CHUNK_PIXELS):
+            yield chunk
+            chunk, held, pixels = [], 0, 0
+        chunk.append((digest, data))
+        held, pixels = held + len(data), pixels + size
+    if chunk:
+        yield chunk
