@@ -74,5 +74,6 @@ def answer_question(
     Args:
         vectors: (n, d) unit vectors of *counted*, in order.
     """
-    labels = people.persons(vectors, space.cut(question.threshold), question.linkage)
+    photos = np.array([face.image_id for face in counted], np.int64)
+    labels = people.persons(vectors, space.cut(question.threshold), question.linkage, photos)
     return Answer(tuple(counted), labels, tuple(left_out))

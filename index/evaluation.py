@@ -18,7 +18,7 @@ from index.measures import (
     quality,
     true_accept_rates,
 )
-from index.people import persons
+from index.people import components, find_links, joining_links
 from index.settings import Linkage
 from index.space import Profile, Space
 
@@ -81,7 +81,12 @@ def _counts(
 ) -> list[int]:
     cuts = [space.cut(threshold) for threshold in thresholds]
     if linkage is Linkage.SUPPORTED:
-        return [int(persons(vectors, cut, linkage).max()) + 1 for cut in cuts]
+        count = len(vectors)
+        all_links = find_links(vectors, min(cuts))  # once; each cut keeps some of them
+        kept = [all_links.where(all_links.similarity > cut) for cut in cuts]
+        return [
+            int(components(joining_links(links, count, linkage), count).max()) + 1 for links in kept
+        ]
     tree = hierarchy(vectors, linkage)
     return [tree.persons_at(1.0 - cut) for cut in cuts]
 

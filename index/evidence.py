@@ -16,7 +16,12 @@ Starting with one group a face, the pair of groups with the largest gain is merg
 Between two lone faces the gain falls linearly with their cosine distance, so every gain can be read
 back as a height: the distance at which two lone faces would give the same evidence. A lone pair is
 therefore one person exactly when its distance is below the cut, as with every other linkage; larger
-groups need less similarity the more faces speak for it. Constants and figures: docs/accuracy.md.
+groups need less similarity the more faces speak for it.
+
+Two faces in one photo are evidence against: their distance counts SAME_PHOTO times. Strangers side
+by side stay apart, while a mirror image or a collage, nearly identical, stays together.
+
+Constants and figures: docs/accuracy.md.
 """
 
 import numpy as np
@@ -28,6 +33,7 @@ IntVector = NDArray[np.int64]
 
 RHO = 0.42
 STRAY = 0.09
+SAME_PHOTO = 4.0
 R = np.float32(RHO / (1 - RHO))
 K = np.float32(RHO / (1 - RHO) ** 2)
 # two lone faces of cosine similarity c gain SLOPE c + OFFSET
@@ -36,9 +42,9 @@ OFFSET = float(2 * K / (1 + 2 * R) - 2 * K / (1 + R) - np.log1p(2 * R) + 2 * np.
 
 
 def merge_by_evidence(
-    vectors: FloatMatrix,
+    vectors: FloatMatrix, photos: IntVector
 ) -> tuple[IntVector, IntVector, NDArray[np.float64]]:
-    """The merges of unit *vectors* (n, d), best first, until one group is left.
+    """The merges of unit *vectors* (n, d), found in *photos* (n,), until one group is left.
 
     Copies of a vector are no further evidence: they merge at height 0 and count once from then on.
 
@@ -46,13 +52,20 @@ def merge_by_evidence(
     """
     points, kept, copy_of = np.unique(vectors, axis=0, return_index=True, return_inverse=True)
     copies = np.flatnonzero(kept[copy_of.reshape(-1)] != np.arange(len(vectors)))
-    groups = _Groups(points)
+    groups = _Groups(points, photos[kept])
     first, second, heights = groups.merge_all()
     return (
         np.concatenate((kept[copy_of.reshape(-1)[copies]], kept[first])),
         np.concatenate((copies, kept[second])),
         np.concatenate((np.zeros(len(copies)), np.maximum.accumulate(np.maximum(heights, 0.0)))),
     )
+
+
+def _photo_mates(photos: IntVector) -> list[IntVector]:
+    """The rows of every photo that has more than one."""
+    order = np.argsort(photos, kind="stable")
+    ends = np.flatnonzero(np.diff(photos[order])) + 1
+    return [rows for rows in np.split(order, ends) if len(rows) > 1]
 
 
 class _Groups:
@@ -62,10 +75,13 @@ class _Groups:
     changed since, and best[i] is only an upper bound that is made exact when it comes up.
     """
 
-    def __init__(self, points: FloatMatrix) -> None:
+    def __init__(self, points: FloatMatrix, photos: IntVector) -> None:
         count = len(points)
         dots = points @ points.T
         self.dots = np.minimum(dots, dots.T)  # BLAS is not symmetric in the last bit
+        for mates in _photo_mates(photos):
+            block = np.ix_(mates, mates)
+            self.dots[block] = 1 - np.float32(SAME_PHOTO) * (1 - self.dots[block])
         np.fill_diagonal(self.dots, -np.inf)
         self.ids = np.arange(count)
         self.size = np.ones(count, np.int64)

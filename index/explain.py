@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,8 @@ class Explanation:
     def _hierarchy(self) -> Hierarchy | None:
         if self._question.linkage is Linkage.SUPPORTED:
             return None  # its groups are not nested: a higher threshold may split again
-        return hierarchy(self._vectors, self._question.linkage)
+        photos = np.array([face.image_id for face in self._answer.faces], np.int64)
+        return hierarchy(self._vectors, self._question.linkage, photos)
 
     def count_at(self, threshold: float) -> int:
         """The number of persons at another threshold."""
@@ -140,3 +142,27 @@ class Explanation:
         if len({face.image_id for face in faces}) < len(faces):
             warnings.append("same_photo")
         return Person(faces, tuple(links), spread, tuple(warnings))
+
+
+def explanation_lines(document: dict[str, Any]) -> list[str]:
+    """The explanation document (index.documents) as text for a terminal."""
+    interval, stable = document["interval"], document["stable_range"]
+    summary = (
+        f"{document['person_num']} persons at threshold {document['threshold']} "
+        f"({interval['low']} to {interval['high']} a tenth below and above it; "
+        f"the same from {stable[0]:.3f} to {stable[1]:.3f})"
+    )
+    lines = [summary]
+    for number, person in enumerate(document["persons"], start=1):
+        weakest = person["weakest_link"]
+        how = f", weakest link at {weakest['threshold']:.3f}" if weakest else ""
+        doubts = "".join(f", {warning}" for warning in person["warnings"])
+        lines.append(f"person {number}: {len(person['faces'])} faces{how}{doubts}")
+        lines += [f"    {_place(face)}" for face in person["faces"]]
+    lines += [f"left out ({face['reason']}): {_place(face)}" for face in document["left_out"]]
+    return lines
+
+
+def _place(face: dict[str, Any]) -> str:
+    box = ", ".join(f"{edge:.0f}" for edge in face["box"])
+    return f"{face['filepaths'][0]} at {box}"

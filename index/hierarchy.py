@@ -74,21 +74,27 @@ def content_order(vectors: FloatMatrix) -> IntVector:
     return np.lexsort(vectors[:, :columns].T)
 
 
-def hierarchy(vectors: FloatMatrix, linkage: Linkage) -> Hierarchy:
+def hierarchy(vectors: FloatMatrix, linkage: Linkage, photos: IntVector | None = None) -> Hierarchy:
     """The hierarchy of unit *vectors* (n, d) under a linkage other than supported.
 
     Memory grows with n²: 4 to 8 bytes a pair.
+
+    Args:
+        photos: (n,) a number for the photo of each face, which only evidence asks for; None means
+            that every face has a photo of its own.
     """
     count = len(vectors)
     if count < 2:  # noqa: PLR2004 - nothing to merge
         none = np.empty(0, np.int64)
         return Hierarchy(count, none, none, np.empty(0))
     order = content_order(vectors)
-    compute = {Linkage.EVIDENCE: merge_by_evidence, Linkage.SINGLE: _single}.get(linkage)
-    if compute is None:
-        first, second, heights = _agglomerate(vectors[order], linkage)
+    if linkage is Linkage.EVIDENCE:
+        photos = np.arange(count) if photos is None else photos
+        first, second, heights = merge_by_evidence(vectors[order], photos[order])
+    elif linkage is Linkage.SINGLE:
+        first, second, heights = _single(vectors[order])
     else:
-        first, second, heights = compute(vectors[order])
+        first, second, heights = _agglomerate(vectors[order], linkage)
     return Hierarchy(count, order[first], order[second], heights)
 
 

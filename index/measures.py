@@ -1,10 +1,13 @@
 """How good are the counts? Measured on labelled faces: draws, exact counts, error rates. Pure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+
+from index.space import Profile
 
 FloatMatrix = NDArray[np.float32]
 IntVector = NDArray[np.int64]
@@ -13,6 +16,14 @@ Distances = NDArray[np.float64]
 SIZES = ((2, 5), (5, 4), (10, 5), (20, 5), (50, 10))  # persons, photos of each
 RATES = (1e-2, 1e-3, 1e-4)
 OPERATING_RATE = 1e-3
+
+
+class Split(StrEnum):
+    """Which people are looked at: what is tuned on one half is judged on the other."""
+
+    A = "A"
+    B = "B"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +41,40 @@ class CountQuality:
     bias: float
 
 
+@dataclass(frozen=True, slots=True)
+class LabelledFaces:
+    """One row a face.
+
+    Attributes:
+        raw: (n, d) float32 embeddings.
+        people: (n,) the name of each face's folder.
+        faceless: photos in which no face was found.
+        unreadable: photos that could not be read.
+    """
+
+    raw: NDArray[np.float32]
+    people: list[str]
+    model_id: str
+    profile: Profile
+    faceless: int
+    unreadable: int
+
+
 def halves(people: Sequence[str], seed: int) -> tuple[list[str], list[str]]:
     """Two halves A and B of the *people*, the same for the same names and *seed*."""
     order = np.random.default_rng(seed).permutation(sorted(set(people)))
     middle = len(order) // 2
     return sorted(order[:middle].tolist()), sorted(order[middle:].tolist())
+
+
+def of_half(faces: LabelledFaces, split: Split, seed: int) -> LabelledFaces:
+    """Those of labelled *faces* that belong to the people of a half."""
+    if split is Split.ALL:
+        return faces
+    first, second = halves(faces.people, seed)
+    wanted = set(first if split is Split.A else second)
+    rows = [row for row, name in enumerate(faces.people) if name in wanted]
+    return replace(faces, raw=faces.raw[rows], people=[faces.people[row] for row in rows])
 
 
 def draw(

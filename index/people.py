@@ -122,12 +122,18 @@ def components(links: Links, count: int) -> IntVector:
     return by_appearance(labels.astype(np.int64))
 
 
-def persons(vectors: FloatMatrix, cut: float, linkage: Linkage) -> IntVector:
-    """The person of each row of *vectors*, see find_links: (n,) numbers from 0."""
+def persons(
+    vectors: FloatMatrix, cut: float, linkage: Linkage, photos: IntVector | None = None
+) -> IntVector:
+    """The person of each row of *vectors*, see find_links: (n,) numbers from 0.
+
+    Args:
+        photos: (n,) a number for the photo of each face; see index.hierarchy.
+    """
     if len(vectors) == 0:
         return np.empty(0, np.int64)
     if linkage not in (Linkage.SINGLE, Linkage.SUPPORTED):
-        return hierarchy(vectors, linkage).labels_at(1.0 - cut)
+        return hierarchy(vectors, linkage, photos).labels_at(1.0 - cut)
     order = content_order(vectors)
     links = find_links(np.ascontiguousarray(vectors[order]), cut)
     labels = np.empty(len(vectors), np.int64)

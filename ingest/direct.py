@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
@@ -20,6 +21,20 @@ from ingest.models import Models, load_generation, load_models
 
 MIB = 1 << 20
 Progress = Callable[[int, int], None]  # files done, files in all
+
+
+@dataclass(frozen=True, slots=True)
+class DirectAnswer:
+    """An answer with what it was computed from.
+
+    Attributes:
+        vectors: (n, d) unit vectors of the answer's faces, in order.
+        names: by image the files that hold it.
+    """
+
+    answer: Answer
+    vectors: NDArray[np.float32]
+    names: dict[int, list[str]]
 
 
 class DirectCount:
@@ -46,10 +61,8 @@ class DirectCount:
             profile = shipped_profile(self._settings.weights)
         return Space(profile, self._settings.distance)
 
-    def answer(self, question: Question, progress: Progress) -> tuple[Answer, dict[int, list[str]]]:
+    def answer(self, question: Question, progress: Progress) -> DirectAnswer:
         """Count the persons in the question's files.
-
-        Returns: the answer, and the names of the files that held each image of its faces.
 
         Raises:
             RequestError: a file is missing (404), unreadable (422), or there are too many faces.
@@ -73,7 +86,7 @@ class DirectCount:
         raw = [vectors[face.id] for face in counted]
         unit = self.space.unit(np.stack(raw)) if raw else np.empty((0, self.space.dim), np.float32)
         answer = answer_question(question, counted, left_out, unit, self.space)
-        return answer, dict(enumerate(names.values()))
+        return DirectAnswer(answer, unit, dict(enumerate(names.values())))
 
     def _read(self, name: str) -> bytes:
         path, limit = Path(name), self._settings.max_file_mib

@@ -1,38 +1,17 @@
 """Labelled photos, folders named by person, embedded through the normal index."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from index.database import Database, migrate
 from index.errors import ConfigError
+from index.measures import LabelledFaces
 from index.prominence import why_left_out
 from index.settings import FaceChoice, Settings
 from index.space import Profile
 from index.store import generations, library, queue
 from ingest.drain import Drain, Progress
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledFaces:
-    """One row a face.
-
-    Attributes:
-        raw: (n, d) float32 embeddings.
-        people: (n,) the name of each face's folder.
-        faceless: photos in which no face was found.
-        unreadable: photos that could not be read.
-    """
-
-    raw: NDArray[np.float32]
-    people: list[str]
-    model_id: str
-    profile: Profile
-    faceless: int
-    unreadable: int
 
 
 def load_labelled(
@@ -69,14 +48,7 @@ def load_labelled(
         found = _read(database, own.inbox, choice, without)
     if len(set(found.people)) < 2:  # noqa: PLR2004 - one person has no strangers
         raise ConfigError(f"{folder} needs folders of at least two people with faces in them")
-    return LabelledFaces(
-        found.raw,
-        found.people,
-        found.model_id,
-        found.profile,
-        found.faceless,
-        len(summary.failed),
-    )
+    return replace(found, unreadable=len(summary.failed))
 
 
 def _read(
@@ -102,5 +74,5 @@ def _read(
         generation.model_id,
         Profile.from_json(generation.profile),
         len(set(labels) - {face.image_id for face in faces}),
-        0,
+        unreadable=0,
     )

@@ -1,0 +1,1 @@
+"""The commands, by topic; person_count.py puts them together."""

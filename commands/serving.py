@@ -1,0 +1,96 @@
+"""serve and watch."""
+
+import asyncio
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.console import Config, errors, stop_on_signals
+from index.database import Database
+from index.errors import ConfigError
+from index.logs import configure_logging
+from index.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    import ssl
+
+PARENT_POLL_SECONDS = 0.5
+
+
+def serve(
+    config: Config = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    http: Annotated[bool, typer.Option("--http", help="Without TLS: only behind a proxy.")] = False,
+    no_ingest: Annotated[
+        bool, typer.Option("--no-ingest", help="Only answer; person-count watch runs elsewhere.")
+    ] = False,
+) -> None:
+    """Watch the drop folder and answer questions over HTTPS.
+
+    Example: person-count serve --port 8443
+    """
+    from service.keeper import Keeper
+    from service.server import serve as serve_forever
+
+    tls = False if http else None
+    settings = load_settings(config, host=host, port=port, tls=tls)
+    configure_logging(verbose=True)
+    context, lines = _tls(settings)
+    command = [sys.executable, "-m", "person_count", "watch", "--parent", str(os.getpid())]
+    command += ["--config", str(config)] if config else []
+    keeper = None if no_ingest else Keeper(command)
+
+    def announce(bound_port: int) -> None:
+        scheme = "https" if context else "http"
+        host_text = f"[{settings.host}]" if ":" in settings.host else settings.host
+        errors.print(f"answering at {scheme}://{host_text}:{bound_port}/person_count")
+        for line in (*lines, f"drop folder {settings.inbox}"):
+            errors.print(line)
+
+    settings.inbox.mkdir(parents=True, exist_ok=True)
+    with Database(settings.database_path) as database:
+        asyncio.run(serve_forever(settings, context, database, keeper, announce))
+
+
+def _tls(settings: Settings) -> tuple["ssl.SSLContext | None", list[str]]:
+    """The TLS context, or None without TLS, and what to tell the operator of it."""
+    from service.tls import fingerprint, self_signed, server_context
+
+    if not settings.tls:
+        return None, ["without TLS: let only a proxy on this machine reach it"]
+    certificate, key = settings.tls_certificate, settings.tls_key
+    if certificate is None and key is None:
+        certificate, key = self_signed(settings.data, settings.host)
+    if certificate is None or key is None:
+        raise ConfigError("set both tls_certificate and tls_key, or neither")
+    context = server_context(certificate, key)
+    return context, [f"certificate SHA-256 {fingerprint(certificate)}"]
+
+
+def watch(
+    config: Config = None,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Only ingest: watch the folders and index what arrives.
+
+    Example: person-count watch --config config.yaml
+    """
+    from ingest.process import run_ingest
+
+    settings = load_settings(config)
+    configure_logging(verbose=True)
+    stop = stop_on_signals()
+    if parent is not None:
+        threading.Thread(target=_follow_parent, args=(parent, stop), daemon=True).start()
+    run_ingest(settings, stop)
+
+
+def _follow_parent(parent: int, stop: threading.Event) -> None:
+    """Set *stop* when the process that started us has died without saying so."""
+    while os.getppid() == parent and not stop.is_set():
+        stop.wait(PARENT_POLL_SECONDS)
+    stop.set()
