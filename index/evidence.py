@@ -51,21 +51,22 @@ def merge_by_evidence(
     Returns: (n − 1,) faces of the groups merged, twice, and the ascending heights.
     """
     points, kept, copy_of = np.unique(vectors, axis=0, return_index=True, return_inverse=True)
-    copies = np.flatnonzero(kept[copy_of.reshape(-1)] != np.arange(len(vectors)))
-    groups = _Groups(points, photos[kept])
+    copy_of = copy_of.reshape(-1)
+    copies = np.flatnonzero(kept[copy_of] != np.arange(len(vectors)))
+    groups = _Groups(points, _photo_mates(photos, copy_of))
     first, second, heights = groups.merge_all()
     return (
-        np.concatenate((kept[copy_of.reshape(-1)[copies]], kept[first])),
+        np.concatenate((kept[copy_of[copies]], kept[first])),
         np.concatenate((copies, kept[second])),
         np.concatenate((np.zeros(len(copies)), np.maximum.accumulate(np.maximum(heights, 0.0)))),
     )
 
 
-def _photo_mates(photos: IntVector) -> list[IntVector]:
-    """The rows of every photo that has more than one."""
-    order = np.argsort(photos, kind="stable")
-    ends = np.flatnonzero(np.diff(photos[order])) + 1
-    return [rows for rows in np.split(order, ends) if len(rows) > 1]
+def _photo_mates(photos: IntVector, points: IntVector) -> list[IntVector]:
+    """The different *points* of every photo that has more than one; a point may be in several."""
+    pairs = np.unique(np.stack((photos, points), axis=1), axis=0)
+    ends = np.flatnonzero(np.diff(pairs[:, 0])) + 1
+    return [mates for mates in np.split(pairs[:, 1], ends) if len(mates) > 1]
 
 
 class _Groups:
@@ -75,13 +76,14 @@ class _Groups:
     changed since, and best[i] is only an upper bound that is made exact when it comes up.
     """
 
-    def __init__(self, points: FloatMatrix, photos: IntVector) -> None:
+    def __init__(self, points: FloatMatrix, photo_mates: list[IntVector]) -> None:
         count = len(points)
         dots = points @ points.T
-        self.dots = np.minimum(dots, dots.T)  # BLAS is not symmetric in the last bit
-        for mates in _photo_mates(photos):
+        dots = np.minimum(dots, dots.T)  # BLAS is not symmetric in the last bit
+        self.dots = dots.copy() if photo_mates else dots
+        for mates in photo_mates:
             block = np.ix_(mates, mates)
-            self.dots[block] = 1 - np.float32(SAME_PHOTO) * (1 - self.dots[block])
+            self.dots[block] = 1 - np.float32(SAME_PHOTO) * (1 - dots[block])
         np.fill_diagonal(self.dots, -np.inf)
         self.ids = np.arange(count)
         self.size = np.ones(count, np.int64)
