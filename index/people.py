@@ -23,6 +23,7 @@ FloatMatrix = NDArray[np.float32]
 IntVector = NDArray[np.int64]
 
 BLOCK_ROWS = 256  # bounds the memory of a range search in which everything links to everything
+DENSE_SHARE = 0.1  # of all pairs, above which the graph is treated as a full matrix
 BEYOND = 2.0  # no cosine similarity is as large
 BORDER = 1e-5  # FAISS's float32 kernels differ by less; nearer pairs are decided in float64
 SUPPORT = 0.9  # least overlap of a supported link; measured in docs/accuracy.md
@@ -100,13 +101,16 @@ def supported(links: Links, count: int) -> NDArray[np.bool_]:
     columns = np.concatenate((links.second, links.first, here))
     graph = coo_array((np.ones(len(rows), np.float32), (rows, columns)), (count, count)).tocsr()
     sizes = np.diff(graph.indptr)
+    # where many photos show the same person BLAS is far quicker than sparse products
+    dense = graph.toarray() if graph.nnz > DENSE_SHARE * count**2 else None
     shared = np.empty(len(links.first), np.float32)
     # links are ordered by their first face: a block of faces owns a run of them
     ends = np.searchsorted(links.first, np.arange(0, count + BLOCK_ROWS, BLOCK_ROWS))
     for block, (start, stop) in enumerate(pairwise(ends)):
         if start < stop:
             origin = block * BLOCK_ROWS
-            both = (graph[origin : origin + BLOCK_ROWS] @ graph).toarray()
+            some = graph[origin : origin + BLOCK_ROWS]
+            both = (some @ graph).toarray() if dense is None else some.toarray() @ dense
             run = slice(start, stop)
             shared[run] = both[links.first[run] - origin, links.second[run]]
     smaller = np.minimum(sizes[links.first], sizes[links.second])

@@ -10,6 +10,7 @@ import logging
 import faiss
 import numpy as np
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from index.database import Database
 from index.errors import SnapshotDamagedError, StoreError
@@ -77,18 +78,21 @@ def _write_snapshot(database: Database, generation_id: int, space: Space, now: f
             log.warning("index.snapshot_damaged snapshot=%d reason=%s", newest.id, error)
     if chunk_ids is None:
         chunk_ids, upto, faces = _from_rows(database, generation_id, space, erasure)
-    with database.write() as connection:
-        _check_erasures(connection, erasure)
-        snapshots.add_snapshot(
-            connection,
-            generation_id,
-            upto_seq=upto,
-            face_count=faces,
-            space_id=space.space_id,
-            faiss_version=faiss.__version__,
-            chunk_ids=chunk_ids,
-            now=now,
-        )
+    try:
+        with database.write() as connection:
+            _check_erasures(connection, erasure)
+            snapshots.add_snapshot(
+                connection,
+                generation_id,
+                upto_seq=upto,
+                face_count=faces,
+                space_id=space.space_id,
+                faiss_version=faiss.__version__,
+                chunk_ids=chunk_ids,
+                now=now,
+            )
+    except IntegrityError as error:  # a repair has dropped chunks that this one lists
+        raise _ErasedMeanwhileError from error
     log.info("index.snapshot_written generation=%d faces=%d upto=%d", generation_id, faces, upto)
     return True
 
