@@ -161,7 +161,8 @@ class PersonsHandler(BaseHandler):
 
     async def _answer(self, question: Question) -> None:
         reply = await self.desk.explain(question)
-        self.send(await self.desk.run(lambda: persons_document(question, reply)))
+        document = await self.desk.run(lambda: persons_document(question, reply), question)
+        self.send(document)
 
 
 class StatusHandler(BaseHandler):
