@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from commands import judging, library, serving
+from commands import judging, keeping, library, serving, tokens
 from commands.console import errors
 from index.errors import PersonCountError
 
@@ -23,11 +23,15 @@ for command in (
     library.reindex,
     library.status,
     library.verify,
+    keeping.backup,
+    keeping.restore,
+    keeping.forget,
     judging.evaluate,
     judging.calibrate,
 ):
     app.command()(command)
 app.command(name="migrate")(library.migrate_command)
+app.add_typer(tokens.app, name="token")
 
 
 def main() -> None:

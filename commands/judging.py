@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Folder = Annotated[Path, typer.Argument(help="A folder with a folder of photos for each person.")]
 SplitOption = Annotated[Split, typer.Option("--split", help="A or B: half of the people.")]
-Seed = Annotated[int, typer.Option(help="Fixes the halves and the draws.")]
+Seed = Annotated[int, typer.Option(min=0, help="Fixes the halves and the draws.")]
 Faces = Annotated[FaceChoice, typer.Option(help="Which faces of a photo count.")]
 Without = Annotated[
     list[str] | None, typer.Option(help="Name of a photo to leave out, e.g. a mislabelled one.")
@@ -55,6 +55,8 @@ def evaluate(
     configure_logging(verbose=False)
     if (persons is None) != (images is None):
         raise ConfigError("give --persons and --images together")
+    if plots is not None and plots.exists() and not plots.is_dir():
+        raise ConfigError(f"{plots} is a file; --plots takes a folder")
     sizes = SIZES if persons is None or images is None else ((persons, images),)
     found = of_half(_labelled(folder, settings, faces, without), split, seed)
     space = Space(_profile(settings) or found.profile, settings.distance)
@@ -69,6 +71,7 @@ def evaluate(
             draws,
             seed,
             progress,
+            found.photos,
         )
     if plots is not None:
         from index.plots import write_plots
@@ -144,7 +147,9 @@ def calibrate(
     split: SplitOption = Split.ALL,
     seed: Seed = 0,
     without: Without = None,
-    write: Annotated[Path | None, typer.Option(help="Also write the profile as JSON.")] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="Write the profile as JSON instead of using it.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing.")] = False,
     config: Config = None,
 ) -> None:
@@ -162,8 +167,14 @@ def calibrate(
     configure_logging(verbose=False)
     if (folder is None) == (not use_library):
         raise ConfigError("give either a folder of labelled photos or --library")
+    if write is not None and not write.parent.is_dir():
+        raise ConfigError(f"{write} cannot be written: there is no such folder")
     before = _profile(settings)
     if folder is not None:
+        if not folder.is_dir():
+            raise ConfigError(f"there is no folder {folder}")
+        if before is None and write is None and not dry_run:
+            raise ConfigError("the library is empty; index some photos first, or use --dry-run")
         found = of_half(_labelled(folder, settings, faces, without), split, seed)
         profile = measure(found.raw, found.people, seed)
     else:
@@ -173,7 +184,10 @@ def calibrate(
         profile = Profile(centre, before.operating_distance, before.measured)
     _print_change(before, profile)
     if write is not None:
-        write.write_text(profile.to_json() + "\n", encoding="utf-8")
+        try:
+            write.write_text(profile.to_json() + "\n", encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{write} cannot be written: {error.strerror}") from error
     if dry_run or write is not None:
         print("nothing in the library has changed")
     else:

@@ -33,11 +33,13 @@ def serve(
 
     Example: person-count serve --port 8443
     """
+    from service.auth import check_exposure
     from service.keeper import Keeper
     from service.server import serve as serve_forever
 
     tls = False if http else None
     settings = load_settings(config, host=host, port=port, tls=tls)
+    check_exposure(settings)
     configure_logging(verbose=True)
     context, lines = _tls(settings)
     command = [sys.executable, "-m", "person_count", "watch", "--parent", str(os.getpid())]

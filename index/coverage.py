@@ -53,13 +53,17 @@ def survey(
     """
     finder = Finder(roots)
     places = {name: finder.look(name) for name in names}
+    # a root may have such a name, and the database could not even look it up
+    places = {
+        name: place if place and is_utf8(place[0]) else None for name, place in places.items()
+    }
     with database.read() as connection:
         rows = queue.rows_of(connection, [place[0] for place in places.values() if place])
     known: list[KnownFile] = []
     stale: list[tuple[str, os.stat_result]] = []
     waiting: list[str] = []
     for name, place in places.items():
-        if place is None or not is_utf8(place[0]):
+        if place is None:
             known.append(KnownFile(name, FileStatus.UNKNOWN))
             continue
         row = rows.get(place[0])

@@ -24,6 +24,7 @@ from index.errors import SchemaMismatchError, StoreError, WriterBusyError
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 BUSY_TIMEOUT_MS = 10_000
+NO_DATABASE = "if it is none, move it away and run person-count migrate, or restore a backup"
 IN_LIST = 900  # members of one IN (…), below every database's limit on parameters
 
 upsert = insert  # INSERT … ON CONFLICT; PostgreSQL's has the same methods
@@ -75,6 +76,10 @@ def head_revision() -> str:
     return head
 
 
+def _revisions() -> set[str]:
+    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+
+
 class Database:
     """Two engines over one file: readers, and one writer at a time."""
 
@@ -102,7 +107,9 @@ class Database:
             with self._readers.connect() as connection:
                 found = MigrationContext.configure(connection).get_current_revision()
         except DBAPIError as error:
-            raise StoreError(f"{self.path} is no usable database: {error.orig}") from error
+            raise StoreError(
+                f"{self.path} is no usable database: {error.orig}; {NO_DATABASE}"
+            ) from error
         head = head_revision()
         if found != head:
             raise SchemaMismatchError(
@@ -136,6 +143,14 @@ class Database:
         raw = self._writer.raw_connection()
         try:
             raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            raw.close()
+
+    def vacuum(self) -> None:
+        """Rewrite the file without the bytes that no row uses any more."""
+        raw = self._writer.raw_connection()
+        try:
+            raw.cursor().execute("VACUUM")
         finally:
             raw.close()
 
@@ -196,6 +211,11 @@ def migrate(path: Path) -> tuple[str | None, str]:
             head = head_revision()
             if before == head:
                 return before, head
+            if before is not None and before not in _revisions():
+                raise StoreError(
+                    f"{path} has schema revision {before}, which this program does not know; "
+                    "install the version that wrote it"
+                )
             if before is not None:
                 copy = path.with_name(f"{path.name}.before-{head}")
                 copy.unlink(missing_ok=True)
@@ -211,7 +231,7 @@ def migrate(path: Path) -> tuple[str | None, str]:
     except CommandError as error:
         raise StoreError(f"{path} was not migrated: {error}") from error
     except DBAPIError as error:
-        raise StoreError(f"{path} was not migrated: {error.orig}") from error
+        raise StoreError(f"{path} was not migrated: {error.orig}; {NO_DATABASE}") from error
     finally:
         engine.dispose()
     path.chmod(0o600)

@@ -18,7 +18,7 @@ from index.measures import (
     quality,
     true_accept_rates,
 )
-from index.people import components, find_links, joining_links
+from index.people import above, components, find_links, joining_links
 from index.settings import Linkage
 from index.space import Profile, Space
 
@@ -55,9 +55,12 @@ def evaluate_size(
     threshold: float,
     draws: Sequence[IntVector],
     size: tuple[int, int],
+    photos: IntVector | None = None,
 ) -> SizeResult:
     """Judge counts of *draws* of the unit *vectors* (n, d) at every threshold."""
-    counts = [_counts(vectors[rows], space, linkage, (threshold, *THRESHOLDS)) for rows in draws]
+    photos = np.arange(len(vectors)) if photos is None else photos
+    thresholds = (threshold, *THRESHOLDS)
+    counts = [_counts(vectors[rows], space, linkage, thresholds, photos[rows]) for rows in draws]
     by_place: list[CountQuality] = []
     for place in range(len(THRESHOLDS) + 1):
         found = iter([row[place] for row in counts])
@@ -77,17 +80,21 @@ def evaluate_size(
 
 
 def _counts(
-    vectors: FloatMatrix, space: Space, linkage: Linkage, thresholds: Sequence[float]
+    vectors: FloatMatrix,
+    space: Space,
+    linkage: Linkage,
+    thresholds: Sequence[float],
+    photos: IntVector | None = None,
 ) -> list[int]:
     cuts = [space.cut(threshold) for threshold in thresholds]
     if linkage is Linkage.SUPPORTED:
         count = len(vectors)
         all_links = find_links(vectors, min(cuts))  # once; each cut keeps some of them
-        kept = [all_links.where(all_links.similarity > cut) for cut in cuts]
+        kept = [all_links.where(above(vectors, all_links, cut)) for cut in cuts]
         return [
             int(components(joining_links(links, count, linkage), count).max()) + 1 for links in kept
         ]
-    tree = hierarchy(vectors, linkage)
+    tree = hierarchy(vectors, linkage, photos)
     return [tree.persons_at(1.0 - cut) for cut in cuts]
 
 
@@ -127,16 +134,18 @@ def evaluate(
     draws: int,
     seed: int,
     progress: Progress,
+    photos: IntVector | None = None,
 ) -> Evaluation:
-    """Judge counts and distances of labelled *raw* embeddings (n, d)."""
+    """Judge counts and distances of labelled *raw* embeddings (n, d), found in *photos* (n,)."""
     vectors = space.unit(raw)
     same, different = pair_distances(vectors, people)
     results = []
-    for number, (persons_drawn, photos) in enumerate(sizes):
+    for number, size in enumerate(sizes):
         progress(number, len(sizes))
-        drawn = draw(people, persons_drawn, photos, draws, seed)
-        size = (persons_drawn, photos)
-        results.append(evaluate_size(vectors, people, space, linkage, threshold, drawn, size))
+        drawn = draw(people, *size, draws, seed)
+        results.append(
+            evaluate_size(vectors, people, space, linkage, threshold, drawn, size, photos)
+        )
     progress(len(sizes), len(sizes))
     return Evaluation(
         len(set(people)),

@@ -57,7 +57,7 @@ def merge_by_evidence(
     """
     points, kept, copy_of = _distinct(vectors)
     copies = np.flatnonzero(kept[copy_of] != np.arange(len(vectors)))
-    groups = _Groups(points, photos[kept])
+    groups = _Groups(points, _photo_mates(photos, copy_of))
     first, second, heights = groups.merge_all(below)
     return (
         np.concatenate((kept[copy_of[copies]], kept[first])),
@@ -79,15 +79,13 @@ def _distinct(vectors: FloatMatrix) -> tuple[FloatMatrix, IntVector, IntVector]:
     return vectors[order], order, rank
 
 
-def _photo_mates(photos: IntVector) -> list[IntVector]:
-    """The rows of every photo that has more than one."""
-    order = np.argsort(photos, kind="stable")
-    ordered = photos[order]
-    shared = ordered[1:] == ordered[:-1]
-    if not shared.any():
+def _photo_mates(photos: IntVector, points: IntVector) -> list[IntVector]:
+    """The different *points* of every photo that has more than one; a point may be in several."""
+    if len(set(photos.tolist())) == len(photos):  # one face a photo, as is usual
         return []
-    ends = np.flatnonzero(~shared) + 1
-    return [rows for rows in np.split(order, ends) if len(rows) > 1]
+    pairs = np.unique(np.stack((photos, points), axis=1), axis=0)
+    ends = np.flatnonzero(np.diff(pairs[:, 0])) + 1
+    return [mates for mates in np.split(pairs[:, 1], ends) if len(mates) > 1]
 
 
 def _similarities(points: FloatMatrix) -> FloatMatrix:
@@ -111,12 +109,13 @@ class _Groups:
     row has own = inf, which makes every gain with it −inf; its dots are no longer kept.
     """
 
-    def __init__(self, points: FloatMatrix, photos: IntVector) -> None:
+    def __init__(self, points: FloatMatrix, photo_mates: list[IntVector]) -> None:
         count = len(points)
-        self.dots = _similarities(points)
-        for mates in _photo_mates(photos):
+        dots = _similarities(points)
+        self.dots = dots.copy() if photo_mates else dots
+        for mates in photo_mates:
             block = np.ix_(mates, mates)
-            self.dots[block] = 1 - np.float32(SAME_PHOTO) * (1 - self.dots[block])
+            self.dots[block] = 1 - np.float32(SAME_PHOTO) * (1 - dots[block])
         np.fill_diagonal(self.dots, -np.inf)
         self.ids = np.arange(count)
         self.size = np.ones(count, np.int64)

@@ -104,10 +104,10 @@ class Explanation:
             merged = self._hierarchy.count - number
             low = heights[merged - 1] if merged else 0.0
             high = heights[merged] if merged < len(heights) else self._space.threshold(2.0)
-            return max(low, 0.0), high
+            return max(low, 0.0), max(high, here)
         below = [at for at, count in self.curve if at <= here and count != number]
         above = [at for at, count in self.curve if at >= here and count != number]
-        return (max(below, default=0.0), min(above, default=CURVE_END))
+        return (max(below, default=0.0), min(above, default=max(CURVE_END, here)))
 
     def interval(self) -> tuple[int, int]:
         """The least and the most persons at thresholds within INTERVAL_SHARE of the question's."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from index.errors import ConfigError
 from index.space import Profile
 
 FloatMatrix = NDArray[np.float32]
@@ -48,12 +49,14 @@ class LabelledFaces:
     Attributes:
         raw: (n, d) float32 embeddings.
         people: (n,) the name of each face's folder.
+        photos: (n,) a number for the photo of each face.
         faceless: photos in which no face was found.
         unreadable: photos that could not be read.
     """
 
     raw: NDArray[np.float32]
     people: list[str]
+    photos: IntVector
     model_id: str
     profile: Profile
     faceless: int
@@ -73,8 +76,15 @@ def of_half(faces: LabelledFaces, split: Split, seed: int) -> LabelledFaces:
         return faces
     first, second = halves(faces.people, seed)
     wanted = set(first if split is Split.A else second)
+    if len(wanted) < 2:  # noqa: PLR2004 - one person has no strangers
+        raise ConfigError(f"half {split} holds {len(wanted)}; it needs at least two people")
     rows = [row for row, name in enumerate(faces.people) if name in wanted]
-    return replace(faces, raw=faces.raw[rows], people=[faces.people[row] for row in rows])
+    return replace(
+        faces,
+        raw=faces.raw[rows],
+        people=[faces.people[row] for row in rows],
+        photos=faces.photos[rows],
+    )
 
 
 def draw(
@@ -124,7 +134,12 @@ def operating_distance(different: Distances, rate: float = OPERATING_RATE) -> fl
 
 
 def true_accept_rates(same: Distances, different: Distances) -> dict[float, float]:
-    """By false match rate: the share of pairs of one person that are closer than its distance."""
+    """By false match rate: the share of pairs of one person that are closer than its distance.
+
+    Empty when nobody has two faces.
+    """
+    if not len(same):
+        return {}
     return {rate: float((same < operating_distance(different, rate)).mean()) for rate in RATES}
 
 

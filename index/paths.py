@@ -45,7 +45,8 @@ class Roots:
 
         Works on the text alone; whether folders on the way are links is for look().
         """
-        path = os.path.normpath(os.path.join(self._spelt[0], name))
+        # normpath keeps two slashes at the start, which POSIX leaves to the system
+        path = "/" + os.path.normpath(os.path.join(self._spelt[0], name)).lstrip("/")
         for spelt, real in zip(self._spelt, self.real, strict=True):
             for root in (spelt, real):
                 if path.startswith(root.rstrip("/") + "/"):
@@ -55,6 +56,14 @@ class Roots:
     def holds(self, path: str) -> bool:
         """Whether a real path lies below a root."""
         return any(path.startswith(root.rstrip("/") + "/") for root in self.real)
+
+    def ignores(self, path: str) -> bool:
+        """Whether a real path, or a folder on the way to it from its root, is left alone."""
+        try:
+            below = path[len(self.root_of(path)) :]
+        except FileNotFoundError:
+            return True
+        return any(is_ignored(part) for part in below.split("/") if part)
 
     def root_of(self, path: str) -> str:
         """The root that a real path lies below.
@@ -90,11 +99,12 @@ class Finder:
         clients send the decomposed one.
 
         Returns: its absolute path and lstat; None when nothing is there, when it lies outside
-            the roots, when a folder on the way is a symbolic link, or when it is a folder.
+            the roots, when it or a folder on the way is ignored, when a folder on the way is a
+            symbolic link, or when it is a folder.
         """
         for spelling in dict.fromkeys((name, unicodedata.normalize("NFC", name))):
             path = self._roots.locate(spelling)
-            if path is None or is_ignored(os.path.basename(path)):
+            if path is None or self._roots.ignores(path):
                 continue
             try:
                 found = os.lstat(path)

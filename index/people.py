@@ -8,6 +8,7 @@ a Similarity Measure Based on Shared Near Neighbors", IEEE Trans. Computers C-22
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import faiss
 import numpy as np
@@ -22,8 +23,9 @@ FloatMatrix = NDArray[np.float32]
 IntVector = NDArray[np.int64]
 
 BLOCK_ROWS = 256  # bounds the memory of a range search in which everything links to everything
+BEYOND = 2.0  # no cosine similarity is as large
 BORDER = 1e-5  # FAISS's float32 kernels differ by less; nearer pairs are decided in float64
-SUPPORT = 0.8  # least overlap of a supported link; measured in docs/accuracy.md
+SUPPORT = 0.9  # least overlap of a supported link; measured in docs/accuracy.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def find_links(vectors: FloatMatrix, cut: float, block_rows: int = BLOCK_ROWS) -
     if len(vectors) == 0:
         empty = np.empty(0, np.int64)
         return Links(empty, empty, np.empty(0, np.float32))
+    cut = min(max(cut, -BEYOND), BEYOND)  # FAISS takes a float32
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
     parts = []
@@ -68,19 +71,20 @@ def find_links(vectors: FloatMatrix, cut: float, block_rows: int = BLOCK_ROWS) -
     first, second, similarity = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((second, first))
     links = Links(first[order], second[order], similarity[order])
-    return links.where(_above(vectors, links, cut))
+    return links.where(above(vectors, links, cut))
 
 
-def _above(vectors: FloatMatrix, links: Links, cut: float) -> NDArray[np.bool_]:
-    """Decide pairs near the cut in float64: FAISS's last bits change with the batch."""
-    above = links.similarity > cut
+def above(vectors: FloatMatrix, links: Links, cut: float) -> NDArray[np.bool_]:
+    """Which *links* are above *cut*; near it in float64, since FAISS's last bits vary."""
+    keep = links.similarity > cut
     near = np.flatnonzero(np.abs(links.similarity - cut) <= BORDER)
     for start in range(0, len(near), BLOCK_ROWS * BLOCK_ROWS):
         some = near[start : start + BLOCK_ROWS * BLOCK_ROWS]
         left = vectors[links.first[some]].astype(np.float64)
         right = vectors[links.second[some]].astype(np.float64)
-        above[some] = np.einsum("ij,ij->i", left, right) > cut
-    return above
+        # the product of a vector with its copy may exceed 1 in the last bit
+        keep[some] = np.minimum(np.einsum("ij,ij->i", left, right), 1.0) > cut
+    return keep
 
 
 def supported(links: Links, count: int) -> NDArray[np.bool_]:
@@ -94,16 +98,19 @@ def supported(links: Links, count: int) -> NDArray[np.bool_]:
     here = np.arange(count)
     rows = np.concatenate((links.first, links.second, here))
     columns = np.concatenate((links.second, links.first, here))
-    graph = coo_array((np.ones(len(rows), np.int32), (rows, columns)), (count, count)).tocsr()
+    graph = coo_array((np.ones(len(rows), np.float32), (rows, columns)), (count, count)).tocsr()
     sizes = np.diff(graph.indptr)
-    shared = np.empty(len(links.first), np.int64)
-    # links are ordered by their first face, so a block of them touches few rows of the graph
-    for start in range(0, len(shared), BLOCK_ROWS * BLOCK_ROWS):
-        some = slice(start, start + BLOCK_ROWS * BLOCK_ROWS)
-        both = graph[links.first[some]].multiply(graph[links.second[some]])
-        shared[some] = both.sum(axis=1)
+    shared = np.empty(len(links.first), np.float32)
+    # links are ordered by their first face: a block of faces owns a run of them
+    ends = np.searchsorted(links.first, np.arange(0, count + BLOCK_ROWS, BLOCK_ROWS))
+    for block, (start, stop) in enumerate(pairwise(ends)):
+        if start < stop:
+            origin = block * BLOCK_ROWS
+            both = (graph[origin : origin + BLOCK_ROWS] @ graph).toarray()
+            run = slice(start, stop)
+            shared[run] = both[links.first[run] - origin, links.second[run]]
     smaller = np.minimum(sizes[links.first], sizes[links.second])
-    # in fifths, so that no rounding decides: shared / smaller >= 4/5
+    # whole numbers on the left: BORDER keeps the rounding of SUPPORT from deciding
     kept: NDArray[np.bool_] = shared >= SUPPORT * smaller - BORDER
     return kept
 

@@ -62,7 +62,8 @@ def _det(axes: Axes, same: NDArray[np.float64], different: NDArray[np.float64]) 
     """Detection error trade-off (A. Martin et al., Eurospeech 1997) on logarithmic axes."""
     rates = np.logspace(-5, -0.5, 100)
     missed = [float((same >= operating_distance(different, rate)).mean()) for rate in rates]
-    axes.loglog(rates, missed, color=SAME, label="this model")
+    # logarithmic axes have no zero: fewer than one pair is drawn as half a pair
+    axes.loglog(rates, np.maximum(missed, 0.5 / max(len(same), 1)), color=SAME, label="this model")
     axes.axvline(OPERATING_RATE, color="black", linestyle="--", label="operating point")
     axes.set(
         xlabel="false match rate", ylabel="false non-match rate", title="Detection error trade-off"

@@ -13,7 +13,8 @@ from index.paths import MAX_NAME_BYTES
 from index.settings import FaceChoice, Linkage, Settings
 from index.space import DEFAULT_THRESHOLD
 
-_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+DECIMAL = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
+_DECIMAL = re.compile(DECIMAL, re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -118,20 +119,21 @@ def build_question(given: Mapping[str, Sequence[str]], settings: Settings) -> Qu
     for name in given:
         if name not in PARAMETERS:
             raise _bad(f"unknown parameter {name[:40]!r}; known are {', '.join(PARAMETERS)}")
-    filepaths = tuple(check_filepath(name) for name in given.get("filepath", ()))
-    if not filepaths:
+    names = given.get("filepath", ())
+    if not names:
         raise _bad("filepath is missing; give it once for each image")
-    if len(filepaths) > settings.max_request_files:
+    if len(names) > settings.max_request_files:
         raise RequestError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"{len(filepaths)} files are more than the {settings.max_request_files} allowed",
+            f"{len(names)} files are more than the {settings.max_request_files} allowed",
         )
+    filepaths = tuple(check_filepath(name) for name in names)
     text = _single(given, "threshold")
     text = DEFAULT_THRESHOLD if text is None else text
     return Question(
         filepaths,
         text,
         parse_threshold(text),
-        _choice(FaceChoice, given, settings.faces),
+        _choice(FaceChoice, given, settings.counted_faces),
         _choice(Linkage, given, settings.linkage),
     )

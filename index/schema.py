@@ -4,6 +4,7 @@ A file is a path; an image is content, known by its SHA-256; a face belongs to a
 generation, that is one pass of one model over the library. Only one generation is active.
 """
 
+import time
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -49,6 +50,14 @@ class GenerationState(StrEnum):
     RETIRED = "retired"  # about to be removed
 
 
+class ErasureAction(StrEnum):
+    """What was decided about content."""
+
+    SUPPRESS = "suppress"  # erased, and never indexed again
+    ERASE = "erase"  # erased; it may come back
+    ALLOW = "allow"  # a suppression taken back
+
+
 class Base(DeclarativeBase):
     """Root of the models."""
 
@@ -67,6 +76,7 @@ class Generation(Base):
     profile: Mapped[str] = mapped_column(Text)  # JSON of index.space.Profile
     state: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[float] = mapped_column(Float)  # seconds since 1970
+    pruned_upto: Mapped[int] = mapped_column(BigInteger, server_default="0")  # of its changelog
 
 
 class Image(Base):
@@ -80,6 +90,9 @@ class Image(Base):
     width: Mapped[int]  # pixels, orientation applied
     height: Mapped[int]
     orphaned_at: Mapped[float | None] = mapped_column(Float, index=True)  # when no file had it
+    created_at: Mapped[float] = mapped_column(  # when it was first indexed; retention starts here
+        Float, default=time.time, index=True
+    )
 
 
 class File(Base):
@@ -99,7 +112,10 @@ class File(Base):
     inode: Mapped[str] = mapped_column(String(24))  # unsigned 64 bits do not fit an INTEGER
     state: Mapped[str] = mapped_column(String(16))
     image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id"), index=True)
-    attempts: Mapped[int]  # failures and crashes since the file last changed
+    attempts: Mapped[int]  # how often it could not be read since it last changed
+    crashes: Mapped[int] = mapped_column(
+        server_default="0"
+    )  # how often the ingester ended while it had it in hand
     error: Mapped[str | None] = mapped_column(Text)  # why it failed, one line
     priority: Mapped[int]  # 1 when a caller waits for it
     ready_at: Mapped[float | None] = mapped_column(Float)  # not claimed before; None: never again
@@ -201,3 +217,14 @@ class SnapshotChunk(Base):
     )
     position: Mapped[int] = mapped_column(primary_key=True)
     chunk_id: Mapped[int] = mapped_column(ForeignKey("index_chunks.id"), index=True)
+
+
+class Erasure(Base):
+    """A line of the erasure log that this database has applied; see index.erasure_log."""
+
+    __tablename__ = "erasures"
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    content: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)  # HMAC of its SHA-256
+    action: Mapped[str] = mapped_column(String(16))
+    at: Mapped[float] = mapped_column(Float)

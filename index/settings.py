@@ -10,6 +10,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     YamlConfigSettingsSource,
 )
 
@@ -76,6 +77,15 @@ class Settings(BaseSettings):
     tls: bool = Field(True, description="False only behind a proxy that speaks TLS itself.")
     tls_certificate: AbsolutePath | None = Field(None, description="PEM chain of your own.")
     tls_key: AbsolutePath | None = Field(None, description="PEM key of your own.")
+    hostnames: tuple[str, ...] = Field(
+        (), description="More names that callers may address the service by."
+    )
+    tokens: AbsolutePath | None = Field(
+        None, description="File of bearer tokens; without one nobody is asked for a token."
+    )
+    allow_unauthenticated: bool = Field(
+        False, description="Serve other machines even without tokens, or without TLS."
+    )
 
     weights: str = Field(
         "casia-webface", description="casia-webface, vggface2, or the path of a state_dict."
@@ -85,7 +95,7 @@ class Settings(BaseSettings):
         DistanceScale.CALIBRATED, description="The threshold's scale: calibrated or cosine."
     )
     linkage: Linkage = Field(Linkage.EVIDENCE, description="How links become persons.")
-    faces: FaceChoice = Field(FaceChoice.KEY, description="Which faces of a photo count.")
+    counted_faces: FaceChoice = Field(FaceChoice.KEY, description="Which faces of a photo count.")
 
     watch: WatchMode = Field(WatchMode.AUTO, description="How changes are noticed.")
     settle_seconds: float = Field(
@@ -104,6 +114,10 @@ class Settings(BaseSettings):
         50_000, ge=1, description="Write an index snapshot after this many changes,"
     )
     snapshot_seconds: float = Field(600.0, gt=0, description="or this long after the last one.")
+
+    retention_days: float | None = Field(
+        None, gt=0, description="Forget photos first indexed longer ago; none keeps them."
+    )
 
     wait_seconds: float = Field(
         30.0, ge=0, le=600, description="How long a request waits for files to be indexed."
@@ -157,5 +171,13 @@ def load_settings(config: Path | None = None, **overrides: object) -> Settings:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])) or "settings"
         raise ConfigError(f"setting {name}: {first['msg']} (given: {first['input']!r})") from error
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{config or DEFAULT_CONFIG} cannot be read: {error}") from error
+    except SettingsError as error:
+        raise ConfigError(f"the environment: {_one_line(error)}") from error
+    except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f"{config or DEFAULT_CONFIG} cannot be read: {_one_line(error)}"
+        ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -9,14 +9,21 @@ import logging
 
 import faiss
 import numpy as np
+from sqlalchemy import Connection
 
 from index.database import Database
-from index.errors import SnapshotDamagedError
+from index.errors import SnapshotDamagedError, StoreError
 from index.space import Space
-from index.store import library, snapshots
+from index.store import erasures, library, snapshots
 from index.vectors import Chunk, chunks_from_rows, last_position, load_chunks, replay
 
 log = logging.getLogger(__name__)
+
+ATTEMPTS = 5  # while erasures keep coming
+
+
+class _ErasedMeanwhileError(Exception):
+    """Vectors that were read for a snapshot have been erased since: it must be made anew."""
 
 
 def pending_changes(database: Database, generation_id: int) -> int:
@@ -25,6 +32,15 @@ def pending_changes(database: Database, generation_id: int) -> int:
         rows = snapshots.newest_first(connection, generation_id)
         since = rows[0].upto_seq if rows else 0
         return len(library.changes_since(connection, generation_id, since))
+
+
+def dropped(database: Database, generation_id: int) -> bool:
+    """Whether an erasure or a repair has dropped all snapshots and none has been written since."""
+    with database.read() as connection:
+        if snapshots.newest_first(connection, generation_id):
+            return False
+        had_one = snapshots.pruned_upto(connection, generation_id) > 0
+        return had_one or erasures.last_seq(connection) > 0
 
 
 def write_snapshot(database: Database, generation_id: int, space: Space, now: float) -> bool:
@@ -37,21 +53,32 @@ def write_snapshot(database: Database, generation_id: int, space: Space, now: fl
     Raises:
         StoreError: rows are damaged, so no snapshot can be made of them.
     """
+    for _ in range(ATTEMPTS):
+        try:
+            return _write_snapshot(database, generation_id, space, now)
+        except _ErasedMeanwhileError:
+            log.info("index.snapshot_again generation=%d", generation_id)
+    raise StoreError("no snapshot was written: photos are being forgotten all the time")
+
+
+def _write_snapshot(database: Database, generation_id: int, space: Space, now: float) -> bool:
     with database.read() as connection:
+        erasure = erasures.last_seq(connection)
         rows = snapshots.newest_first(connection, generation_id)
         newest = rows[0] if rows else None
         upto = library.newest_change(connection, generation_id)
-        if newest is not None and upto <= newest.upto_seq and newest.space_id == space.space_id:
+        if newest is not None and upto <= newest.upto_seq and newest.fits(space.space_id):
             return False
     chunk_ids: list[int] | None = None
     if newest is not None:
         try:
-            chunk_ids, upto, faces = _advance(database, generation_id, space, newest)
+            chunk_ids, upto, faces = _advance(database, generation_id, space, newest, erasure)
         except SnapshotDamagedError as error:
             log.warning("index.snapshot_damaged snapshot=%d reason=%s", newest.id, error)
     if chunk_ids is None:
-        chunk_ids, upto, faces = _from_rows(database, generation_id, space)
+        chunk_ids, upto, faces = _from_rows(database, generation_id, space, erasure)
     with database.write() as connection:
+        _check_erasures(connection, erasure)
         snapshots.add_snapshot(
             connection,
             generation_id,
@@ -66,25 +93,38 @@ def write_snapshot(database: Database, generation_id: int, space: Space, now: fl
     return True
 
 
-def _store(database: Database, generation_id: int, chunk: Chunk) -> int:
+def _check_erasures(connection: Connection, erasure: int) -> None:
+    if erasures.last_seq(connection) != erasure:
+        raise _ErasedMeanwhileError
+
+
+def _store(database: Database, generation_id: int, chunk: Chunk, erasure: int) -> int:
+    """Store a chunk, unless vectors have been erased since the entry *erasure*."""
     data = chunk.to_bytes()
     digest = hashlib.sha256(data).digest()
     with database.write() as connection:
+        _check_erasures(connection, erasure)
         return snapshots.add_chunk(connection, generation_id, len(chunk.ids), digest, data)
 
 
-def _from_rows(database: Database, generation_id: int, space: Space) -> tuple[list[int], int, int]:
+def _from_rows(
+    database: Database, generation_id: int, space: Space, erasure: int
+) -> tuple[list[int], int, int]:
     with database.read() as connection:
         upto = last_position(connection, generation_id)
         stored, faces = [], 0
         for chunk in chunks_from_rows(connection, generation_id, space):
-            stored.append(_store(database, generation_id, chunk))
+            stored.append(_store(database, generation_id, chunk, erasure))
             faces += len(chunk.ids)
     return stored, upto, faces
 
 
 def _advance(
-    database: Database, generation_id: int, space: Space, newest: snapshots.SnapshotRow
+    database: Database,
+    generation_id: int,
+    space: Space,
+    newest: snapshots.SnapshotRow,
+    erasure: int,
 ) -> tuple[list[int], int, int]:
     """Chunk ids of *newest* with all later changes applied, their position, and the face count."""
     with database.read() as connection:
@@ -101,7 +141,7 @@ def _advance(
         ):
             kept = [chunk]
             if replay(kept, np.empty(0, np.int64), np.empty((0, space.dim), np.float32), gone):
-                chunk_id = _store(database, generation_id, kept[0])  # noqa: PLW2901
+                chunk_id = _store(database, generation_id, kept[0], erasure)  # noqa: PLW2901
             chunk_ids.append(chunk_id)
             faces += len(kept[0].ids)
             last = kept[0]
@@ -110,7 +150,7 @@ def _advance(
     before = len(tail[0].ids) if tail else 0
     touched = replay(tail, np.array(ids, np.int64), vectors, np.empty(0, np.int64))
     for position in sorted(touched):
-        stored = _store(database, generation_id, tail[position])
+        stored = _store(database, generation_id, tail[position], erasure)
         if position == 0 and last is not None:
             chunk_ids[-1] = stored
         else:

@@ -27,6 +27,7 @@ FloatMatrix = NDArray[np.float32]
 DEFAULT_THRESHOLD = "0.2"  # the contract's; by construction the operating point of every model
 OPERATING_THRESHOLD = 0.2
 DIM = 512  # FaceNet's embeddings
+FARTHEST = 1e6  # far beyond every cosine distance, and still a number in JSON
 MIN_NORM = 1e-6  # a shorter vector has no direction
 
 
@@ -58,15 +59,23 @@ class Profile:
         try:
             found = json.loads(text)
             profile = cls(
-                tuple(float(value) for value in found["centre"]),
+                _numbers(found["centre"]),
                 float(found["operating_distance"]),
                 dict(found.get("measured", {})),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ConfigError(f"malformed model profile: {error}") from error
+        if not profile.centre or not all(map(math.isfinite, profile.centre)):
+            raise ConfigError("malformed model profile: its centre is not a list of numbers")
         if not 0 < profile.operating_distance < 2:  # noqa: PLR2004 - the range of the distance
             raise ConfigError(f"operating distance {profile.operating_distance} is not in 0 to 2")
         return profile
+
+
+def _numbers(values: object) -> tuple[float, ...]:
+    if not isinstance(values, list):
+        raise TypeError("its centre is not a list of numbers")
+    return tuple(float(value) for value in values)
 
 
 # Not measured by us: FaceNet's usual verification cut, until the operator calibrates.
@@ -113,10 +122,10 @@ class Space:
         return np.ascontiguousarray(wide, dtype=np.float32)
 
     def distance(self, threshold: float) -> float:
-        """The cosine distance that *threshold* stands for."""
+        """The cosine distance that *threshold* stands for, at most FARTHEST."""
         if self.scale is DistanceScale.COSINE:
-            return threshold
-        return threshold * self.profile.operating_distance / OPERATING_THRESHOLD
+            return min(threshold, FARTHEST)
+        return min(threshold * self.profile.operating_distance / OPERATING_THRESHOLD, FARTHEST)
 
     def threshold(self, distance: float) -> float:
         """The threshold that a cosine distance stands for; the inverse of distance()."""

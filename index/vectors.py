@@ -160,7 +160,8 @@ class VectorIndex:
     def _open(self, connection: Connection) -> None:
         for row in snapshots.newest_first(connection, self.generation_id):
             try:
-                chunks = list(load_chunks(connection, row, self.space))
+                loaded = load_chunks(connection, row, self.space)
+                chunks = [chunk for chunk in loaded if len(chunk.ids)]
             except SnapshotDamagedError as error:
                 self.rebuilds += 1
                 log.warning("index.snapshot_damaged snapshot=%d reason=%s", row.id, error)
@@ -251,7 +252,7 @@ def load_chunks(
     Raises:
         SnapshotDamagedError: one is missing or damaged, or was made in another space.
     """
-    if row.space_id != space.space_id or row.faiss_version != faiss.__version__:
+    if not row.fits(space.space_id):
         raise SnapshotDamagedError("made with another profile or FAISS version")
     total = 0
     for chunk_id in row.chunk_ids:

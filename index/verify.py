@@ -10,7 +10,7 @@ from index.database import Database, integrity_problems
 from index.errors import SnapshotDamagedError
 from index.settings import DistanceScale
 from index.space import Profile, Space
-from index.store import generations, library, queue, snapshots
+from index.store import erasures, generations, library, queue, snapshots
 from index.vectors import CHUNK_FACES, Ids, load_chunks
 
 
@@ -60,7 +60,7 @@ def _check_snapshots(
     connection: Connection, generation_id: int, space: Space, findings: Findings
 ) -> None:
     rows = snapshots.newest_first(connection, generation_id)
-    if not rows:
+    if not rows and not erasures.last_seq(connection):  # an erasure drops them all
         changes = library.changes_since(connection, generation_id, 0)
         if not np.array_equal(_replayed(changes), library.face_ids(connection, generation_id)):
             findings.problems.append(
@@ -68,6 +68,8 @@ def _check_snapshots(
             )
             findings.snapshots.add(generation_id)
     for row in rows:
+        if not row.fits(space.space_id):
+            continue  # made before a calibration or an upgrade: out of date, and never used
         try:
             _check_snapshot(connection, generation_id, row, space)
         except SnapshotDamagedError as error:
@@ -93,8 +95,8 @@ def _check_snapshot(
         kept = chunk.ids[~np.isin(chunk.ids, np.array(sorted(removed), np.int64))]
         ids.extend(kept.tolist())
         found, raw = library.embeddings(connection, generation_id, kept.tolist(), check=False)
-        same = found == kept.tolist() and np.array_equal(space.unit(raw), chunk.pick(kept))
-        if len(kept) and not same:
+        fits = found == kept.tolist() and raw.shape[1:] == (space.dim,)
+        if len(kept) and not (fits and np.array_equal(space.unit(raw), chunk.pick(kept))):
             raise SnapshotDamagedError("its vectors are not those of the rows")
     if not np.array_equal(
         np.sort(np.array(ids, np.int64)), library.face_ids(connection, generation_id)

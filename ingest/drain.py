@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from index import snapshots
 from index.database import Database, exclusive
+from index.erasure import finish_erasures
 from index.errors import ConfigError, WriterBusyError
 from index.paths import Roots, display
 from index.schema import FileState
 from index.settings import Settings
-from index.store import library, queue
+from index.space import Profile, Space
+from index.store import generations, library, queue
 from index.verify import mend, verify
 from ingest.models import open_generation
 from ingest.process import IDLE_SECONDS, Housekeeping
@@ -88,7 +91,22 @@ class Drain:
         with self._database.write() as connection:
             queue.retry_failed(connection, time.time())
             names = queue.pending_paths(connection)
-        return self._wait(names, progress)
+        summary = self._wait(names, progress)
+        self._renew_snapshot()
+        return summary
+
+    def _renew_snapshot(self) -> None:
+        """Write a snapshot if a repair has dropped it; a running ingest process does so itself."""
+        with self._database.read() as connection:
+            active = generations.active(connection)
+        if active is None or not snapshots.dropped(self._database, active.id):
+            return
+        space = Space(Profile.from_json(active.profile), self._settings.distance)
+        try:
+            with exclusive(self._settings.data, "ingest"):
+                snapshots.write_snapshot(self._database, active.id, space, time.time())
+        except WriterBusyError:
+            log.info("ingest.snapshot_delegated: the running ingest process writes it")
 
     def _wait(self, names: Sequence[str], progress: Progress) -> Summary:
         try:
@@ -101,6 +119,7 @@ class Drain:
         return self._summary(names)
 
     def _work(self, names: Sequence[str], progress: Progress) -> None:
+        finish_erasures(self._database, self._settings.data)
         with self._database.write() as connection:
             queue.release(connection, time.time())
         if not self._report(names, progress):

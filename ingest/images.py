@@ -1,7 +1,6 @@
 """From bytes to pixels: RGB uint8, orientation applied, limits kept."""
 
 import struct
-import warnings
 from io import BytesIO
 
 import numpy as np
@@ -18,10 +17,19 @@ ORIENTATION = 0x0112  # EXIF tag
 ON_ITS_SIDE = (5, 6, 7, 8)  # its values for images that have to be turned by 90 degrees
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
+# Pillow's own limit only warns up to twice its size, and warnings cannot be handled in threads;
+# _check_size below looks at every image before its pixels are decoded.
+Image.MAX_IMAGE_PIXELS = None
 
 # What Pillow raises on malformed input, beside its own UnidentifiedImageError (an OSError).
 _MALFORMED = (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError, KeyError)
-_CUT_OFF = ("truncated", "unrecognized data stream", "not enough image data", "unexpected end")
+_CUT_OFF = (
+    "truncated",
+    "unrecognized data stream",
+    "not enough image data",
+    "unexpected end",
+    "could not create decoder object",  # what Pillow says of half a WebP file
+)
 
 
 def decode(data: bytes, max_megapixels: int) -> RgbImage:
@@ -48,31 +56,26 @@ def decode_reduced(
     """
     if not data:
         raise UnreadableImageError("it is empty", maybe_partial=True)
-    with warnings.catch_warnings():
-        # Pillow only warns between one and two times its own limit; ours is checked below.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            with Image.open(BytesIO(data), formats=FORMATS) as image:
-                _check_size(*image.size, max_megapixels)
-                width, height = image.size
-                if edge_px is not None:
-                    share = min(1.0, edge_px / max(width, height))
-                    image.draft(None, (int(width * share), int(height * share)))
-                image.load()
-                turned = image.getexif().get(ORIENTATION) in ON_ITS_SIDE
-                pixels = _to_rgb(ImageOps.exif_transpose(image))
-                return pixels, (height, width) if turned else (width, height)
-        except UnidentifiedImageError as error:
-            raise UnreadableImageError("it is no JPEG, PNG, WebP or BMP image") from error
-        except Image.DecompressionBombError as error:
-            raise UnreadableImageError("it has far too many pixels") from error
-        except MemoryError as error:
-            raise UnreadableImageError("it needs more memory than there is") from error
-        except _MALFORMED as error:
-            text = str(error).lower()
-            cut_off = any(sign in text for sign in _CUT_OFF)
-            reason = "it is cut off" if cut_off else f"it is broken ({text[:80] or 'no detail'})"
-            raise UnreadableImageError(reason, maybe_partial=cut_off) from error
+    try:
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
+            _check_size(*image.size, max_megapixels)
+            width, height = image.size
+            if edge_px is not None:
+                share = min(1.0, edge_px / max(width, height))
+                image.draft(None, (max(1, int(width * share)), max(1, int(height * share))))
+            image.load()
+            turned = image.getexif().get(ORIENTATION) in ON_ITS_SIDE
+            pixels = _to_rgb(ImageOps.exif_transpose(image))
+            return pixels, (height, width) if turned else (width, height)
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError("it is no JPEG, PNG, WebP or BMP image") from error
+    except MemoryError as error:
+        raise UnreadableImageError("it needs more memory than there is") from error
+    except _MALFORMED as error:
+        text = str(error).lower()
+        cut_off = any(sign in text for sign in _CUT_OFF)
+        reason = "it is cut off" if cut_off else f"it is broken ({text[:80] or 'no detail'})"
+        raise UnreadableImageError(reason, maybe_partial=cut_off) from error
 
 
 def pixel_count(data: bytes) -> int:
@@ -80,7 +83,7 @@ def pixel_count(data: bytes) -> int:
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             return image.width * image.height
-    except (Image.DecompressionBombError, MemoryError, *_MALFORMED):
+    except (MemoryError, *_MALFORMED):
         return 0
 
 
@@ -96,11 +99,9 @@ def _check_size(width: int, height: int, max_megapixels: int) -> None:
 
 
 def _to_rgb(image: Image.Image) -> RgbImage:
-    if image.mode.startswith("I") or image.mode == "F":
-        # Pillow would clip 16-bit values to 255 instead of scaling them
-        wide = np.asarray(image).astype(np.float64)
-        scale = 257.0 if wide.max(initial=0) > 255 else 1.0  # noqa: PLR2004 - 65535 / 255
-        grey = np.clip(wide / scale, 0, 255).astype(np.uint8)
+    if image.mode.startswith("I"):
+        # Pillow would clip 16-bit values to 255 instead of scaling them by 65535 / 255
+        grey = np.clip(np.asarray(image).astype(np.float64) / 257, 0, 255).astype(np.uint8)
         return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
     if image.has_transparency_data:
         image = image.convert("RGBA")

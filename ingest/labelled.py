@@ -4,6 +4,8 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from index.database import Database, migrate
 from index.errors import ConfigError
 from index.measures import LabelledFaces
@@ -71,6 +73,7 @@ def _read(
     return LabelledFaces(
         raw,
         [labels[face.image_id] for face in kept],
+        np.array([face.image_id for face in kept], np.int64),
         generation.model_id,
         Profile.from_json(generation.profile),
         len(set(labels) - {face.image_id for face in faces}),

@@ -3,15 +3,18 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from index import snapshots
 from index.database import Database, exclusive
+from index.erasure import expire, finish_erasures
 from index.errors import StoreError
 from index.paths import Roots
 from index.settings import Settings
 from index.space import Profile, Space
 from index.store import generations, library, queue
 from ingest.models import open_generation
+from ingest.reindex import remove_retired
 from ingest.scan import Scanner
 from ingest.watcher import Watcher
 from ingest.worker import Worker
@@ -20,6 +23,7 @@ log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 5.0
+EXPIRY_SECONDS = 600.0
 ORPHAN_SECONDS = 600.0  # how long moved files may wait in a busy queue before their faces go
 TAKE_OVER_SECONDS = 15.0  # how long a predecessor may take to end
 
@@ -27,25 +31,45 @@ TAKE_OVER_SECONDS = 15.0  # how long a predecessor may take to end
 class Housekeeping:
     """What has to happen now and then between batches."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._database = database
         self._settings = settings
+        self._clock = clock
         self._next = 0.0
+        self._next_expiry = 0.0
         self._last_snapshot = time.monotonic()
 
     def run_if_due(self, worker: Worker) -> None:
-        """Remove orphans and retired generations, and write a snapshot when it is time."""
+        """Remove orphans and what is too old, and write a snapshot when it is time."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + HOUSEKEEPING_SECONDS
-        now = time.time()
+        now = self._clock()
         with self._database.write() as connection:
             queued = queue.counts(connection)["pending"]
             library.drop_orphans(connection, now - ORPHAN_SECONDS if queued else now)
+        self._expire(now)
+        remove_retired(self._database)
         changes = snapshots.pending_changes(self._database, worker.generation.id)
         waited = time.monotonic() - self._last_snapshot >= self._settings.snapshot_seconds
-        if changes >= self._settings.snapshot_changes or (changes and waited):
+        dropped = snapshots.dropped(self._database, worker.generation.id)
+        if dropped or changes >= self._settings.snapshot_changes or (changes and waited):
             self.snapshot(worker)
+
+    def _expire(self, now: float) -> None:
+        days = self._settings.retention_days
+        if days is None or time.monotonic() < self._next_expiry:
+            return
+        self._next_expiry = time.monotonic() + EXPIRY_SECONDS
+        try:
+            expire(self._database, self._settings.data, days, now)
+        except StoreError as error:
+            log.error("ingest.expiry_failed reason=%s", error)  # noqa: TRY400 - no traceback
 
     def snapshot(self, worker: Worker) -> None:
         """Write a snapshot if anything has changed; damaged rows are reported, not fatal."""
@@ -76,6 +100,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS),
         Database(settings.database_path) as database,
     ):
+        finish_erasures(database, settings.data)
         with database.write() as connection:
             released = queue.release(connection, time.time())
         if released:

@@ -30,10 +30,11 @@ def read_settled(path: str, root: str, signature: Signature, max_bytes: int) -> 
         raise FileNotFoundError(path) from error
     except OSError as error:
         raise UnreadableImageError(f"it cannot be opened ({error.strerror})") from error
+    before = os.fstat(handle)
+    if not stat.S_ISREG(before.st_mode):
+        os.close(handle)
+        raise UnreadableImageError("it is not a regular file")
     with os.fdopen(handle, "rb") as stream:
-        before = os.fstat(handle)
-        if not stat.S_ISREG(before.st_mode):
-            raise UnreadableImageError("it is not a regular file")
         if signature_of(before) != signature:
             raise UnsettledFileError(path)
         if before.st_size > max_bytes:

@@ -18,7 +18,7 @@ from index.paths import Roots, signature_of
 from index.schema import GenerationState
 from index.settings import Settings
 from index.space import Profile, Space, shipped_profile
-from index.store import generations, library, queue
+from index.store import erasures, generations, library, queue
 from index.store.generations import GenerationRow
 from ingest.models import Models, load_models
 from ingest.pipeline import analyse_all
@@ -81,7 +81,7 @@ class Reindexer:
             snapshots.write_snapshot(self._database, generation.id, space, time.time())
             if self._switch(generation):
                 break
-        self._remove_retired()
+        remove_retired(self._database)
         with self._database.read() as connection:
             totals = library.totals(connection, generation.id)
         return Outcome(models.encoder.model_id, totals["images"], totals["faces"], already)
@@ -128,10 +128,12 @@ class Reindexer:
             limit = self._settings.max_megapixels
             found = [outcome for _, outcome in analyse_all(models, contents, limit)]
             with self._database.write() as connection:
+                present = erasures.present(connection, [sha256 for _, sha256 in images])
                 for outcome in found:
                     if isinstance(outcome, UnreadableImageError):
                         raise IngestError(f"an indexed image cannot be decoded now: {outcome}{OLD}")
-                    library.record_image(connection, generation.id, outcome)
+                    if outcome.sha256 in present:  # else it was forgotten in the meantime
+                        library.record_image(connection, generation.id, outcome)
 
     def _content(self, image: tuple[int, bytes]) -> tuple[bytes, bytes | None]:
         """An image's bytes out of any file that still holds it; None if all have changed since.
@@ -165,33 +167,29 @@ class Reindexer:
         """
         with self._database.write() as connection:
             missing = generations.missing_images(connection, generation.id, 0, 10_000)
-            lost = [image for image, sha256 in missing if self._is_gone(image)]
+            lost = [image for image, sha256 in missing if self._content((image, sha256))[1] is None]
             if len(lost) < len(missing):
                 return False
             for image in lost:
                 paths = [row.path for row in queue.files_of(connection, image)]
                 queue.requeue(connection, paths, time.time())
+            active = generations.active(connection)
+            if active is not None and active.model_id == generation.model_id:
+                # it may have been calibrated since this re-index began
+                generations.set_profile(connection, generation.id, active.profile)
             generations.switch(connection, generation.id)
         log.info("reindex.switched generation=%d model=%s", generation.id, generation.model_id)
         return True
 
-    def _is_gone(self, image_id: int) -> bool:
-        with self._database.read() as connection:
-            files = queue.files_of(connection, image_id)
-        for row in files:
-            try:
-                if signature_of(self._roots.stat(row.path)) == row.signature:
-                    return False
-            except FileNotFoundError:
-                continue
-        return True
 
-    def _remove_retired(self) -> None:
-        with self._database.read() as connection:
-            retired = generations.retired(connection)
-        for generation_id in retired:
-            more = True
-            while more:
-                with self._database.write() as connection:
-                    more = generations.remove_some(connection, generation_id, REMOVE_FACES)
-        self._database.checkpoint()
+def remove_retired(database: Database) -> None:
+    """Remove generations that have been replaced or abandoned, a little at a time."""
+    with database.read() as connection:
+        retired = generations.retired(connection)
+    for generation_id in retired:
+        more = True
+        while more:
+            with database.write() as connection:
+                more = generations.remove_some(connection, generation_id, REMOVE_FACES)
+    if retired:
+        database.checkpoint()

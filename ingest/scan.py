@@ -123,12 +123,16 @@ class Scanner:
         gone: list[str] = []
         there: list[tuple[str, os.stat_result]] = []
         for path in paths:
-            if self._is_ignored(path):
+            if self._roots.ignores(path):
                 continue
             try:
                 status = os.lstat(path)
-            except OSError:
-                gone.append(path)
+            except (FileNotFoundError, NotADirectoryError):
+                if os.path.isdir(self._roots.root_of(path)):  # else it may be a dropped mount
+                    gone.append(path)
+                continue
+            except OSError as error:
+                log.warning("scan.file_unreadable reason=%s", error.strerror)
                 continue
             if stat.S_ISDIR(status.st_mode):
                 there.extend(Walk().files(path))
@@ -139,10 +143,3 @@ class Scanner:
             with self._database.write() as connection:
                 for path in gone:
                     queue.forget(connection, display(path), self._clock())
-
-    def _is_ignored(self, path: str) -> bool:
-        try:
-            root = self._roots.root_of(path)
-        except FileNotFoundError:
-            return True
-        return any(is_ignored(part) for part in path[len(root) :].split("/") if part)

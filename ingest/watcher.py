@@ -7,6 +7,7 @@ after the observer.
 
 import logging
 import os
+import stat
 import threading
 import time
 from collections.abc import Sequence
@@ -102,6 +103,7 @@ class Watcher:
         self._hints = Hints()
         self._stop = threading.Event()
         self._observer: BaseObserver | None = None
+        self._watched: dict[str, tuple[int, int] | None] = {}
         self._thread = threading.Thread(target=self._run, name="watcher")
         self.restarts = 0
 
@@ -159,6 +161,8 @@ class Watcher:
     def _is_observing(self) -> bool:
         if self._observer is None:
             return True  # polling was chosen, or is all that works here
+        if any(_identity(root) != found for root, found in self._watched.items()):
+            return False  # a root was made, removed or replaced: what is watched is another folder
         return self._observer.is_alive() and all(
             emitter.is_alive() for emitter in self._observer.emitters
         )
@@ -169,10 +173,12 @@ class Watcher:
         if mode is WatchMode.POLLING or (mode is WatchMode.AUTO and remote):
             log.info("watcher.polling every=%.1fs", self._settings.poll_seconds)
             return
-        observer = Observer()
+        observer: BaseObserver | None = None
         try:
-            for root in self._roots:
-                if os.path.isdir(root):
+            observer = Observer()
+            self._watched = {root: _identity(root) for root in self._roots}
+            for root, found in self._watched.items():
+                if found is not None:
                     observer.schedule(self._hints, root, recursive=True, event_filter=_EVENTS)
             observer.start()
         except OSError as error:
@@ -181,7 +187,8 @@ class Watcher:
                 "raise fs.inotify.max_user_watches or max_user_instances with sysctl",
                 error.strerror,
             )
-            observer.unschedule_all()
+            if observer is not None:
+                observer.unschedule_all()
             return
         self._observer = observer
 
@@ -191,6 +198,15 @@ class Watcher:
             if self._observer.is_alive():
                 self._observer.join()
             self._observer = None
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    """What tells a folder from another one under the same name; None when there is none."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
 
 
 def is_remote(folder: str, mounts: Path = Path("/proc/self/mountinfo")) -> bool:

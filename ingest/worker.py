@@ -3,12 +3,13 @@
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from index.database import Database
+from index.erasure_log import FORGOTTEN, ErasureLog
 from index.errors import UnreadableImageError, UnsettledFileError
 from index.paths import Roots, signature_of
 from index.settings import Settings
@@ -33,11 +34,14 @@ class Batch:
     digests: dict[Claim, bytes] = field(default_factory=dict)  # SHA-256 of those that were read
     outcomes: dict[bytes, Outcome] = field(default_factory=dict)  # of content that was new
     failures: dict[Claim, UnreadableImageError] = field(default_factory=dict)
-    gone: list[Claim] = field(default_factory=list)
 
     def images(self) -> list[NewImage]:
         """The images that were analysed."""
         return [found for found in self.outcomes.values() if isinstance(found, NewImage)]
+
+    def refuse(self, digests: Iterable[bytes]) -> None:
+        """Take content for unreadable that was forgotten on request."""
+        self.outcomes.update((digest, UnreadableImageError(FORGOTTEN)) for digest in digests)
 
     def failure(self, claim: Claim) -> UnreadableImageError | None:
         """Why a file that was read, or could not be, is no image; None if it is one."""
@@ -61,6 +65,7 @@ class Worker:
         self._database = database
         self._settings = settings
         self._roots = Roots(settings.all_roots)
+        self._erasures = ErasureLog(settings.data)
         self.generation = generation
         self._models = models
         self._clock = clock
@@ -121,6 +126,10 @@ class Worker:
             digest = batch.digests[claim]
             with self._database.read() as connection:
                 known = library.known_images(connection, self.generation.id, [digest])
+                forgotten = self._erasures.suppressed(connection, [digest])
+            batch.refuse(forgotten)
+            if forgotten:
+                continue
             if digest not in known and digest not in seen:
                 seen.add(digest)
                 yield digest, data
@@ -132,9 +141,7 @@ class Worker:
             with self._models.stages.stage("read"):
                 root = self._roots.root_of(claim.path)
                 data = read_settled(claim.path, root, claim.signature, limit)
-        except FileNotFoundError:
-            batch.gone.append(claim)
-        except UnsettledFileError:
+        except (FileNotFoundError, UnsettledFileError):
             pass  # neither read nor failed: _commit looks at it again
         except UnreadableImageError as error:
             batch.failures[claim] = error
@@ -150,6 +157,7 @@ class Worker:
             # a re-index has switched in the meantime: these faces are of no use
             queue.requeue(connection, [claim.path for claim in claims], now)
             return
+        batch.refuse(self._erasures.suppressed(connection, set(batch.digests.values())))
         images = library.known_images(
             connection, self.generation.id, list(set(batch.digests.values()))
         )
@@ -162,13 +170,11 @@ class Worker:
             elif error := batch.failure(claim):
                 again = retry_at(claim.attempts + 1, now) if error.maybe_partial else None
                 library.unlink_file(connection, claim, str(error), again, now)
-            elif claim in batch.gone:
-                queue.forget(connection, claim.path, now, below=False)
             else:
                 self._look_again(connection, claim, now)
 
     def _look_again(self, connection: Connection, claim: Claim, now: float) -> None:
-        """Put a file that changed while it was in hand back into the queue."""
+        """Put a file that changed while it was in hand back into the queue, or forget it."""
         try:
             signature = signature_of(self._roots.stat(claim.path))
         except FileNotFoundError:

@@ -1,8 +1,12 @@
 """Puts the handlers together."""
 
 import logging
+from typing import Any, cast
 
+from tornado.http1connection import HTTP1Connection
 from tornado.httputil import (
+    HTTPConnection,
+    HTTPMessageDelegate,
     ParseBodyConfig,
     ParseMultipartConfig,
     ParseUrlEncodedConfig,
@@ -11,28 +15,58 @@ from tornado.httputil import (
 from tornado.web import Application, RequestHandler
 
 from index.settings import Settings
+from service.auth import Guard
 from service.desk import Desk
+from service.doorman import Doorman
 from service.handlers import HANDLERS, NothingHandler
+from service.limits import WORK_SECONDS, Room
 from service.state import StateOfAffairs
+from service.streams import AnyStream
 
 log = logging.getLogger(__name__)
 
-SPARE_ARGUMENTS = 100  # beside the file paths; more than one too many still get our own error
+MIN_PARAMETERS = 20_000  # however few files are allowed, so that the error can count them
+SPARE_PARAMETERS = 100  # beside the file paths; more than one too many still get our own error
+
+
+class GuardedApplication(Application):
+    """An application with a doorman before it."""
+
+    def __init__(self, handlers: list[Any], guard: Guard, most: int, **settings: Any) -> None:  # noqa: ANN401 - tornado's
+        """Let in requests with *most* parameters."""
+        super().__init__(handlers, **settings)
+        self._guard = guard
+        self._most = most
+
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        """Begin to receive a request."""
+        inside = super().start_request(server_conn, request_conn)
+        stream = cast(HTTP1Connection, request_conn).stream
+        return Doorman(inside, cast(AnyStream, stream), self._guard, self._most)
 
 
 def make_app(desk: Desk, settings: Settings, state: StateOfAffairs) -> Application:
-    """The application; it owns nothing that needs closing."""
+    """The application; it owns nothing that needs closing.
+
+    Raises:
+        ConfigError: the tokens file cannot be used.
+    """
     # Tornado otherwise answers more than 1,000 arguments with a bare 400, also in a URL
-    most = settings.max_request_files + SPARE_ARGUMENTS
+    most = max(settings.max_request_files, MIN_PARAMETERS) + SPARE_PARAMETERS
     set_parse_body_config(
         ParseBodyConfig(
             multipart=ParseMultipartConfig(enabled=False),
             urlencoded=ParseUrlEncodedConfig(max_arguments=most),
         )
     )
-    deps = {"desk": desk, "settings": settings, "state": state}
-    return Application(
+    guard, room = Guard(settings), Room(settings.wait_seconds + WORK_SECONDS)
+    deps = {"desk": desk, "settings": settings, "state": state, "guard": guard, "room": room}
+    return GuardedApplication(
         [(handler.ROUTE, handler, deps) for handler in HANDLERS],
+        guard,
+        most,
         default_handler_class=NothingHandler,
         default_handler_args=deps,
         log_function=log_request,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from index.database import Database
-from index.errors import IndexOutOfDateError, StoreError
+from index.errors import ConfigError, IndexOutOfDateError, StoreError
 from index.settings import DistanceScale
 from index.space import Profile, Space
 from index.store import generations, library
@@ -76,7 +76,7 @@ class Follower:
                 if generation is not None:
                     self._current(connection, generation).refresh(connection)
             self.ready = True
-        except StoreError as error:
+        except (StoreError, ConfigError) as error:
             self.ready = False
             log.error("follower.index_unusable reason=%s", error)  # noqa: TRY400 - no traceback
 

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from tornado.web import HTTPError, RequestHandler
 
@@ -12,14 +12,16 @@ from index.documents import Document, count_document, error_document
 from index.errors import RequestError
 from index.question import Question, build_question, decode_text
 from index.settings import Settings
+from index.tokens import Scope
+from service.auth import Guard
 from service.desk import Desk
 from service.documents import persons_document
+from service.limits import Room
+from service.openapi import PREFIX, SUFFIX, describe
+from service.refusals import HEADERS, headers_of
 from service.state import StateOfAffairs
 
 log = logging.getLogger(__name__)
-
-# the documented base URL ends in /person_count, so clients generated from it repeat it
-BASE = r"/(?:person_count/)?"
 
 _SENTENCES = {
     HTTPStatus.BAD_REQUEST: "the request is malformed",
@@ -35,26 +37,36 @@ class BaseHandler(RequestHandler):
     desk: Desk
     settings_: Settings
     state: StateOfAffairs
+    guard: Guard
+    room: Room
+    ROUTE: ClassVar[str]
+    SCOPE: ClassVar[Scope | None] = Scope.READ  # what callers need; None: nothing
 
-    def initialize(self, desk: Desk, settings: Settings, state: StateOfAffairs) -> None:
-        """Keep what make_app hands over."""
+    def initialize(
+        self, desk: Desk, settings: Settings, state: StateOfAffairs, guard: Guard, room: Room
+    ) -> None:
+        """Keep what make_app hands over, and count the request as under way."""
         self.desk = desk
         self.settings_ = settings
         self.state = state
-
-    def set_default_headers(self) -> None:
-        """Answers are about faces: nobody keeps or reinterprets them."""
-        self.clear_header("Server")
-        self.set_header("Content-Type", "application/json; charset=utf-8")
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
-
-    def prepare(self) -> None:
-        """Count the request as under way."""
+        self.guard = guard
+        self.room = room
         self.desk.in_hand += 1
 
+    def set_default_headers(self) -> None:
+        """Set what every answer carries."""
+        self.clear_header("Server")
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+
+    def prepare(self) -> None:
+        """Refuse who addresses somebody else or may not ask, before anything is looked up."""
+        self.guard.check_host(self.request.headers)
+        if self.SCOPE is not None:
+            self.guard.check_token(self.request.headers, self.SCOPE)
+
     def on_finish(self) -> None:
-        """It no longer is."""
+        """The request is no longer under way."""
         self.desk.in_hand -= 1
 
     def send(self, document: Document) -> None:
@@ -68,11 +80,14 @@ class BaseHandler(RequestHandler):
         if isinstance(error, RequestError):
             status_code, sentence = error.status, str(error)
             self.set_status(status_code)
-            if error.retry_after_seconds is not None:
-                self.set_header("Retry-After", str(error.retry_after_seconds))
+            for name, value in headers_of(error).items():
+                self.set_header(name, value)
         if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             self.set_header("Allow", ", ".join(self.allowed_methods()))
         self.send(error_document(status_code, sentence))
+
+    def compute_etag(self) -> None:
+        """None: nobody keeps answers, and a 304 was promised to nobody."""
 
     def allowed_methods(self) -> list[str]:
         """The methods that this handler has of its own."""
@@ -122,7 +137,7 @@ def _members(headers: Any, body: bytes) -> dict[str, Sequence[str]]:  # noqa: AN
         raise bad("filepaths must be a list of strings")
     for name, value in found.items():
         if not isinstance(value, str):
-            raise bad(f"{name[:40]} must be a string")
+            raise bad(f"{name[:40]!r} must be a string")
     if "filepath" in found:
         raise bad("unknown member 'filepath'; the list is called filepaths")
     return {"filepath": filepaths} | {name: [value] for name, value in found.items()}
@@ -131,7 +146,7 @@ def _members(headers: Any, body: bytes) -> dict[str, Sequence[str]]:  # noqa: AN
 class PersonCountHandler(BaseHandler):
     """How many different key persons appear in exactly these files?"""
 
-    ROUTE = BASE + r"person_count/?"
+    ROUTE = PREFIX + "person_count" + SUFFIX
 
     async def get(self) -> None:
         """Answer a question in the query string."""
@@ -142,14 +157,14 @@ class PersonCountHandler(BaseHandler):
         await self._answer(self.question_of_body())
 
     async def _answer(self, question: Question) -> None:
-        reply = await self.desk.count(question)
+        reply = await self.room.run(lambda: self.desk.count(question))
         self.send(count_document(question, reply.answer.person_num))
 
 
 class PersonsHandler(BaseHandler):
     """The same question, with the answer explained."""
 
-    ROUTE = BASE + r"persons/?"
+    ROUTE = PREFIX + "persons" + SUFFIX
 
     async def get(self) -> None:
         """Answer a question in the query string."""
@@ -160,15 +175,17 @@ class PersonsHandler(BaseHandler):
         await self._answer(self.question_of_body())
 
     async def _answer(self, question: Question) -> None:
+        self.send(await self.room.run(lambda: self._explain(question)))
+
+    async def _explain(self, question: Question) -> Document:
         reply = await self.desk.explain(question)
-        document = await self.desk.run(lambda: persons_document(question, reply), question)
-        self.send(document)
+        return await self.desk.run(lambda: persons_document(question, reply), question)
 
 
 class StatusHandler(BaseHandler):
     """What the operator wants to know."""
 
-    ROUTE = BASE + r"status/?"
+    ROUTE = PREFIX + "status" + SUFFIX
 
     async def get(self) -> None:
         """Counts and states; no file names."""
@@ -178,7 +195,8 @@ class StatusHandler(BaseHandler):
 class HealthHandler(BaseHandler):
     """Is the process alive?"""
 
-    ROUTE = BASE + r"healthz/?"
+    ROUTE = PREFIX + "healthz" + SUFFIX
+    SCOPE = None
 
     async def get(self) -> None:
         """Answer at once; reaching this is the proof."""
@@ -188,7 +206,8 @@ class HealthHandler(BaseHandler):
 class ReadyHandler(BaseHandler):
     """Can it answer questions?"""
 
-    ROUTE = BASE + r"readyz/?"
+    ROUTE = PREFIX + "readyz" + SUFFIX
+    SCOPE = None
 
     async def get(self) -> None:
         """200 when everything an answer needs is there, else 503 with what is missing."""
@@ -200,6 +219,17 @@ class ReadyHandler(BaseHandler):
         self.send({"status": "ready"})
 
 
+class DescriptionHandler(BaseHandler):
+    """What can be asked here, in OpenAPI's words."""
+
+    ROUTE = PREFIX + r"openapi\.json" + SUFFIX
+    SCOPE = None
+
+    async def get(self) -> None:
+        """Answer with the description of HANDLERS."""
+        self.send(describe(HANDLERS, self.settings_))
+
+
 class NothingHandler(BaseHandler):
     """Every other address."""
 
@@ -209,4 +239,11 @@ class NothingHandler(BaseHandler):
         raise HTTPError(HTTPStatus.NOT_FOUND)
 
 
-HANDLERS = (PersonCountHandler, PersonsHandler, StatusHandler, HealthHandler, ReadyHandler)
+HANDLERS = (
+    PersonCountHandler,
+    PersonsHandler,
+    StatusHandler,
+    HealthHandler,
+    ReadyHandler,
+    DescriptionHandler,
+)

@@ -48,20 +48,26 @@ class Keeper:
         delay = FIRST_DELAY_SECONDS
         while not self._stop.is_set():
             started = time.monotonic()
-            self._process = subprocess.Popen(self._command)  # noqa: S603 - our own program
-            while self._process.poll() is None and not self._stop.is_set():
-                self._stop.wait(POLL_SECONDS)
+            status = self._run_once()
             if self._stop.is_set():
                 break
             if time.monotonic() - started >= STEADY_SECONDS:
                 delay = FIRST_DELAY_SECONDS
             self.restarts += 1
-            log.error(
-                "keeper.ingest_ended status=%s; again in %.0f s", self._process.returncode, delay
-            )
+            log.error("keeper.ingest_ended status=%s; again in %.0f s", status, delay)
             self._stop.wait(delay)
             delay = min(2 * delay, LONGEST_DELAY_SECONDS)
         self._end()
+
+    def _run_once(self) -> str:
+        """Start the command and wait for its end, or for ours. Returns how it ended."""
+        try:
+            self._process = subprocess.Popen(self._command)  # noqa: S603 - our own program
+        except OSError as error:  # no memory, no processes left
+            return str(error.strerror)
+        while self._process.poll() is None and not self._stop.is_set():
+            self._stop.wait(POLL_SECONDS)
+        return str(self._process.returncode)
 
     def _end(self) -> None:
         if self._process is None or self._process.poll() is not None:

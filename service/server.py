@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import faiss
 from numpy.linalg import _umath_linalg
@@ -22,16 +23,17 @@ from index.errors import ConfigError
 from index.settings import Settings
 from service.app import make_app
 from service.desk import Desk
+from service.doorman import MAX_BODY_BYTES
 from service.follower import Follower
 from service.keeper import Keeper
+from service.limits import Gate
 from service.state import StateOfAffairs
-from service.streams import make_stream
+from service.streams import AnyStream, make_stream
 
 log = logging.getLogger(__name__)
 
 MIB = 1 << 20
 MAX_HEAD_BYTES = 2 * MIB  # 5,000 paths of 400 bytes fit into a URL
-MAX_BODY_BYTES = 8 * MIB
 MAX_BUFFER_BYTES = 16 * MIB
 IDLE_SECONDS = 15
 STOP_SECONDS = 7.0  # requests under way may take so long to finish
@@ -44,13 +46,15 @@ SWITCH_SECONDS = (
 
 
 class Server(HTTPServer):
-    """An HTTPServer whose streams answer heads that are too long."""
+    """An HTTPServer with a limit on connections, whose streams say why they refuse."""
 
     def initialize(  # type: ignore[override]  # tornado's Configurable passes any arguments
         self, application: Application, context: ssl.SSLContext | None
     ) -> None:
         """Set the limits; *context* None means plain HTTP."""
         self._context = context
+        self._gate = Gate()
+        self._streams: set[AnyStream] = set()
         super().initialize(
             application,
             idle_connection_timeout=IDLE_SECONDS,
@@ -62,9 +66,30 @@ class Server(HTTPServer):
         )
 
     def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
-        """Serve a connection that was just accepted."""
-        ours = make_stream(stream.socket, self._context, MAX_BUFFER_BYTES)
+        """Serve a connection that was just accepted, or close it if there are too many."""
+        if not self._gate.admit(address[0]):
+            stream.close()
+            return
+        try:
+            stream.socket.getpeername()  # for a peer that is gone, ssl would leak the socket
+            ours = make_stream(stream.socket, self._context, MAX_BUFFER_BYTES)
+        except OSError:  # the client has hung up already
+            self._gate.leave(address[0])
+            stream.close()
+            return
+        self._streams.add(ours)
+        ours.gone = partial(self._forget, ours, address[0])
         super().handle_stream(ours, address)
+
+    def _forget(self, stream: AnyStream, address: str) -> None:
+        self._streams.discard(stream)
+        self._gate.leave(address)
+
+    async def close_all_connections(self) -> None:
+        """Close all connections, also those that only linger after a refusal."""
+        for stream in tuple(self._streams):
+            stream.hang_up()
+        await super().close_all_connections()
 
 
 def one_core() -> None:

@@ -1,58 +1,111 @@
-"""Connections whose request head may be too long: they get a 414, where Tornado just hangs up."""
+"""Connections that say why before they close, where Tornado says little or just hangs up."""
 
-import json
 import socket
 import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
+from tornado.concurrent import Future
+from tornado.httputil import HTTPInputError
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, UnsatisfiableReadError
 from tornado.netutil import ssl_wrap_socket
 
-from index.documents import error_document
+from index.errors import RequestError
+from service.refusals import raw_answer
 
+MAX_HEAD_LINES = 200  # parsing 400,000 of them would keep everybody waiting for two seconds
 LINGER_SECONDS = 2.0  # for the client to finish sending; closing earlier would destroy the answer
+WRITE_SECONDS = 60.0  # for the client to take an answer
+DISCARDED_BYTES = 1 << 16
+
+_TORNADOS_REFUSAL = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+_MALFORMED = RequestError(HTTPStatus.BAD_REQUEST, "the request is malformed")
+_TOO_LONG = RequestError(HTTPStatus.REQUEST_URI_TOO_LONG, "the request head is too long; use POST")
+_TOO_MANY_LINES = RequestError(
+    HTTPStatus.REQUEST_URI_TOO_LONG, f"the request head has more than {MAX_HEAD_LINES} lines"
+)
 
 
-def _refusal() -> bytes:
-    body = json.dumps(error_document(414, "the request head is too long; use POST")).encode()
-    head = (
-        "HTTP/1.1 414 URI Too Long\r\n"
-        "Content-Type: application/json; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\n"
-        "Connection: close\r\n\r\n"
-    )
-    return head.encode() + body
+class _SpeaksPlainly(IOStream):
+    """A stream whose refusals have the contract's shape, and that bounds heads and patience.
 
+    Attributes:
+        refusal: what a request that turns out malformed is told instead of just that.
+        gone: called once, when the connection is closed.
+    """
 
-class _AnswersLongHeads(IOStream):
-    """A stream that says why before it closes on a head that exceeds its limit."""
+    refusal: RequestError | None = None
+    gone: Callable[[], None] | None = None
+    _refused_head = False
+    _lingers = False
 
-    _refused = False
+    async def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> bytes:
+        """Read a request's head; refuse it by its lines before they cost time."""
+        head = await super().read_until_regex(regex, max_bytes)
+        if head.count(b"\n") > MAX_HEAD_LINES:
+            self.refusal = _TOO_MANY_LINES
+            raise HTTPInputError("too many lines")
+        return head
+
+    def write(self, data: bytes | memoryview) -> "Future[None]":
+        """Write, and hang up if the client does not take it."""
+        if data == _TORNADOS_REFUSAL:
+            self._lingers = self.refusal is not None
+            data = raw_answer(self.refusal or _MALFORMED)
+        written = super().write(data)
+        if not written.done():
+            alarm = self.io_loop.call_later(WRITE_SECONDS, super().close)
+            written.add_done_callback(lambda _: self.io_loop.remove_timeout(alarm))
+        return written
 
     def close(self, exc_info: Any = False) -> None:  # noqa: ANN401 - tornado's signature
-        """Close now; on a head too long answer first and let the client read it."""
-        if not isinstance(exc_info, UnsatisfiableReadError):
-            super().close(exc_info)
-        elif not self._refused:
-            self._refused = True
-            try:
-                self.write(_refusal()).add_done_callback(lambda done: done.exception())
-            except StreamClosedError:
-                return
+        """Close now; after a refusal let the client read it first."""
+        if isinstance(exc_info, UnsatisfiableReadError):
+            if not self._refused_head:
+                self._refused_head = True
+                with suppress(StreamClosedError):
+                    self.write(raw_answer(_TOO_LONG))
+                    self.io_loop.call_later(LINGER_SECONDS, super().close)
+        elif self._lingers:
+            self._lingers = False
+            self.io_loop.add_callback(self._discard)
             self.io_loop.call_later(LINGER_SECONDS, super().close)
+        else:
+            super().close(exc_info)
+
+    def hang_up(self) -> None:
+        """Close now, whatever was said."""
+        super().close()
+
+    async def _discard(self) -> None:
+        """Take what the client still sends, so that it gets to reading."""
+        with suppress(StreamClosedError):
+            while True:
+                await self.read_bytes(DISCARDED_BYTES, partial=True)
+
+    def close_fd(self) -> None:
+        """Close the socket and say so."""
+        super().close_fd()
+        if self.gone is not None:
+            self.gone()
 
 
-class PlainStream(_AnswersLongHeads):
+class PlainStream(_SpeaksPlainly):
     """Without TLS."""
 
 
-class TlsStream(_AnswersLongHeads, SSLIOStream):
+class TlsStream(_SpeaksPlainly, SSLIOStream):
     """With TLS."""
+
+
+AnyStream = PlainStream | TlsStream
 
 
 def make_stream(
     connection: socket.socket, context: ssl.SSLContext | None, max_buffer_bytes: int
-) -> PlainStream | TlsStream:
+) -> AnyStream:
     """A stream on an accepted *connection*; with a *context* the handshake follows."""
     if context is None:
         return PlainStream(connection, max_buffer_size=max_buffer_bytes)

@@ -83,6 +83,7 @@ def _make_certificate(
 def _write_private(path: Path, content: bytes) -> None:
     """Write a file that only its owner may read, never half of it."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.unlink(missing_ok=True)  # a crash may have left one
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as stream:
         stream.write(content)

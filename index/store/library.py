@@ -143,16 +143,18 @@ def drop_orphans(connection: Connection, orphaned_before: float, limit: int = 50
 
 def drop_analyses(connection: Connection, images: Sequence[int]) -> None:
     """Remove what all generations found in *images*, and tell the index."""
-    faces = connection.execute(
-        select(Face.id, Face.generation_id).where(Face.image_id.in_(images))
-    ).all()
-    if faces:
-        connection.execute(
-            insert(Change),
-            [{"face_id": row[0], "generation_id": row[1], "added": False} for row in faces],
-        )
-    connection.execute(delete(Face).where(Face.image_id.in_(images)))
-    connection.execute(delete(Analysis).where(Analysis.image_id.in_(images)))
+    for start in range(0, len(images), IN_LIST):
+        some = images[start : start + IN_LIST]
+        faces = connection.execute(
+            select(Face.id, Face.generation_id).where(Face.image_id.in_(some))
+        ).all()
+        if faces:
+            connection.execute(
+                insert(Change),
+                [{"face_id": row[0], "generation_id": row[1], "added": False} for row in faces],
+            )
+        connection.execute(delete(Face).where(Face.image_id.in_(some)))
+        connection.execute(delete(Analysis).where(Analysis.image_id.in_(some)))
 
 
 def face_counts(

@@ -4,7 +4,8 @@ A pending row with a ready_at is work; without one it is in some worker's hands.
 a ready_at is tried again then; without one it waits until the file changes.
 """
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, or_, select, update
@@ -91,6 +92,7 @@ def note(connection: Connection, sightings: Iterable[Sighting], *, priority: int
             "inode": seen.signature.inode,
             "state": FileState.FAILED if seen.refusal else FileState.PENDING,
             "attempts": 0,
+            "crashes": 0,
             "error": seen.refusal,
             "priority": priority,
             "ready_at": None if seen.refusal else seen.ready_at,
@@ -99,6 +101,8 @@ def note(connection: Connection, sightings: Iterable[Sighting], *, priority: int
     ]
     changed = 0
     for row in rows:
+        if row["error"]:
+            _give_up_image(connection, row)
         statement = upsert(File).values(row)
         new = statement.excluded
         statement = statement.on_conflict_do_update(
@@ -113,6 +117,14 @@ def note(connection: Connection, sightings: Iterable[Sighting], *, priority: int
         )
         changed += connection.execute(statement).rowcount
     return changed
+
+
+def _give_up_image(connection: Connection, row: Mapping[str, object]) -> None:
+    """A path that became something that is never read no longer holds its image."""
+    image = connection.scalar(select(File.image_id).where(File.path == row["path"]))
+    if image is not None:
+        connection.execute(update(File).where(File.path == row["path"]).values(image_id=None))
+        mark_orphans(connection, [image], time.time())
 
 
 def prioritise(connection: Connection, paths: Sequence[str]) -> None:
@@ -132,7 +144,7 @@ def requeue(connection: Connection, paths: Sequence[str], ready_at: float) -> No
         connection.execute(
             update(File)
             .where(File.path.in_(paths[start : start + IN_LIST]))
-            .values(state=FileState.PENDING, attempts=0, error=None, ready_at=ready_at)
+            .values(state=FileState.PENDING, attempts=0, crashes=0, error=None, ready_at=ready_at)
         )
 
 
@@ -140,8 +152,8 @@ def retry_failed(connection: Connection, ready_at: float) -> int:
     """Queue every failed file that could be read once more. Returns how many."""
     return connection.execute(
         update(File)
-        .where(File.state == FileState.FAILED)
-        .values(state=FileState.PENDING, attempts=0, error=None, ready_at=ready_at)
+        .where(File.state == FileState.FAILED, or_(File.attempts > 0, File.ready_at.is_not(None)))
+        .values(state=FileState.PENDING, attempts=0, crashes=0, error=None, ready_at=ready_at)
     ).rowcount
 
 
@@ -154,28 +166,27 @@ def release(connection: Connection, now: float) -> int:
     in_hand = and_(File.state == FileState.PENDING, File.ready_at.is_(None))
     connection.execute(
         update(File)
-        .where(in_hand, File.attempts + 1 >= CRASH_LIMIT)
+        .where(in_hand, File.crashes + 1 >= CRASH_LIMIT)
         .values(
             state=FileState.FAILED,
-            attempts=0,
+            crashes=0,
             ready_at=now + CRASH_RETRY_SECONDS,
             error=f"the ingester ended {CRASH_LIMIT} times while it had this file in hand",
         )
     )
-    released = update(File).where(in_hand).values(ready_at=now, attempts=File.attempts + 1)
+    released = update(File).where(in_hand).values(ready_at=now, crashes=File.crashes + 1)
     return connection.execute(released).rowcount
 
 
 def claim(connection: Connection, limit: int, now: float) -> list[Claim]:
     """Hand out at most *limit* files that are ready, those somebody waits for first."""
     found = connection.execute(
-        select(File.id, File.path, *_SIGNATURE, File.attempts, File.state)
+        select(File.id, File.path, *_SIGNATURE, File.attempts, File.crashes)
         .where(File.ready_at <= now)
-        .order_by(File.priority.desc(), File.ready_at, File.attempts, File.id)
+        .order_by(File.priority.desc(), File.ready_at, File.crashes, File.id)
         .limit(limit)
     ).all()
-    # only release() leaves a pending file with attempts
-    suspects = [row for row in found if row.attempts and row.state == FileState.PENDING]
+    suspects = [row for row in found if row.crashes]
     found = [row for row in found if row not in suspects] or suspects[:1]
     if found:
         connection.execute(
@@ -217,7 +228,7 @@ def fail(connection: Connection, failed: Claim, reason: str, retry_at: float | N
 
 def _settle(connection: Connection, which: Claim, **values: object) -> bool:
     where = and_(File.id == which.file_id, *_signature_is(which.signature))
-    values = {"error": None, "ready_at": None, "priority": 0} | values
+    values = {"error": None, "ready_at": None, "priority": 0, "crashes": 0} | values
     return connection.execute(update(File).where(where).values(**values)).rowcount == 1
 
 
@@ -233,6 +244,7 @@ def resight(connection: Connection, seen: Claim, signature: Signature, ready_at:
             inode=signature.inode,
             state=FileState.PENDING,
             attempts=0,
+            crashes=0,
             ready_at=ready_at,
         )
     )

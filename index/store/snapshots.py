@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select
+import faiss
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from index.schema import Change, Chunk, Snapshot, SnapshotChunk
+from index.schema import Change, Chunk, Generation, Snapshot, SnapshotChunk
 
 KEPT = 2  # the newest, and one to fall back on
 
@@ -21,6 +22,10 @@ class SnapshotRow:
     faiss_version: str
     chunk_ids: tuple[int, ...]
     created_at: float
+
+    def fits(self, space_id: str) -> bool:
+        """Whether its vectors are of that space and this FAISS can be trusted to read them."""
+        return (self.space_id, self.faiss_version) == (space_id, faiss.__version__)
 
 
 def newest_first(connection: Connection, generation_id: int) -> list[SnapshotRow]:
@@ -64,8 +69,8 @@ def newest_upto(connection: Connection, generation_id: int) -> int:
 
 
 def pruned_upto(connection: Connection, generation_id: int) -> int:
-    """The position up to which changes may have been pruned; 0 when none have."""
-    found = select(func.min(Snapshot.upto_seq)).where(Snapshot.generation_id == generation_id)
+    """The position up to which changes have been pruned; 0 when none have."""
+    found = select(Generation.pruned_upto).where(Generation.id == generation_id)
     return connection.scalar(found) or 0
 
 
@@ -144,9 +149,15 @@ def prune(connection: Connection, generation_id: int, *, keep: int) -> None:
     connection.execute(
         delete(Chunk).where(Chunk.generation_id == generation_id, Chunk.id.not_in(used))
     )
-    covered = select(func.min(Snapshot.upto_seq)).where(Snapshot.generation_id == generation_id)
-    connection.execute(
-        delete(Change).where(
-            Change.generation_id == generation_id, Change.seq <= covered.scalar_subquery()
-        )
+    covered = connection.scalar(
+        select(func.min(Snapshot.upto_seq)).where(Snapshot.generation_id == generation_id)
     )
+    if covered is not None:
+        connection.execute(
+            delete(Change).where(Change.generation_id == generation_id, Change.seq <= covered)
+        )
+        connection.execute(
+            update(Generation)
+            .where(Generation.id == generation_id, Generation.pruned_upto < covered)
+            .values(pruned_upto=covered)
+        )

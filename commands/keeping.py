@@ -1,0 +1,148 @@
+"""backup, restore and forget."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.console import INTERRUPTED, Config, errors, progress_bar, stop_on_signals
+from index.backup import back_up
+from index.backup import restore as restore_database
+from index.database import Database
+from index.logs import configure_logging
+from index.paths import Roots
+from index.settings import load_settings
+
+if TYPE_CHECKING:
+    import threading
+
+    from index.forget import Forgotten
+
+Progress = Callable[[int, int], None]
+
+
+def _interruptible(progress: Progress, stop: "threading.Event") -> Progress:
+    def show(done: int, total: int) -> None:
+        if stop.is_set():
+            errors.print("interrupted; start it again")
+            raise typer.Exit(INTERRUPTED)
+        progress(done, total)
+
+    return show
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where to; must not exist yet.")],
+    config: Config = None,
+) -> None:
+    """Copy the database to FILE while everything runs, and check the copy by opening it.
+
+    Example: person-count backup /backups/person_count-monday.db
+    """
+    settings = load_settings(config)
+    stop = stop_on_signals()
+    with progress_bar("copying pages") as progress:
+        found = back_up(settings.database_path, file.absolute(), _interruptible(progress, stop))
+    print(f"{file}: checked, {found.images} images, {found.faces} faces")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that person-count backup wrote.")],
+    config: Config = None,
+) -> None:
+    """Put a backup in the place of the database; stop serve and watch first.
+
+    The present database is kept beside it. What was forgotten after the backup was made is
+    forgotten again before anybody can ask.
+
+    Example: person-count restore /backups/person_count-monday.db
+    """
+    settings = load_settings(config)
+    configure_logging(verbose=False)
+    stop = stop_on_signals()
+    with progress_bar("copying pages") as progress:
+        done = restore_database(
+            file.absolute(), settings.data, settings.database_path, _interruptible(progress, stop)
+        )
+    print(f"{settings.database_path}: {done.contents.images} images, {done.contents.faces} faces")
+    if done.erased.images:
+        print(f"forgotten again: {done.erased.images} images, {done.erased.faces} faces")
+    if done.kept is not None:
+        print(f"the database that was there is kept as {done.kept}")
+
+
+def forget(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders, also deleted ones.")],
+    allow: Annotated[
+        bool, typer.Option("--allow", help="Take it back: these may be indexed again.")
+    ] = False,
+    delete_files: Annotated[
+        bool, typer.Option("--delete-files", help="Delete the photos themselves, too.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Erase what is known of these photos, prove it, and never index them again.
+
+    Copies of them under other names are forgotten, too. Exit 1 if anything is left on the disk.
+
+    Example: person-count forget inbox/holiday/beach.jpg
+    """
+    from index import forget as forgetting
+    from index.proof import remains
+
+    if allow and delete_files:
+        raise typer.BadParameter("--allow and --delete-files exclude each other")
+    settings = load_settings(config)
+    configure_logging(verbose=False)
+    roots = Roots(settings.all_roots)
+    stop = stop_on_signals()
+    with Database(settings.database_path) as database, progress_bar("reading photos") as progress:
+        reading = _interruptible(progress, stop)
+        if allow:
+            count = forgetting.allow(database, settings.data, roots, paths, reading)
+            print(f"{count} photos may be indexed again")
+            return
+        done = forgetting.forget(database, settings.data, roots, paths, reading)
+    with Database(settings.database_path) as database, progress_bar("searching MiB") as searching:
+        removed, found = remains(database, settings.data, done.erased.pieces, searching)
+    undeleted = _delete(done.plan.on_disk) if delete_files else []
+    _report(done)
+    if delete_files:
+        print(f"{len(done.plan.on_disk) - len(undeleted)} photos are deleted")
+    elif done.plan.on_disk:
+        print(f"{len(done.plan.on_disk)} photos are still there; --delete-files deletes them")
+    for copy in removed:
+        print(f"it held erased vectors and is deleted: {copy}")
+    for file in found:
+        errors.print(f"erased vectors are still in {file}; remove it, or stop what reads it")
+    if found or undeleted or done.plan.unreadable:
+        raise typer.Exit(1)
+    if done.erased.pieces:
+        print("proof: no file in the data folder holds any of the erased vectors")
+
+
+def _delete(paths: Sequence[str]) -> list[str]:
+    """Delete photos. Returns those that could not be."""
+    left = []
+    for path in paths:
+        try:
+            os.unlink(path)
+        except OSError as error:
+            errors.print(f"could not be deleted ({error.strerror}): {path}")
+            left.append(path)
+    return left
+
+
+def _report(done: "Forgotten") -> None:
+    print(
+        f"forgotten: {len(done.plan.rows)} files, {done.erased.images} images, "
+        f"{done.erased.faces} faces; {len(done.plan.contents)} contents are never indexed again"
+    )
+    for path in done.others:
+        print(f"it held the same photo and is forgotten, too: {path}")
+    if done.snapshot_left:
+        print("the running ingest process writes the next snapshot")
+    for path in done.plan.unreadable:
+        errors.print(f"could not be read, and so not be barred: {path}")

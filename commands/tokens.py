@@ -1,0 +1,58 @@
+"""token add, list and remove."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.console import Config, errors
+from index.errors import ConfigError
+from index.settings import load_settings
+from index.tokens import Scope, add_token, read_tokens, remove_token
+
+app = typer.Typer(no_args_is_help=True, help="Who may ask the service: bearer tokens.")
+
+Name = Annotated[str, typer.Argument(help="What the token is called in the list.")]
+
+
+def _file(config: Path | None) -> Path:
+    path = load_settings(config).tokens
+    if path is None:
+        raise ConfigError("there is no tokens file: set tokens to its path, such as data/tokens")
+    return path
+
+
+@app.command()
+def add(
+    name: Name,
+    scope: Annotated[Scope, typer.Option(help="What its holder may do.")] = Scope.READ,
+    config: Config = None,
+) -> None:
+    """Make a token and print its secret, once; only its SHA-256 is stored.
+
+    Example: person-count token add nightly-report
+    """
+    path = _file(config)
+    print(add_token(path, name, scope))
+    errors.print(f"token {name} may {scope}; send it as Authorization: Bearer TOKEN")
+
+
+@app.command(name="list")
+def list_tokens(config: Config = None) -> None:
+    """Print each token's name, scope and the beginning of its SHA-256.
+
+    Example: person-count token list
+    """
+    for token in read_tokens(_file(config)):
+        print(f"{token.name} {token.scope} {token.digest[:12]}")
+
+
+@app.command()
+def remove(name: Name, config: Config = None) -> None:
+    """Take a token away; a running service refuses it from its next request on.
+
+    Example: person-count token remove nightly-report
+    """
+    path = _file(config)
+    remove_token(path, name)
+    errors.print(f"token {name} is no longer valid")

@@ -1,0 +1,169 @@
+"""Takes photos out of the library for good: rows, vectors, snapshots, and their traces on disk.
+
+In this order, so that it can be interrupted anywhere and run again: the decision goes into the
+erasure log; one transaction removes the rows and snapshots and notes the log's position. What
+follows, cleaning up and proving it, is in index.proof.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Connection
+
+from index import residue
+from index.database import Database, exclusive
+from index.erasure_log import ErasureLog
+from index.schema import ErasureAction
+from index.settings import DistanceScale
+from index.space import Profile, Space
+from index.store import erasures, queue
+from index.store.erasures import Entry
+
+log = logging.getLogger(__name__)
+
+WAIT_SECONDS = 60.0  # for another erasure to end
+EXPIRE_IMAGES = 500  # a transaction
+DAY_SECONDS = 86_400.0
+
+
+@dataclass(slots=True)
+class Erased:
+    """What an erasure removed.
+
+    Attributes:
+        paths: files whose rows went, also those that were not asked for but held the same image.
+        pieces: what to search the disk for; see index.residue.
+    """
+
+    paths: set[str] = field(default_factory=set)
+    images: int = 0
+    faces: int = 0
+    pieces: set[bytes] = field(default_factory=set)
+
+
+class Eraser:
+    """Erasures from one database; made for one job, under the erasure lock."""
+
+    def __init__(self, database: Database, erasure_log: ErasureLog) -> None:
+        self._database = database
+        self._log = erasure_log
+        self.erased = Erased()  # by everything that was done so far
+
+    def catch_up(self) -> None:
+        """Apply what the log says and the database does not know: after a crash or a restore."""
+        with self._database.read() as connection:
+            entries = self._log.unapplied(connection)
+        if not entries:
+            return
+        gone = {entry.content for entry in entries if entry.action is not ErasureAction.ALLOW}
+        with self._database.write() as connection:
+            images = [
+                image
+                for image, sha256 in erasures.digests(connection)
+                if self._log.digest(sha256) in gone
+            ]
+            self._apply(connection, entries, images)
+        log.info("erasure.caught_up entries=%d images=%d", len(entries), len(images))
+
+    def decide(
+        self,
+        decisions: Mapping[bytes, ErasureAction],
+        now: float,
+        paths: Sequence[str] = (),
+    ) -> None:
+        """Log *decisions*, by SHA-256 of content, and apply them in one transaction.
+
+        Args:
+            paths: files whose rows go as well, whatever they hold.
+        """
+        named = [(self._log.digest(sha256), action) for sha256, action in decisions.items()]
+        with self._database.read() as connection:
+            after = erasures.last_seq(connection)
+        entries = self._log.append(named, after, now) if named else []
+        gone = [sha for sha, action in decisions.items() if action is not ErasureAction.ALLOW]
+        with self._database.write() as connection:
+            self._apply(connection, entries, sorted(erasures.present(connection, gone).values()))
+            self.erased.paths.update(queue.rows_of(connection, paths))
+            erasures.remove_files(connection, paths)
+
+    def _apply(
+        self, connection: Connection, entries: Sequence[Entry], images: Sequence[int]
+    ) -> None:
+        erasures.record(connection, entries)
+        if not images:
+            return
+        self._remember(connection, images)
+        self.erased.paths.update(erasures.paths_of(connection, images))
+        self.erased.images += len(images)
+        erasures.remove_images(connection, images)
+        erasures.drop_snapshots(connection)
+
+    def _remember(self, connection: Connection, images: Sequence[int]) -> None:
+        """Note what to search for: the raw vectors, and the unit vectors of the snapshots."""
+        spaces = {
+            generation_id: Space(Profile.from_json(profile), DistanceScale.COSINE)
+            for generation_id, profile in erasures.profiles(connection).items()
+        }
+        for generation_id, blob in erasures.embeddings(connection, images):
+            raw = np.frombuffer(blob, "<f4").reshape(1, -1)
+            self.erased.faces += 1
+            self.erased.pieces |= residue.pieces(raw)
+            if (space := spaces[generation_id]).dim == raw.shape[1]:
+                self.erased.pieces |= residue.pieces(space.unit(raw))
+
+
+@contextmanager
+def eraser(database: Database, data: Path) -> Iterator[Eraser]:
+    """The one eraser of a data folder, with everything caught up."""
+    with exclusive(data, "erasure", wait_seconds=WAIT_SECONDS):
+        made = Eraser(database, ErasureLog(data))
+        made.catch_up()
+        yield made
+
+
+def finish_erasures(database: Database, data: Path) -> None:
+    """Do what an interrupted erasure has left undone, before anything is indexed.
+
+    Raises:
+        StoreError: the erasure log is missing or damaged.
+    """
+    with eraser(database, data):
+        pass
+
+
+def expire(database: Database, data: Path, days: float, now: float) -> Erased:
+    """Erase content that was first indexed more than *days* ago.
+
+    What is still in the folders is suppressed as well, or the next scan would index it again.
+
+    Returns: all that was removed.
+    """
+    then = now - days * DAY_SECONDS
+    with database.read() as connection:
+        if not erasures.indexed_before(connection, then, 1):
+            return Erased()
+    with eraser(database, data) as at_work:
+        while True:
+            with database.read() as connection:
+                old = erasures.indexed_before(connection, then, EXPIRE_IMAGES)
+                there = {
+                    sha256
+                    for image, sha256 in old.items()
+                    if any(map(_may_be_there, erasures.paths_of(connection, [image])))
+                }
+            if not old:
+                return at_work.erased
+            actions = {True: ErasureAction.SUPPRESS, False: ErasureAction.ERASE}
+            at_work.decide({sha256: actions[sha256 in there] for sha256 in old.values()}, now)
+            at_work.erased.pieces.clear()  # housekeeping does not search
+            log.info("erasure.expired images=%d suppressed=%d", len(old), len(there))
+
+
+def _may_be_there(path: str) -> bool:
+    """Whether a file is there, or its folder is missing: a dropped mount may come back."""
+    return os.path.lexists(path) or not os.path.isdir(os.path.dirname(path))

@@ -1,0 +1,160 @@
+"""Which content the paths mean that somebody wants forgotten, or allowed again."""
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from index.database import Database
+from index.erasure import Erased, eraser
+from index.erasure_log import FORGOTTEN, ErasureLog
+from index.errors import ConfigError
+from index.paths import Roots, display, is_ignored, signature_of
+from index.proof import clean_up
+from index.schema import ErasureAction, FileState
+from index.store import erasures, queue
+
+Progress = Callable[[int, int], None]  # photos read, photos in all
+
+
+@dataclass(slots=True)
+class Plan:
+    """What *paths* stand for.
+
+    Attributes:
+        rows: paths of rows at and below them.
+        on_disk: photos at and below them, by their real path.
+        contents: SHA-256 of all of it.
+        unreadable: photos that could not be read, so that nothing is known of their content.
+    """
+
+    rows: list[str]
+    on_disk: list[str]
+    contents: set[bytes]
+    unreadable: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The outcome of forgetting.
+
+    Attributes:
+        others: files that were not named but held the same photos.
+        snapshot_left: whether a running ingest process writes the next snapshot.
+    """
+
+    plan: Plan
+    erased: Erased
+    others: list[str]
+    snapshot_left: bool
+
+
+def forget(
+    database: Database, data: Path, roots: Roots, paths: Sequence[Path], progress: Progress
+) -> Forgotten:
+    """Erase the photos at and below *paths*, and never index them again.
+
+    Whether that has worked down to the bytes is for index.proof.remains() to say.
+
+    Raises:
+        ConfigError: a path lies outside the roots, or nothing is known of it.
+        WriterBusyError: another erasure is under way.
+    """
+    with eraser(database, data) as at_work:
+        plan = make_plan(database, roots, paths, progress)
+        now = time.time()
+        decisions = dict.fromkeys(plan.contents, ErasureAction.SUPPRESS)
+        at_work.decide(decisions, now, plan.rows)
+        erased = at_work.erased
+    snapshot_left = clean_up(database, data, now)
+    return Forgotten(plan, erased, sorted(erased.paths - set(plan.rows)), snapshot_left)
+
+
+def allow(
+    database: Database, data: Path, roots: Roots, paths: Sequence[Path], progress: Progress
+) -> int:
+    """Take the suppression of the photos at and below *paths* back. Returns how many there were.
+
+    Raises: as forget().
+    """
+    with eraser(database, data) as at_work:
+        plan = make_plan(database, roots, paths, progress)
+        with database.read() as connection:
+            suppressed = ErasureLog(data).suppressed(connection, plan.contents)
+        at_work.decide(dict.fromkeys(suppressed, ErasureAction.ALLOW), time.time())
+        with database.write() as connection:
+            rows = queue.rows_of(connection, plan.rows)
+            refused = [path for path, row in rows.items() if row.error == FORGOTTEN]
+            queue.requeue(connection, refused, time.time())
+    return len(suppressed)
+
+
+def make_plan(database: Database, roots: Roots, paths: Sequence[Path], progress: Progress) -> Plan:
+    """Find out what *paths* stand for; photos whose content the database does not know are read."""
+    rows: dict[str, queue.FileRow] = {}
+    on_disk: list[str] = []
+    for given in paths:
+        path = _real(roots, given)
+        with database.read() as connection:
+            here = erasures.rows_at(connection, display(path))
+        photos = list(_photos(path))
+        if not here and not photos:
+            raise ConfigError(f"there is no {given}, neither on the disk nor in the library")
+        rows |= here
+        on_disk += photos
+    with database.read() as connection:
+        images = [row.image_id for row in rows.values() if row.image_id is not None]
+        known = erasures.digests_of(connection, images)
+    plan = Plan(list(rows), list(dict.fromkeys(on_disk)), set(known.values()), [])
+    for number, path in enumerate(plan.on_disk):
+        progress(number, len(plan.on_disk))
+        if not _is_known(path, rows.get(display(path))):
+            _read(path, plan)
+    return plan
+
+
+def _real(roots: Roots, given: Path) -> str:
+    path = os.path.join(os.path.realpath(given.parent), given.name)
+    if given.is_dir() and not given.is_symlink():
+        path = os.path.realpath(given)
+    if path not in roots.real and not roots.holds(path):
+        raise ConfigError(f"{given} lies outside the drop folder {roots.real[0]} and the roots")
+    return path
+
+
+def _photos(path: str) -> Iterator[str]:
+    """Regular files at and below *path* that ingest would look at."""
+    if not os.path.isdir(path) or os.path.islink(path):
+        if os.path.isfile(path) and not os.path.islink(path):
+            yield path
+        return
+    for top, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if not is_ignored(name)]
+        for name in sorted(names):
+            found = os.path.join(top, name)
+            if not is_ignored(name) and os.path.isfile(found) and not os.path.islink(found):
+                yield found
+
+
+def _is_known(path: str, row: queue.FileRow | None) -> bool:
+    """Whether the row's image is what the file holds."""
+    if row is None or row.state is not FileState.INDEXED:
+        return False
+    try:
+        return signature_of(os.lstat(path)) == row.signature
+    except OSError:
+        return False
+
+
+def _read(path: str, plan: Plan) -> None:
+    """Note the SHA-256 of a file's content."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as stream:
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                plan.contents.add(hashlib.file_digest(stream, "sha256").digest())
+    except OSError:
+        plan.unreadable.append(path)

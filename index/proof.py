@@ -1,0 +1,99 @@
+"""Cleans up after an erasure, and proves on the bytes of the data folder that nothing is left."""
+
+import logging
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from index import residue
+from index.database import Database, exclusive
+from index.errors import WriterBusyError
+from index.residue import Progress
+from index.settings import DistanceScale
+from index.snapshots import write_snapshot
+from index.space import Profile, Space
+from index.store import erasures, generations, library
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 4
+ROUND_SECONDS = 1.0  # for readers and a running ingest process to let go
+BATCH = 4096
+
+
+def clean_up(database: Database, data: Path, now: float) -> bool:
+    """Empty the write-ahead log, and write a fresh snapshot unless an ingest process will.
+
+    Returns: whether the snapshot was left to a running ingest process.
+    """
+    database.checkpoint()
+    try:
+        with exclusive(data, "ingest"):
+            fresh_snapshot(database, now)
+    except WriterBusyError:
+        return True
+    database.checkpoint()
+    return False
+
+
+def fresh_snapshot(database: Database, now: float) -> None:
+    """Write a snapshot of what is left. Needs the ingest lock."""
+    with database.read() as connection:
+        active = generations.active(connection)
+    if active is not None:
+        space = Space(Profile.from_json(active.profile), DistanceScale.COSINE)
+        write_snapshot(database, active.id, space, now)
+
+
+def remains(
+    database: Database, data: Path, wanted: set[bytes], progress: Progress
+) -> tuple[list[Path], list[Path]]:
+    """Search every file of the data folder for erased vectors until none is found.
+
+    Copies of the database that an upgrade or a restore has left are removed if they hold any; if
+    the database itself does, in bytes it no longer uses, it is rewritten.
+
+    Args:
+        wanted: pieces of the erased vectors. What faces of other photos have by rights, because
+            a photo was stored twice with different bytes, is not held against the erasure.
+
+    Returns: the copies that were removed, and the files that hold erased vectors still.
+    """
+    removed: list[Path] = []
+    wanted = set(wanted)
+    found: dict[Path, set[bytes]] = {}
+    for number in range(ROUNDS if wanted else 0):
+        found = residue.search(data, wanted, progress)
+        if found:
+            rightful = _rightful(database, set().union(*found.values()))
+            wanted -= rightful
+            found = {path: hits - rightful for path, hits in found.items() if hits - rightful}
+        if not found:
+            break
+        for path in _copies(database.path, found):
+            path.unlink()
+            removed.append(path)
+        time.sleep(ROUND_SECONDS * number)
+        if database.path in found:
+            database.vacuum()
+        database.checkpoint()
+    return removed, sorted(found.keys() - set(removed))
+
+
+def _copies(database: Path, found: Iterable[Path]) -> list[Path]:
+    return [path for path in found if path.name.startswith(f"{database.name}.before-")]
+
+
+def _rightful(database: Database, hits: set[bytes]) -> set[bytes]:
+    """Those of the *hits* that faces which are still there have too."""
+    found: set[bytes] = set()
+    with database.read() as connection:
+        for generation_id, profile in erasures.profiles(connection).items():
+            space = Space(Profile.from_json(profile), DistanceScale.COSINE)
+            for _, raw in library.iterate_embeddings(connection, generation_id, BATCH):
+                found |= residue.pieces(raw) & hits
+                if raw.shape[1] == space.dim:
+                    found |= residue.pieces(np.asarray(space.unit(raw))) & hits
+    return found

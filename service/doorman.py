@@ -1,0 +1,85 @@
+"""Looks at a request's head before its query is parsed and its body read."""
+
+import logging
+from collections.abc import Awaitable
+from http import HTTPStatus
+from typing import cast
+
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPInputError,
+    HTTPMessageDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+)
+
+from index.errors import RequestError
+from index.tokens import Scope
+from service.auth import Guard
+from service.streams import AnyStream
+
+log = logging.getLogger(__name__)
+
+MIB = 1 << 20
+MAX_BODY_BYTES = 8 * MIB
+
+
+class Doorman(HTTPMessageDelegate):
+    """Turns requests away that would cost memory or time; others go on to *inside*."""
+
+    def __init__(
+        self,
+        inside: HTTPMessageDelegate,
+        stream: AnyStream,
+        guard: Guard,
+        max_parameters: int,
+    ) -> None:
+        self._inside = inside
+        self._stream = stream
+        self._guard = guard
+        self._max_parameters = max_parameters
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """Refuse, or let the request in."""
+        line = cast(RequestStartLine, start_line)
+        try:
+            self._check(line.path, headers)
+        except RequestError as error:
+            self._stream.refusal = error
+            log.info("service.refused status=%d", error.status)
+            # Tornado answers this with a 400, which our stream replaces
+            raise HTTPInputError("refused before it was read") from error
+        return self._inside.headers_received(line, headers)
+
+    def _check(self, target: str, headers: HTTPHeaders) -> None:
+        number = target.count("&") + 1
+        if number > self._max_parameters:
+            raise _too_large(f"{number} parameters are more than any question may have")
+        length = headers.get("Content-Length", "0")
+        if length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
+            raise _too_large(f"the body is larger than {MAX_BODY_BYTES} bytes")
+        self._stream.refusal = None
+        if "Transfer-Encoding" in headers:
+            sentence = f"the body is malformed or larger than {MAX_BODY_BYTES} bytes"
+            self._stream.refusal = RequestError(HTTPStatus.BAD_REQUEST, sentence)
+        if "Transfer-Encoding" in headers or length != "0":
+            self._guard.check_token(headers, Scope.READ)  # every body belongs to a question
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Hand it on."""
+        return self._inside.data_received(chunk)
+
+    def finish(self) -> None:
+        """The body was read and found well-formed; hand it on."""
+        self._stream.refusal = None
+        self._inside.finish()
+
+    def on_connection_close(self) -> None:
+        """Hand it on."""
+        self._inside.on_connection_close()
+
+
+def _too_large(sentence: str) -> RequestError:
+    return RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)

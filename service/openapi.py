@@ -1,0 +1,134 @@
+"""The OpenAPI description of the routes: what each takes, answers and refuses."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from index.documents import Document
+from index.settings import Settings
+from index.tokens import Scope
+from service.schemas import question_members, reference, schemas
+
+OPENAPI = "3.1.0"
+VERSION = "1.0.0"  # of the contract, not of the program
+PREFIX = r"/(?:person_count/)?"  # of every route: clients may repeat the base URL's last part
+SUFFIX = "/?"
+
+_MEANING = {
+    400: "the request is malformed, or addressed to another host; `error` says how",
+    401: "the token is missing or wrong",
+    404: "a file does not exist, or may not be asked about",
+    405: "this method is not allowed here",
+    413: "too many files or faces, or too large a body",
+    414: "the request head is too long; use POST",
+    422: "a file is there but is no readable image",
+    500: "the server failed; see its log",
+    503: "not now; ask again after Retry-After seconds",
+}
+_ALWAYS = (400, 405, 413, 414, 500)
+_HEADERS = {401: "WWW-Authenticate", 405: "Allow", 503: "Retry-After"}
+
+
+class Route(Protocol):
+    """What is needed of a handler's class."""
+
+    @property
+    def ROUTE(self) -> str:  # noqa: N802 - a class attribute
+        """The regular expression of its address."""
+
+    @property
+    def SCOPE(self) -> Scope | None:  # noqa: N802 - likewise
+        """What its callers need a token for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the methods of one path have in common.
+
+    Attributes:
+        answer: the schema of status 200; None for this description itself.
+        refusals: beside those that every path has.
+        asks: whether it takes a question.
+    """
+
+    summary: str
+    answer: str | None
+    refusals: tuple[int, ...] = ()
+    asks: bool = False
+
+
+OPERATIONS = {
+    "/person_count": Operation(
+        "How many different key persons appear in exactly these files?",
+        "Count",
+        (401, 404, 422, 503),
+        asks=True,
+    ),
+    "/persons": Operation("The same count, explained.", "Persons", (401, 503), asks=True),
+    "/status": Operation("Counts and states for operators.", "Status", (401,)),
+    "/healthz": Operation("Is the process alive?", "Health"),
+    "/readyz": Operation("Can it answer questions?", "Readiness", (503,)),
+    "/openapi.json": Operation("This description.", None),
+}
+
+
+def path_of(route: Route) -> str:
+    """The plain spelling of a handler's address."""
+    return "/" + route.ROUTE.removeprefix(PREFIX).removesuffix(SUFFIX).replace("\\", "")
+
+
+def describe(routes: Iterable[Route], settings: Settings) -> Document:
+    """The description of *routes* under *settings*.
+
+    Raises:
+        KeyError: a route is not in OPERATIONS.
+    """
+    return {
+        "openapi": OPENAPI,
+        "info": {"title": "关键人员计数 (key-person counting)", "version": VERSION},
+        # the second is the documented base URL, which ends in what the path repeats
+        "servers": [{"url": "/"}, {"url": "/person_count"}],
+        "paths": {path_of(route): _path(route, settings) for route in routes},
+        "components": {
+            "schemas": schemas(settings),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _path(route: Route, settings: Settings) -> Document:
+    operation = OPERATIONS[path_of(route)]
+    common: Document = {
+        "summary": operation.summary,
+        "responses": _responses(operation),
+        "security": [{"token": []}] if settings.tokens and route.SCOPE else [],
+    }
+    found: Document = {}
+    if "get" in route.__dict__:
+        found["get"] = common | ({"parameters": _parameters(settings)} if operation.asks else {})
+    if "post" in route.__dict__:
+        body = {"required": True, "content": _json(reference("Question"))}
+        found["post"] = common | {"requestBody": body}
+    return found
+
+
+def _parameters(settings: Settings) -> list[Document]:
+    return [
+        {"name": name, "in": "query", "required": name == "filepath", "schema": schema}
+        for name, schema in question_members(settings).items()
+    ]
+
+
+def _responses(operation: Operation) -> Document:
+    answer = reference(operation.answer) if operation.answer else {"type": "object"}
+    found: dict[str, Any] = {"200": {"description": "the answer", "content": _json(answer)}}
+    for status in sorted({*_ALWAYS, *operation.refusals}):
+        refused = {"description": _MEANING[status], "content": _json(reference("Error"))}
+        if status in _HEADERS:
+            refused["headers"] = {_HEADERS[status]: {"schema": {"type": "string"}}}
+        found[str(status)] = refused
+    return found
+
+
+def _json(schema: Document) -> Document:
+    return {"application/json": {"schema": schema}}

@@ -1,0 +1,123 @@
+"""JSON Schemas of what callers send and get, from the constants that the checks use."""
+
+from enum import StrEnum
+from typing import Any
+
+from index.coverage import FileStatus
+from index.paths import MAX_NAME_BYTES
+from index.question import DECIMAL
+from index.settings import FaceChoice, Linkage, Settings
+from index.space import DEFAULT_THRESHOLD
+
+Schema = dict[str, Any]
+
+INTEGER: Schema = {"type": "integer", "minimum": 0}
+NUMBER: Schema = {"type": "number"}
+TEXT: Schema = {"type": "string"}
+FLAG: Schema = {"type": "boolean"}
+
+
+def array(items: Schema, **limits: int) -> Schema:
+    """A list of *items*."""
+    return {"type": "array", "items": items, **limits}
+
+
+def record(members: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
+    """An object with exactly these *members*, and perhaps the *optional* ones."""
+    return {
+        "type": "object",
+        "properties": members | (optional or {}),
+        "required": list(members),
+        "additionalProperties": False,
+    }
+
+
+def reference(name: str) -> Schema:
+    """One of the named schemas."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def choice(kind: type[StrEnum], **more: str) -> Schema:
+    """One of an enumeration's values."""
+    return {"type": "string", "enum": [str(value) for value in kind], **more}
+
+
+def question_members(settings: Settings) -> dict[str, Schema]:
+    """A question's parameters, by their names in a query; the files first."""
+    filepath = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_NAME_BYTES,  # of bytes, so less for names that are not ASCII
+        "pattern": r"^[^\u0000-\u001f\u007f]+$",
+    }
+    threshold = {"type": "string", "pattern": f"^({DECIMAL})$", "default": DEFAULT_THRESHOLD}
+    return {
+        "filepath": array(filepath, minItems=1, maxItems=settings.max_request_files),
+        "threshold": threshold,
+        "faces": choice(FaceChoice, default=settings.counted_faces),
+        "linkage": choice(Linkage, default=settings.linkage),
+    }
+
+
+def schemas(settings: Settings) -> dict[str, Schema]:
+    """Every named schema."""
+    members = question_members(settings)
+    filepaths = members.pop("filepath")
+    return {
+        "Question": record({"filepaths": filepaths}, members),
+        "Count": record(_COUNT),
+        "Error": record({"cord": INTEGER, "error": TEXT}),
+        "Health": record({"status": {"const": "ok"}}),
+        "Readiness": record({"status": {"const": "ready"}}),
+        "Status": _STATUS,
+        "Face": record(_FACE),
+        "Link": record({"faces": array(INTEGER), "distance": NUMBER, "threshold": NUMBER}),
+        "Person": record(_PERSON),
+        "Persons": record(_COUNT | _EXPLANATION),
+    }
+
+
+_COUNT: dict[str, Schema] = {
+    "errcode": {"const": 1},
+    "filepaths": array(TEXT, minItems=1),
+    "threshold": TEXT,
+    "person_num": INTEGER,
+}
+_FACE: dict[str, Schema] = {
+    "id": INTEGER,
+    "filepaths": array(TEXT, minItems=1),
+    "box": array(NUMBER, minItems=4, maxItems=4),
+    "probability": {"type": "number", "minimum": 0, "maximum": 1},
+    "sharpness": NUMBER,
+}
+_PERSON: dict[str, Schema] = {
+    "faces": array(reference("Face"), minItems=1),
+    "links": array(reference("Link")),
+    "weakest_link": {"anyOf": [reference("Link"), {"type": "null"}]},
+    "spread": NUMBER,
+    "warnings": array(TEXT),
+}
+_EXPLANATION: dict[str, Schema] = {
+    "complete": FLAG,
+    "model": TEXT,
+    "distance": NUMBER,
+    "cosine_cut": NUMBER,
+    "faces": choice(FaceChoice),
+    "linkage": choice(Linkage),
+    "interval": record({"low": INTEGER, "high": INTEGER}),
+    "stable_range": array(NUMBER, minItems=2, maxItems=2),
+    "curve": array(record({"threshold": NUMBER, "person_num": INTEGER})),
+    "persons": array(reference("Person")),
+    "left_out": array(record(_FACE | {"reason": TEXT})),
+    "files": array(record({"filepath": TEXT, "status": choice(FileStatus)}, {"reason": TEXT})),
+}
+_STATUS: Schema = {  # operators' figures: more may be added, so others are allowed
+    "type": "object",
+    "properties": {
+        "files": record({"pending": INTEGER, "indexed": INTEGER, "failed": INTEGER}),
+        "model": TEXT,
+        "index": {"type": "object", "required": ["ready", "faces", "rebuilds"]},
+        "ingest": {"type": "object", "required": ["process"]},
+    },
+    "required": ["files", "index", "ingest"],
+}

@@ -1,0 +1,127 @@
+"""The command line in this process, and libraries made by fake models, so that most need none."""
+
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import faiss
+import pytest
+
+import person_count
+from index.database import Database, migrate
+from index.paths import Roots
+from index.schema import GenerationState
+from index.settings import Settings
+from index.space import UNMEASURED
+from index.store import generations
+from ingest.scan import Scanner
+from ingest.worker import Worker
+from tests.fakes import fake_models, save_picture
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """Commands configure signals, logging and threads of the process; tests must not see it."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    root = logging.getLogger()
+    before, level, threads = list(root.handlers), root.level, faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    yield
+    faiss.omp_set_num_threads(threads)
+    root.handlers[:] = before
+    root.setLevel(level)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run `person-count …` by main() in this process; file descriptors are looked at, too."""
+
+    def call(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["person-count", *map(str, arguments)])
+        monkeypatch.setattr("signal.signal", lambda *_: None)
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as left:
+            person_count.main()
+        captured = capfd.readouterr()
+        code = left.value.code
+        return Outcome(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return call
+
+
+def write_config(folder: Path, **more: object) -> Path:
+    """A configuration whose folders lie in *folder*."""
+    chosen = {"inbox": str(folder / "inbox"), "data": str(folder / "data"), "settle_seconds": 0.0}
+    path = folder / "person-count.yaml"
+    lines = [f"{name}: {json.dumps(value)}\n" for name, value in (chosen | more).items()]
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "inbox").mkdir()
+    return write_config(tmp_path)
+
+
+def fill(inbox: Path, data: Path) -> None:
+    """Index everything in *inbox* by fake models into a library in *data*."""
+    settings = Settings(inbox=inbox.resolve(), data=data, settle_seconds=0.0)
+    migrate(settings.database_path)
+    with Database(settings.database_path) as database:
+        with database.write() as connection:
+            generation = generations.active(connection) or generations.create(
+                connection,
+                model_id="fake-1",
+                weights="casia-webface",  # what the settings say, so that nothing warns
+                profile=UNMEASURED.to_json(),
+                state=GenerationState.ACTIVE,
+                now=0.0,
+            )
+        Scanner(database, Roots(settings.all_roots), 0.0).scan()
+        worker = Worker(database, settings, generation, fake_models())
+        while worker.step():
+            pass
+
+
+@pytest.fixture
+def library(config: Path) -> Path:
+    """Three people on four photos, indexed by fake models. Returns the drop folder."""
+    inbox = config.parent / "inbox"
+    save_picture(inbox / "one.png", 1)
+    save_picture(inbox / "two.png", 2, seed=1)
+    save_picture(inbox / "both.png", 1, 2, seed=2)
+    save_picture(inbox / "third.png", 3, seed=3)
+    fill(inbox, config.parent / "data")
+    return inbox
+
+
+@pytest.fixture
+def people(config: Path) -> Path:
+    """Four photos of each of six people in folders named by them, indexed for evaluate."""
+    folder = config.parent / "people"
+    for person in range(6):
+        (folder / f"person {person}").mkdir(parents=True)
+        for photo in range(4):
+            path = folder / f"person {person}" / f"{person}-{photo}.png"
+            save_picture(path, person, seed=100 * person + photo)
+    fill(folder, config.parent / "data" / "evaluation")
+    return folder

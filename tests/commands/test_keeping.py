@@ -1,0 +1,152 @@
+"""backup, restore and forget over a library of fake models."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from index.database import Database, exclusive
+from index.store import queue
+from tests.commands.conftest import Run, fill, write_config
+
+
+def states(config: Path) -> dict[str, str]:
+    inbox = config.parent / "inbox"
+    path = config.parent / "data" / "person_count.db"
+    with Database(path) as database, database.read() as connection:
+        paths = list(queue.signatures_below(connection, str(inbox)))
+        rows = queue.rows_of(connection, paths)
+    return {Path(path).name: row.state.value for path, row in rows.items()}
+
+
+def test_a_backup_says_what_it_holds_and_can_be_restored(
+    run: Run, library: Path, config: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "monday.db"
+    made = run("backup", file, "--config", config)
+    assert (made.code, made.out, made.err) == (0, f"{file}: checked, 4 images, 5 faces\n", "")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    forgotten = run("forget", library / "one.png", "--config", config)
+    assert forgotten.code == 0
+    back = run("restore", file, "--config", config)
+    assert (back.code, back.err) == (0, "")
+    assert "3 images, 4 faces" in back.out
+    assert "forgotten again: 1 images, 1 faces" in back.out
+    assert "person_count.db.before-restore" in back.out
+    assert run("verify", "--config", config).out == "all is well: 4 faces\n"
+
+
+def test_a_backup_is_never_overwritten(run: Run, library: Path, config: Path) -> None:
+    file = library.parent / "monday.db"
+    file.write_text("precious")
+    refused = run("backup", file, "--config", config)
+    assert (refused.code, refused.out) == (1, "")
+    assert f"there is a {file} already" in refused.err
+    assert file.read_text() == "precious"
+
+
+def test_nothing_is_restored_while_ingest_runs(
+    run: Run, library: Path, config: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "monday.db"
+    run("backup", file, "--config", config)
+    with exclusive(library.parent / "data", "ingest"):
+        refused = run("restore", file, "--config", config)
+    assert (refused.code, refused.out) == (1, "")
+    assert "another person-count is at work" in refused.err
+
+
+def test_forgetting_reports_and_proves(run: Run, library: Path, config: Path) -> None:
+    (library / "copy.png").write_bytes((library / "both.png").read_bytes())
+    fill(library, config.parent / "data")
+    done = run("forget", library / "both.png", library / "third.png", "--config", config)
+    assert (done.code, done.err) == (0, "")
+    assert "forgotten: 2 files, 2 images, 3 faces; 2 contents" in done.out
+    assert f"the same photo and is forgotten, too: {library}/copy.png" in done.out
+    assert "2 photos are still there" in done.out
+    assert "proof: no file in the data folder holds any of the erased vectors" in done.out
+    fill(library, config.parent / "data")
+    expected = {"one.png": "indexed", "two.png": "indexed"}
+    refused = dict.fromkeys(("both.png", "third.png", "copy.png"), "failed")
+    assert states(config) == expected | refused
+
+
+def test_allow_takes_it_back(run: Run, library: Path, config: Path) -> None:
+    run("forget", library, "--config", config)
+    fill(library, config.parent / "data")
+    assert set(states(config).values()) == {"failed"}
+    done = run("forget", "--allow", library / "one.png", "--config", config)
+    assert (done.code, done.out) == (0, "1 photos may be indexed again\n")
+    fill(library, config.parent / "data")
+    assert [name for name, state in states(config).items() if state == "indexed"] == ["one.png"]
+
+
+def test_delete_files_deletes_what_was_named(run: Run, library: Path, config: Path) -> None:
+    (library / "copy.png").write_bytes((library / "one.png").read_bytes())
+    fill(library, config.parent / "data")
+    done = run("forget", "--delete-files", library / "one.png", "--config", config)
+    assert done.code == 0
+    assert "1 photos are deleted" in done.out
+    assert not (library / "one.png").exists()
+    assert (library / "copy.png").exists()
+
+
+def test_photos_that_cannot_be_deleted_mean_exit_1(
+    run: Run, library: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = os.unlink
+
+    def refuse(path: str | Path) -> None:
+        if str(path).endswith(".png"):
+            raise PermissionError(13, "Permission denied")
+        unlink(path)
+
+    monkeypatch.setattr("commands.keeping.os.unlink", refuse)
+    done = run("forget", "--delete-files", library / "one.png", "--config", config)
+    assert done.code == 1
+    assert f"could not be deleted (Permission denied): {library}/one.png" in done.err
+
+
+def test_vectors_that_are_left_mean_exit_1(
+    run: Run, library: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.proof.ROUND_SECONDS", 0.0)
+    data = config.parent / "data"
+    with Database(data / "person_count.db") as database, database.read() as connection:
+        blobs = connection.exec_driver_sql("SELECT embedding FROM faces").scalars().all()
+    (data / "stray.bin").write_bytes(b"".join(blobs))
+    done = run("forget", library / "third.png", "--config", config)
+    assert done.code == 1
+    assert f"erased vectors are still in {data}/stray.bin" in done.err
+    assert "proof" not in done.out
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_photos_that_cannot_be_read_mean_exit_1(run: Run, library: Path, config: Path) -> None:
+    secret = library / "secret.png"
+    secret.write_bytes(b"x")
+    secret.chmod(0)
+    done = run("forget", secret, "--config", config)
+    assert done.code == 1
+    assert f"could not be read, and so not be barred: {secret}" in done.err
+
+
+def test_contradictions_and_unknown_paths_are_refused(
+    run: Run, library: Path, config: Path
+) -> None:
+    both = run("forget", "--allow", "--delete-files", library / "one.png", "--config", config)
+    assert both.code == 2
+    unknown = run("forget", library / "nowhere.png", "--config", config)
+    assert unknown.code == 1
+    assert f"there is no {library}/nowhere.png" in unknown.err
+    outside = run("forget", config, "--config", config)
+    assert "lies outside the drop folder" in outside.err
+    assert set(states(config).values()) == {"indexed"}
+
+
+def test_retention_days_is_a_setting(run: Run, config: Path) -> None:
+    bad = write_config(config.parent, retention_days=0)
+    refused = run("status", "--config", bad)
+    assert refused.code == 1
+    assert "setting retention_days" in refused.err

@@ -1,0 +1,125 @@
+"""The documentation says what the program does: settings, commands, links."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from index.settings import Settings
+from person_count import app
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+SETTING = re.compile(r"^\| `(\w+)` \| `([^`]*)` \| (.+) \|$", re.MULTILINE)
+LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def commands(group: Any = None, *path: str) -> dict[str, Any]:
+    """Every command by the words that call it."""
+    found: dict[str, Any] = {}
+    for name, command in (group or typer.main.get_command(app)).commands.items():
+        words = (*path, name)
+        inner = hasattr(command, "commands")
+        found |= commands(command, *words) if inner else {" ".join(words): command}
+    return found
+
+
+COMMANDS = commands()
+
+
+def default_of(name: str) -> str:
+    """A default as the documentation writes it."""
+    value = Settings.model_fields[name].default
+    if value is None or value == ():
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def documented_settings() -> dict[str, tuple[str, str]]:
+    page = text_of(PROJECT / "docs" / "configuration.md")
+    return {name: (default, meaning) for name, default, meaning in SETTING.findall(page)}
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_documented_with_its_default_and_meaning(name: str) -> None:
+    expected = (default_of(name), Settings.model_fields[name].description)
+    assert documented_settings().get(name) == expected
+
+
+def test_no_setting_is_documented_that_does_not_exist() -> None:
+    assert set(documented_settings()) <= set(Settings.model_fields)
+
+
+def test_the_shipped_configuration_is_valid() -> None:
+    import yaml  # noqa: PLC0415 - only here
+
+    given = yaml.safe_load(text_of(PROJECT / "config.yaml"))
+    assert set(given) <= set(Settings.model_fields)
+    Settings(**given)
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_is_mentioned(command: str) -> None:
+    pages = " ".join(" ".join(map(text_of, PAGES)).split())
+    assert f"person-count {command}" in pages
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_option_is_explained_in_help_or_pages(command: str) -> None:
+    pages = " ".join(map(text_of, PAGES))
+    for parameter in COMMANDS[command].params:
+        if getattr(parameter, "hidden", False) or not parameter.opts[0].startswith("--"):
+            continue
+        mentioned = any(option in pages for option in parameter.opts)
+        assert mentioned or parameter.help, f"{command} {parameter.opts}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_to_a_file(page: Path) -> None:
+    targets = [link.partition("#")[0] for link in LINK.findall(text_of(page))]
+    relative = [target for target in targets if target and "://" not in target]
+    missing = [target for target in relative if not (page.parent / target).exists()]
+    assert missing == []
+
+
+def called_in(page: Path) -> list[str]:
+    """The words after `person-count` in code: fenced blocks and `…`."""
+    text = text_of(page)
+    code = re.findall(r"```.*?```", text, re.DOTALL)
+    code += re.findall(r"`[^`\n]+`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    return [call for part in code for call in re.findall(r"person-count ([a-z][^`\n#]*)", part)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_line_in_the_pages_exists_with_its_options(page: Path) -> None:
+    for call in called_in(page):
+        if call.startswith("&& cd"):
+            continue
+        words = call.split()
+        name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in COMMANDS), "")
+        assert name, f"person-count {call}"
+        options = {text for parameter in COMMANDS[name].params for text in parameter.opts}
+        used = {word.partition("=")[0] for word in words if re.match(r"--\w", word)}
+        assert used <= options | {"--help"}, f"person-count {call}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_target_in_the_pages_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", text_of(PROJECT / "Makefile"), re.MULTILINE))
+    named = re.findall(r"(?:`|\$ |: )make ([a-z]+)", text_of(page))
+    assert set(named) <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_linkage_and_choice_of_faces_in_a_page_is_complete(page: Path) -> None:
+    """Lists such as `linkage=a|b` are the whole list."""
+    for name, listed in re.findall(r"\b(linkage|faces)=([a-z]+(?:\|[a-z]+)+)", text_of(page)):
+        setting = "counted_faces" if name == "faces" else name
+        kind = type(Settings.model_fields[setting].default)
+        assert set(listed.split("|")) == {str(choice) for choice in kind}, f"{name}={listed}"

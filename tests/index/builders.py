@@ -1,0 +1,136 @@
+"""Rows for tests of the index: files, images and faces of a few numbers each, without networks."""
+
+import hashlib
+import tempfile
+import zlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, event, text
+
+from index.database import Database, migrate
+from index.schema import GenerationState
+from index.space import Profile, Space
+from index.store import generations, library, queue
+from index.store.generations import GenerationRow
+from index.store.library import FaceRow, NewFace, NewImage
+from index.store.queue import Claim, Sighting, Signature
+
+DIM = 8
+PROFILE = Profile((0.5, -0.25, *(0.0,) * (DIM - 2)), 0.4)
+SPACE = Space(PROFILE)
+
+
+@cache
+def _empty_database() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        migrate(path)
+        return path.read_bytes()
+
+
+def open_copy(path: Path) -> Database:
+    """A new database at *path*, which need not survive a power cut."""
+    path.write_bytes(_empty_database())
+    opened = Database(path)
+    event.listen(opened._writer, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
+    return opened
+
+
+def small_generation(
+    database: Database, state: GenerationState = GenerationState.ACTIVE
+) -> GenerationRow:
+    """A generation of vectors of DIM numbers."""
+    with database.write() as connection:
+        return generations.create(
+            connection,
+            model_id=f"small-{state}",
+            weights="small",
+            profile=PROFILE.to_json(),
+            state=state,
+            now=0.0,
+        )
+
+
+def signature(version: int = 1) -> Signature:
+    return Signature(1000 + version, version, version, "7")
+
+
+def sighting(
+    path: str, version: int = 1, *, ready_at: float = 0.0, refusal: str | None = None
+) -> Sighting:
+    return Sighting(path, signature(version), ready_at, refusal)
+
+
+def new_face(embedding: NDArray[np.float32]) -> NewFace:
+    return NewFace((0, 0, 60, 80), 0.99, np.zeros((5, 2), np.float32), 1.0, embedding)
+
+
+def image(name: str, faces: int = 1) -> NewImage:
+    """An image of the content *name*, whose faces follow from it."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    vectors = rng.normal(size=(faces, DIM)).astype(np.float32)
+    return NewImage(
+        hashlib.sha256(name.encode()).digest(), (640, 480), list(map(new_face, vectors))
+    )
+
+
+def face_row(
+    number: int,
+    *,
+    image_id: int = 1,
+    box: tuple[float, float, float, float] = (0, 0, 50, 100),
+    probability: float = 0.99,
+    image_size: tuple[int, int] = (640, 480),
+) -> FaceRow:
+    return FaceRow(
+        number, image_id, box, probability, np.zeros((5, 2), np.float32), 1.0, image_size
+    )
+
+
+def claim_all(connection: Connection, now: float = 1e6) -> dict[str, Claim]:
+    return {claim.path: claim for claim in queue.claim(connection, 1000, now)}
+
+
+def index_file(
+    database: Database, generation_id: int, path: str, content: NewImage, version: int = 1
+) -> int:
+    """Do what the worker does for one new or changed file. Returns its image's id."""
+    with database.write() as connection:
+        queue.note(connection, [sighting(path, version)])
+        claim = claim_all(connection)[path]
+        image_id = library.record_image(connection, generation_id, content)
+        assert library.link_file(connection, claim, image_id, 0.0)
+    return image_id
+
+
+def by_hand(database: Database, sql: str, **values: object) -> int:
+    """Run *sql* past the store, as a careless operator would. Returns how many rows it changed."""
+    with database.write() as connection:
+        return connection.execute(text(sql), values).rowcount
+
+
+def ask(database: Database, sql: str, **values: object) -> list[tuple[object, ...]]:
+    with database.read() as connection:
+        return [tuple(row) for row in connection.execute(text(sql), values)]
+
+
+def flip_byte(database: Database, table: str, column: str, row_id: int, at: int) -> None:
+    """Change the lowest bit of one byte of a stored blob."""
+    data = ask(database, f"SELECT {column} FROM {table} WHERE id = :id", id=row_id)[0][0]
+    assert isinstance(data, bytes)
+    changed = bytearray(data)
+    changed[at] ^= 1
+    sql = f"UPDATE {table} SET {column} = :data WHERE id = :id"
+    assert by_hand(database, sql, data=bytes(changed), id=row_id) == 1
+
+
+def stored_units(database: Database, generation_id: int, ids: Sequence[int]) -> NDArray[np.float32]:
+    """What the index should say of faces, straight from the rows."""
+    with database.read() as connection:
+        found, raw = library.embeddings(connection, generation_id, ids)
+    assert found == list(ids)
+    return SPACE.unit(raw)

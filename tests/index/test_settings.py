@@ -1,0 +1,190 @@
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from index.errors import ConfigError
+from index.settings import DistanceScale, FaceChoice, Linkage, Settings, WatchMode, load_settings
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "settings.yaml"
+
+
+def refusal(config: Path | None = None, **overrides: object) -> str:
+    """Why the settings are refused: always one line."""
+    with pytest.raises(ConfigError) as caught:
+        load_settings(config, **overrides)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+class TestSources:
+    def test_nothing_given_means_the_defaults(self, tmp_path: Path) -> None:
+        settings = load_settings()
+        assert (settings.host, settings.port, settings.tls) == ("127.0.0.1", 8022, True)
+        assert settings.inbox == tmp_path / "inbox"
+        assert settings.database_path == tmp_path / "data" / "person_count.db"
+        assert settings.all_roots == (tmp_path / "inbox",)
+        assert (settings.distance, settings.counted_faces) == (
+            DistanceScale.CALIBRATED,
+            FaceChoice.KEY,
+        )
+
+    def test_arguments_win_over_environment_over_file_over_defaults(
+        self, config: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config.write_text("port: 1\nhost: file\nbatch_files: 5\n")
+        monkeypatch.setenv("PERSON_COUNT_PORT", "2")
+        monkeypatch.setenv("PERSON_COUNT_HOST", "environment")
+        settings = load_settings(config, port=3)
+        found = (settings.port, settings.host, settings.batch_files, settings.max_file_mib)
+        assert found == (3, "environment", 5, 64)
+
+    def test_an_argument_of_none_is_no_argument(self, config: Path) -> None:
+        config.write_text("port: 1")
+        assert load_settings(config, port=None, host=None).port == 1
+
+    def test_config_yaml_of_the_current_folder_is_read_unasked(self) -> None:
+        Path("config.yaml").write_text("port: 77")
+        assert load_settings().port == 77
+
+    def test_another_file_replaces_it_altogether(self, config: Path) -> None:
+        Path("config.yaml").write_text("port: 77")
+        config.write_text("host: other")
+        assert load_settings(config).port == 8022
+
+    def test_a_file_that_is_asked_for_must_be_there(self, config: Path) -> None:
+        assert refusal(config) == f"there is no configuration file {config}"
+
+    @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n"])
+    def test_an_empty_file_changes_nothing(self, config: Path, text: str) -> None:
+        config.write_text(text)
+        assert load_settings(config).port == 8022
+
+    def test_variables_are_read_whatever_their_case(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("person_count_port", "5")
+        assert load_settings().port == 5
+
+    def test_lists_in_the_environment_are_json(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PERSON_COUNT_ROOTS", '["/photos", "/more"]')
+        assert load_settings().roots == (Path("/photos"), Path("/more"))
+
+    def test_paths_become_absolute_where_they_are_read(
+        self, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOME", "/home/ann")
+        config.write_text("inbox: drop\ndata: ~/data\nroots: [a, /b]\n")
+        settings = load_settings(config)
+        os.chdir("/")
+        assert settings.inbox == tmp_path / "drop"
+        assert settings.data == Path("/home/ann/data")
+        assert settings.all_roots == (tmp_path / "drop", tmp_path / "a", Path("/b"))
+
+    def test_choices_are_written_by_name(self, config: Path) -> None:
+        config.write_text("distance: cosine\ncounted_faces: one\nlinkage: single\nwatch: polling\n")
+        settings = load_settings(config)
+        chosen = (settings.distance, settings.counted_faces, settings.linkage, settings.watch)
+        assert chosen == (
+            DistanceScale.COSINE,
+            FaceChoice.ONE,
+            Linkage.SINGLE,
+            WatchMode.POLLING,
+        )
+
+    def test_settings_cannot_be_changed_once_made(self) -> None:
+        settings = load_settings()
+        with pytest.raises(ValidationError, match="frozen"):
+            settings.port = 1  # type: ignore[misc]
+
+    def test_the_shipped_file_is_valid_and_names_the_folders(self) -> None:
+        shipped = Path(__file__).resolve().parents[2] / "config.yaml"
+        settings = load_settings(shipped)
+        assert (settings.inbox.name, settings.data.name) == ("inbox", "data")
+
+
+class TestRefusals:
+    def test_an_unknown_key_is_named(self, config: Path) -> None:
+        config.write_text("prot: 8022")
+        assert refusal(config).startswith("setting prot: Extra inputs are not permitted")
+        assert refusal(None, prot=1).startswith("setting prot: ")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("port", "-1"),
+            ("port", "65536"),
+            ("port", "http"),
+            ("port", "1.5"),
+            ("tls", "maybe"),
+            ("device", "tpu"),
+            ("device", '"cpu\\n"'),
+            ("distance", "euclidean"),
+            ("linkage", "ward"),
+            ("counted_faces", "two"),
+            ("watch", "never"),
+            ("settle_seconds", "-0.1"),
+            ("settle_seconds", "601"),
+            ("settle_seconds", ".nan"),
+            ("scan_seconds", "0"),
+            ("poll_seconds", "0"),
+            ("batch_files", "0"),
+            ("batch_files", "1025"),
+            ("batch_wait_seconds", "61"),
+            ("max_file_mib", "0"),
+            ("max_megapixels", "501"),
+            ("snapshot_changes", "0"),
+            ("wait_seconds", ".inf"),
+            ("max_request_files", "0"),
+            ("max_request_faces", "0"),
+            ("inbox", "[a]"),
+            ("inbox", ""),
+            ("roots", "/a"),
+        ],
+    )
+    def test_a_bad_value_is_named_with_its_setting(
+        self, config: Path, name: str, value: str
+    ) -> None:
+        config.write_text(f"{name}: {value}\n")
+        text = refusal(config)
+        assert text.startswith(f"setting {name}: ")
+        assert "(given: " in text
+
+    def test_a_bad_value_in_the_environment_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PERSON_COUNT_PORT", "http")
+        assert refusal().startswith("setting port: ")
+
+    def test_a_malformed_list_in_the_environment_is_not_blamed_on_the_file(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PERSON_COUNT_ROOTS", "/photos:/more")
+        text = refusal()
+        assert "roots" in text
+        assert "config.yaml" not in text
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            pytest.param("port: [1\n", id="not closed"),
+            pytest.param("port: 1\n  host: x\n", id="badly indented"),
+            pytest.param("port: \t1\n\t- x", id="tabs"),
+            pytest.param("- port\n- host\n", id="a list"),
+            pytest.param("just text", id="a text"),
+            pytest.param("1: x", id="a key that is no name"),
+            pytest.param("port: !!python/object/apply:os.getcwd []", id="code"),
+        ],
+    )
+    def test_a_malformed_file_is_named_in_one_line(self, config: Path, text: str) -> None:
+        config.write_text(text)
+        assert str(config) in refusal(config)
+
+    def test_a_file_that_is_no_text_is_named(self, config: Path) -> None:
+        config.write_bytes(b"\xff\xfeport: 1")
+        assert str(config) in refusal(config)
+
+    def test_every_setting_says_what_it_is_for(self) -> None:
+        silent = [name for name, field in Settings.model_fields.items() if not field.description]
+        assert silent == []

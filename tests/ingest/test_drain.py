@@ -1,0 +1,340 @@
+"""The commands ingest and --missing-only: given files, now, until they are done."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, update
+
+from index.database import Database, exclusive
+from index.errors import ConfigError
+from index.paths import Roots
+from index.schema import Face
+from index.settings import Settings
+from index.store import snapshots
+from index.store.generations import GenerationRow
+from index.verify import verify
+from ingest import drain as module
+from ingest.drain import Drain, Summary, collect
+from ingest.models import Models
+from tests.fakes import fake_models, picture, save_picture
+from tests.ingest.conftest import Ingest, wait_until
+
+
+class Draining:
+    """Runs the commands over an ingest's library."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        self.ingest = ingest
+        self.inbox = ingest.inbox
+        self.stop = threading.Event()
+        self.reports: list[tuple[int, int]] = []
+
+    def _drain(self) -> Drain:
+        return Drain(self.ingest.database, self.ingest.settings, self.stop)
+
+    def _progress(self, done: int, total: int) -> None:
+        self.reports.append((done, total))
+
+    def run(self, *paths: Path) -> Summary:
+        return self._drain().ingest(paths, self._progress)
+
+    def catch_up(self) -> Summary:
+        return self._drain().catch_up(self._progress)
+
+
+@pytest.fixture
+def draining(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> Draining:
+    """The commands, with the fake models of *ingest*."""
+
+    def open_generation(*_: object) -> tuple[GenerationRow, Models]:
+        return ingest.active(), ingest.models
+
+    monkeypatch.setattr(module, "open_generation", open_generation)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.02)
+    return Draining(ingest)
+
+
+# --- which files ---------------------------------------------------------------------------------
+
+
+def collected(settings: Settings, *paths: Path) -> set[str]:
+    found = collect(Roots(settings.all_roots), paths)
+    return {os.path.relpath(path, settings.inbox) for path, _ in found}
+
+
+def test_files_and_folders_are_collected(settings: Settings) -> None:
+    inbox = settings.inbox
+    for name in ("a.png", "b.png", "in/c.png", "in/deep/d.png", "in/.e.png", "in/f.tmp"):
+        (inbox / name).parent.mkdir(parents=True, exist_ok=True)
+        (inbox / name).write_bytes(b"x")
+    assert collected(settings, inbox / "a.png") == {"a.png"}
+    assert collected(settings, inbox / "in") == {"in/c.png", "in/deep/d.png"}
+    assert collected(settings, inbox / "a.png", inbox / "in/deep") == {"a.png", "in/deep/d.png"}
+    assert collected(settings, inbox) == {"a.png", "b.png", "in/c.png", "in/deep/d.png"}
+
+
+def test_relative_paths_start_where_the_user_is(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (settings.inbox / "in").mkdir()
+    (settings.inbox / "in/a.png").write_bytes(b"x")
+    monkeypatch.chdir(settings.inbox)
+    assert collected(settings, Path()) == {"in/a.png"}
+    assert collected(settings, Path("in")) == {"in/a.png"}
+    assert collected(settings, Path("in/a.png")) == {"in/a.png"}
+    monkeypatch.chdir(settings.inbox / "in")
+    assert collected(settings, Path("../in/a.png")) == {"in/a.png"}
+    assert collected(settings, Path("..")) == {"in/a.png"}
+
+
+def test_a_path_through_a_link_to_the_drop_folder_works(settings: Settings) -> None:
+    (settings.inbox / "a.png").write_bytes(b"x")
+    link = settings.inbox.with_name("link")
+    link.symlink_to(settings.inbox)
+    assert collected(settings, link / "a.png") == {"a.png"}
+
+
+@pytest.mark.parametrize("name", ["none.png", "none/a.png", "a.png/b.png"])
+def test_a_path_that_is_not_there_is_a_clear_error(settings: Settings, name: str) -> None:
+    (settings.inbox / "a.png").write_bytes(b"x")
+    with pytest.raises(ConfigError, match=f"there is no .*{name}"):
+        collected(settings, settings.inbox / name)
+
+
+def test_a_path_outside_the_drop_folder_is_a_clear_error(settings: Settings) -> None:
+    outside = save_picture(settings.inbox.parent / "outside.png", 1)
+    with pytest.raises(ConfigError, match=r"outside\.png lies outside the drop folder"):
+        collected(settings, outside)
+    with pytest.raises(ConfigError, match="lies outside the drop folder"):
+        collected(settings, settings.inbox.parent)
+
+
+def test_a_linked_folder_is_not_entered(settings: Settings) -> None:
+    outside = settings.inbox.parent / "outside"
+    outside.mkdir()
+    save_picture(outside / "a.png", 1)
+    (settings.inbox / "link").symlink_to(outside)
+    assert collected(settings, settings.inbox) == {"link"}
+    assert collected(settings, settings.inbox / "link") == {"link"}
+    with pytest.raises(ConfigError, match="lies outside the drop folder"):
+        collected(settings, settings.inbox / "link/a.png")
+
+
+# --- ingest --------------------------------------------------------------------------------------
+
+
+def test_everything_is_indexed_and_summed_up(draining: Draining) -> None:
+    ingest, inbox = draining.ingest, draining.inbox
+    for number in range(4):
+        ingest.drop(f"in/{number}.png", number)
+    ingest.drop("in/wall.png")
+    (inbox / "in/copy.png").write_bytes((inbox / "in/0.png").read_bytes())
+    (inbox / "in/bad.jpg").write_text("no image")
+    (inbox / "in/link.png").symlink_to("0.png")
+    ingest.drop("elsewhere.png", 9)
+    summary = draining.run(inbox / "in")
+    assert (summary.indexed, summary.no_face, summary.pending) == (5, 1, 0)
+    failed = {Path(path).name: reason for path, reason in summary.failed}
+    assert set(failed) == {"bad.jpg", "link.png"}
+    assert "no JPEG" in failed["bad.jpg"]
+    assert "symbolic link" in failed["link.png"]
+    assert "elsewhere.png" not in ingest.rows()
+    ingest.check()
+
+
+def test_progress_ends_with_the_whole(draining: Draining) -> None:
+    for number in range(4):
+        draining.ingest.drop(f"{number}.png", number)
+    draining.run(draining.inbox)
+    assert draining.reports[0] == (0, 4)
+    assert draining.reports[-1] == (4, 4)
+
+
+def test_what_is_indexed_already_needs_no_model(
+    draining: Draining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draining.ingest.drop("a.png", 1)
+    draining.run(draining.inbox)
+
+    def forbidden(*_: object) -> None:
+        raise AssertionError("models were loaded in vain")
+
+    monkeypatch.setattr(module, "open_generation", forbidden)
+    assert draining.run(draining.inbox).indexed == 1
+
+
+def test_nothing_to_do_is_summed_up_as_nothing(draining: Draining) -> None:
+    assert draining.run(draining.inbox) == Summary()
+    assert draining.run() == Summary()
+
+
+def test_a_file_named_twice_counts_once(draining: Draining) -> None:
+    path = draining.ingest.drop("a.png", 1)
+    assert draining.run(path, path, draining.inbox).indexed == 1
+
+
+def test_a_snapshot_is_left_behind(draining: Draining) -> None:
+    draining.ingest.drop("a.png", 1, 2)
+    draining.run(draining.inbox)
+    with draining.ingest.database.read() as connection:
+        (snapshot,) = snapshots.newest_first(connection, draining.ingest.active().id)
+    assert snapshot.face_count == 2
+
+
+def test_given_files_come_before_those_that_wait_already(
+    database: Database,
+    settings: Settings,
+    generation: GenerationRow,
+    draining: Draining,
+) -> None:
+    slow = Ingest(database, settings.model_copy(update={"batch_files": 1}), generation)
+    for number in range(6):
+        slow.drop(f"{number}.png", number)
+    slow.scanner.scan()
+    draining.ingest = slow
+    assert draining.run(settings.inbox / "5.png").indexed == 1
+    indexed = [name for name, state in slow.states().items() if state == "indexed"]
+    assert indexed == ["5.png"]
+
+
+def test_files_that_a_dead_process_had_in_hand_are_done(draining: Draining) -> None:
+    ingest = draining.ingest
+    for number in range(3):
+        ingest.drop(f"{number}.png", number)
+    ingest.scanner.scan()
+    with ingest.database.write() as connection:
+        connection.exec_driver_sql("UPDATE files SET ready_at = NULL")
+    assert draining.run(draining.inbox).indexed == 3
+
+
+def test_stopped_it_says_how_much_is_left(
+    draining: Draining, database: Database, settings: Settings, generation: GenerationRow
+) -> None:
+    slow = Ingest(database, settings.model_copy(update={"batch_files": 2}), generation)
+    draining.ingest = slow
+    for number in range(6):
+        slow.drop(f"{number}.png", number)
+
+    def stop_half_way(done: int, _: int) -> None:
+        if done >= 2:
+            draining.stop.set()
+
+    draining._progress = stop_half_way  # type: ignore[method-assign]
+    summary = draining.run(draining.inbox)
+    assert summary.indexed + summary.pending == 6
+    assert 0 < summary.pending < 6
+
+
+def test_a_file_that_vanishes_meanwhile_is_summed_up_as_failed(
+    draining: Draining, settings: Settings
+) -> None:
+    ingest = draining.ingest
+    path = ingest.drop("a.png", 1)
+    ingest.drop("b.png", 2)
+
+    real = draining._progress
+
+    def delete_at_once(done: int, total: int) -> None:
+        path.unlink(missing_ok=True)
+        real(done, total)
+
+    draining._progress = delete_at_once  # type: ignore[method-assign]
+    summary = draining.run(settings.inbox)
+    assert summary.indexed == 1
+    assert [(Path(name).name, reason) for name, reason in summary.failed] == [
+        ("a.png", "it disappeared while it was waiting")
+    ]
+
+
+def test_while_another_process_ingests_it_only_waits(draining: Draining) -> None:
+    ingest = draining.ingest
+    for number in range(3):
+        ingest.drop(f"{number}.png", number)
+    results: list[Summary] = []
+    with exclusive(ingest.settings.data, "ingest"):
+        asking = threading.Thread(target=lambda: results.append(draining.run(draining.inbox)))
+        asking.start()
+        wait_until(lambda: len(draining.reports) >= 3, "it waits")
+        assert set(ingest.states().values()) == {"pending"}
+        ingest.clock.advance(60)
+        ingest.drain()  # what the other process does
+        asking.join(10)
+    assert results[0].indexed == 3
+
+
+def test_waiting_for_another_process_can_be_stopped(draining: Draining) -> None:
+    draining.ingest.drop("a.png", 1)
+    with exclusive(draining.ingest.settings.data, "ingest"):
+        threading.Timer(0.2, draining.stop.set).start()
+        assert draining.run(draining.inbox).pending == 1
+
+
+# --- what is missing -----------------------------------------------------------------------------
+
+
+def test_files_that_were_never_seen_are_caught_up_with(draining: Draining) -> None:
+    draining.ingest.drop("a.png", 1)
+    draining.ingest.drop("in/b.png", 2)
+    assert draining.catch_up().indexed == 2
+    assert draining.catch_up() == Summary()
+    draining.ingest.check()
+
+
+def test_failed_files_are_tried_once_more(
+    draining: Draining, database: Database, settings: Settings, generation: GenerationRow
+) -> None:
+    """The limits were raised, or a new version reads what the old one could not."""
+    strict = settings.model_copy(update={"max_megapixels": 1})
+    picture(1).resize((1500, 1000)).save(draining.inbox / "large.bmp")
+    (draining.inbox / "bad.jpg").write_text("no image")
+    before = Ingest(database, strict, generation)
+    before.index()
+    assert before.states() == {"large.bmp": "failed", "bad.jpg": "failed"}
+    summary = draining.catch_up()
+    assert summary.indexed + summary.no_face == 1
+    assert [Path(path).name for path, _ in summary.failed] == ["bad.jpg"]
+    assert "no JPEG" in draining.ingest.reason("bad.jpg")
+    draining.ingest.check()
+
+
+def test_what_is_refused_unread_keeps_its_reason(draining: Draining) -> None:
+    ingest, inbox = draining.ingest, draining.inbox
+    os.mkfifo(inbox / "pipe.png")
+    (inbox / "link.png").symlink_to("/etc/passwd")
+    save_picture(inbox / "x.png", 1).rename(inbox / os.fsdecode(b"caf\xe9.png"))
+    ingest.index()
+    before = {name: row.error for name, row in ingest.rows().items()}
+    assert len(before) == 3
+    draining.catch_up()
+    assert {name: row.error for name, row in ingest.rows().items()} == before
+
+
+def test_damaged_rows_are_made_again(draining: Draining) -> None:
+    ingest = draining.ingest
+    for number in range(4):
+        ingest.drop(f"{number}.png", number)
+    ingest.index()
+    with ingest.database.write() as connection:
+        connection.execute(delete(Face).where(Face.id == 1))
+        connection.execute(update(Face).where(Face.id == 2).values(embedding=b"\x01" * 2048))
+    assert len(verify(ingest.database).problems) >= 2
+    assert draining.catch_up().indexed == 2
+    assert verify(ingest.database).problems == []
+    assert ingest.persons(*ingest.rows()) == 4
+
+
+def test_files_that_are_gone_are_forgotten(draining: Draining) -> None:
+    path = draining.ingest.drop("a.png", 1)
+    draining.ingest.index()
+    path.unlink()
+    assert draining.catch_up() == Summary()
+    assert draining.ingest.rows() == {}
+
+
+def test_the_models_are_those_of_the_library(draining: Draining) -> None:
+    assert fake_models().encoder.model_id == draining.ingest.active().model_id
+    draining.ingest.drop("a.png", 1)
+    draining.catch_up()
+    assert draining.ingest.images_seen == 1

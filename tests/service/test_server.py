@@ -1,0 +1,444 @@
+"""The service as a whole: what it says of itself, what it logs, and how it ends."""
+
+import asyncio
+import concurrent.futures
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tornado.netutil import bind_sockets
+
+from index.database import Database
+from index.errors import ConfigError
+from index.settings import Settings
+from index.store import queue
+from index.store.generations import GenerationRow
+from ingest.worker import Worker
+from service import server as module
+from service.keeper import Keeper
+from service.server import serve
+from tests.fakes import fake_models, save_picture
+from tests.service.conftest import Answer, Service, WorkerThread, add_generation, wait_until
+
+# --- /healthz, /readyz, /status ------------------------------------------------------------------
+
+
+def test_healthz_says_that_it_lives(library: Service) -> None:
+    answer = library.send("GET", "/healthz")
+    assert (answer.status, answer.json) == (200, {"status": "ok"})
+
+
+def test_readyz_is_503_before_anything_is_indexed_and_200_afterwards(
+    make_service: Callable[..., Service],
+) -> None:
+    service = make_service(never_ingested=True)
+    assert service.send("GET", "/healthz").status == 200
+    wait_until(lambda: service.thread.follower.ready, "the follower has looked")
+    answer = service.send("GET", "/readyz")
+    assert answer.status == 503
+    assert answer.json == {"cord": 503, "error": "not ready: nothing has been indexed yet"}
+    assert int(answer.headers["Retry-After"]) > 0
+    add_generation(service.database)
+    wait_until(lambda: service.send("GET", "/readyz").status == 200, "it is ready")
+    assert service.send("GET", "/readyz").json == {"status": "ready"}
+
+
+def test_readyz_is_503_while_the_index_is_not_loaded(service: Service) -> None:
+    wait_until(lambda: service.send("GET", "/readyz").status == 200, "it is ready")
+    service.thread.follower.ready = False
+    answer = service.send("GET", "/readyz")
+    assert (answer.status, answer.json["cord"]) == (503, 503)
+    assert "index" in answer.json["error"]
+
+
+def test_questions_before_anything_is_indexed_get_a_503(
+    make_service: Callable[..., Service],
+) -> None:
+    service = make_service(never_ingested=True, wait_seconds=0.1)
+    save_picture(service.settings.inbox / "a.png", 1)
+    for path in ("/person_count", "/persons"):
+        answer = service.ask("a.png", path=path)
+        assert (answer.status, answer.json["cord"]) == (503, 503)
+        assert int(answer.headers["Retry-After"]) > 0
+    assert service.ask("none.png").status == 404
+
+
+def test_status_tells_numbers_and_no_names(library: Service) -> None:
+    answer = library.send("GET", "/status")
+    assert answer.status == 200
+    found = answer.json
+    assert set(found) == {
+        "files",
+        "model",
+        "images",
+        "faceless_images",
+        "faces",
+        "snapshot",
+        "index",
+        "ingest",
+    }
+    assert found["files"] == {"pending": 0, "indexed": 12, "failed": 0}
+    assert (found["images"], found["faceless_images"], found["faces"]) == (11, 1, 13)
+    assert found["model"] == "fake-1"
+    assert found["snapshot"] is None
+    assert found["index"] == {"ready": True, "faces": 13, "rebuilds": 0}
+    assert found["ingest"] == {"process": "elsewhere"}
+    assert "png" not in answer.body.decode()
+    assert str(library.settings.inbox) not in answer.body.decode()
+
+
+def test_status_before_anything_is_indexed(make_service: Callable[..., Service]) -> None:
+    service = make_service(never_ingested=True)
+    found = service.send("GET", "/status").json
+    assert set(found) == {"files", "index", "ingest"}
+    assert found["files"] == {"pending": 0, "indexed": 0, "failed": 0}
+
+
+@pytest.mark.parametrize("name", ["status", "healthz", "readyz"])
+def test_they_answer_below_the_base_url_and_with_a_slash_too(library: Service, name: str) -> None:
+    for target in (f"/{name}", f"/{name}/", f"/person_count/{name}", f"/person_count/{name}/"):
+        assert library.send("GET", target).status == 200
+
+
+# --- many at once --------------------------------------------------------------------------------
+
+
+def test_the_loop_stays_free_while_all_desk_threads_are_busy(service: Service) -> None:
+    service.drop("a.png", 1)
+    assert service.ask("a.png").status == 200
+    release = threading.Event()
+    for _ in range(8):
+        service.desk._executor.submit(release.wait)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(service.ask, "a.png")
+        try:
+            assert service.send("GET", "/healthz").status == 200
+            assert not waiting.done()
+        finally:
+            release.set()
+        assert waiting.result().status == 200
+
+
+def test_many_callers_at_once_get_the_same_answer(library: Service) -> None:
+    names = ["a.png", "b.png", "crowd.png", "wall.png"]
+    expected = library.ask(*names).body
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        found = [done.result() for done in [pool.submit(library.ask, *names) for _ in range(80)]]
+    assert {answer.body for answer in found} == {expected}
+
+
+def test_many_callers_who_wait_for_the_same_files_are_all_served(service: Service) -> None:
+    service.worker.hold()
+    names = [service.drop(f"{n}.png", n) for n in range(5)]
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        waiting = [pool.submit(service.ask, *names) for _ in range(16)]
+        wait_until(lambda: service.desk.in_hand == 16, "all of them wait")
+        service.worker.let_go()
+        assert {done.result().json["person_num"] for done in waiting} == {5}
+    assert service.models.detector.images_seen == 5
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers"),
+    [
+        ("GET", "/person_count?filepath=a.png", {}),
+        ("GET", "/person_count", {}),
+        ("GET", "/nowhere", {}),
+        ("HEAD", "/person_count", {}),
+        ("DELETE", "/person_count", {}),
+        ("BREW", "/person_count", {}),
+        ("POST", "/person_count", {"Content-Type": "application/json"}),
+        ("POST", "/person_count", {"Content-Type": "multipart/form-data; boundary=x"}),
+        ("POST", "/nowhere", {"Content-Type": "multipart/form-data; boundary=x"}),
+    ],
+)
+def test_requests_that_have_ended_are_not_counted_as_under_way(
+    service: Service, method: str, target: str, headers: dict[str, str]
+) -> None:
+    assert service.send(method, target, b"{}" if method == "POST" else None, headers).status >= 400
+    assert service.send("GET", "/healthz").status == 200
+    wait_until(lambda: service.desk.in_hand <= 0, "nothing is under way any more")
+    assert service.desk.in_hand == 0
+
+
+# --- logs ----------------------------------------------------------------------------------------
+
+SECRET = "geheim-张三"
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """Everything that any handler could write of the records, tracebacks included."""
+    formatter = logging.Formatter("%(name)s %(message)s")
+    return "\n".join(formatter.format(record) + repr(record.args) for record in caplog.records)
+
+
+def test_no_file_name_reaches_a_log(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    service.drop(f"{SECRET}.png", 1)
+    (service.settings.inbox / f"{SECRET}.jpg").write_text("no image")
+    answers = [
+        service.ask(f"{SECRET}.png"),
+        service.ask(f"{SECRET}.png", path="/persons"),
+        service.ask(f"{SECRET}.jpg"),
+        service.ask(f"{SECRET}.none"),
+        service.ask(f"../{SECRET}"),
+        service.ask(f"/etc/{SECRET}"),
+        service.ask(f"{SECRET}.png", threshold=SECRET),
+        service.ask(f"{SECRET}.png", **{SECRET: "x"}),
+        service.ask(f"{SECRET}\0"),
+        service.ask(f"{SECRET}.png", path=f"/{'geheim'}"),
+        service.ask(f"{SECRET}.png", path="/status"),
+        service.send("GET", "/person_count?filepath=geheim%ff"),
+        service.send("GET", "/geheim/%ff"),
+        service.send("BREW", "/person_count?filepath=geheim"),
+        service.send("geheim", "/person_count?filepath=geheim"),
+        service.send("DELETE", "/person_count?filepath=geheim"),
+        service.post({"filepaths": [f"{SECRET}.png"]}),
+        service.post({"filepaths": [f"{SECRET}.png", 1]}),
+        service.post({SECRET: SECRET}),
+        service.post({"\ud800geheim": 1}),
+        service.post(SECRET.encode()),
+        service.post(SECRET.encode(), content_type=f"multipart/form-data; boundary={'geheim'}"),
+        service.post({"filepaths": [f"{SECRET}.png"]}, path="/person_count?x=geheim"),
+    ]
+    service.exchange(f"GET /{SECRET} geheim\r\n\r\n".encode())
+    service.exchange(b"GET / HTTP/1.1\r\ngeheim\r\n\r\n")
+    service.exchange(b"GET /?geheim HTTP/1.0\r\nHost: localhost\r\nCookie: geheim\r\n\r\n")
+    assert {answer.status for answer in answers} >= {200, 400, 404, 405, 422}
+    text = logged(caplog)
+    assert "service.request" in text
+    assert "geheim" not in text
+    assert "张三" not in text
+
+
+def test_every_request_is_one_line_with_its_outcome(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    service.ask("none.png", threshold="0.3")
+    service.send("DELETE", "/person_count")
+    service.send("GET", "/nowhere")
+
+    def lines() -> list[str]:
+        found = [r.getMessage() for r in caplog.records]
+        return [text for text in found if text.startswith("service.request")]
+
+    wait_until(lambda: len(lines()) == 3, "three lines")
+    first, second, third = lines()
+    assert first.startswith("service.request method=GET route=PersonCount status=404 ")
+    assert second.startswith("service.request method=DELETE route=PersonCount status=405 ")
+    assert third.startswith("service.request method=GET route=Nothing status=404 ")
+
+
+def test_what_nobody_foresaw_is_a_500_of_the_same_shape_and_logged(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("inside")
+
+    monkeypatch.setattr(service.desk, "_survey", fail)
+    answer = service.ask("a.png")
+    assert answer.status == 500
+    assert answer.json == {"cord": 500, "error": "the server failed; see its log"}
+    assert "inside" not in answer.body.decode()
+    assert "ZeroDivisionError" in logged(caplog)
+
+
+# --- serve(): signals and the graceful stop ------------------------------------------------------
+
+
+class Visit:
+    """Runs serve() in the test's thread, since signals need the main one, and acts in another."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.settings = settings
+        self.database = database
+        self.worker: WorkerThread | None = None
+        self._port = 0
+
+    def run(self, act: Callable[["Visit"], None], ingest: Keeper | None = None) -> float:
+        """Serve until *act* has ended it. Returns how long stopping took after the signal."""
+        errors: list[BaseException] = []
+        self._signalled = 0.0
+
+        def guarded() -> None:
+            try:
+                act(self)
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                errors.append(error)
+                self.stop()
+
+        thread = threading.Thread(target=guarded)
+
+        def announce(port: int) -> None:
+            self._port = port
+            thread.start()
+
+        asyncio.run(serve(self.settings, None, self.database, ingest, announce))
+        took = time.monotonic() - self._signalled
+        thread.join()
+        if errors:
+            raise errors[0]
+        return took
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        self._signalled = time.monotonic()
+        os.kill(os.getpid(), number)
+
+    def ask(self, name: str) -> Answer:
+        return Answer(*_plain_get(self._port, f"/person_count?filepath={name}"))
+
+    def is_listening(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=1):
+                return True
+        except ConnectionRefusedError:
+            return False
+
+    def is_queued(self, name: str) -> bool:
+        with self.database.read() as connection:
+            path = str(self.settings.inbox / name)
+            return path in queue.rows_of(connection, [path])
+
+
+def _plain_get(port: int, target: str) -> tuple[int, object, bytes]:
+    import http.client  # noqa: PLC0415
+
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+    try:
+        connection.request("GET", target)
+        found = connection.getresponse()
+        return found.status, found.headers, found.read()
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def visit(settings: Settings, database: Database) -> Visit:
+    return Visit(settings, database)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_an_idle_service_soon(visit: Visit, number: int) -> None:
+    assert visit.run(lambda visit: visit.stop(number)) < 3
+
+
+def test_a_request_under_way_is_finished_before_the_end(
+    visit: Visit, generation: GenerationRow
+) -> None:
+    save_picture(visit.settings.inbox / "a.png", 1)
+    answers: list[Answer] = []
+    worker = Worker(visit.database, visit.settings, generation, fake_models())
+
+    def act(visit: Visit) -> None:
+        asker = threading.Thread(target=lambda: answers.append(visit.ask("a.png")))
+        asker.start()
+        wait_until(lambda: visit.is_queued("a.png"), "somebody waits for the file")
+        visit.stop()
+        wait_until(lambda: not visit.is_listening(), "nobody else is let in")
+        assert not answers
+        worker.step()
+        asker.join()
+
+    assert visit.run(act) < 5
+    assert [(answer.status, answer.json["person_num"]) for answer in answers] == [(200, 1)]
+
+
+def test_a_request_that_takes_too_long_is_cut_off(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "STOP_SECONDS", 0.3)
+    save_picture(visit.settings.inbox / "a.png", 1)
+
+    def act(visit: Visit) -> None:
+        def ask() -> None:
+            with pytest.raises(OSError):
+                visit.ask("a.png")
+
+        asker = threading.Thread(target=ask)
+        asker.start()
+        wait_until(lambda: visit.is_queued("a.png"), "somebody waits for the file")
+        visit.stop()
+        asker.join()
+
+    assert visit.run(act) < 3
+    assert any("service.requests_cut_off count=1" in r.getMessage() for r in caplog.records)
+
+
+def test_a_connection_that_only_idles_does_not_delay_the_end(visit: Visit) -> None:
+    def act(visit: Visit) -> None:
+        with socket.create_connection(("127.0.0.1", visit._port), timeout=10) as idle:
+            assert visit.ask("none.png").status == 404
+            visit.stop()
+            assert idle.recv(1) == b""
+
+    assert visit.run(act) < 3
+
+
+def test_requests_that_were_refused_early_do_not_delay_the_end(visit: Visit) -> None:
+    def act(visit: Visit) -> None:
+        with socket.create_connection(("127.0.0.1", visit._port), timeout=10) as bare:
+            bare.sendall(
+                b"BREW /person_count HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            )
+            assert b" 405 " in bare.recv(1 << 16)
+        visit.stop()
+
+    assert visit.run(act) < 3
+
+
+def test_the_ingest_process_is_started_and_ended_with_the_service(
+    visit: Visit, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    program = f"import os, time; open({str(log)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    keeper = Keeper([sys.executable, "-S", "-c", program])
+
+    def act(visit: Visit) -> None:
+        wait_until(lambda: log.exists() and log.read_text(), "the child runs")
+        status, _, body = _plain_get(visit._port, "/status")
+        assert status == 200
+        assert b'"ingest": {"process": "running", "restarts": 0}' in body
+        visit.stop()
+
+    assert visit.run(act, keeper) < 5
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(log.read_text()), 0)
+
+
+def refuse_to_serve(settings: Settings, database: Database) -> str:
+    """The text of the ConfigError with which serve() refuses an address."""
+    with pytest.raises(ConfigError) as refused:
+        asyncio.run(serve(settings, None, database, None, lambda _: None))
+    text = str(refused.value)
+    del refused
+    gc.collect()  # Tornado leaves the socket that it could not bind to the collector
+    return text
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored:pytest.PytestUnraisableExceptionWarning")
+def test_an_address_in_use_is_a_clear_error(settings: Settings, database: Database) -> None:
+    taken = bind_sockets(0, "127.0.0.1")
+    try:
+        port = taken[0].getsockname()[1]
+        text = refuse_to_serve(settings.model_copy(update={"port": port}), database)
+    finally:
+        for one in taken:
+            one.close()
+    assert text == f"cannot listen on 127.0.0.1 port {port}: Address already in use"
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored:pytest.PytestUnraisableExceptionWarning")
+def test_an_address_of_another_machine_is_a_clear_error(
+    settings: Settings, database: Database
+) -> None:
+    text = refuse_to_serve(settings.model_copy(update={"host": "192.0.2.1"}), database)
+    assert text.startswith("cannot listen on 192.0.2.1 port 0: ")
