@@ -4,6 +4,7 @@ A hierarchy does not depend on the threshold. One computation therefore gives th
 threshold, and their number never rises with it.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -74,7 +75,12 @@ def content_order(vectors: FloatMatrix) -> IntVector:
     return np.lexsort(vectors[:, :columns].T)
 
 
-def hierarchy(vectors: FloatMatrix, linkage: Linkage, photos: IntVector | None = None) -> Hierarchy:
+def hierarchy(
+    vectors: FloatMatrix,
+    linkage: Linkage,
+    photos: IntVector | None = None,
+    below: float = math.inf,
+) -> Hierarchy:
     """The hierarchy of unit *vectors* (n, d) under a linkage other than supported.
 
     Memory grows with n²: 4 to 8 bytes a pair.
@@ -82,6 +88,7 @@ def hierarchy(vectors: FloatMatrix, linkage: Linkage, photos: IntVector | None =
     Args:
         photos: (n,) a number for the photo of each face, which only evidence asks for; None means
             that every face has a photo of its own.
+        below: merges at this distance or above may be left out, which saves finding them.
     """
     count = len(vectors)
     if count < 2:  # noqa: PLR2004 - nothing to merge
@@ -90,7 +97,7 @@ def hierarchy(vectors: FloatMatrix, linkage: Linkage, photos: IntVector | None =
     order = content_order(vectors)
     if linkage is Linkage.EVIDENCE:
         photos = np.arange(count) if photos is None else photos
-        first, second, heights = merge_by_evidence(vectors[order], photos[order])
+        first, second, heights = merge_by_evidence(vectors[order], photos[order], below)
     elif linkage is Linkage.SINGLE:
         first, second, heights = _single(vectors[order])
     else:

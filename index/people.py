@@ -144,7 +144,8 @@ def persons(
     if len(vectors) == 0:
         return np.empty(0, np.int64)
     if linkage not in (Linkage.SINGLE, Linkage.SUPPORTED):
-        return hierarchy(vectors, linkage, photos).labels_at(1.0 - cut)
+        distance = 1.0 - cut
+        return hierarchy(vectors, linkage, photos, below=distance).labels_at(distance)
     order = content_order(vectors)
     links = find_links(np.ascontiguousarray(vectors[order]), cut)
     labels = np.empty(len(vectors), np.int64)

@@ -36,6 +36,10 @@ class Chunk:
     def __init__(self, index: faiss.IndexIDMap) -> None:
         self.index = index
         self.ids: Ids = faiss.vector_to_array(index.id_map)
+        flat: Any = faiss.downcast_index(index.index)
+        block = faiss.rev_swig_ptr(flat.get_xb(), len(self.ids) * flat.d)
+        # FAISS's own memory, (n, d): good only while the index lives
+        self._block: FloatMatrix = block.reshape(len(self.ids), flat.d)
 
     @classmethod
     def of(cls, ids: Ids, vectors: FloatMatrix) -> "Chunk":
@@ -47,18 +51,21 @@ class Chunk:
     @property
     def vectors(self) -> FloatMatrix:
         """A copy of the vectors, (n, d)."""
-        return self._block().copy()
+        return self._block.copy()
 
     def pick(self, ids: Ids) -> FloatMatrix:
         """The vectors of *ids*, which must all be here."""
-        picked: FloatMatrix = self._block()[np.searchsorted(self.ids, ids)]
+        picked: FloatMatrix = self._block[self.ids.searchsorted(ids)]
         return picked
 
-    def _block(self) -> FloatMatrix:
-        """FAISS's own memory, (n, d): good only while the index lives."""
-        flat: Any = faiss.downcast_index(self.index.index)
-        block: FloatMatrix = faiss.rev_swig_ptr(flat.get_xb(), len(self.ids) * flat.d)
-        return block.reshape(len(self.ids), flat.d)
+    def copy(self, ids: Ids, into: FloatMatrix) -> int | None:
+        """Copy the vectors of *ids* to *into*, or return the first that is not here."""
+        positions = self.ids.searchsorted(ids)
+        found = self.ids.take(positions, mode="clip") == ids
+        if not found.all():
+            return int(ids[found.argmin()])
+        self._block.take(positions, axis=0, out=into, mode="clip")
+        return None
 
     def to_bytes(self) -> bytes:
         """FAISS's own serialisation."""
@@ -209,22 +216,24 @@ class VectorIndex:
         with self._lock:
             chunks = self._chunks
         found = np.empty((len(wanted), self.space.dim), np.float32)
-        starts = [int(chunk.ids[0]) for chunk in chunks]
         done = 0
         while done < len(wanted):
-            position = bisect.bisect_right(starts, int(wanted[done])) - 1
+            first = int(wanted[done])
+            position = bisect.bisect_right(chunks, first, key=_first_id) - 1
             if position < 0:
-                raise IndexOutOfDateError(f"face {wanted[done]} is not in the index")
+                raise IndexOutOfDateError(f"face {first} is not in the index")
             stop = len(wanted)
-            if position + 1 < len(starts):
-                stop = int(np.searchsorted(wanted, starts[position + 1]))
-            here = wanted[done:stop]
-            missing = here[~np.isin(here, chunks[position].ids, assume_unique=True)]
-            if len(missing):
-                raise IndexOutOfDateError(f"face {missing[0]} is not in the index")
-            found[done:stop] = chunks[position].pick(here)
+            if position + 1 < len(chunks):
+                stop = int(wanted.searchsorted(_first_id(chunks[position + 1])))
+            missing = chunks[position].copy(wanted[done:stop], found[done:stop])
+            if missing is not None:
+                raise IndexOutOfDateError(f"face {missing} is not in the index")
             done = stop
         return found
+
+
+def _first_id(chunk: Chunk) -> int:
+    return int(chunk.ids[0])
 
 
 def last_position(connection: Connection, generation_id: int) -> int:

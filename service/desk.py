@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -25,7 +24,9 @@ from index.store.generations import GenerationRow
 from service.follower import Follower
 
 Result = TypeVar("Result")
+Check = Callable[[Sequence[KnownFile]], None]
 
+LONG_FILES = 500  # questions about more are long: some 20 ms and up
 WAIT_STEP_SECONDS = 0.5  # looks again this often even when nobody commits
 
 
@@ -60,17 +61,22 @@ class Desk:
         settings: Settings,
         follower: Follower,
         executor: ThreadPoolExecutor,
+        long_executor: ThreadPoolExecutor | None = None,
     ) -> None:
+        """Work in threads of *executor*, long questions in those of *long_executor* if given."""
         self._database = database
         self._settings = settings
         self._follower = follower
         self._executor = executor
+        self._long_executor = long_executor or executor
         self._roots = Roots(settings.all_roots)
         self.in_hand = 0  # requests that are being answered
 
-    async def run(self, work: Callable[[], Result]) -> Result:
-        """Do blocking *work* off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+    async def run(self, work: Callable[[], Result], question: Question | None = None) -> Result:
+        """Do blocking *work* off the event loop; for a long *question* where no short one waits."""
+        is_long = question is not None and len(question.filepaths) > LONG_FILES
+        executor = self._long_executor if is_long else self._executor
+        return await asyncio.get_running_loop().run_in_executor(executor, work)
 
     async def count(self, question: Question) -> Reply:
         """Answer when every file has been read.
@@ -78,14 +84,7 @@ class Desk:
         Raises:
             RequestError: 404, 422 or 503 for a file; 413 for too many faces.
         """
-        deadline = time.monotonic() + self._settings.wait_seconds
-        while True:
-            files = await self._wait(question, deadline, refuse_missing)
-            refuse_missing(files)
-            refuse_pending(files)
-            reply = await self.run(partial(self._answer, question, files))
-            if reply is not None:
-                return reply
+        return await self._reply(question, refuse_missing, refuse_pending)
 
     async def explain(self, question: Question) -> Reply:
         """Answer with whatever has been read after the wait.
@@ -93,32 +92,47 @@ class Desk:
         Raises:
             RequestError: 413 for too many faces; 503 before anything was ever indexed.
         """
+        return await self._reply(question, accept, accept)
+
+    async def _reply(self, question: Question, check: Check, check_last: Check) -> Reply:
+        """Look at the files until none is pending or time is up, then answer.
+
+        Args:
+            check: may refuse after each look.
+            check_last: may refuse when there is no more waiting.
+        """
         deadline = time.monotonic() + self._settings.wait_seconds
+        known: dict[str, KnownFile] = {}
+
+        def attempt() -> Reply | None:
+            files = self._look(question, known)
+            check(files)
+            pending = any(file.status is FileStatus.PENDING for file in files)
+            if pending and time.monotonic() < deadline:
+                return None
+            check_last(files)
+            reply = self._answer(question, files)
+            if reply is None:
+                known.clear()  # rows were damaged: look at every file again
+            return reply
+
         while True:
-            files = await self._wait(question, deadline, lambda _: None)
-            reply = await self.run(partial(self._answer, question, files))
+            # in one go: each change of threads costs as much as finding several files
+            reply = await self.run(attempt, question)
             if reply is not None:
                 return reply
+            if known:
+                left = max(deadline - time.monotonic(), 0.0)
+                await self._follower.next_commit(min(left, WAIT_STEP_SECONDS))
 
-    async def _wait(
-        self,
-        question: Question,
-        deadline: float,
-        check: Callable[[Sequence[KnownFile]], None],
-    ) -> list[KnownFile]:
-        """Survey the files until none is pending or time is up; *check* may end it at once."""
-        known: dict[str, KnownFile] = {}
-        names: Sequence[str] = question.names
-        while True:
-            for file in await self.run(partial(self._survey, names)):
-                known[file.name] = file
-            files = [known[name] for name in question.names]
-            check(files)
-            names = [file.name for file in files if file.status is FileStatus.PENDING]
-            left = deadline - time.monotonic()
-            if not names or left <= 0:
-                return files
-            await self._follower.next_commit(min(left, WAIT_STEP_SECONDS))
+    def _look(self, question: Question, known: dict[str, KnownFile]) -> list[KnownFile]:
+        """The files of *question*; of those in *known* only the pending ones anew."""
+        names = question.names
+        asked = names
+        if known:
+            asked = [name for name in names if known[name].status is FileStatus.PENDING]
+        known.update((file.name, file) for file in self._survey(asked))
+        return [known[name] for name in names]
 
     def _survey(self, names: Sequence[str]) -> list[KnownFile]:
         return survey(self._database, self._roots, names, self._settings.settle_seconds)
@@ -151,6 +165,10 @@ class Desk:
             return None
         answer = answer_question(question, counted, left_out, vectors, space)
         return Reply(answer, vectors, _with_faces(files, answer), generation, space)
+
+
+def accept(_files: Sequence[KnownFile]) -> None:
+    """Refuse nothing."""
 
 
 def _with_faces(files: Sequence[KnownFile], answer: Answer) -> tuple[KnownFile, ...]:

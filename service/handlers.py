@@ -179,7 +179,7 @@ class PersonsHandler(BaseHandler):
 
     async def _explain(self, question: Question) -> Document:
         reply = await self.desk.explain(question)
-        return await self.desk.run(lambda: persons_document(question, reply))
+        return await self.desk.run(lambda: persons_document(question, reply), question)
 
 
 class StatusHandler(BaseHandler):

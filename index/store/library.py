@@ -4,15 +4,17 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, and_, delete, func, insert, select
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select
 
 from index.database import IN_LIST, upsert
 from index.errors import StoreError
 from index.schema import Analysis, Change, Face, File, FileState, Image
 from index.store import generations, queue
+from index.store.lookup import Lookup
 
 FloatMatrix = NDArray[np.float32]
 
@@ -159,16 +161,8 @@ def face_counts(
     connection: Connection, generation_id: int, images: Sequence[int]
 ) -> dict[int, int]:
     """How many faces each analysed image of *images* must have; the others are left out."""
-    found: dict[int, int] = {}
-    for start in range(0, len(images), IN_LIST):
-        rows = connection.execute(
-            select(Analysis.image_id, Analysis.face_count).where(
-                Analysis.generation_id == generation_id,
-                Analysis.image_id.in_(images[start : start + IN_LIST]),
-            )
-        )
-        found.update((row[0], row[1]) for row in rows)
-    return found
+    rows = _ANALYSES_BY_IMAGE.rows(connection, images, generation=generation_id)
+    return {row[0]: row[1] for row in rows}
 
 
 def faceless(connection: Connection, images: Sequence[int]) -> set[int]:
@@ -194,31 +188,45 @@ _FACE = (
 )
 
 
+_FACES_BY_IMAGE = Lookup(
+    Face.image_id,
+    select(*_FACE)
+    .join(Image, Image.id == Face.image_id)
+    .where(Face.generation_id == bindparam("generation")),
+)
+_ANALYSES_BY_IMAGE = Lookup(
+    Analysis.image_id,
+    select(Analysis.image_id, Analysis.face_count).where(
+        Analysis.generation_id == bindparam("generation")
+    ),
+)
+
+
 def faces_of(connection: Connection, generation_id: int, images: Sequence[int]) -> list[FaceRow]:
     """The faces of *images* in one generation, by id."""
-    found: list[FaceRow] = []
-    for start in range(0, len(images), IN_LIST):
-        rows = connection.execute(
-            select(*_FACE)
-            .join(Image, Image.id == Face.image_id)
-            .where(
-                Face.generation_id == generation_id,
-                Face.image_id.in_(images[start : start + IN_LIST]),
-            )
+    rows = _FACES_BY_IMAGE.rows(connection, images, generation=generation_id)
+    rows.sort(key=itemgetter(0))
+    if not rows:
+        return []
+    points = np.frombuffer(b"".join([row[7] for row in rows]), "<f4").reshape(len(rows), -1, 2)
+    return [
+        FaceRow(
+            face_id, image_id, (x1, y1, x2, y2), probability, landmarks, sharpness, (width, height)
         )
-        found.extend(
-            FaceRow(
-                row.id,
-                row.image_id,
-                (row.x1, row.y1, row.x2, row.y2),
-                row.probability,
-                np.frombuffer(row.landmarks, "<f4").reshape(-1, 2),
-                row.sharpness,
-                (row.width, row.height),
-            )
-            for row in rows
-        )
-    return sorted(found, key=lambda face: face.id)
+        for (
+            face_id,
+            image_id,
+            x1,
+            y1,
+            x2,
+            y2,
+            probability,
+            _,
+            sharpness,
+            width,
+            height,
+        ), landmarks in zip(rows, points, strict=True)
+    ]
 
 
 def damaged_images(

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, or_,
 
 from index.database import IN_LIST, upsert
 from index.schema import File, FileState, Image
+from index.store.lookup import Lookup
 
 CRASH_LIMIT = 3  # a file that was in hand at this many crashes is put aside
 CRASH_RETRY_SECONDS = 600.0
@@ -58,6 +59,7 @@ class FileRow:
     error: str | None
 
 
+_STATES = {state.value: state for state in FileState}
 _SIGNATURE = (File.size, File.mtime_ns, File.ctime_ns, File.inode)
 
 
@@ -271,20 +273,19 @@ def mark_orphans(connection: Connection, images: Sequence[int], now: float) -> N
         )
 
 
+_BY_PATH = Lookup(File.path, select(File.path, *_SIGNATURE, File.state, File.image_id, File.error))
+
+
 def rows_of(connection: Connection, paths: Sequence[str]) -> dict[str, FileRow]:
     """The rows of *paths*, by path; unknown paths are left out."""
-    found: dict[str, FileRow] = {}
-    for start in range(0, len(paths), IN_LIST):
-        for row in connection.execute(
-            select(File.path, *_SIGNATURE, File.state, File.image_id, File.error).where(
-                File.path.in_(paths[start : start + IN_LIST])
-            )
-        ):
-            signature = Signature(row.size, row.mtime_ns, row.ctime_ns, row.inode)
-            found[row.path] = FileRow(
-                row.path, signature, FileState(row.state), row.image_id, row.error
-            )
-    return found
+    return {
+        path: FileRow(
+            path, Signature(size, mtime_ns, ctime_ns, inode), _STATES[state], image_id, error
+        )
+        for path, size, mtime_ns, ctime_ns, inode, state, image_id, error in _BY_PATH.rows(
+            connection, paths
+        )
+    }
 
 
 def files_of(connection: Connection, image_id: int) -> list[FileRow]:

@@ -1,0 +1,241 @@
+"""Compare ingest with the loop that people write around facenet-pytorch, on the same files.
+
+usage: python benchmarks/ingest.py DIR [--limit N] [--megapixels 1,4,12]
+
+    pipeline  the real thing: Scanner, Worker and the models, from files in a drop folder to
+              committed rows in a new database
+    plain     MTCNN(keep_all=True, margin=32) with its defaults, then InceptionResnetV1 with the
+              same weights, file by file, torch's defaults; nothing is stored
+
+Each takes its turn with the whole of the files in a process of its own, pipeline first and last, so
+that what other programs take from the machine hits both. Loading the models is not counted.
+
+How to read the JSON: medians over the turns. ratio is pipeline over plain in images a second,
+ratio_cpu in images a processor second; the latter hardly depends on what else is running.
+stages are seconds of the threads that worked, so together they may exceed the clock's. faces may
+differ a little: photos above the pipeline's detection size are searched at that size.
+"""
+
+import argparse
+import json
+import logging
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+# a script's own folder is searched first, where this very file would be taken for the package
+sys.path = [place for place in sys.path if Path(place or ".").resolve() != Path(__file__).parent]
+
+ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
+WARM_FILES = 3
+
+
+def photos_in(folder: Path, limit: int) -> list[Path]:
+    """At most *limit* photos from all over *folder*."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+    return found[:: max(1, len(found) // limit)][:limit]
+
+
+def lay_out(
+    paths: Sequence[Path], megapixels: Sequence[float], copies: int, inbox: Path
+) -> list[Path]:
+    """Put copies of the photos into *inbox*, enlarged or reduced if sizes are given.
+
+    Each copy differs from the others in its last bytes, since content that is known already is not
+    looked at again.
+    """
+    inbox.mkdir(parents=True)
+    laid: list[Path] = []
+    for number, path in enumerate(paths):
+        for size in megapixels or [0.0]:
+            target = inbox / f"{number:05d}-{size:g}mp{path.suffix if not size else '.jpg'}"
+            if size:
+                enlarge(path, size, target)
+            else:
+                shutil.copyfile(path, target)
+            laid.append(target)
+    for target in list(laid):
+        for copy in range(1, copies):
+            again = target.with_name(f"{target.stem}-{copy}{target.suffix}")
+            again.write_bytes(target.read_bytes() + b"%d" % copy)
+            laid.append(again)
+    return laid
+
+
+def enlarge(path: Path, megapixels: float, target: Path) -> None:
+    """Write a photo as JPEG with so many millions of pixels."""
+    with Image.open(path) as image:
+        scale = (megapixels * 1e6 / (image.width * image.height)) ** 0.5
+        shape = (round(image.width * scale), round(image.height * scale))
+        resized = image.convert("RGB").resize(shape, Image.Resampling.LANCZOS)
+    resized.save(target, quality=90)
+
+
+def report(files: int, faces: int, wall: float, cpu: float) -> dict[str, Any]:
+    """What one turn measured."""
+    return {
+        "images": files,
+        "faces": faces,
+        "seconds": wall,
+        "images_per_s": files / wall,
+        "faces_per_s": faces / wall,
+        "cpu_ms_per_image": cpu / files * 1e3,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
+    """Index everything in *inbox* into a new database."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as person_count.py does
+
+    from index.database import Database, migrate  # noqa: PLC0415
+    from index.paths import Roots  # noqa: PLC0415
+    from index.settings import Settings  # noqa: PLC0415
+    from index.store import library, queue  # noqa: PLC0415
+    from ingest.models import load_models, open_generation  # noqa: PLC0415
+    from ingest.scan import Scanner  # noqa: PLC0415
+    from ingest.worker import Worker  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        (data / "weights").symlink_to(cache)
+        settings = Settings(inbox=inbox, data=data, settle_seconds=0.0)
+        migrate(settings.database_path)
+        loading = time.perf_counter()
+        load_models(settings, settings.weights)
+        loading = time.perf_counter() - loading
+        with Database(settings.database_path) as database:
+            generation, models = open_generation(database, settings)
+            warm = sorted(inbox.iterdir())[:WARM_FILES]
+            models.analyse([(b"", path.read_bytes()) for path in warm], settings.max_megapixels)
+            models.stages.seconds.clear()
+            worker = Worker(database, settings, generation, models)
+            wall, cpu = time.perf_counter(), time.process_time()
+            Scanner(database, Roots(settings.all_roots), settings.settle_seconds).scan()
+            scanned = time.perf_counter() - wall
+            while worker.step():
+                pass
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            with database.read() as connection:
+                states = queue.counts(connection)
+                faces = library.totals(connection, generation.id)["faces"]
+    if states["pending"] or states["failed"]:
+        raise SystemExit(f"not everything was indexed: {states}")
+    stages = {"scan": scanned, **models.stages.seconds}
+    return {
+        **report(states["indexed"], faces, wall, cpu),
+        "load_seconds": loading,
+        "stages": stages,
+    }
+
+
+def turn_of_plain(inbox: Path, cache: Path) -> dict[str, Any]:
+    """What people write today."""
+    import torch  # noqa: PLC0415
+    from facenet_pytorch import MTCNN, InceptionResnetV1  # noqa: PLC0415
+
+    from ingest.weights import load_weights  # noqa: PLC0415
+
+    mtcnn = MTCNN(keep_all=True, margin=32)
+    facenet = InceptionResnetV1(pretrained=None, classify=False).eval()
+    facenet.load_state_dict(load_weights("casia-webface", cache).load(), strict=False)
+
+    def run(paths: Sequence[Path]) -> int:
+        faces = 0
+        for path in paths:
+            with Image.open(path) as image:
+                crops = mtcnn(image.convert("RGB"))
+            if crops is not None:
+                with torch.no_grad():
+                    faces += len(facenet(crops))
+        return faces
+
+    paths = sorted(inbox.iterdir())
+    run(paths[:WARM_FILES])
+    wall, cpu = time.perf_counter(), time.process_time()
+    faces = run(paths)
+    return report(len(paths), faces, time.perf_counter() - wall, time.process_time() - cpu)
+
+
+TURNS = {"pipeline": turn_of_pipeline, "plain": turn_of_plain}
+
+
+def middle(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The median of each number."""
+    return {
+        key: middle([run[key] for run in runs])
+        if isinstance(value, dict)
+        else round(statistics.median(run[key] for run in runs), 3)
+        for key, value in runs[0].items()
+    }
+
+
+def compare(inbox: Path, plain_inbox: Path, cache: Path, rounds: int) -> dict[str, Any]:
+    """Let both take turns."""
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in TURNS}
+    for name in ["pipeline", *["plain", "pipeline"] * rounds]:
+        folder = inbox if name == "pipeline" else plain_inbox
+        command = [sys.executable, __file__, str(folder), "--turn", name, "--cache", str(cache)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own
+        runs[name].append(json.loads(done.stdout))
+    fast, slow = middle(runs["pipeline"]), middle(runs["plain"])
+    return {
+        "turns": {name: [round(run["images_per_s"], 2) for run in runs[name]] for name in TURNS},
+        "pipeline": fast,
+        "plain": slow,
+        "ratio": round(fast["images_per_s"] / slow["images_per_s"], 2),
+        "ratio_cpu": round(slow["cpu_ms_per_image"] / fast["cpu_ms_per_image"], 2),
+    }
+
+
+def main() -> None:
+    """Parse the arguments, compare, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="photos, also in folders below")
+    parser.add_argument("--limit", type=int, default=300, help="how many of them, evenly spread")
+    parser.add_argument(
+        "--megapixels",
+        type=lambda text: [float(part) for part in text.split(",")],
+        default=[],
+        help="scale each photo to these sizes first",
+    )
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument(
+        "--copies",
+        type=int,
+        default=1,
+        help="give the pipeline each file so many times, when there are too few to fill batches",
+    )
+    parser.add_argument("--turn", choices=TURNS, help=argparse.SUPPRESS)
+    parser.add_argument("--cache", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.turn:
+        logging.disable(logging.INFO)
+        result = TURNS[options.turn](options.folder, options.cache)
+    else:
+        with tempfile.TemporaryDirectory() as name:
+            inbox, plain = Path(name) / "inbox", Path(name) / "plain"
+            paths = photos_in(options.folder, options.limit)
+            lay_out(paths, options.megapixels, 1, plain)
+            lay_out(paths, options.megapixels, options.copies, inbox)
+            cache = Path(name) / "weights"
+            cache.mkdir()
+            result = compare(inbox, plain, cache, options.rounds)
+    json.dump(result, sys.stdout, indent=1)
+    print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,340 @@
+"""Time the running service against the least that the same questions could cost.
+
+usage: python benchmarks/query.py [--faces 10000,100000] [--files 2,10,100,1000,5000] [--before DIR]
+
+Starts `person-count serve --no-ingest` over a library of synthetic faces and asks it over TLS on
+loopback, one request at a time on a kept connection; up to 64 KiB the question is a GET, above a
+POST. Two floors are measured in turn with it:
+
+    tornado   the same server class and the same request bytes, answered with a constant
+    search    FAISS range search and scipy's connected components on the same vectors
+
+How to read the JSON: milliseconds of wall clock at p50 and p99, requests a second, and the
+processor's milliseconds a request in the server (cpu_ms), which other programs on the machine
+disturb least. times_floor is p50 divided by the sum of both floors' p50. fairness gives the times
+of 10-file requests alone and while another client asks about 5,000 files without pause. With
+--before, another checkout of this program (at DIR) is asked in turn as well, as "before".
+"""
+
+import argparse
+import http.client
+import json
+import os
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import faiss
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from synthetic import Library, fill, settings_in
+
+from index.space import UNMEASURED, Space
+from service.tls import self_signed, server_context
+
+FloatMatrix = NDArray[np.float32]
+
+ROOT = Path(__file__).resolve().parent.parent
+LONGEST_GET = 64 << 10
+SHORT = 100
+LEAST_TURNS = 5
+QUESTIONS = 20  # different ones of each length, in turn
+FAIRNESS_SECONDS = 8.0
+CUT = Space(UNMEASURED).cut(0.2)
+
+
+@dataclass(frozen=True)
+class Process:
+    """A server that was started, and where it listens."""
+
+    pid: int
+    port: int
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all its threads so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def peak_mib(self) -> float:
+        """The most memory it has had."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+@contextmanager
+def started(command: list[str], log: Path, root: Path = ROOT) -> Iterator[Process]:
+    """Run a server of the checkout at *root* that says on stderr where it is answering."""
+    environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(root)}
+    with log.open("wb") as stream:
+        process = subprocess.Popen(  # noqa: S603 - our own
+            command, stderr=stream, env=environment, cwd=root
+        )
+    try:
+        yield Process(process.pid, _announced(process, log))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _announced(process: "subprocess.Popen[bytes]", log: Path) -> int:
+    while process.poll() is None:
+        text = log.read_text(errors="replace")
+        if "/person_count" in text:
+            return int(
+                text.partition("answering at ")[2].partition("/person_count")[0].split(":")[-1]
+            )
+        time.sleep(0.02)
+    raise SystemExit(f"the server ended: {log.read_text(errors='replace')[-2000:]}")
+
+
+class Client:
+    """One kept connection."""
+
+    def __init__(self, port: int) -> None:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self._connection = http.client.HTTPSConnection(
+            "127.0.0.1", port, timeout=120, context=context
+        )
+
+    def ask(self, names: list[str]) -> int:
+        """The number of persons in the files called *names*."""
+        try:
+            return self._ask(names)
+        except (OSError, http.client.HTTPException):  # the server closes idle connections
+            self._connection.close()
+            return self._ask(names)
+
+    def _ask(self, names: list[str]) -> int:
+        target = "/person_count?" + urlencode([("filepath", name) for name in names])
+        if len(target) <= LONGEST_GET:
+            self._connection.request("GET", target)
+        else:
+            body = json.dumps({"filepaths": names}).encode()
+            headers = {"Content-Type": "application/json"}
+            self._connection.request("POST", "/person_count", body, headers)
+        answer = self._connection.getresponse()
+        document = json.loads(answer.read())
+        if answer.status != http.client.OK:
+            raise SystemExit(f"the server refused: {document}")
+        return int(document["person_num"])
+
+    def wait_ready(self) -> None:
+        """Return once the server answers questions."""
+        while True:
+            self._connection.request("GET", "/readyz")
+            answer = self._connection.getresponse()
+            answer.read()
+            if answer.status == http.client.OK:
+                return
+            time.sleep(0.05)
+
+
+def search(vectors: FloatMatrix) -> int:
+    """What any answer has to do: find the links and count their components."""
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    limits, _, found = index.range_search(vectors, CUT)
+    row = np.repeat(np.arange(len(vectors)), np.diff(limits).astype(np.int64))
+    graph = coo_array((np.ones(len(row), np.int8), (row, found)), (len(vectors), len(vectors)))
+    return int(connected_components(graph, directed=False)[0])
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) * 1e3
+
+
+def summary(times: list[float]) -> dict[str, float]:
+    """p50, p99 and how many a second one client gets."""
+    return {
+        "p50_ms": round(float(np.percentile(times, 50)), 3),
+        "p99_ms": round(float(np.percentile(times, 99)), 3),
+        "per_s": round(1e3 * len(times) / sum(times), 1),
+    }
+
+
+def compare(
+    library: Library, servers: dict[str, Process], files: int, seconds: float
+) -> dict[str, Any]:
+    """Ask the servers, then search, again and again for *seconds*."""
+    clients = {name: Client(process.port) for name, process in servers.items()}
+    space = Space(UNMEASURED)
+    questions = [library.question(files, seed) for seed in range(QUESTIONS)]
+    picked = [
+        space.unit(library.vectors_of(library.chosen(files, seed)))
+        for seed in range(min(QUESTIONS, max(2, 2000 // files)))
+    ]
+    times: dict[str, list[float]] = {name: [] for name in (*servers, "search")}
+    spent = dict.fromkeys(servers, 0.0)
+    for client in clients.values():
+        client.ask(questions[0])
+    stop, turn = time.monotonic() + seconds, 0
+    at_once = 10 if files <= SHORT else 1  # the processor's clock has steps of 10 ms
+    while time.monotonic() < stop or turn < LEAST_TURNS:
+        for name, process in servers.items():
+            before = process.cpu_seconds()
+            for number in range(at_once):
+                names = questions[(turn * at_once + number) % QUESTIONS]
+                times[name].append(milliseconds(partial(clients[name].ask, names)))
+            spent[name] += process.cpu_seconds() - before
+        for number in range(at_once):
+            vectors = picked[(turn * at_once + number) % len(picked)]
+            times["search"].append(milliseconds(partial(search, vectors)))
+        turn += 1
+    result: dict[str, Any] = {name: summary(values) for name, values in times.items()}
+    for name, value in spent.items():
+        result[name]["cpu_ms"] = round(value * 1e3 / len(times[name]), 3)
+    floors = result["tornado"]["p50_ms"] + result["search"]["p50_ms"]
+    return {
+        "files": files,
+        "requests": len(times["service"]),
+        **result,
+        "times_floor": round(result["service"]["p50_ms"] / floors, 2),
+    }
+
+
+def fairness(library: Library, service: Process) -> dict[str, Any]:
+    """10-file requests alone, and beside a client that asks about 5,000 files without pause."""
+    client = Client(service.port)
+    questions = [library.question(10, seed) for seed in range(QUESTIONS)]
+
+    def measure() -> dict[str, float]:
+        times: list[float] = []
+        stop = time.monotonic() + FAIRNESS_SECONDS
+        while time.monotonic() < stop:
+            names = questions[len(times) % QUESTIONS]
+            times.append(milliseconds(partial(client.ask, names)))
+        return summary(times)
+
+    alone = measure()
+    command = [sys.executable, __file__, "--flood", str(service.port), str(library.count)]
+    flood = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - our own
+    time.sleep(2.0)
+    beside = measure()
+    flood.terminate()
+    output, _ = flood.communicate()
+    heavy = [float(line) for line in output.split()]
+    return {"alone": alone, "beside_5000": beside, "the_5000": summary(heavy) if heavy else None}
+
+
+def flood(port: int, faces: int) -> None:
+    """Ask about 5,000 files again and again; print how long each took."""
+    client, library = Client(port), Library(faces)
+    questions = [library.question(min(5000, faces), seed) for seed in range(3)]
+    while True:
+        for names in questions:
+            print(milliseconds(partial(client.ask, names)), flush=True)
+
+
+def serve_floor(data: Path) -> None:
+    """The service's own server class with a handler that returns a constant."""
+    import asyncio  # noqa: PLC0415
+
+    from tornado.httputil import (  # noqa: PLC0415
+        ParseBodyConfig,
+        ParseUrlEncodedConfig,
+        set_parse_body_config,
+    )
+    from tornado.netutil import bind_sockets  # noqa: PLC0415
+    from tornado.web import Application, RequestHandler  # noqa: PLC0415
+
+    from service.server import Server  # noqa: PLC0415
+
+    class Constant(RequestHandler):
+        def get(self) -> None:
+            self.finish('{"person_num": 1}')
+
+        post = get
+
+    async def run() -> None:
+        most = ParseUrlEncodedConfig(max_arguments=20_000)
+        set_parse_body_config(ParseBodyConfig(urlencoded=most))
+        routes = [("/person_count", Constant)]
+        server = Server(
+            Application(routes, log_function=lambda _: None),  # type: ignore[arg-type]
+            server_context(*self_signed(data, "127.0.0.1")),
+        )
+        sockets = bind_sockets(0, "127.0.0.1")
+        server.add_sockets(sockets)
+        port = sockets[0].getsockname()[1]
+        print(f"answering at https://127.0.0.1:{port}/person_count", file=sys.stderr, flush=True)
+        await asyncio.Event().wait()
+
+    asyncio.run(run())
+
+
+def at(faces: int, lengths: list[int], seconds: float, earlier: Path | None) -> dict[str, Any]:
+    """All measurements over a library of so many faces."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        settings, library = settings_in(folder), Library(faces)
+        fill(settings, library)
+        config = folder / "config.yaml"
+        values = {"inbox": str(settings.inbox), "data": str(settings.data), "port": 0}
+        config.write_text(yaml.safe_dump(values))
+        command = [sys.executable, "-m", "person_count", "serve", "--no-ingest"]
+        beside = [sys.executable, __file__, "--floor", str(settings.data)]
+        command += ["--config", str(config)]
+        with ExitStack() as stack:
+            servers = {"service": stack.enter_context(started(command, folder / "service.log"))}
+            if earlier:
+                before = started(command, folder / "before.log", earlier)
+                servers["before"] = stack.enter_context(before)
+            for process in servers.values():
+                Client(process.port).wait_ready()
+            services = dict(servers)
+            servers["tornado"] = stack.enter_context(started(beside, folder / "floor.log"))
+            found = [compare(library, servers, files, seconds) for files in lengths]
+            return {
+                "faces": faces,
+                "questions": found,
+                "fairness": {name: fairness(library, one) for name, one in services.items()},
+                "peak_mib": {name: round(one.peak_mib()) for name, one in services.items()},
+            }
+
+
+def main() -> None:
+    """Parse the arguments, measure, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+    def numbers(text: str) -> list[int]:
+        return [int(part) for part in text.split(",")]
+
+    parser.add_argument("--faces", type=numbers, default=[10_000, 100_000])
+    parser.add_argument("--files", type=numbers, default=[2, 10, 100, 1_000, 5_000])
+    parser.add_argument("--seconds", type=float, default=8.0, help="for each length of question")
+    parser.add_argument("--before", type=Path, help="another checkout of this program")
+    parser.add_argument("--flood", nargs=2, type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--floor", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.flood:
+        flood(*options.flood)
+    elif options.floor:
+        serve_floor(options.floor)
+    else:
+        faiss.omp_set_num_threads(1)  # the lower floor: with two, 100 vectors took 40 ms, not 0.1
+        results = [
+            at(faces, options.files, options.seconds, options.before) for faces in options.faces
+        ]
+        json.dump({"query": results}, sys.stdout, indent=1)
+        print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,272 @@
+"""Show what grows with the number of indexed faces, and what does not.
+
+usage: python benchmarks/scale.py [--faces 10000,100000,1000000]
+
+For each number of faces a database is filled with synthetic rows, then measured in processes of
+their own, as it would be used.
+
+How to read the JSON, one object for each number of faces:
+
+    commits           faces a second through the store's own functions, in transactions of 64 files
+    bulk_rows_per_s   faces a second by bulk inserts, with which the rest was filled
+    snapshot          seconds to write the first snapshot, and one more after 64 changes
+    open              seconds of VectorIndex.open from that snapshot, and its memory: the growth of
+                      the process divided by the bytes of the vectors
+    refresh           milliseconds from a commit on another connection to VectorIndex having it
+    vectors_100       milliseconds to pick 100 vectors out of the index
+    service           seconds from the start of `person-count serve` to /healthz and to /readyz,
+                      p50 of 100-file requests, and the service's memory over the vectors' bytes
+
+grows divides the last by the first: 1 means it does not grow.
+"""
+
+import argparse
+import gc
+import hashlib
+import http.client
+import json
+import os
+import resource
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from synthetic import Library, fill, settings_in
+
+from index.database import Database
+from index.settings import Settings
+from index.snapshots import write_snapshot
+from index.space import DIM, Profile, Space
+from index.store import generations, library, queue
+from index.store.generations import GenerationRow
+from index.store.library import NewFace, NewImage
+from index.store.queue import Sighting, Signature
+from index.vectors import VectorIndex
+
+ASKED = 100
+QUESTIONS = 20
+COMMIT_FILES = 64
+COMMITS = 10
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long *work* takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def resident_bytes() -> int:
+    """The memory this process has now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def active(database: Database) -> tuple[GenerationRow, Space]:
+    """The generation that answers come from, and its space."""
+    with database.read() as connection:
+        found = generations.active(connection)
+    if found is None:
+        raise SystemExit("the library is empty")
+    return found, Space(Profile.from_json(found.profile))
+
+
+def commit_some(database: Database, generation: GenerationRow, number: int) -> None:
+    """What the worker does with COMMIT_FILES new files, but for reading and looking at them."""
+    rng = np.random.default_rng(number)
+    raw = rng.normal(size=(COMMIT_FILES, DIM)).astype(np.float32)
+    points = np.zeros((5, 2), np.float32)
+    seen = [
+        Sighting(f"/commits/{number}/{one}.jpg", Signature(1, number, one, "1"), 0.0)
+        for one in range(COMMIT_FILES)
+    ]
+    with database.write() as connection:
+        queue.note(connection, seen)
+        claims = queue.claim(connection, COMMIT_FILES, time.time())
+    with database.write() as connection:
+        for claim, vector in zip(claims, raw, strict=True):
+            face = NewFace((0.0, 0.0, 60.0, 80.0), 0.99, points, 1.0, vector)
+            digest = hashlib.sha256(claim.path.encode()).digest()
+            new = NewImage(digest, (250, 250), [face])
+            image_id = library.record_image(connection, generation.id, new)
+            library.link_file(connection, claim, image_id, time.time())
+
+
+def measure_index(data: Path) -> dict[str, Any]:
+    """Open, look up and refresh the index of a filled database with a snapshot."""
+    settings = settings_in(data)
+    with Database(settings.database_path) as database:
+        generation, space = active(database)
+        index = VectorIndex(generation.id, space)
+        with database.read() as connection:
+            index.vectors([])
+        gc.collect()
+        before = resident_bytes()
+        with database.read() as connection:
+            opening = seconds(lambda: index.open(connection))
+        gc.collect()
+        grown = resident_bytes() - before
+        ids = index.ids
+        rng = np.random.default_rng(0)
+        picks = [np.sort(rng.choice(ids, ASKED, replace=False)) for _ in range(200)]
+        lookups = [seconds(lambda: index.vectors(pick)) for pick in picks]  # noqa: B023
+        delays = []
+        for number in range(5):
+            commit_some(database, generation, 1000 + number)
+
+            def follow() -> None:
+                with database.read() as connection:
+                    index.refresh(connection)
+
+            delays.append(seconds(follow))
+    return {
+        "open_seconds": round(opening, 3),
+        "memory_over_vectors": round(grown / (len(ids) * DIM * 4), 3),
+        "peak_over_vectors": round(
+            (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
+            / (len(ids) * DIM * 4),
+            3,
+        ),
+        "refresh_64_faces_ms": round(float(np.median(delays)) * 1e3, 2),
+        "vectors_100_ms": round(float(np.median(lookups)) * 1e3, 3),
+    }
+
+
+def connect(port: int) -> http.client.HTTPSConnection:
+    """A connection that trusts anybody."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=60, context=context)
+
+
+def get(port: int, target: str) -> int:
+    """The status of an answer, 0 when nobody listens yet."""
+    connection = connect(port)
+    try:
+        connection.request("GET", target)
+        answer = connection.getresponse()
+        answer.read()
+    except OSError:
+        return 0
+    finally:
+        connection.close()
+    return answer.status
+
+
+def measure_service(settings: Settings, drawn: Library, folder: Path) -> dict[str, Any]:
+    """Start the service on a filled database and ask it."""
+    port = 20_000 + os.getpid() % 20_000
+    config = folder / "config.yaml"
+    values = {"inbox": str(settings.inbox), "data": str(settings.data), "port": port}
+    config.write_text(yaml.safe_dump(values))
+    command = [sys.executable, "-m", "person_count", "serve", "--no-ingest", "--config"]
+    start = time.perf_counter()
+    process = subprocess.Popen(  # noqa: S603 - our own
+        [*command, str(config)], stderr=subprocess.DEVNULL
+    )
+    up: dict[str, float] = {}
+    try:
+        for target in ("/healthz", "/readyz"):
+            while get(port, target) != http.client.OK:
+                time.sleep(0.02)
+            up[target] = time.perf_counter() - start
+        connection = connect(port)
+        times = []
+        for turn in range(5 * QUESTIONS):
+            names = drawn.question(ASKED, turn % QUESTIONS)
+            body = json.dumps({"filepaths": names}).encode()
+            headers = {"Content-Type": "application/json"}
+
+            def ask(body: bytes = body, headers: dict[str, str] = headers) -> None:
+                connection.request("POST", "/person_count", body, headers)
+                answer = connection.getresponse()
+                if answer.status != http.client.OK:
+                    raise SystemExit(answer.read().decode())
+                answer.read()
+
+            times.append(seconds(ask))
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    finally:
+        process.terminate()
+        process.wait()
+    resident = int(status.partition("VmRSS:")[2].split()[0]) * 1024
+    peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    return {
+        "healthz_seconds": round(up["/healthz"], 2),
+        "readyz_seconds": round(up["/readyz"], 2),
+        "query_100_p50_ms": round(float(np.median(times)) * 1e3, 2),
+        "resident_mib": round(resident / 2**20),
+        "peak_mib": round(peak / 2**20),
+        "resident_over_vectors": round(resident / (drawn.count * DIM * 4), 3),
+    }
+
+
+def at(faces: int) -> dict[str, Any]:
+    """All measurements at one size."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        settings, drawn = settings_in(folder), Library(faces)
+        asked = [number for seed in range(QUESTIONS) for number in drawn.chosen(ASKED, seed)]
+        filling = fill(settings, drawn, on_disk=asked)
+        with Database(settings.database_path) as database:
+            generation, space = active(database)
+            first = seconds(lambda: write_snapshot(database, generation.id, space, 0.0))
+            commits = [
+                seconds(lambda: commit_some(database, generation, number))  # noqa: B023
+                for number in range(COMMITS)
+            ]
+            second = seconds(lambda: write_snapshot(database, generation.id, space, 1.0))
+            database.checkpoint()
+        here = [sys.executable, __file__, "--index", name]
+        done = subprocess.run(here, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own
+        measured = done.stdout
+        return {
+            "faces": faces,
+            "bulk_rows_per_s": round(faces / filling),
+            "commits_faces_per_s": round(COMMIT_FILES / float(np.median(commits))),
+            "snapshot_first_seconds": round(first, 2),
+            "snapshot_after_640_seconds": round(second, 3),
+            "database_mib": round(settings.database_path.stat().st_size / 2**20),
+            "index": json.loads(measured),
+            "service": measure_service(settings, drawn, folder),
+        }
+
+
+def growth(small: dict[str, Any], large: dict[str, Any]) -> dict[str, Any]:
+    """Each number of *large* divided by that of *small*."""
+    return {
+        key: growth(value, large[key]) if isinstance(value, dict) else round(large[key] / value, 2)
+        for key, value in small.items()
+        if value
+    }
+
+
+def main() -> None:
+    """Parse the arguments, measure, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--faces",
+        type=lambda text: [int(part) for part in text.split(",")],
+        default=[10_000, 100_000, 1_000_000],
+    )
+    parser.add_argument("--index", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.index:
+        print(json.dumps(measure_index(options.index)))
+        return
+    results = [at(faces) for faces in options.faces]
+    grows = growth(results[0], results[-1])
+    json.dump({"scale": results, "grows": grows}, sys.stdout, indent=1)
+    print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""SELECT … WHERE a column is one of many values: compiled once for each of a few lengths.
+
+SQLAlchemy spells out and names every member of an IN list anew with each execution, which for 100
+members takes longer than SQLite takes to find them.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Dialect, Select, bindparam
+from sqlalchemy.orm import InstrumentedAttribute
+
+from index.database import IN_LIST
+
+LENGTHS = (8, 32, 128, IN_LIST)  # shorter lists are filled up with their last value
+
+
+class Lookup:
+    """A statement that finds rows by the values of one column."""
+
+    def __init__(
+        self, column: InstrumentedAttribute[Any], statement: Select[*tuple[Any, ...]]
+    ) -> None:
+        """Prepare *statement*; other parameters in it are given by name to rows()."""
+        self._column = column
+        self._statement = statement
+
+    def rows(
+        self, connection: Connection, values: Sequence[object], **others: object
+    ) -> list[tuple[Any, ...]]:
+        """The rows for *values*, which need not be sorted; as the driver gives them."""
+        found: list[tuple[Any, ...]] = []
+        for start in range(0, len(values), IN_LIST):
+            some = values[start : start + IN_LIST]
+            length = next(length for length in LENGTHS if length >= len(some))
+            text, order = self._compiled(connection.dialect, length)
+            members = [*some, *[some[-1]] * (length - len(some))]
+            given = dict(zip(_names(length), members, strict=True)) | others
+            parameters = given if order is None else tuple(map(given.__getitem__, order))
+            found += connection.exec_driver_sql(text, parameters).all()
+        return found
+
+    @lru_cache(maxsize=2 * len(LENGTHS))  # noqa: B019 - lookups live as long as their modules
+    def _compiled(self, dialect: Dialect, length: int) -> tuple[str, tuple[str, ...] | None]:
+        """The statement's text, and the order of its parameters where the driver wants one."""
+        members: list[ColumnElement[Any]] = [bindparam(name) for name in _names(length)]
+        compiled = self._statement.where(self._column.in_(members)).compile(dialect=dialect)
+        order = compiled.positiontup
+        return str(compiled), None if order is None else tuple(order)
+
+
+@lru_cache(maxsize=len(LENGTHS))
+def _names(length: int) -> tuple[str, ...]:
+    return tuple(f"member_{number}" for number in range(length))
