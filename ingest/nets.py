@@ -8,6 +8,7 @@ over the cores (2 x 1 thread 1.3 ms a face, 1 x 2 threads 2.2).
 
 import hashlib
 import os
+import sys
 import tempfile
 import warnings
 from collections import deque
@@ -16,11 +17,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import openvino as ov
 import torch
 from numpy.typing import NDArray
 
 from ingest.integral import FloatArray
+
+# OpenVINO reports each conversion of a model to its makers; without this module it does not.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+import openvino as ov  # noqa: E402
 
 Pixels = NDArray[np.float32] | NDArray[np.uint8]
 

@@ -131,9 +131,11 @@ def _from_checkpoint(path: Path) -> Tensors:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises pickle's, zip's and its own
         raise ModelUnavailableError(f"{path} is no state_dict: {error}") from error
-    if not isinstance(loaded, dict) or not all(torch.is_tensor(v) for v in loaded.values()):
+    named = isinstance(loaded, dict) and all(isinstance(key, str) for key in loaded)
+    if not named or not all(torch.is_tensor(value) for value in loaded.values()):
         raise ModelUnavailableError(f"{path} is no state_dict")
-    return loaded
+    tensors: Tensors = loaded
+    return tensors
 
 
 def _download_vggface2(folder: Path) -> Path:

@@ -367,4 +367,5 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         ]
         answer = service.ask(*names)
         assert (answer.status, answer.json["person_num"]) == (200, 10)
+        assert service.ask("broken.jpg").status == 422  # the worker has nothing left to do
         yield service

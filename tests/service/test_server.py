@@ -85,7 +85,7 @@ def test_status_tells_numbers_and_no_names(library: Service) -> None:
         "index",
         "ingest",
     }
-    assert found["files"] == {"pending": 0, "indexed": 12, "failed": 0}
+    assert found["files"] == {"pending": 0, "indexed": 12, "failed": 1}
     assert (found["images"], found["faceless_images"], found["faces"]) == (11, 1, 13)
     assert found["model"] == "fake-1"
     assert found["snapshot"] is None
