@@ -21,6 +21,10 @@ from ingest.process import Housekeeping, run_ingest
 from tests.fakes import fake_models
 from tests.ingest.conftest import Ingest, wait_until
 
+# watchdog registers a folder twice when it is made and filled at once, and warns of it in the
+# thread that reads inotify; taken for an error, the warning would end that thread
+pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")
+
 
 class Running:
     """run_ingest() in a thread."""

@@ -24,6 +24,10 @@ from ingest.watcher import Hints, Watcher, is_remote
 from tests.fakes import save_picture
 from tests.ingest.conftest import Ingest, wait_until
 
+# watchdog registers a folder twice when it is made and filled at once, and warns of it in the
+# thread that reads inotify; taken for an error, the warning would end that thread
+pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")
+
 
 class Messages(logging.Handler):
     """What ingest logs; pytest's own fixture begins anew in each phase of a test."""
