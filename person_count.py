@@ -1,6 +1,11 @@
 """The command line. The models take seconds to import, so each command imports what it needs."""
 
+import os
 import sys
+
+# Before numpy is imported: BLAS in the calling thread alone, since requests and the photos of a
+# batch share the cores by themselves, and since its thread count must not change while it works.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import typer
 

@@ -23,7 +23,7 @@ class Walk:
     """One pass over a folder.
 
     Attributes:
-        unreadable: folders that could not be listed; nothing is known of what they hold.
+        unreadable: folders and files that could not be looked at; nothing is known of them.
     """
 
     unreadable: list[str] = field(default_factory=list)
@@ -46,8 +46,12 @@ class Walk:
                     continue
                 try:
                     status = entry.stat(follow_symlinks=False)
-                except OSError:
+                except FileNotFoundError:
                     continue  # gone in the meantime
+                except OSError as error:
+                    self.unreadable.append(entry.path)
+                    log.warning("scan.file_unreadable reason=%s", error.strerror)
+                    continue
                 if stat.S_ISDIR(status.st_mode):
                     waiting.append(entry.path)
                 else:
@@ -55,7 +59,7 @@ class Walk:
 
     def knows(self, path: str) -> bool:
         """Whether the absence of *path* means that it is gone."""
-        return not any(path.startswith(folder + "/") for folder in self.unreadable)
+        return not any(path == place or path.startswith(place + "/") for place in self.unreadable)
 
 
 class Scanner:

@@ -163,9 +163,10 @@ class Watcher:
             return True  # polling was chosen, or is all that works here
         if any(_identity(root) != found for root, found in self._watched.items()):
             return False  # a root was made, removed or replaced: what is watched is another folder
-        return self._observer.is_alive() and all(
-            emitter.is_alive() for emitter in self._observer.emitters
-        )
+        # watchdog reads inotify in a thread below the emitters, which live on when it dies
+        reader = getattr(self._observer, "_inotify_fd", self._observer)
+        threads = (self._observer, reader, *self._observer.emitters)
+        return all(thread.is_alive() for thread in threads)
 
     def _observe(self) -> None:
         mode = self._settings.watch
@@ -188,7 +189,7 @@ class Watcher:
                 error.strerror,
             )
             if observer is not None:
-                observer.unschedule_all()
+                observer.stop()
             return
         self._observer = observer
 

@@ -1,7 +1,6 @@
 """Sockets, signals and the graceful stop."""
 
 import asyncio
-import ctypes
 import logging
 import signal
 import ssl
@@ -12,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import faiss
-from numpy.linalg import _umath_linalg
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
@@ -93,16 +91,12 @@ class Server(HTTPServer):
 
 
 def one_core() -> None:
-    """Have FAISS and numpy compute in the calling thread alone.
+    """Have FAISS search in the calling thread alone: requests share the cores by themselves.
 
-    Their threads wait for each other in busy loops: beside other busy processes 100 faces' dot
-    products took 32 ms on two cores and 0.08 on one. Requests share the cores by themselves.
+    Its threads, like BLAS's (see person_count.py), wait for each other in busy loops: beside other
+    busy processes 100 faces' dot products took 32 ms on two cores and 0.08 on one.
     """
     faiss.omp_set_num_threads(1)
-    openblas = ctypes.CDLL(_umath_linalg.__file__)  # the library that numpy has loaded already
-    for name in ("scipy_openblas_set_num_threads64_", "openblas_set_num_threads"):
-        if hasattr(openblas, name):
-            getattr(openblas, name)(1)
 
 
 async def serve(
