@@ -10,6 +10,7 @@ import os
 import stat
 import threading
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -109,6 +110,8 @@ class Watcher:
 
     def start(self) -> None:
         """Begin watching; returns at once."""
+        # watchdog warns with the folder's name when one is made and filled at once, harmlessly
+        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         self._thread.start()
 
     def close(self) -> None:
