@@ -10,7 +10,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import faiss
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
@@ -90,15 +89,6 @@ class Server(HTTPServer):
         await super().close_all_connections()
 
 
-def one_core() -> None:
-    """Have FAISS search in the calling thread alone: requests share the cores by themselves.
-
-    Its threads, like BLAS's (see person_count.py), wait for each other in busy loops: beside other
-    busy processes 100 faces' dot products took 32 ms on two cores and 0.08 on one.
-    """
-    faiss.omp_set_num_threads(1)
-
-
 async def serve(
     settings: Settings,
     context: ssl.SSLContext | None,
@@ -121,8 +111,8 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     follower = Follower(database, settings.distance)
-    executor = ThreadPoolExecutor(THREADS, "desk", one_core)
-    long_executor = ThreadPoolExecutor(LONG_THREADS, "desk-long", one_core)
+    executor = ThreadPoolExecutor(THREADS, "desk")
+    long_executor = ThreadPoolExecutor(LONG_THREADS, "desk-long")
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         desk = Desk(database, settings, follower, executor, long_executor)
