@@ -131,6 +131,11 @@ class Settings(BaseSettings):
         return self.data / "person_count.db"
 
     @property
+    def max_file_bytes(self) -> int:
+        """max_file_mib in bytes."""
+        return self.max_file_mib << 20
+
+    @property
     def all_roots(self) -> tuple[Path, ...]:
         """The drop folder first, then the other roots."""
         return (self.inbox, *self.roots)

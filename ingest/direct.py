@@ -19,7 +19,6 @@ from index.store import generations, library
 from index.store.library import FaceRow, NewFace
 from ingest.models import Models, load_generation, load_models
 
-MIB = 1 << 20
 Progress = Callable[[int, int], None]  # files done, files in all
 
 
@@ -89,16 +88,18 @@ class DirectCount:
         return DirectAnswer(answer, unit, dict(enumerate(names.values())))
 
     def _read(self, name: str) -> bytes:
-        path, limit = Path(name), self._settings.max_file_mib
+        path, limit = Path(name), self._settings.max_file_bytes
         if not path.is_file():
             raise RequestError(HTTPStatus.NOT_FOUND, f"there is no file {name}")
         try:
             with path.open("rb") as stream:
-                data = stream.read(limit * MIB + 1)
+                data = stream.read(limit + 1)
         except OSError as error:
             raise _unreadable(name, f"it cannot be read ({error.strerror})") from error
-        if len(data) > limit * MIB:
-            raise _unreadable(name, f"it is larger than the {limit} MiB allowed")
+        if len(data) > limit:
+            raise _unreadable(
+                name, f"it is larger than the {self._settings.max_file_mib} MiB allowed"
+            )
         return data
 
     def _faces(

@@ -61,9 +61,10 @@ def _read(
         if generation is None:
             raise ConfigError(f"there are no images below {folder}")
         labels: dict[int, str] = {}
-        for path in sorted(queue.signatures_below(connection, str(folder))):
-            parts = Path(path).relative_to(folder).parts
-            row = queue.rows_of(connection, [path])[path]
+        paths = sorted(queue.signatures_below(connection, str(folder)))
+        rows = queue.rows_of(connection, paths)
+        for path in paths:
+            parts, row = Path(path).relative_to(folder).parts, rows[path]
             if len(parts) > 1 and row.image_id is not None and parts[-1] not in without:
                 labels.setdefault(row.image_id, parts[0])
         faces = library.faces_of(connection, generation.id, sorted(labels))

@@ -26,7 +26,6 @@ from ingest.reading import read_settled
 
 log = logging.getLogger(__name__)
 
-MIB = 1 << 20
 REMOVE_FACES = 2_000  # a transaction, so that ingest is not kept waiting
 OLD = "; nothing has changed, the old index goes on answering"
 Progress = Callable[[int, int], None]  # images done, images in all
@@ -144,7 +143,7 @@ class Reindexer:
         image_id, sha256 = image
         with self._database.read() as connection:
             files = queue.files_of(connection, image_id)
-        limit = self._settings.max_file_mib * MIB
+        limit = self._settings.max_file_bytes
         for row in files:
             try:
                 if signature_of(self._roots.stat(row.path)) != row.signature:

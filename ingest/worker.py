@@ -24,8 +24,6 @@ from ingest.reading import read_settled
 
 log = logging.getLogger(__name__)
 
-MIB = 1 << 20
-
 
 @dataclass(slots=True)
 class Batch:
@@ -136,7 +134,7 @@ class Worker:
 
     def _read(self, claim: Claim, batch: Batch) -> bytes | None:
         """The bytes of a claimed file, or None with the reason noted in *batch*."""
-        limit = self._settings.max_file_mib * MIB
+        limit = self._settings.max_file_bytes
         try:
             with self._models.stages.stage("read"):
                 root = self._roots.root_of(claim.path)
