@@ -49,6 +49,7 @@ def _engine(path: Path, *, writer: bool) -> Engine:
         module=sqlite_driver,
         pool_size=1 if writer else 8,
         max_overflow=0,
+        hide_parameters=True,  # exceptions reach the log, and paths are parameters
     )
 
     def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
