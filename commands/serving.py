@@ -1,6 +1,7 @@
 """serve and watch."""
 
 import asyncio
+import logging
 import os
 import sys
 import threading
@@ -11,11 +12,13 @@ import typer
 from commands.console import Config, errors, stop_on_signals
 from index.database import Database
 from index.errors import ConfigError
-from index.logs import configure_logging
+from index.logs import configure_logging, log_the_rest
 from index.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     import ssl
+
+log = logging.getLogger(__name__)
 
 PARENT_POLL_SECONDS = 0.5
 
@@ -41,6 +44,7 @@ def serve(
     settings = load_settings(config, host=host, port=port, tls=tls)
     check_exposure(settings)
     configure_logging(verbose=True)
+    log_the_rest()
     context, lines = _tls(settings)
     command = [sys.executable, "-m", "person_count", "watch", "--parent", str(os.getpid())]
     command += ["--config", str(config)] if config else []
@@ -85,6 +89,7 @@ def watch(
 
     settings = load_settings(config)
     configure_logging(verbose=True)
+    log_the_rest()
     stop = stop_on_signals()
     if parent is not None:
         threading.Thread(target=_follow_parent, args=(parent, stop), daemon=True).start()

@@ -16,7 +16,7 @@ from index.tokens import Scope
 from service.auth import Guard
 from service.desk import Desk
 from service.limits import Room
-from service.refusals import HEADERS, headers_of
+from service.refusals import common_headers, headers_of
 from service.state import StateOfAffairs
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class BaseHandler(RequestHandler):
     def set_default_headers(self) -> None:
         """Set what every answer carries."""
         self.clear_header("Server")
-        for name, value in HEADERS.items():
+        for name, value in common_headers().items():
             self.set_header(name, value)
 
     def prepare(self) -> None:

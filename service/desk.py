@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TypeVar
@@ -76,7 +77,7 @@ class Desk:
         """Do blocking *work* off the event loop; for a long *question* where no short one waits."""
         is_long = question is not None and len(question.filepaths) > LONG_FILES
         executor = self._long_executor if is_long else self._executor
-        return await asyncio.get_running_loop().run_in_executor(executor, work)
+        return await asyncio.get_running_loop().run_in_executor(executor, copy_context().run, work)
 
     async def count(self, question: Question) -> Reply:
         """Answer when every file has been read.
