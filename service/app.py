@@ -20,6 +20,7 @@ from service.desk import Desk
 from service.doorman import Doorman
 from service.handlers import HANDLERS, NothingHandler
 from service.limits import WORK_SECONDS, Room
+from service.metrics import Metrics
 from service.state import StateOfAffairs
 from service.streams import AnyStream
 
@@ -62,14 +63,27 @@ def make_app(desk: Desk, settings: Settings, state: StateOfAffairs) -> Applicati
         )
     )
     guard, room = Guard(settings), Room(settings.wait_seconds + WORK_SECONDS)
-    deps = {"desk": desk, "settings": settings, "state": state, "guard": guard, "room": room}
+    metrics = Metrics(HANDLERS, state)
+    deps = {
+        "desk": desk,
+        "settings": settings,
+        "state": state,
+        "guard": guard,
+        "room": room,
+        "metrics": metrics,
+    }
+
+    def answered(handler: RequestHandler) -> None:
+        metrics.answered(handler)
+        log_request(handler)
+
     return GuardedApplication(
         [(handler.ROUTE, handler, deps) for handler in HANDLERS],
         guard,
         most,
         default_handler_class=NothingHandler,
         default_handler_args=deps,
-        log_function=log_request,
+        log_function=answered,
         serve_traceback=False,
     )
 

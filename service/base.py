@@ -16,6 +16,7 @@ from index.tokens import Scope
 from service.auth import Guard
 from service.desk import Desk
 from service.limits import Room
+from service.metrics import Metrics
 from service.refusals import common_headers, headers_of
 from service.state import StateOfAffairs
 
@@ -37,11 +38,18 @@ class BaseHandler(RequestHandler):
     state: StateOfAffairs
     guard: Guard
     room: Room
+    metrics: Metrics
     ROUTE: ClassVar[str]
     SCOPE: ClassVar[Scope | None] = Scope.READ  # what callers need; None: nothing
 
     def initialize(
-        self, desk: Desk, settings: Settings, state: StateOfAffairs, guard: Guard, room: Room
+        self,
+        desk: Desk,
+        settings: Settings,
+        state: StateOfAffairs,
+        guard: Guard,
+        room: Room,
+        metrics: Metrics,
     ) -> None:
         """Keep what make_app hands over, and count the request as under way."""
         self.desk = desk
@@ -49,6 +57,7 @@ class BaseHandler(RequestHandler):
         self.state = state
         self.guard = guard
         self.room = room
+        self.metrics = metrics
         self.desk.in_hand += 1
 
     def set_default_headers(self) -> None:

@@ -13,6 +13,7 @@ OPENAPI = "3.1.0"
 VERSION = "1.0.0"  # of the contract, not of the program
 PREFIX = r"/(?:person_count/)?"  # of every route: clients may repeat the base URL's last part
 SUFFIX = "/?"
+JSON = "application/json"
 
 _MEANING = {
     400: "the request is malformed, or addressed to another host; `error` says how",
@@ -46,7 +47,8 @@ class Operation:
     """What the methods of one path have in common.
 
     Attributes:
-        answer: the schema of status 200; None for this description itself.
+        answer: the schema of status 200; None for this description itself and for other *kinds*.
+        kinds: the media types of status 200.
         refusals: beside those that every path has.
         asks: whether it takes a question.
     """
@@ -55,6 +57,7 @@ class Operation:
     answer: str | None
     refusals: tuple[int, ...] = ()
     asks: bool = False
+    kinds: tuple[str, ...] = (JSON,)
 
 
 OPERATIONS = {
@@ -66,6 +69,7 @@ OPERATIONS = {
     ),
     "/persons": Operation("The same count, explained.", "Persons", (401, 503), asks=True),
     "/status": Operation("Counts and states for operators.", "Status", (401,)),
+    "/metrics": Operation("Figures for Prometheus.", None, (401,), kinds=("text/plain",)),
     "/healthz": Operation("Is the process alive?", "Health"),
     "/readyz": Operation("Can it answer questions?", "Readiness", (503,)),
     "/openapi.json": Operation("This description.", None),
@@ -121,7 +125,8 @@ def _parameters(settings: Settings) -> list[Document]:
 
 def _responses(operation: Operation) -> Document:
     answer = reference(operation.answer) if operation.answer else {"type": "object"}
-    found: dict[str, Any] = {"200": {"description": "the answer", "content": _json(answer)}}
+    content = {kind: {"schema": answer} if kind == JSON else {} for kind in operation.kinds}
+    found: dict[str, Any] = {"200": {"description": "the answer", "content": content}}
     for status in sorted({*_ALWAYS, *operation.refusals}):
         refused = {"description": _MEANING[status], "content": _json(reference("Error"))}
         if status in _HEADERS:
@@ -131,4 +136,4 @@ def _responses(operation: Operation) -> Document:
 
 
 def _json(schema: Document) -> Document:
-    return {"application/json": {"schema": schema}}
+    return {JSON: {"schema": schema}}

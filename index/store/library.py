@@ -365,6 +365,12 @@ def changes_since(
     return [(row[0], row[1], row[2]) for row in found]
 
 
+def count_changes(connection: Connection, generation_id: int, seq: int) -> int:
+    """How many changes there are after position *seq*."""
+    later = select(func.count()).where(Change.generation_id == generation_id, Change.seq > seq)
+    return connection.scalar(later) or 0
+
+
 def totals(connection: Connection, generation_id: int) -> dict[str, int]:
     """How many images and faces there are, and in how many images no face was found."""
     analysed = select(func.count()).where(Analysis.generation_id == generation_id)

@@ -69,6 +69,7 @@ def test_tokens_are_asked_for_where_they_are_needed(settings: Settings) -> None:
         "/person_count": True,
         "/persons": True,
         "/status": True,
+        "/metrics": True,
         "/healthz": False,
         "/readyz": False,
         "/openapi.json": False,
