@@ -25,7 +25,8 @@ FIELD = re.compile(r" ([a-z_0-9]+)=(%(?:s|d|\.\d+f))")
 TEMPLATE = re.compile(
     rf"(?P<event>[a-z_]+\.[a-z_]+)(?P<fields>(?:{FIELD.pattern})*)(?:[;:] (?P<note>[^%]+))?"
 )
-RESERVED = ("time", "level", "event", "logger", "pid", "request_id", "note", "traceback")
+RESERVED = ("time", "level", "event", "logger", "pid", "request_id", "message", "note", "traceback")
+_BEFORE = ("time", "level", "event", "logger", "pid")  # said in other words, or not, to people
 _BARE = re.compile(r"[\w.:/+-]+", re.ASCII)
 
 log = logging.getLogger(__name__)
@@ -79,9 +80,7 @@ class WordFormatter(logging.Formatter):
         """The line, or the lines."""
         found = _members(record)
         note, trace = found.pop("note", None), found.pop("traceback", None)
-        fields = [f"{k}={_word(v)}" for k, v in found.items() if k not in RESERVED]
-        if record_id := found.get("request_id"):
-            fields.append(f"request_id={record_id}")
+        fields = [f"{k}={_word(v)}" for k, v in found.items() if k not in _BEFORE]
         time = datetime.fromtimestamp(record.created).astimezone()
         words = [f"{time:%Y-%m-%d %H:%M:%S}", record.levelname, found["event"], *fields]
         line = " ".join(words) + (f"; {note}" if note else "")

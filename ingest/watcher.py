@@ -199,7 +199,7 @@ class Watcher:
         mode = self._settings.watch
         remote = [root for root in self._roots if is_remote(root)]
         if mode is WatchMode.POLLING or (mode is WatchMode.AUTO and remote):
-            log.info("watcher.polling every=%.1fs", self._settings.poll_seconds)
+            log.info("watcher.polling seconds=%.1f", self._settings.poll_seconds)
             self._note(mode="polling")
             return
         observer: BaseObserver | None = None

@@ -1,6 +1,7 @@
 """Puts the handlers together."""
 
 import logging
+from http import HTTPStatus
 from typing import Any, cast
 
 from tornado.http1connection import HTTP1Connection
@@ -18,7 +19,13 @@ from index.settings import Settings
 from service.auth import Guard
 from service.desk import Desk
 from service.doorman import Doorman
-from service.handlers import HANDLERS, NothingHandler
+from service.handlers import (
+    HANDLERS,
+    HealthHandler,
+    MetricsHandler,
+    NothingHandler,
+    ReadyHandler,
+)
 from service.limits import WORK_SECONDS, Room
 from service.metrics import Metrics
 from service.state import StateOfAffairs
@@ -27,6 +34,7 @@ from service.streams import AnyStream
 log = logging.getLogger(__name__)
 
 MIN_PARAMETERS = 20_000  # however few files are allowed, so that the error can count them
+_PROBES = (HealthHandler, ReadyHandler, MetricsHandler)  # asked all day long by machines
 SPARE_PARAMETERS = 100  # beside the file paths; more than one too many still get our own error
 
 
@@ -93,7 +101,9 @@ def log_request(handler: RequestHandler) -> None:
     request = handler.request
     known = handler.__class__.__name__.removesuffix("Handler")
     milliseconds = 1000 * request.request_time()
-    log.info(
+    is_news = not (isinstance(handler, _PROBES) and handler.get_status() == HTTPStatus.OK)
+    log.log(
+        logging.INFO if is_news else logging.DEBUG,
         "service.request method=%s route=%s status=%d milliseconds=%.1f",
         request.method if request.method in handler.SUPPORTED_METHODS else "?",
         known,
