@@ -37,6 +37,7 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "secure_delete=ON",  # erased vectors are overwritten, not only unlinked
     "mmap_size=0",
+    "cache_size=-16384",  # KiB a connection: the upper levels of a large library's indexes
     "trusted_schema=OFF",
     "cell_size_check=ON",
     "journal_size_limit=67108864",

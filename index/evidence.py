@@ -1,8 +1,22 @@
 """Agglomeration by the weight of evidence: the default linkage.
 
-Starting with one group a face, the pair of groups with the largest gain (index.gain) is merged,
-again and again. A lone pair is one person exactly when its distance is below the cut, as with every
-other linkage; larger groups need less similarity the more faces speak for it.
+Model: a person is a point, and the person's photos scatter around it (a two-level spherical
+Gaussian; S. Ioffe, "Probabilistic Linear Discriminant Analysis", 2006, with one parameter). RHO is
+the share of a vector's variance that belongs to the person. For a group of n faces whose unit
+vectors sum to s, the log evidence that one person explains them all has a closed form,
+
+    f(n, q) = k q / (1 + r n) − log(1 + r n),    q = |s|²,  r = RHO / (1 − RHO),  k = r / (1 − RHO)
+
+so groups a and b speak for being one person with
+
+    gain(a, b) = f(na + nb, |sa + sb|²) − f(na, |sa|²) − f(nb, |sb|²) + STRAY |log(na / nb)|.
+
+The last term is a prior: a stray face joins a person more readily than two persons become one.
+Starting with one group a face, the pair of groups with the largest gain is merged, again and again.
+Between two lone faces the gain falls linearly with their cosine distance, so every gain can be read
+back as a height: the distance at which two lone faces would give the same evidence. A lone pair is
+therefore one person exactly when its distance is below the cut, as with every other linkage; larger
+groups need less similarity the more faces speak for it.
 
 Two faces in one photo are evidence against: their distance counts SAME_PHOTO times. Strangers side
 by side stay apart, while a mirror image or a collage, nearly identical, stays together.
@@ -15,13 +29,16 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from index.gain import Gain
-from index.groups import merge_groups
+from index.agglomerate import K, R, merges_of
 
 FloatMatrix = NDArray[np.float32]
 IntVector = NDArray[np.int64]
 
 SAME_PHOTO = 4.0
+# two lone faces of cosine similarity c gain SLOPE c + OFFSET
+SLOPE = 2 * K / (1 + 2 * R)
+OFFSET = SLOPE - 2 * K / (1 + R) - math.log1p(2 * R) + 2 * math.log1p(R)
+SPARE = 1e-9  # of a gain: whether a height lies below the cut is for the caller to say
 
 
 def merge_by_evidence(
@@ -32,14 +49,15 @@ def merge_by_evidence(
     Copies of a vector are no further evidence: they merge at height 0 and count once from then on.
 
     Args:
-        below: merges at this height or above are not wanted; the search ends at the first.
+        below: merges at this height or above are not wanted; the search ends close to it.
 
     Returns: up to n − 1 faces of the groups merged, twice, and the ascending heights.
     """
     points, kept, copy_of = _distinct(vectors)
     copies = np.flatnonzero(kept[copy_of] != np.arange(len(vectors)))
     dots = _similarities(points, _photo_mates(photos, copy_of))
-    first, second, heights = merge_groups(dots, Gain(len(points)), below)
+    first, second, gains = merges_of(dots, OFFSET + SLOPE * (1 - below) - SPARE)
+    heights = 1 - (gains - OFFSET) / SLOPE
     return (
         np.concatenate((kept[copy_of[copies]], kept[first])),
         np.concatenate((copies, kept[second])),

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -149,8 +149,7 @@ class Desk:
                     "nothing has been indexed yet",
                     retry_after_seconds=5,
                 )
-            faces = library.faces_of(connection, generation.id, sorted(images))
-            damaged = library.damaged_images(connection, generation.id, faces, images)
+            faces, damaged = library.whole_faces(connection, generation.id, sorted(images))
             if not damaged:
                 counted, left_out = choose_faces(faces, question, self._settings.max_request_faces)
                 try:
@@ -176,7 +175,7 @@ def _with_faces(files: Sequence[KnownFile], answer: Answer) -> tuple[KnownFile, 
     """Say of the files that were read whether any of their faces counts."""
     with_face = {face.image_id for face in answer.faces}
     return tuple(
-        replace(file, status=FileStatus.NO_FACE)
+        file._replace(status=FileStatus.NO_FACE)
         if file.status is FileStatus.COUNTED and file.image_id not in with_face
         else file
         for file in files

@@ -7,6 +7,7 @@ a ready_at is tried again then; without one it waits until the file changes.
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, or_, select, update
 
@@ -18,8 +19,7 @@ CRASH_LIMIT = 3  # a file that was in hand at this many crashes is put aside
 CRASH_RETRY_SECONDS = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):  # made by the thousand, in a third of a dataclass's time
     """What stat says of a file; as long as it stays the same, so does the content."""
 
     size: int  # bytes
@@ -48,8 +48,7 @@ class Claim:
     attempts: int  # how often it failed before
 
 
-@dataclass(frozen=True, slots=True)
-class FileRow:
+class FileRow(NamedTuple):
     """One row of the table, as far as answers need it."""
 
     path: str

@@ -3,13 +3,12 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from index import groups
+from index.agglomerate import RHO, STRAY
 from index.evidence import SAME_PHOTO, _similarities, merge_by_evidence
-from index.gain import RHO, STRAY
 from index.hierarchy import Hierarchy, hierarchy
 from index.settings import Linkage
 
@@ -109,21 +108,8 @@ def groups_of(labels: NDArray[np.int64]) -> set[Group]:
     return {tuple(np.flatnonzero(labels == label).tolist()) for label in set(labels.tolist())}
 
 
-@pytest.fixture(params=["few", "many"])
-def search(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways to find the best pair; the second one hands over to the first at the very end."""
-    if request.param == "many":
-        monkeypatch.setattr(groups, "FEW", 2)
-
-
-@pytest.mark.usefixtures("search")
 @given(faces())
-@settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=60, deadline=None, derandomize=True)
 def test_merges_are_those_of_a_plain_float64_reference(given_faces: tuple[Matrix, Photos]) -> None:
     vectors, photos = given_faces
     reference = Reference(vectors, photos)
@@ -266,19 +252,6 @@ def test_a_group_needs_less_similarity_than_a_lone_face_does() -> None:
     wide = vectors.astype(np.float64)
     nearest_pair = (1 - wide @ wide.T)[np.triu_indices(8, 1)].min()
     assert tree(vectors).heights[-1] < nearest_pair + 0.05
-
-
-@pytest.mark.parametrize("few", [2, 50, 199])
-def test_both_searches_find_the_same_merges(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(4)
-    rows = rng.normal(size=(40, 64))[rng.integers(40, size=200)]
-    vectors, photos = unit(rows + 0.8 * rng.normal(size=rows.shape)), rng.integers(150, size=200)
-    alone = tree(vectors, photos)
-    monkeypatch.setattr(groups, "FEW", few)
-    together = tree(vectors, photos)
-    np.testing.assert_allclose(together.heights, alone.heights, atol=1e-5)
-    for cut in (0.2, 0.5, 0.8):
-        np.testing.assert_array_equal(together.labels_at(cut), alone.labels_at(cut))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 16, 63, 100, 257, 1000])
