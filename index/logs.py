@@ -21,7 +21,7 @@ from index.tracebacks import traceback_text, without_names
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)  # of what is answered
 
-FIELD = re.compile(r" ([a-z_0-9]+)=(%(?:s|d|\.\d+f))")
+FIELD = re.compile(r" ([a-z_0-9]+)=(%(?:s|d|\+?\.\d+f))")
 TEMPLATE = re.compile(
     rf"(?P<event>[a-z_]+\.[a-z_]+)(?P<fields>(?:{FIELD.pattern})*)(?:[;:] (?P<note>[^%]+))?"
 )

@@ -94,6 +94,11 @@ def test_what_json_has_no_number_for_is_text(value: float) -> None:
     assert as_json(record("some.event x=%s", value))["x"] == str(value)
 
 
+def test_numbers_may_show_their_sign() -> None:
+    found = record("clock.was_set seconds=%+.0f", 3.2)
+    assert as_json(found)["seconds"] == 3
+
+
 def test_values_of_other_kinds_are_text() -> None:
     line = as_json(record("some.event error=%s folder=%s", ValueError("bad"), Path("a")))
     assert (line["error"], line["folder"]) == ("bad", "a")
