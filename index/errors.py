@@ -11,7 +11,8 @@
     ├── IngestError
     │   ├── UnreadableImageError    the bytes are no image that we read (kept as the file's reason)
     │   ├── UnsettledFileError      the file changed while it was read; it is tried again
-    │   └── ModelUnavailableError   weights or networks cannot be loaded
+    │   ├── ModelUnavailableError   weights or networks cannot be loaded
+    │   └── WatcherEndedError       nobody watches the folders any more
     └── RequestError                a question that cannot be answered, with its HTTP status
 
 "No face in this photo" is an outcome, not an error.
@@ -74,6 +75,10 @@ class UnsettledFileError(IngestError):
 
 class ModelUnavailableError(IngestError):
     """A network or its weights cannot be loaded."""
+
+
+class WatcherEndedError(IngestError):
+    """The thread that watches the folders has ended; the process has to be started anew."""
 
 
 class RequestError(PersonCountError):

@@ -20,7 +20,8 @@ from index.store import generations, library, queue
 from index.verify import mend, verify
 from ingest.models import open_generation
 from ingest.process import IDLE_SECONDS, Housekeeping
-from ingest.scan import Scanner, Walk
+from ingest.scan import Scanner
+from ingest.walk import Walk
 from ingest.worker import Worker
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from index import snapshots
 from index.database import Database, exclusive
 from index.erasure import expire, finish_erasures
-from index.errors import StoreError
+from index.errors import StoreError, WatcherEndedError
 from index.paths import Roots
 from index.settings import Settings
 from index.space import Profile, Space
@@ -98,6 +98,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         WriterBusyError: another process ingests into the same data folder.
         ModelUnavailableError: the weights cannot be had.
         StoreError: the database is not usable.
+        WatcherEndedError: see there.
     """
     for folder in settings.all_roots:
         folder.mkdir(parents=True, exist_ok=True)
@@ -121,6 +122,8 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
             housekeeping = Housekeeping(database, settings)
             log.info("ingest.started model=%s", generation.model_id)
             while not stop.is_set():
+                if not watcher.is_alive():
+                    raise WatcherEndedError("the watcher has ended; nothing new would be noticed")
                 if not (worker.is_due() and worker.step()):
                     stop.wait(IDLE_SECONDS)
                 if housekeeping.run_if_due(worker):

@@ -4,62 +4,32 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import islice
 
+from sqlalchemy import Connection
+
 from index.database import Database
-from index.paths import Roots, display, is_ignored
+from index.holds import Finding, HoldReason, Identity, PlaceState, judge
+from index.paths import Roots, display
 from index.settle import sight
-from index.store import queue
+from index.store import places, queue
+from ingest.census import NOTHING_MOUNTED, Census, is_in
+from ingest.walk import Walk, identity
 
 log = logging.getLogger(__name__)
 
 BATCH = 500  # sightings a transaction
 
 
-@dataclass(slots=True)
-class Walk:
-    """One pass over a folder.
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Where removals are held, in numbers."""
 
-    Attributes:
-        unreadable: folders and files that could not be looked at; nothing is known of them.
-    """
-
-    unreadable: list[str] = field(default_factory=list)
-
-    def files(self, folder: str) -> Iterator[tuple[str, os.stat_result]]:
-        """Every file below *folder* that is not ignored, with its lstat; links not followed."""
-        waiting = [folder]
-        while waiting:
-            here = waiting.pop()
-            try:
-                with os.scandir(here) as entries:
-                    found = sorted(entries, key=lambda entry: entry.name)
-            except OSError as error:
-                if here == folder or os.path.lexists(here):
-                    self.unreadable.append(here)
-                    log.warning("scan.folder_unreadable reason=%s", error.strerror)
-                continue
-            for entry in found:
-                if is_ignored(entry.name):
-                    continue
-                try:
-                    status = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue  # gone in the meantime
-                except OSError as error:
-                    self.unreadable.append(entry.path)
-                    log.warning("scan.file_unreadable reason=%s", error.strerror)
-                    continue
-                if stat.S_ISDIR(status.st_mode):
-                    waiting.append(entry.path)
-                else:
-                    yield entry.path, status
-
-    def knows(self, path: str) -> bool:
-        """Whether the absence of *path* means that it is gone."""
-        return not any(path == place or path.startswith(place + "/") for place in self.unreadable)
+    roots_missing: int = 0
+    roots_held: int = 0
+    removals_held: int = 0
 
 
 class Scanner:
@@ -71,41 +41,72 @@ class Scanner:
         roots: Roots,
         settle_seconds: float,
         clock: Callable[[], float] = time.time,
+        stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._roots = roots
         self._settle_seconds = settle_seconds
         self._clock = clock
+        self._stopwatch = stopwatch
+        self._scanned: dict[str, float] = {}  # when each place was, by the stopwatch
+        self._identities: dict[str, Identity | None] = {}  # of each place, when nothing was held
+        self.held = Held()
+
+    @property
+    def places(self) -> list[str]:
+        """The roots, and what was mounted below them at the last scan."""
+        return list(dict.fromkeys([*self._roots.real, *self._identities]))
 
     def scan(self) -> tuple[int, int]:
         """Look at every root. Returns how many files were new or changed, and how many are gone."""
         changed = gone = 0
         for root in self._roots.real:
-            if not os.path.isdir(root):
-                # a dropped mount must not erase the library
-                log.error("scan.root_missing: nothing below it is removed until it is back")
-                continue
             added, removed = self._scan_root(root)
             changed, gone = changed + added, gone + removed
+        states = [state for root in self._roots.real for state in self._states(root)]
+        self._identities = {place.path: place.identity for place in states}
+        held = [place for place in states if place.reason]
+        self.held = Held(
+            sum(place.reason is HoldReason.ABSENT for place in held),
+            len(held),
+            sum(place.missing for place in held),
+        )
         return changed, gone
 
-    def _scan_root(self, root: str) -> tuple[int, int]:
+    def is_accepted(self) -> bool:
+        """Whether the operator wants what is held to be removed; the next scan does it."""
         with self._database.read() as connection:
-            before = queue.signatures_below(connection, root)
-        walk = Walk()
-        seen: set[str] = set()
+            return places.is_accepted(connection)
 
-        def remember() -> Iterator[tuple[str, os.stat_result]]:
-            for path, status in walk.files(root):
-                seen.add(display(path))
-                yield path, status
+    def _states(self, root: str) -> list[PlaceState]:
+        with self._database.read() as connection:
+            return [place for place in places.all_places(connection) if is_in(place.path, root)]
 
-        changed = self.note(remember())
-        gone = [path for path in before if path not in seen and walk.knows(path)]
+    def _scan_root(self, root: str) -> tuple[int, int]:
+        states = self._states(root)
+        with self._database.read() as connection:
+            rows = queue.signatures_below(connection, root)
+        census = Census(root, states, rows)
+        changed = self.note(census.files())
+        gone = 0
+        findings = list(census.findings())
         with self._database.write() as connection:
-            for path in gone:
-                queue.forget(connection, path, self._clock(), below=False)
-        return changed, len(gone)
+            for before, found, missing in findings:
+                after = judge(before, found, self._since_last(before.path))
+                if after.reason is None:
+                    gone += len(missing)
+                    for path in missing:
+                        queue.forget(connection, path, self._clock(), below=False)
+                _tell(before, after, found)
+                _keep(connection, before, after)
+        return changed, gone
+
+    def _since_last(self, place: str) -> float:
+        """Seconds since the place was last scanned by this process."""
+        now = self._stopwatch()
+        last = self._scanned.get(place, now)
+        self._scanned[place] = now
+        return now - last
 
     def note(self, found: Iterable[tuple[str, os.stat_result]], *, priority: int = 0) -> int:
         """Record files that were found. Returns how many are new or changed."""
@@ -132,8 +133,7 @@ class Scanner:
             try:
                 status = os.lstat(path)
             except (FileNotFoundError, NotADirectoryError):
-                if os.path.isdir(self._roots.root_of(path)):  # else it may be a dropped mount
-                    gone.append(path)
+                gone.append(path)
                 continue
             except OSError as error:
                 log.warning("scan.file_unreadable reason=%s", error.strerror)
@@ -143,7 +143,49 @@ class Scanner:
             else:
                 there.append((path, status))
         self.note(there)
-        if gone:
+        changed = self._changed_places()
+        removable = [path for path in gone if not any(_touches(path, place) for place in changed)]
+        if removable:
             with self._database.write() as connection:
-                for path in gone:
+                for path in removable:
                     queue.forget(connection, display(path), self._clock())
+
+    def _changed_places(self) -> list[str]:
+        """Places that are no longer what they were: what is missing there is for a scan to judge.
+
+        Asked after the files were looked at, or a disk that falls out in between would go unseen.
+        """
+        return [
+            place
+            for place in self.places
+            if (now := identity(place)) is None or now != self._identities.get(place, now)
+        ]
+
+
+def _touches(path: str, place: str) -> bool:
+    return is_in(path, place) or is_in(place, path)
+
+
+def _keep(connection: Connection, before: PlaceState, after: PlaceState) -> None:
+    if after.identity == NOTHING_MOUNTED:
+        places.drop(connection, after.path)
+    elif after != before:
+        places.put(connection, after)
+
+
+def _tell(before: PlaceState, after: PlaceState, found: Finding) -> None:
+    """Log that a hold began or ended; not every scan that finds it as it was."""
+    if after.reason is None and before.reason is not None:
+        log.warning("scan.hold_ended missing=%d removed=%d", before.missing, found.missing)
+    if after.reason is None or after.reason is before.reason:
+        return
+    if after.reason is HoldReason.ABSENT:
+        log.error("scan.root_missing: nothing below it is removed until it is back")
+    else:
+        log.error(
+            "scan.removals_held reason=%s missing=%d of=%d: is a disk not mounted? "
+            "If they are gone for good, run person-count removals --accept",
+            after.reason,
+            found.missing,
+            found.known,
+        )

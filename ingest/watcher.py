@@ -2,98 +2,30 @@
 
 Nothing here reads a file. An exception in a watchdog handler would end its thread for good, so the
 handler only remembers paths; everything else happens in a thread of our own, which also looks
-after the observer.
+after watchdog's, and scans instead where those cannot be had.
 """
 
 import logging
-import os
-import stat
 import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
-
-from watchdog.events import (
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
+from dataclasses import asdict, replace
 
 from index.report import WatcherReport
 from index.settings import Settings, WatchMode
+from ingest.hints import Hints, WatchdogLog
+from ingest.mounts import is_remote
+from ingest.observation import Observation, Trouble
 from ingest.scan import Scanner
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.2
-MAX_HINTS = 100_000  # beyond that a scan is cheaper
-_EVENTS: list[type[FileSystemEvent]] = [  # narrows the kernel's mask: our own reading is no event
-    FileCreatedEvent,
-    FileClosedEvent,
-    FileMovedEvent,
-    FileDeletedEvent,
-    DirCreatedEvent,
-    DirMovedEvent,
-    DirDeletedEvent,
-]
-# inotify sees only what this machine itself does to a file system
-_REMOTE_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "fuse", "vboxsf", "prl_fs", "afs", "ceph")
-
-
-class Hints(FileSystemEventHandler):
-    """Paths that something happened to; bounded, and safe to fill from any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._paths: dict[str, None] = {}
-        self._lost = False
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        """Remember the paths of an event; never raises."""
-        try:
-            with self._lock:
-                for path in (event.src_path, event.dest_path):
-                    if path:
-                        self._paths[os.fsdecode(path)] = None
-                if len(self._paths) > MAX_HINTS:
-                    self._paths.clear()
-                    self._lost = True
-        except Exception:
-            self._lost = True
-            log.exception("watcher.event_lost")
-
-    def lose(self) -> None:
-        """Say that events may have been lost."""
-        self._lost = True
-
-    def take(self) -> tuple[list[str], bool]:
-        """The paths since the last call, and whether more may have been lost."""
-        with self._lock:
-            paths, self._paths = list(self._paths), {}
-            lost, self._lost = self._lost, False
-        return paths, lost
-
-
-class _OverflowListener(logging.Handler):
-    """watchdog only logs when the kernel's queue overflows; this hears it."""
-
-    def __init__(self, hints: Hints) -> None:
-        super().__init__(logging.WARNING)
-        self._hints = hints
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if "overflow" in record.getMessage().lower():
-            self._hints.lose()
+RETRY_INOTIFY_SECONDS = 60.0  # others may have given watches back, or an operator raised the limit
+ACCEPTED_SECONDS = 5.0  # how often to ask whether held removals were accepted
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0  # after a round that failed
+_QUIET = {"scans", "scanned_at", "scan_seconds"}  # figures that others need not know at once
 
 
 class Watcher:
@@ -106,15 +38,20 @@ class Watcher:
         settings: Settings,
         on_change: Callable[[WatcherReport], None] = lambda _: None,
     ) -> None:
+        """*on_change* is told at once when watching goes another way than before."""
         self._scanner = scanner
         self._roots = roots
         self._settings = settings
+        self._on_change = on_change
         self._hints = Hints()
         self._stop = threading.Event()
-        self._observer: BaseObserver | None = None
-        self._watched: dict[str, tuple[int, int] | None] = {}
+        self._observation: Observation | None = None
+        self._observe_at = 0.0  # when to try inotify next; monotonic, like the others
+        self._scan_at = 0.0
+        self._ask_at = 0.0
+        self._failures = 0  # in a row
+        self._untold = True
         self._thread = threading.Thread(target=self._run, name="watcher")
-        self._on_change = on_change
         self.report = WatcherReport()
 
     def start(self) -> None:
@@ -123,6 +60,10 @@ class Watcher:
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         self._thread.start()
 
+    def is_alive(self) -> bool:
+        """Whether it is watching."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Stop watching and wait for it; harmless when called again."""
         self._stop.set()
@@ -130,127 +71,129 @@ class Watcher:
             self._thread.join()
 
     def _run(self) -> None:
-        listener = _OverflowListener(self._hints)
-        inotify_log = logging.getLogger("watchdog.observers.inotify_c")
-        inotify_log.addHandler(listener)
-        try:
-            self._observe()
-            next_scan = 0.0  # after the observer has started, so that nothing falls in between
-            while not self._stop.is_set():
-                next_scan = self._tick(next_scan)
-                self._stop.wait(TICK_SECONDS)
-        finally:
-            inotify_log.removeHandler(listener)
-            self._end_observer()
+        with WatchdogLog(self._hints):
+            try:
+                while not self._stop.is_set():
+                    self._stop.wait(self._tick())
+            finally:
+                self._end_observation()
 
-    def _tick(self, next_scan: float) -> float:
-        """Do what is due; whatever fails is tried again. Returns when the next scan is due."""
+    def _tick(self) -> float:
+        """Do what is due; whatever fails is tried again. Returns seconds to wait."""
         try:
-            if self._settings.watch is not WatchMode.POLLING and not self._is_observing():
-                self._note(observer_restarts=self.report.observer_restarts + 1)
-                log.warning("watcher.observer_restarted")
-                self._end_observer()
-                self._observe()
-                self._hints.lose()
-            paths, lost = self._hints.take()
-            if lost or time.monotonic() >= next_scan:
+            self._tell()
+            self._look_after_observation()  # before a scan, so that nothing falls in between
+            paths, losses = self._hints.take()
+            if losses:
+                self._note(lost_events=self.report.lost_events + losses)
+                self._scan_at = 0.0
+            if time.monotonic() >= self._scan_at or self._is_accepted():
                 self._scan()
-                return time.monotonic() + self._scan_seconds()
-            if paths:
+            elif paths:
                 self._scanner.examine(paths)
-        except Exception:  # a full disk or a busy database must not end the watching
+            self._tell()
+        except Exception as error:  # a full disk or a busy database must not end the watching
             log.exception("watcher.failed")
-            self._hints.lose()
-            self._stop.wait(1.0)
-        return next_scan
+            self._note(errors=self.report.errors + 1, last_error=type(error).__name__)
+            self._scan_at = 0.0  # the paths in hand are lost
+            self._failures += 1
+            return float(
+                min(FIRST_PAUSE_SECONDS * 2 ** (self._failures - 1), LONGEST_PAUSE_SECONDS)
+            )
+        self._failures = 0
+        return TICK_SECONDS
 
     def _scan(self) -> None:
         started = time.monotonic()
         changed, gone = self._scanner.scan()
         log.info("watcher.scanned changed=%d gone=%d", changed, gone)
-        self.report = replace(
-            self.report,
+        self._note(
             scans=self.report.scans + 1,
             scanned_at=time.time(),
             scan_seconds=round(time.monotonic() - started, 3),
+            **asdict(self._scanner.held),
         )
+        pause = self._settings.poll_seconds
+        if self._observation is not None:
+            pause = self._settings.scan_seconds
+            self._observation.include(self._scanner.places)
+        self._scan_at = time.monotonic() + pause
 
-    def _note(self, **changes: object) -> None:
-        """Keep a change of how watching goes, and let others know at once."""
-        self.report = replace(self.report, **changes)  # type: ignore[arg-type]  # by name
-        self._on_change(self.report)
+    def _is_accepted(self) -> bool:
+        """Whether an operator has accepted the removals that are held."""
+        if not self.report.roots_held or time.monotonic() < self._ask_at:
+            return False
+        self._ask_at = time.monotonic() + ACCEPTED_SECONDS
+        return self._scanner.is_accepted()
 
-    def _scan_seconds(self) -> float:
-        if self._observer is None:
-            return self._settings.poll_seconds
-        return self._settings.scan_seconds
+    # --- inotify ---------------------------------------------------------------------------------
 
-    def _is_observing(self) -> bool:
-        if self._observer is None:
-            return True  # polling was chosen, or is all that works here
-        if any(_identity(root) != found for root, found in self._watched.items()):
-            return False  # a root was made, removed or replaced: what is watched is another folder
-        # watchdog reads inotify in a thread below the emitters, which live on when it dies
-        reader = getattr(self._observer, "_inotify_fd", self._observer)
-        threads = (self._observer, reader, *self._observer.emitters)
-        return all(thread.is_alive() for thread in threads)
+    def _look_after_observation(self) -> None:
+        if self._observation is None:
+            if time.monotonic() >= self._observe_at:
+                self._observe()
+            return
+        trouble = self._observation.trouble()
+        if trouble is None:
+            return
+        self._end_observation()
+        self._scan_at = 0.0
+        if trouble is Trouble.LIMIT:
+            self._poll(limit_reached=True)
+            return
+        self._note(observer_restarts=self.report.observer_restarts + 1)
+        log.warning("watcher.observer_restarted reason=%s", trouble)
+        self._observe()
 
     def _observe(self) -> None:
+        """Begin with inotify, or go on by polling where that cannot work."""
         mode = self._settings.watch
-        remote = [root for root in self._roots if is_remote(root)]
-        if mode is WatchMode.POLLING or (mode is WatchMode.AUTO and remote):
-            log.info("watcher.polling seconds=%.1f", self._settings.poll_seconds)
-            self._note(mode="polling")
+        remote = mode is WatchMode.AUTO and any(is_remote(root) for root in self._roots)
+        if mode is WatchMode.POLLING or remote:
+            self._poll(limit_reached=False)
             return
-        observer: BaseObserver | None = None
         try:
-            observer = Observer()
-            self._watched = {root: _identity(root) for root in self._roots}
-            for root, found in self._watched.items():
-                if found is not None:
-                    observer.schedule(self._hints, root, recursive=True, event_filter=_EVENTS)
-            observer.start()
+            made = Observation(self._hints, self._roots, self._scanner.places)
         except OSError as error:
-            log.warning(
-                "watcher.inotify_unavailable reason=%s; polling instead. If a limit was reached, "
-                "raise fs.inotify.max_user_watches or max_user_instances with sysctl",
-                error.strerror,
-            )
-            if observer is not None:
-                observer.stop()
-            self._note(mode="polling", limit_reached=True)
+            log.warning("watcher.inotify_unavailable reason=%s", error.strerror)
+            self._poll(limit_reached=True)
             return
-        self._observer = observer
+        if made.trouble() is Trouble.LIMIT:
+            made.close()
+            self._poll(limit_reached=True)
+            return
+        self._observation = made
+        self._scan_at = 0.0  # what happened while nobody watched
+        if self.report.mode == "polling":
+            log.info("watcher.inotify_again")
         self._note(mode="inotify", limit_reached=False)
 
-    def _end_observer(self) -> None:
-        if self._observer is not None:
-            self._observer.stop()
-            if self._observer.is_alive():
-                self._observer.join()
-            self._observer = None
+    def _poll(self, *, limit_reached: bool) -> None:
+        self._observe_at = time.monotonic() + RETRY_INOTIFY_SECONDS
+        if (self.report.mode, self.report.limit_reached) == ("polling", limit_reached):
+            return
+        self._note(mode="polling", limit_reached=limit_reached)
+        log.info("watcher.polling seconds=%.1f", self._settings.poll_seconds)
+        if limit_reached:
+            log.warning(
+                "watcher.limit_reached: folders are polled instead. Raise the limits with sysctl: "
+                "fs.inotify.max_user_watches above the number of folders, max_user_instances"
+            )
 
+    def _end_observation(self) -> None:
+        if self._observation is not None:
+            self._observation.close()
+            self._observation = None
 
-def _identity(folder: str) -> tuple[int, int] | None:
-    """What tells a folder from another one under the same name; None when there is none."""
-    try:
-        found = os.stat(folder)
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
+    # --- the report ------------------------------------------------------------------------------
 
+    def _note(self, **changes: object) -> None:
+        """Keep how watching goes; what is not merely a count of scans is told at once."""
+        before = asdict(self.report)
+        self.report = replace(self.report, **changes)  # type: ignore[arg-type]  # by name
+        self._untold |= any(before[key] != changes[key] for key in changes.keys() - _QUIET)
 
-def is_remote(folder: str, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
-    """Whether *folder* lies on a file system that other machines may change unseen."""
-    best, kind = "", ""
-    try:
-        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return True  # no Linux, no inotify
-    for line in lines:
-        left, _, right = line.partition(" - ")
-        point = left.split()[4].replace("\\040", " ")
-        inside = folder == point or folder.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, right.split()[0]
-    return kind.startswith(_REMOTE_FILE_SYSTEMS)
+    def _tell(self) -> None:
+        if self._untold:
+            self._on_change(self.report)
+            self._untold = False

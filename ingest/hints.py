@@ -1,0 +1,76 @@
+"""What watchdog and the kernel tell us, remembered until the watcher's own thread looks at it."""
+
+import logging
+import os
+import threading
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+
+log = logging.getLogger(__name__)
+
+MAX_HINTS = 100_000  # beyond that a scan is cheaper
+
+
+class Hints(FileSystemEventHandler):
+    """Paths that something happened to; bounded, and safe to fill from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._paths: dict[str, None] = {}
+        self._losses = 0
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Remember the paths of an event; never raises: that would end watchdog's thread."""
+        try:
+            with self._lock:
+                for path in (event.src_path, event.dest_path):
+                    if path:
+                        self._paths[os.fsdecode(path)] = None
+                if len(self._paths) > MAX_HINTS:
+                    self._paths.clear()
+                    self._losses += 1
+        except Exception:
+            self.lose()
+            log.exception("watcher.event_lost")
+
+    def lose(self) -> None:
+        """Say that events may have been lost."""
+        with self._lock:
+            self._losses += 1
+
+    def take(self) -> tuple[list[str], int]:
+        """The paths since the last call, and how often more may have been lost."""
+        with self._lock:
+            paths, self._paths = list(self._paths), {}
+            losses, self._losses = self._losses, 0
+        return paths, losses
+
+
+class WatchdogLog(logging.Handler):
+    """Hears what watchdog only logs: that the kernel's queue ran over.
+
+    Its texts hold names of folders, so they go no further than here.
+    """
+
+    def __init__(self, hints: Hints) -> None:
+        super().__init__(logging.WARNING)
+        self._hints = hints
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take an overflow for lost events; say of anything else where it comes from."""
+        if record.name.endswith("inotify_c") and "overflow" in record.getMessage().lower():
+            self._hints.lose()
+            log.warning("watcher.queue_overflowed: a scan finds what was lost")
+        else:
+            log.warning("watcher.watchdog_warned at=%s:%d", record.filename, record.lineno)
+
+    def __enter__(self) -> None:
+        """Listen, in the place of everybody else."""
+        logger = logging.getLogger("watchdog")
+        logger.addHandler(self)
+        logger.propagate = False
+
+    def __exit__(self, *_: object) -> None:
+        logger = logging.getLogger("watchdog")
+        logger.removeHandler(self)
+        logger.propagate = True

@@ -1,0 +1,105 @@
+"""watchdog's threads over some folders, and whether they still notice everything.
+
+They fail silently in more than one way: each of the threads may end by itself, a watch stays with a
+folder that was replaced, and a folder for which the kernel has no watch left is just not watched.
+"""
+
+import errno
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Any
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from ingest.hints import Hints
+from ingest.walk import identity
+
+log = logging.getLogger(__name__)
+
+_EVENTS: list[type[FileSystemEvent]] = [  # narrows the kernel's mask: our own reading is no event
+    FileCreatedEvent,
+    FileClosedEvent,
+    FileMovedEvent,
+    FileDeletedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+    DirDeletedEvent,
+]
+
+
+class Trouble(StrEnum):
+    """Why an observation is of no use any more."""
+
+    LIMIT = "limit"  # the kernel has no watch left for some folder
+    REPLACED = "replaced"  # a root or mount was made, removed or replaced
+    ENDED = "ended"  # a thread has died
+
+
+class Observation:
+    """Begins when it is made; close() ends it."""
+
+    def __init__(self, hints: Hints, roots: Sequence[str], places: Sequence[str]) -> None:
+        """Watch *roots*; *places* are those and the mounts below them.
+
+        Raises:
+            OSError: inotify cannot be had.
+        """
+        self._identities = {place: identity(place) for place in places}
+        self._refused = threading.Event()
+        self._observer: BaseObserver = Observer()
+        # watchdog reads inotify in a thread below the emitters, which live on when it dies
+        self._reader: Any = getattr(self._observer, "_inotify_fd", self._observer)
+        if hasattr(self._reader, "add_callback"):
+            self._reader.add_callback = self._hearing_refusals(self._reader.add_callback)
+        try:
+            for root in roots:
+                if self._identities[root] is not None:
+                    self._observer.schedule(hints, root, recursive=True, event_filter=_EVENTS)
+            self._observer.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _hearing_refusals(self, add: Callable[..., object]) -> Callable[..., object]:
+        def add_callback(*args: object, **kwargs: object) -> object:
+            try:
+                return add(*args, **kwargs)
+            except OSError as error:
+                if error.errno in {errno.ENOSPC, errno.EMFILE, errno.ENOMEM}:
+                    self._refused.set()  # watchdog itself goes on without this folder
+                raise
+
+        return add_callback
+
+    def include(self, places: Sequence[str]) -> None:
+        """Notice from now on when one of *places* is replaced, too."""
+        for place in places:
+            self._identities.setdefault(place, identity(place))
+
+    def trouble(self) -> Trouble | None:
+        """Why it is of no use any more, or None."""
+        if self._refused.is_set():
+            return Trouble.LIMIT
+        if any(identity(place) != found for place, found in self._identities.items()):
+            return Trouble.REPLACED
+        threads = (self._observer, self._reader, *self._observer.emitters)
+        return None if all(thread.is_alive() for thread in threads) else Trouble.ENDED
+
+    def close(self) -> None:
+        """End it and wait for its threads."""
+        self._observer.stop()
+        if self._observer.is_alive():
+            self._observer.join()
