@@ -33,6 +33,7 @@ for command in (
     keeping.backup,
     keeping.restore,
     keeping.forget,
+    keeping.removals,
     judging.evaluate,
     judging.calibrate,
 ):

@@ -1,4 +1,4 @@
-"""backup, restore and forget."""
+"""backup, restore, forget and removals."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -11,9 +11,11 @@ from commands.console import INTERRUPTED, Config, errors, progress_bar, stop_on_
 from index.backup import back_up
 from index.backup import restore as restore_database
 from index.database import Database
+from index.holds import HoldReason
 from index.logs import configure_logging
 from index.paths import Roots
 from index.settings import load_settings
+from index.store import places
 
 if TYPE_CHECKING:
     import threading
@@ -121,6 +123,38 @@ def forget(
         raise typer.Exit(1)
     if done.erased.pieces:
         print("proof: no file in the data folder holds any of the erased vectors")
+
+
+_WHY = {
+    HoldReason.VANISHED: "much vanished at once",
+    HoldReason.REPLACED: "another folder or disk is there now",
+    HoldReason.ABSENT: "the folder is not there",
+}
+
+
+def removals(
+    accept: Annotated[
+        bool, typer.Option("--accept", help="They are gone for good: forget what they held.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """List missing files that are still remembered, since a disk may only have dropped out.
+
+    Example: person-count removals --accept
+    """
+    settings = load_settings(config)
+    with Database(settings.database_path) as database:
+        with database.read() as connection:
+            held = [place for place in places.all_places(connection) if place.reason]
+        for place in held:
+            why = _WHY[place.reason] if place.reason else ""
+            print(f"{place.path}: {place.missing} files are missing: {why}")
+        if not held:
+            print("no removals are held")
+        elif accept:
+            with database.write() as connection:
+                count = places.accept(connection)
+            print(f"{count} files: serve or watch removes them with its next scan, within seconds")
 
 
 def _delete(paths: Sequence[str]) -> list[str]:

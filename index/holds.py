@@ -17,7 +17,7 @@ class HoldReason(StrEnum):
     """Why removals are held."""
 
     VANISHED = "vanished"  # much is missing from a folder that is otherwise the same
-    REPLACED = "replaced"  # another folder or file system is there, with nothing of what was known
+    REPLACED = "replaced"  # another folder or file system is there, without most of what was known
     ABSENT = "absent"  # the folder itself is not there
 
 
@@ -62,8 +62,8 @@ class Finding:
         identity: of the folder now; None: it is a root and not there.
         known: files that the table has there.
         missing: those of them that are not there.
-        unchanged: those of them that are there as they were, so that it is the same file system,
-            whatever number its device has since the last boot.
+        unchanged: those of them that are there as they were. When they are the most, it is the
+            same file system, whatever number its device has since the last boot.
     """
 
     identity: Identity | None
@@ -101,12 +101,20 @@ def judge(before: PlaceState, found: Finding, elapsed: float) -> PlaceState:
 def _suspicion(before: PlaceState, found: Finding) -> HoldReason | None:
     if found.identity is None:
         return HoldReason.ABSENT
-    another = before.identity is not None and found.identity != before.identity
-    if another and not found.unchanged:
+    if _is_replaced(before, found):
         return HoldReason.REPLACED
     if found.missing > max(FEW_FILES, GREAT_SHARE * found.known):
         return HoldReason.VANISHED
     return None
+
+
+def _is_replaced(before: PlaceState, found: Finding) -> bool:
+    if before.identity is None or found.identity == before.identity:
+        return False
+    if before.reason is HoldReason.REPLACED:
+        # what came meanwhile is known, too, and proves nothing; what is back does
+        return found.missing >= before.missing
+    return found.unchanged < found.missing
 
 
 def _is_confirmed(held: PlaceState) -> bool:

@@ -13,6 +13,7 @@ from index.paths import Roots
 from index.settings import Settings
 from index.space import Profile, Space
 from index.store import generations, library, queue
+from ingest.clock import ClockGuard
 from ingest.models import open_generation
 from ingest.reindex import remove_retired
 from ingest.reporter import Reporter
@@ -43,6 +44,7 @@ class Housekeeping:
         self._clock = clock
         self._next = 0.0
         self._next_expiry = 0.0
+        self.clock_guard = ClockGuard(database, settings.settle_seconds, clock)
         self._last_snapshot = time.monotonic()
 
     def run_if_due(self, worker: Worker) -> bool:
@@ -53,6 +55,7 @@ class Housekeeping:
         if time.monotonic() < self._next:
             return False
         self._next = time.monotonic() + HOUSEKEEPING_SECONDS
+        self.clock_guard.check()
         now = self._clock()
         with self._database.write() as connection:
             queued = queue.counts(connection)["pending"]
@@ -71,6 +74,9 @@ class Housekeeping:
         if days is None or time.monotonic() < self._next_expiry:
             return
         self._next_expiry = time.monotonic() + EXPIRY_SECONDS
+        if not self.clock_guard.may_expire():
+            log.warning("ingest.expiry_waits: a day from when the clock was set, or nothing ran")
+            return
         try:
             expire(self._database, self._settings.data, days, now)
         except StoreError as error:
@@ -111,6 +117,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
             released = queue.release(connection, time.time())
         if released:
             log.warning("ingest.resumed files_in_hand=%d", released)
+        housekeeping = Housekeeping(database, settings)
         roots = Roots(settings.all_roots)
         reporter = Reporter(database)
         scanner = Scanner(database, roots, settings.settle_seconds)
@@ -119,7 +126,6 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         try:
             generation, models = open_generation(database, settings)
             worker = Worker(database, settings, generation, models)
-            housekeeping = Housekeeping(database, settings)
             log.info("ingest.started model=%s", generation.model_id)
             while not stop.is_set():
                 if not watcher.is_alive():
@@ -127,7 +133,9 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
                 if not (worker.is_due() and worker.step()):
                     stop.wait(IDLE_SECONDS)
                 if housekeeping.run_if_due(worker):
-                    reporter.round_done(watcher.report, worker.report(), clock_jumps=0)
+                    reporter.round_done(
+                        watcher.report, worker.report(), housekeeping.clock_guard.jumps
+                    )
             housekeeping.snapshot(worker)
         finally:
             watcher.close()
