@@ -37,7 +37,7 @@ class Census:
         self._unchanged: set[str] = set()
 
     def files(self) -> Iterator[tuple[str, os.stat_result]]:
-        """Every file that is there, with its lstat; none when the root is not."""
+        """Every file that is new or changed, with its lstat; none when the root is not there."""
         if self._at_first[self._root] is None:
             return
         for path, status in self._walk.files(self._root):
@@ -45,7 +45,8 @@ class Census:
             self._seen.add(name)
             if self._rows.get(name) == signature_of(status):
                 self._unchanged.add(name)
-            yield path, status
+            else:
+                yield path, status
 
     def findings(self) -> Iterator[tuple[PlaceState, Finding, list[str]]]:
         """For each place what it was, what it is, and the files that are missing from it.

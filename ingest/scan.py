@@ -4,11 +4,9 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-
-from sqlalchemy import Connection
 
 from index.database import Database
 from index.holds import Finding, HoldReason, Identity, PlaceState, judge
@@ -89,17 +87,28 @@ class Scanner:
         census = Census(root, states, rows)
         changed = self.note(census.files())
         gone = 0
-        findings = list(census.findings())
-        with self._database.write() as connection:
-            for before, found, missing in findings:
-                after = judge(before, found, self._since_last(before.path))
-                if after.reason is None:
-                    gone += len(missing)
-                    for path in missing:
-                        queue.forget(connection, path, self._clock(), below=False)
-                _tell(before, after, found)
-                _keep(connection, before, after)
+        for before, found, missing in list(census.findings()):
+            after = judge(before, found, self._since_last(before.path))
+            if after.reason is None:
+                gone += len(missing)
+                self._forget(missing)
+            _tell(before, after, found)
+            if after != before:
+                self._keep(after)
         return changed, gone
+
+    def _keep(self, place: PlaceState) -> None:
+        with self._database.write() as connection:
+            if place.identity == NOTHING_MOUNTED:
+                places.drop(connection, place.path)
+            else:
+                places.put(connection, place)
+
+    def _forget(self, names: Sequence[str]) -> None:
+        """Remove rows; in batches, since others want to write, too."""
+        for start in range(0, len(names), BATCH):
+            with self._database.write() as connection:
+                queue.forget_files(connection, names[start : start + BATCH], self._clock())
 
     def _since_last(self, place: str) -> float:
         """Seconds since the place was last scanned by this process."""
@@ -145,10 +154,10 @@ class Scanner:
         self.note(there)
         changed = self._changed_places()
         removable = [path for path in gone if not any(_touches(path, place) for place in changed)]
-        if removable:
-            with self._database.write() as connection:
-                for path in removable:
-                    queue.forget(connection, display(path), self._clock())
+        names = [display(path) for path in removable]
+        with self._database.read() as connection:
+            below = [name for folder in names for name in queue.paths_below(connection, folder)]
+        self._forget([*names, *below])
 
     def _changed_places(self) -> list[str]:
         """Places that are no longer what they were: what is missing there is for a scan to judge.
@@ -164,13 +173,6 @@ class Scanner:
 
 def _touches(path: str, place: str) -> bool:
     return is_in(path, place) or is_in(place, path)
-
-
-def _keep(connection: Connection, before: PlaceState, after: PlaceState) -> None:
-    if after.identity == NOTHING_MOUNTED:
-        places.drop(connection, after.path)
-    elif after != before:
-        places.put(connection, after)
 
 
 def _tell(before: PlaceState, after: PlaceState, found: Finding) -> None:

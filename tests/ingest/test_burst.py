@@ -1,0 +1,110 @@
+"""20,000 files at once through the real watcher, the real kernel's queue and a worker."""
+
+import os
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
+
+from index.database import Database
+from index.paths import Roots
+from index.settings import Settings
+from index.store import queue
+from index.store.generations import GenerationRow
+from ingest.scan import Scanner
+from ingest.watcher import Watcher
+from tests.fakes import save_picture
+from tests.ingest.conftest import Ingest, wait_until
+
+pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")
+
+FILES, FOLDERS, CONTENTS = 20_000, 40, 10
+MEBIBYTE = 1 << 20
+
+
+class Burst:
+    """A watcher over an inbox into which everything comes at once."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        self.ingest = ingest
+        roots = Roots(ingest.settings.all_roots)
+        self.watcher = Watcher(Scanner(ingest.database, roots, 0.0), roots.real, ingest.settings)
+        self._pictures = [
+            save_picture(ingest.inbox.parent / f"{number}.png", number)
+            for number in range(CONTENTS)
+        ]
+
+    def drop(self) -> None:
+        """Link every file in; links cost the disk nothing, and are events like others."""
+        for number in range(FILES):
+            folder = self.ingest.inbox / str(number % FOLDERS)
+            if number < FOLDERS:
+                folder.mkdir()
+            os.link(self._pictures[number % CONTENTS], folder / f"{number}.png")
+
+    def known(self) -> int:
+        with self.ingest.database.read() as connection:
+            return sum(queue.counts(connection).values())
+
+
+@pytest.fixture
+def burst(database: Database, settings: Settings, generation: GenerationRow) -> Iterator[Burst]:
+    settings = settings.model_copy(update={"batch_files": 1024})
+    made = Burst(Ingest(database, settings, generation))
+    made.watcher.start()
+    wait_until(lambda: made.watcher.report.scans == 1, "the first scan")
+    yield made
+    made.watcher.close()
+
+
+def test_nothing_of_a_burst_is_lost_and_memory_is_bounded(burst: Burst) -> None:
+    tracemalloc.start()
+    try:
+        burst.drop()
+        wait_until(lambda: burst.known() == FILES, "every file is known", seconds=60)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    burst.ingest.clock.advance(60)
+    while burst.ingest.worker.step():
+        pass
+    with burst.ingest.database.read() as connection:
+        assert queue.counts(connection) == {"pending": 0, "indexed": FILES, "failed": 0}
+    assert burst.ingest.images_seen == CONTENTS
+    assert peak < 100 * MEBIBYTE
+
+
+@contextmanager
+def stopped_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let nobody read what the kernel reports, as on a machine that is too busy."""
+    go_on = threading.Event()
+    real = InotifyFD.handle_event
+
+    def handle_event(reader: InotifyFD, event: InotifyEvent) -> None:
+        go_on.wait()
+        real(reader, event)
+
+    monkeypatch.setattr(InotifyFD, "handle_event", handle_event)
+    try:
+        yield
+    finally:
+        go_on.set()
+
+
+def test_a_queue_of_the_kernels_that_runs_over_loses_nothing(
+    burst: Burst, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/proc/sys/fs/inotify/max_queued_events", encoding="ascii") as stream:
+        assert int(stream.read()) < FILES, "more files are needed to make it run over"
+    with stopped_reader(monkeypatch):
+        burst.drop()
+    wait_until(lambda: burst.known() == FILES, "every file is known", seconds=60)
+    assert burst.watcher.report.lost_events >= 1
+    assert burst.watcher.report.scans >= 2
+    late = burst.ingest.inbox / "late"
+    late.mkdir()
+    save_picture(late / "a.png", 1)
+    wait_until(lambda: burst.known() == FILES + 1, "events are noticed again", seconds=60)
