@@ -16,6 +16,7 @@ COMMANDS = (
     "reindex",
     "status",
     "verify",
+    "removals",
     "evaluate",
     "calibrate",
     "migrate",

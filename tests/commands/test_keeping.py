@@ -150,3 +150,21 @@ def test_retention_days_is_a_setting(run: Run, config: Path) -> None:
     refused = run("status", "--config", bad)
     assert refused.code == 1
     assert "setting retention_days" in refused.err
+
+
+def test_held_removals_are_listed_and_accepted(run: Run, library: Path, config: Path) -> None:
+    nothing = run("removals", "--config", config)
+    assert (nothing.code, nothing.out) == (0, "no removals are held\n")
+    library.rename(library.with_name("away"))
+    database = library.parent / "data"
+    fill(library, database)
+    held = run("removals", "--config", config)
+    assert held.code == 0
+    assert held.out == f"{library}: 4 files are missing: the folder is not there\n"
+    assert len(states(config)) == 4
+    accepted = run("removals", "--accept", "--config", config)
+    assert accepted.code == 0
+    assert "4 files: serve or watch removes them" in accepted.out
+    fill(library, database)
+    assert states(config) == {}
+    assert run("removals", "--config", config).out == "no removals are held\n"

@@ -1,7 +1,6 @@
 """A scanner and a worker of fake models over one database, driven step by step."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,19 +23,9 @@ from ingest.models import Models
 from ingest.scan import Scanner
 from ingest.worker import Worker
 from tests.fakes import FakeDetector, fake_models, save_picture
+from tests.waiting import wait_until
 
-DEADLINE_SECONDS = 15.0  # nothing here takes a tenth of that unless it hangs
-STEP_SECONDS = 0.01
-
-
-def wait_until(
-    condition: Callable[[], object], what: str, seconds: float = DEADLINE_SECONDS
-) -> None:
-    """Return once *condition* holds; fail with *what* was waited for after *seconds*."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
-        time.sleep(STEP_SECONDS)
+__all__ = ["Clock", "Ingest", "wait_until"]
 
 
 class Clock:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from index.database import Database, exclusive
-from index.errors import ModelUnavailableError, WriterBusyError
+from index.errors import ModelUnavailableError, WatcherEndedError, WriterBusyError
 from index.report import stored_report
 from index.schema import GenerationState
 from index.settings import Settings
@@ -19,6 +19,7 @@ from index.verify import verify
 from ingest import process as module
 from ingest.models import Models
 from ingest.process import Housekeeping, run_ingest
+from ingest.watcher import Watcher
 from tests.fakes import fake_models
 from tests.ingest.conftest import Ingest, wait_until
 
@@ -167,6 +168,17 @@ def test_models_that_cannot_be_had_end_it_and_leave_no_thread(
         run_ingest(settings, threading.Event())
     with exclusive(settings.data, "ingest"):
         pass  # the lock is free again
+
+
+def test_a_watcher_that_has_ended_ends_the_process(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keeper, or systemd, starts it anew: a process that sees nothing must not go on."""
+    running = run()
+    monkeypatch.setattr(Watcher, "is_alive", lambda _: False)
+    wait_until(lambda: running.error is not None, "the process has ended")
+    with pytest.raises(WatcherEndedError, match="nothing new would be noticed"):
+        running.close()
 
 
 def test_it_reports_while_it_runs(ingest: Ingest, settings: Settings, run: Run) -> None:

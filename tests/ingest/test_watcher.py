@@ -12,12 +12,14 @@ from typing import Self
 
 import pytest
 from watchdog.events import FileCreatedEvent, FileSystemEvent
-from watchdog.observers import inotify_c
+from watchdog.observers import inotify, inotify_c
 from watchdog.observers.api import BaseObserver
 
 from index.database import Database
 from index.paths import Roots, signature_of
+from index.report import WatcherReport
 from index.settings import Settings, WatchMode
+from index.store import places
 from index.store.generations import GenerationRow
 from ingest import hints as hints_module
 from ingest import observation
@@ -536,6 +538,102 @@ def test_a_database_that_fails_for_a_moment_loses_nothing(
     watched.write("a.png")
     watched.expect("a.png")
     assert watched.logged("watcher.failed") == 1
+    assert watched.watcher.report.errors == 1
+    assert watched.watcher.report.last_error == "OSError"
+
+
+def test_a_report_that_cannot_be_written_is_written_later(watch: Watch) -> None:
+    watched = watch()
+    told: list[WatcherReport] = []
+    failed = threading.Event()
+
+    def tell(report: WatcherReport) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise OSError(28, "No space left on device")
+        told.append(report)
+
+    watched.watcher._on_change = tell
+    inotify_c.logger.warning("Inotify queue overflowed; filesystem events were lost")
+    wait_until(lambda: told, "the report is written")
+    assert told[-1].lost_events == 1
+    assert told[-1].errors == 1
+    watched.write("a.png")
+    watched.expect("a.png")
+
+
+def test_rounds_that_fail_again_and_again_come_less_often(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = watch()
+
+    def fail(_: Scanner) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(module, "LONGEST_PAUSE_SECONDS", 0.04)
+    with monkeypatch.context() as patch:
+        patch.setattr(Scanner, "scan", fail)
+        watched.watcher._hints.lose()
+        wait_until(lambda: watched.watcher.report.errors >= 4, "several failures")
+    watched.write("a.png")
+    watched.expect("a.png")
+    wait_until(lambda: watched.watcher._failures == 0, "it goes well again")
+
+
+def test_what_watchdog_logs_goes_no_further(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
+    """It names folders."""
+    watch()
+    inotify.logger.warning("reconciling recursive watches below %r", b"/photos/secret")
+    assert "secret" not in caplog.text
+    assert "watcher.watchdog_warned at=test_watcher.py" in caplog.text
+
+
+def test_a_folder_that_gets_no_watch_is_noticed_and_polled_until_it_does(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """watchdog says nothing of it; tests/ingest/test_kernel.py has a real limit."""
+    real = inotify_c.InotifyFD._get_or_create_watch
+    exhausted = threading.Event()
+
+    def get(reader: inotify_c.InotifyFD, path: bytes, mask: inotify_c.Mask) -> inotify_c.Watch:
+        if exhausted.is_set() and path.endswith(b"/in"):
+            raise OSError(28, "inotify watch limit reached")
+        return real(reader, path, mask)
+
+    monkeypatch.setattr(inotify_c.InotifyFD, "_get_or_create_watch", get)
+    monkeypatch.setattr(module, "RETRY_INOTIFY_SECONDS", 0.2)
+    watched = watch(poll_seconds=0.1)
+    exhausted.set()
+    watched.write("in/a.png")
+    wait_until(lambda: watched.watcher.report.limit_reached, "the limit is noticed")
+    assert watched.watcher.report.mode == "polling"
+    watched.write("in/b.png")
+    watched.expect("in/a.png", "in/b.png")
+    assert watched.logged("watcher.limit_reached") == 1  # though inotify was tried again
+    exhausted.clear()
+    wait_until(lambda: watched.watcher.report.mode == "inotify", "inotify is used again")
+    assert not watched.watcher.report.limit_reached
+    scans = watched.scans()
+    watched.write("in/c.png")
+    watched.expect("in/a.png", "in/b.png", "in/c.png")
+    assert watched.scans() <= scans + 1  # of the gap
+
+
+def test_removals_that_an_operator_accepts_are_done_at_once(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ACCEPTED_SECONDS", 0.05)
+    watched = watch()
+    watched.write("a.png")
+    watched.expect("a.png")
+    watched.inbox.rename(watched.inbox.with_name("away"))
+    wait_until(lambda: watched.watcher.report.roots_missing == 1, "the root is missed")
+    assert watched.watcher.report.removals_held == 1
+    with watched.ingest.database.write() as connection:
+        places.accept(connection)
+    watched.expect()
+    wait_until(lambda: watched.watcher.report.removals_held == 0, "nothing is held")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -558,6 +656,7 @@ def test_a_dead_reader_of_inotify_is_replaced(
     assert failed.wait(5)
     path = str(watched.write("b.png"))
     wait_until(lambda: path in paths_known(watched.ingest), "the file is noted", seconds=6.0)
+    assert watched.watcher.report.observer_restarts == 1
 
 
 @pytest.mark.parametrize("step", ["__init__", "start"])
