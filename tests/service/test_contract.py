@@ -214,6 +214,29 @@ def test_one_missing_file_among_others_is_enough(library: Service) -> None:
     assert (answer.status, answer.body) == (404, NOT_THERE)
 
 
+def test_files_on_a_disk_that_dropped_out_are_missing_until_it_is_back(
+    make_service: Callable[..., Service],
+) -> None:
+    """Their removal is held, but an answer never counts what is not there."""
+    service = make_service()
+    service.drop("a.png", 1)
+    assert service.ask("a.png").json["person_num"] == 1
+    inbox = service.settings.inbox
+    scanner = Scanner(service.database, Roots(service.settings.all_roots), 0.0)
+    scanner.scan()
+    inbox.rename(inbox.with_name("away"))
+    inbox.mkdir()
+    scanner.scan()
+    assert scanner.held.removals_held == 1
+    answer = service.ask("a.png")
+    assert (answer.status, answer.body) == (404, NOT_THERE)
+    inbox.rmdir()
+    inbox.with_name("away").rename(inbox)
+    scanner.scan()
+    assert service.ask("a.png").json["person_num"] == 1
+    assert service.models.detector.images_seen == 1  # it was not forgotten
+
+
 OUTSIDE = [
     "../secret.png",
     "folder/../../secret.png",
