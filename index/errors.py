@@ -11,6 +11,7 @@
     ├── IngestError
     │   ├── UnreadableImageError    the bytes are no image that we read (kept as the file's reason)
     │   ├── UnsettledFileError      the file changed while it was read; it is tried again
+    │   ├── DecoderUnavailableError no process can be started to decode images in
     │   └── ModelUnavailableError   weights or networks cannot be loaded
     └── RequestError                a question that cannot be answered, with its HTTP status
 
@@ -70,6 +71,10 @@ class UnreadableImageError(IngestError):
 
 class UnsettledFileError(IngestError):
     """The file changed while it was being read."""
+
+
+class DecoderUnavailableError(IngestError):
+    """No process can be started to decode images in; the files are not to blame."""
 
 
 class ModelUnavailableError(IngestError):
