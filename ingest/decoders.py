@@ -99,6 +99,10 @@ class Decoders:
         if decoder.sandbox is not None:
             self._idle.append(decoder.sandbox)
 
+    def prepare(self, number: int, max_megapixels: int) -> None:
+        """Start so many processes now, so that the first files need not wait for them."""
+        self._idle.extend(Sandbox(self._module, max_megapixels, 0) for _ in range(number))
+
     def close(self) -> None:
         """End the idle processes; the next file starts one again."""
         while self._idle:

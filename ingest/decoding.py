@@ -78,9 +78,14 @@ def _answer(question: bytes, arena: mmap.mmap, output_at: int) -> bytes:
             pixels, full_size = images.decode_reduced(data, megapixels, edge_px or None)
         np.frombuffer(arena, np.uint8, pixels.size, output_at).reshape(pixels.shape)[:] = pixels
     except UnreadableImageError as error:
-        outcome = PARTIAL if error.maybe_partial else UNREADABLE
-        reason = str(error).encode("utf-8", "replace")[:MOST_REASON_BYTES]
-        return ANSWER.pack(number, outcome, 0, 0, 0, 0) + reason
+        return _refusal(number, PARTIAL if error.maybe_partial else UNREADABLE, str(error))
     except MemoryError:
-        return ANSWER.pack(number, TOO_LARGE, 0, 0, 0, 0)
+        return _refusal(number, TOO_LARGE, "")
+    except Exception as error:  # noqa: BLE001 - on foreign bytes Pillow may raise anything
+        return _refusal(number, UNREADABLE, f"it makes the decoder fail ({type(error).__name__})")
     return ANSWER.pack(number, DONE, *pixels.shape[:2], *full_size)
+
+
+def _refusal(number: int, outcome: bytes, reason: str) -> bytes:
+    text = reason.encode("utf-8", "replace")[:MOST_REASON_BYTES]
+    return ANSWER.pack(number, outcome, 0, 0, 0, 0) + text

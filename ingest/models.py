@@ -20,6 +20,7 @@ from ingest.decoders import Decoder, Decoders
 from ingest.detector import MtcnnDetector
 from ingest.encoder import FaceNetEncoder
 from ingest.faces import CROP_PX, Crops, DetectedFace, Detector, Encoder, FloatMatrix
+from ingest.nets import cores
 from ingest.photos import Photo, in_file_pixels, open_photo, sharp_crops
 from ingest.sharpness import sharpness
 from ingest.stages import StageClock
@@ -129,7 +130,10 @@ def load_models(settings: Settings, weights: str) -> Models:
 
     Raises:
         ModelUnavailableError: the weights cannot be had.
+        DecoderUnavailableError: no process can be started to decode in.
     """
+    decoders = Decoders()
+    decoders.prepare(cores(), settings.max_megapixels)  # they get ready while the weights are read
     device = torch_device(settings.device)
     cache = settings.data / "weights"
     found = load_weights(weights, cache)
@@ -138,6 +142,7 @@ def load_models(settings: Settings, weights: str) -> Models:
     return Models(
         MtcnnDetector(device=device, cache=cache),
         FaceNetEncoder(found, device=device, cache=cache),
+        decoders,
     )
 
 
