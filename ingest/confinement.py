@@ -30,12 +30,12 @@ def confine(memory_bytes: int, *, open_files: int = 0) -> None:
         open_files: file descriptors have to be below this number; 0: nothing new can be opened.
     """
     if sys.platform == "linux":
-        Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE), encoding="ascii")
+        Path("/proc/self/oom_score_adj").write_bytes(b"%d" % OUT_OF_MEMORY_SCORE)
         libc = ctypes.CDLL(None, use_errno=True)
         for option, value in ((_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_DUMPABLE, 0)):
             if libc.prctl(option, value, 0, 0, 0):
                 raise OSError(ctypes.get_errno(), "prctl refused")
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        pages = int(Path("/proc/self/statm").read_bytes().split()[0])
         _limit(resource.RLIMIT_AS, pages * PAGE_BYTES + memory_bytes)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
