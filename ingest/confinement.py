@@ -10,6 +10,7 @@ import fcntl
 import os
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 PAGE_BYTES = resource.getpagesize()
@@ -30,7 +31,8 @@ def confine(memory_bytes: int, *, open_files: int = 0) -> None:
         open_files: file descriptors have to be below this number; 0: nothing new can be opened.
     """
     if sys.platform == "linux":
-        Path("/proc/self/oom_score_adj").write_bytes(b"%d" % OUT_OF_MEMORY_SCORE)
+        with suppress(OSError):  # some containers forbid it
+            Path("/proc/self/oom_score_adj").write_bytes(b"%d" % OUT_OF_MEMORY_SCORE)
         libc = ctypes.CDLL(None, use_errno=True)
         for option, value in ((_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_DUMPABLE, 0)):
             if libc.prctl(option, value, 0, 0, 0):

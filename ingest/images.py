@@ -42,7 +42,16 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 Image.MAX_IMAGE_PIXELS = None
 
 # What Pillow raises on malformed input, beside its own UnidentifiedImageError (an OSError).
-_MALFORMED = (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError, KeyError)
+_MALFORMED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    struct.error,
+    EOFError,
+    IndexError,
+    KeyError,
+    AssertionError,  # a palette image without a palette
+)
 _CUT_OFF = (
     "truncated",
     "unrecognized data stream",
@@ -78,6 +87,7 @@ def decode_reduced(
     if not data:
         raise UnreadableImageError("it is empty", maybe_partial=True)
     try:
+        _check_canvas(data, max_megapixels)
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             _check_size(*image.size, max_megapixels)
             width, height = image.size
@@ -98,11 +108,32 @@ def decode_reduced(
         raise UnreadableImageError(reason, maybe_partial=cut_off) from error
 
 
-def _check_size(width: int, height: int, max_megapixels: int) -> None:
+def _check_canvas(data: bytes, max_megapixels: int) -> None:
+    """Look at a WebP file's header before libwebp does, which takes memory for all its pixels."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+        return
+    width = height = 0
+    if data[12:16] == b"VP8X":
+        width = int.from_bytes(data[24:27], "little") + 1
+        height = int.from_bytes(data[27:30], "little") + 1
+    elif data[12:16] == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    elif data[12:16] == b"VP8 ":
+        width = int.from_bytes(data[26:28], "little") & 0x3FFF
+        height = int.from_bytes(data[28:30], "little") & 0x3FFF
+    _check_pixels(width, height, max_megapixels)
+
+
+def _check_pixels(width: int, height: int, max_megapixels: int) -> None:
     if width * height > max_megapixels * MEGA:
         raise UnreadableImageError(
             f"its {width}x{height} pixels are more than the {max_megapixels} million allowed"
         )
+
+
+def _check_size(width: int, height: int, max_megapixels: int) -> None:
+    _check_pixels(width, height, max_megapixels)
     if max(width, height) > MAX_EDGE_PX or min(width, height) < MIN_EDGE_PX:
         raise UnreadableImageError(
             f"its {width}x{height} pixels are not between {MIN_EDGE_PX} and {MAX_EDGE_PX} a side"

@@ -41,6 +41,17 @@ def _open() -> None:
     _say("opened")
 
 
+def _shrink() -> None:
+    """Take the shared memory away from under whoever reads it."""
+    said = []
+    for number in range(3, 20):
+        try:
+            os.ftruncate(number, 4096)
+        except OSError as error:
+            said.append(error.strerror)
+    _say("Operation not permitted" in said)
+
+
 DEEDS: dict[bytes, Callable[[], object]] = {
     b"crash": lambda: ctypes.string_at(0),
     b"abort": os.abort,
@@ -50,6 +61,7 @@ DEEDS: dict[bytes, Callable[[], object]] = {
     b"sleep": lambda: time.sleep(1000),
     b"eat": _eat,
     b"open": _open,
+    b"shrink": _shrink,
     b"environment": lambda: _say(sorted(os.environ)),
     b"modules": lambda: _say([name for name in FORBIDDEN if name in sys.modules]),
     b"strange": lambda: _say("a\nb\x1b[31m\u202e" + "x" * 1000),

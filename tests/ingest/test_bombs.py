@@ -136,8 +136,17 @@ def test_a_webp_that_lies_about_its_size_is_refused(
             assert str(error)  # noqa: PT017 - either is right
     canvas = encoded(Image.fromarray(scene()), "WEBP", exif=Image.Exif().tobytes(), **options)
     at = canvas.index(b"VP8X") + 12
-    for size in (b"\xff\x3f\0\xff\x3f\0", b"\xff" * 6, b"\xff\x07\0\xff\x07\0"):
-        refused(decoder, canvas[:at] + size + canvas[at + 6 :])
+    for size in (b"\xff\x3f\0\xff\x3f\0", b"\xff" * 6):
+        assert "million allowed" in refused(decoder, canvas[:at] + size + canvas[at + 6 :])
+    assert refused(decoder, canvas[:at] + b"\xff\x07\0\xff\x07\0" + canvas[at + 6 :])
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True}, {"exif": Image.Exif().tobytes()}])
+def test_a_large_webp_is_refused_before_memory_is_taken_for_it(
+    decoder: Decoder, options: dict[str, object]
+) -> None:
+    data = encoded(Image.new("RGB", (8_000, 7_000)), "WEBP", method=0, **options)
+    assert "8000x7000 pixels are more than the 50 million" in refused(decoder, data)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])

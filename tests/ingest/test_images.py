@@ -371,6 +371,10 @@ def test_a_text_chunk_that_unpacks_to_gigabytes_is_refused_or_ignored() -> None:
         assert decode(data, LIMIT).shape == (48, 64, 3)
 
 
+def test_a_palette_image_without_its_palette_is_refused() -> None:
+    assert "broken" in str(refused(png(32, 24, 8, 3, (b"\x00" + bytes(32)) * 24)))
+
+
 # --- cut off -------------------------------------------------------------------------------------
 
 

@@ -259,6 +259,11 @@ def test_it_cannot_open_a_file(decoder: Decoder) -> None:
     assert reason(decoder, b"open") == "told: Too many open files"
 
 
+def test_it_cannot_take_shared_memory_away(decoder: Decoder) -> None:
+    assert reason(decoder, b"shrink") == "told: True"
+    assert is_well(decoder)
+
+
 def test_it_has_nothing_of_our_environment(
     decoder: Decoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,19 +301,25 @@ with Decoders({module!r}).decoder(10) as decoder:
 """
 
 
-@pytest.mark.parametrize("deed", [b"sleep", b"spin", PHOTO])
+def computed(number: int) -> int:
+    """Clock ticks that a process has used so far."""
+    words = Path(f"/proc/{number}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return int(words[11]) + int(words[12])
+
+
+@pytest.mark.parametrize("deed", [b"spin", PHOTO])
 def test_it_ends_with_its_parent_even_in_the_middle_of_a_file(deed: bytes) -> None:
-    code = PARENT.format(module=HOSTILE, deed=deed)
-    root = str(Path(__file__).parents[2])
     with subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=root,
+        [sys.executable, "-c", PARENT.format(module=HOSTILE, deed=deed)],
+        cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as parent:
         assert parent.stdout is not None
         number = int(parent.stdout.readline())
-        assert not is_gone(number)
+        before = computed(number)
+        if deed == b"spin":
+            wait_until(lambda: computed(number) > before + 10, "it is in the middle of the file")
         parent.kill()
         wait_until(lambda: is_gone(number), "the decoder has ended")
 
