@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 READY := $(VENV)/.installed
 
-.PHONY: install run test lint format demo clean
+.PHONY: install run test fuzz lint format demo clean
 
 install: $(READY)
 
@@ -23,6 +23,10 @@ run: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -m "not models"
 	$(BIN)/python -m pytest -m models
+
+# other damaged images each time, many more than the tests have: takes ten minutes or so
+fuzz: $(READY)
+	PERSON_COUNT_FUZZ=2000 $(BIN)/python -m pytest tests/ingest/test_damage.py
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

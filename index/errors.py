@@ -12,6 +12,7 @@
     │   ├── UnreadableImageError    the bytes are no image that we read (kept as the file's reason)
     │   ├── UnsettledFileError      the file changed while it was read; it is tried again
     │   ├── ModelUnavailableError   weights or networks cannot be loaded
+    │   ├── DecoderUnavailableError no process can be started to decode images in
     │   └── WatcherEndedError       nobody watches the folders any more
     └── RequestError                a question that cannot be answered, with its HTTP status
 
@@ -71,6 +72,10 @@ class UnreadableImageError(IngestError):
 
 class UnsettledFileError(IngestError):
     """The file changed while it was being read."""
+
+
+class DecoderUnavailableError(IngestError):
+    """No process can be started to decode images in; the files are not to blame."""
 
 
 class ModelUnavailableError(IngestError):

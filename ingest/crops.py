@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import laplace
 
 from ingest.faces import CROP_MARGIN_PX, CROP_PX, Box, Crops, RgbImage
 
@@ -38,12 +37,3 @@ def crop_faces(image: RgbImage, boxes: Sequence[Box]) -> Crops:
         cut = Image.fromarray(image[top:bottom, left:right])
         crop[...] = np.asarray(cut.resize((CROP_PX, CROP_PX), Image.Resampling.BILINEAR))
     return crops
-
-
-def sharpness(crops: Crops) -> NDArray[np.float64]:
-    """Variance of the Laplacian of each crop's grey levels, (n,); a blurred face has a small one.
-
-    J. L. Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000.
-    """
-    grey = crops.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    return np.array([laplace(one).var() for one in grey], np.float64)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,18 +16,22 @@ from index.space import shipped_profile, usable
 from index.store import generations
 from index.store.generations import GenerationRow
 from index.store.library import NewFace, NewImage
-from ingest.crops import sharpness
+from ingest.decoders import Decoder, Decoders
 from ingest.detector import MtcnnDetector
 from ingest.encoder import FaceNetEncoder
-from ingest.faces import CROP_PX, DetectedFace, Detector, Encoder, FloatMatrix
+from ingest.faces import CROP_PX, Crops, DetectedFace, Detector, Encoder, FloatMatrix
+from ingest.nets import cores
 from ingest.photos import Photo, in_file_pixels, open_photo, sharp_crops
+from ingest.sharpness import sharpness
 from ingest.stages import StageClock
 from ingest.weights import load_weights
 
 log = logging.getLogger(__name__)
 
+BATCH_PIXELS = 48_000_000  # as decoded: at most one such image more is in memory
 
 Outcome = NewImage | UnreadableImageError
+Outcomes = dict[int, Outcome]  # by a file's number among the contents
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,50 +40,75 @@ class Models:
 
     detector: Detector
     encoder: Encoder
+    decoders: Decoders = field(default_factory=Decoders)
     stages: StageClock = field(default_factory=StageClock)
 
     def analyse(
         self, contents: Sequence[tuple[bytes, bytes]], max_megapixels: int
     ) -> list[Outcome]:
-        """Decode images, find their faces and embed them, all in one go.
+        """Decode images, find their faces and embed them, as many in one go as memory allows.
 
         Args:
             contents: SHA-256 and bytes of each file; all are in memory together.
 
         Returns: for each the image with its faces, or why it is none.
+
+        Raises:
+            DecoderUnavailableError: no process can be started to decode in.
         """
-        photos: dict[int, Photo] = {}
-        outcomes: dict[int, Outcome] = {}
-        for number, (_, data) in enumerate(contents):
-            try:
-                with self.stages.stage("decode"):
-                    photos[number] = open_photo(data, max_megapixels)
-            except UnreadableImageError as error:
-                outcomes[number] = error
-        images = [(contents[number][0], photo) for number, photo in photos.items()]
-        outcomes.update(zip(photos, self._faces(images), strict=True))
+        outcomes: Outcomes = {}
+        with self.decoders.decoder(max_megapixels) as decoder:
+            for photos in self._opened([data for _, data in contents], decoder, outcomes):
+                for number, faces in self._faces(photos, decoder, outcomes):
+                    size = photos[number].full_size
+                    outcomes[number] = NewImage(contents[number][0], size, faces)
+                photos.clear()  # before the next ones are decoded
         return [outcomes[number] for number in range(len(contents))]
 
-    def _faces(self, images: Sequence[tuple[bytes, Photo]]) -> list[NewImage]:
+    def _opened(
+        self, contents: Sequence[bytes], decoder: Decoder, outcomes: Outcomes
+    ) -> Iterator[dict[int, Photo]]:
+        """Photos by number, so many that memory holds them; what is none goes to *outcomes*."""
+        photos: dict[int, Photo] = {}
+        pixels = 0
+        for number, data in enumerate(contents):
+            try:
+                with self.stages.stage("decode"):
+                    photo = open_photo(data, decoder)
+            except UnreadableImageError as error:
+                outcomes[number] = error
+                continue
+            size = photo.pixels.size // 3
+            if photos and pixels + size > BATCH_PIXELS:
+                yield photos
+                photos, pixels = {}, 0
+            photos[number] = photo
+            pixels += size
+        yield photos
+
+    def _faces(
+        self, photos: dict[int, Photo], decoder: Decoder, outcomes: Outcomes
+    ) -> Iterator[tuple[int, list[NewFace]]]:
+        """The faces of each photo; what cannot be decoded in full goes to *outcomes*."""
         with self.stages.stage("detect"):
-            found = self.detector.detect([photo.pixels for _, photo in images])
+            images = [photo.pixels for photo in photos.values()]
+            found = dict(zip(photos, self.detector.detect(images), strict=True))
         with self.stages.stage("crop"):
-            crops = [
-                sharp_crops(photo, [face.box for face in faces])
-                for (_, photo), faces in zip(images, found, strict=True)
-            ]
-            together = np.concatenate([np.empty((0, CROP_PX, CROP_PX, 3), np.uint8), *crops])
+            crops: dict[int, Crops] = {}
+            for number, photo in photos.items():
+                boxes = [face.box for face in found[number]]
+                try:
+                    crops[number] = sharp_crops(photo, boxes, decoder)
+                except UnreadableImageError as error:
+                    outcomes[number] = error
+            nothing = np.empty((0, CROP_PX, CROP_PX, 3), np.uint8)
+            together = np.concatenate([nothing, *crops.values()])
             sharp = sharpness(together)
         with self.stages.stage("embed"):
-            raw = self.encoder.encode(together)
-        results, start = [], 0
-        for (sha256, photo), faces in zip(images, found, strict=True):
-            stop = start + len(faces)
-            rows = zip(faces, raw[start:stop], sharp[start:stop], strict=True)
-            new = [_new_face(in_file_pixels(face, photo), *row) for face, *row in rows]
-            results.append(NewImage(sha256, photo.full_size, new))
-            start = stop
-        return results
+            rows = iter(zip(self.encoder.encode(together), sharp, strict=True))
+        for number in crops:
+            faces = [in_file_pixels(face, photos[number]) for face in found[number]]
+            yield number, [_new_face(face, *next(rows)) for face in faces]
 
 
 def _new_face(face: DetectedFace, raw: FloatMatrix, sharp: float) -> NewFace:
@@ -101,7 +130,10 @@ def load_models(settings: Settings, weights: str) -> Models:
 
     Raises:
         ModelUnavailableError: the weights cannot be had.
+        DecoderUnavailableError: no process can be started to decode in.
     """
+    decoders = Decoders()
+    decoders.prepare(cores(), settings.max_megapixels)  # they get ready while the weights are read
     device = torch_device(settings.device)
     cache = settings.data / "weights"
     found = load_weights(weights, cache)
@@ -110,6 +142,7 @@ def load_models(settings: Settings, weights: str) -> Models:
     return Models(
         MtcnnDetector(device=device, cache=cache),
         FaceNetEncoder(found, device=device, cache=cache),
+        decoders,
     )
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ingest.crops import crop_boxes, crop_faces
+from ingest.decoders import Decoder
 from ingest.faces import Box, Crops, DetectedFace, RgbImage
-from ingest.images import decode, decode_reduced
 
 DECODE_EDGE_PX = 2000  # a JPEG is halved, quartered … while its longest edge stays at least this
 SHARP_PX = 320  # smallest crop before scaling that keeps cos > 0.999 to one of the full photo
@@ -20,13 +20,11 @@ class Photo:
     Attributes:
         data: the file's bytes.
         full_size: width and height of the file's image, upright, in pixels.
-        max_megapixels: the limit it was decoded under.
     """
 
     data: bytes
     pixels: RgbImage
     full_size: tuple[int, int]
-    max_megapixels: int
 
     @property
     def ratio(self) -> tuple[float, float]:
@@ -35,16 +33,16 @@ class Photo:
         return self.full_size[0] / width, self.full_size[1] / height
 
 
-def open_photo(data: bytes, max_megapixels: int) -> Photo:
-    """Decode a file's bytes as far as detection needs; errors as in images.decode."""
-    pixels, full_size = decode_reduced(data, max_megapixels, DECODE_EDGE_PX)
-    return Photo(data, pixels, full_size, max_megapixels)
+def open_photo(data: bytes, decoder: Decoder) -> Photo:
+    """Decode a file's bytes as far as detection needs; errors as in Decoder.decode."""
+    return Photo(data, *decoder.decode(data, DECODE_EDGE_PX))
 
 
-def sharp_crops(photo: Photo, boxes: Sequence[Box]) -> Crops:
+def sharp_crops(photo: Photo, boxes: Sequence[Box], decoder: Decoder) -> Crops:
     """Crops (n, 160, 160, 3) of *boxes*, which are in pixels of photo.pixels.
 
-    Where the photo was reduced so far that a crop would lose detail, it is decoded in full.
+    Where the photo was reduced so far that a crop would lose detail, it is decoded in full; errors
+    as in Decoder.decode.
     """
     height, width = photo.pixels.shape[:2]
     if photo.full_size == (width, height) or not len(boxes):
@@ -52,8 +50,7 @@ def sharp_crops(photo: Photo, boxes: Sequence[Box]) -> Crops:
     corners = crop_boxes(boxes, width, height)
     if (corners[:, 2:] - corners[:, :2]).min() >= SHARP_PX:
         return crop_faces(photo.pixels, boxes)
-    full = decode(photo.data, photo.max_megapixels)
-    return crop_faces(full, [_scaled(box, photo.ratio) for box in boxes])
+    return decoder.crops(photo.data, [_scaled(box, photo.ratio) for box in boxes])
 
 
 def _scaled(box: Box, ratio: tuple[float, float]) -> Box:

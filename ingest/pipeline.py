@@ -2,21 +2,19 @@
 
 Each worker thread takes a chunk of files through all stages: decode, detect, crop, embed. The heavy
 steps release the GIL and run on one thread each, so as many workers as cores keep the machine full
-without queues between stages: while one decodes, another runs a network. The chunk is the batch:
-its photos share MTCNN's later nets, and their crops share FaceNet.
+without queues between stages: while one decodes, another runs a network. The chunk is the batch,
+unless its pixels are too many: its photos share MTCNN's later nets, and their crops share FaceNet.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from ingest.images import pixel_count
 from ingest.models import Models, Outcome
 from ingest.nets import cores
 
 CHUNK_FILES = 16
 CHUNK_BYTES = 24_000_000
-CHUNK_PIXELS = 48_000_000  # before reduction: a chunk is at most one such image more
 
 Content = tuple[bytes, bytes]  # SHA-256 and bytes of a file
 
@@ -48,14 +46,12 @@ def _results(
 
 def _chunks(contents: Iterable[Content]) -> Iterator[list[Content]]:
     chunk: list[Content] = []
-    held = pixels = 0
+    held = 0
     for digest, data in contents:
-        size = pixel_count(data)
-        full = len(chunk) == CHUNK_FILES or held + len(data) > CHUNK_BYTES
-        if chunk and (full or pixels + size > CHUNK_PIXELS):
+        if chunk and (len(chunk) == CHUNK_FILES or held + len(data) > CHUNK_BYTES):
             yield chunk
-            chunk, held, pixels = [], 0, 0
+            chunk, held = [], 0
         chunk.append((digest, data))
-        held, pixels = held + len(data), pixels + size
+        held += len(data)
     if chunk:
         yield chunk

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ingest.decoders import Decoders
 from ingest.faces import Crops, DetectedFace, RgbImage
 from ingest.models import Models
 
+DECODERS = Decoders()  # real ones, of all tests together: starting one takes a tenth of a second
 SQUARE_PX = 60
 DIM = 512
 
@@ -88,4 +90,4 @@ class FakeEncoder:
 
 
 def fake_models(model_id: str = "fake-1", salt: int = 0) -> Models:
-    return Models(FakeDetector(), FakeEncoder(model_id, salt))
+    return Models(FakeDetector(), FakeEncoder(model_id, salt), DECODERS)

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from ingest.crops import crop_boxes, crop_faces, sharpness
+from ingest.crops import crop_boxes, crop_faces
 from ingest.faces import CROP_MARGIN_PX, CROP_PX, Box
+from ingest.sharpness import sharpness
 
 Pixels = NDArray[np.uint8]
 

@@ -11,10 +11,10 @@ from index.errors import UnreadableImageError
 from index.store.library import NewImage
 from ingest import pipeline
 from ingest.faces import DetectedFace, RgbImage
-from ingest.models import Models
+from ingest.models import BATCH_PIXELS, Models
 from ingest.nets import cores
-from ingest.pipeline import CHUNK_BYTES, CHUNK_FILES, CHUNK_PIXELS, analyse_all
-from tests.fakes import FakeDetector, FakeEncoder, fake_models, picture
+from ingest.pipeline import CHUNK_BYTES, CHUNK_FILES, analyse_all
+from tests.fakes import DECODERS, FakeDetector, FakeEncoder, fake_models, picture
 
 LIMIT = 50
 
@@ -69,7 +69,7 @@ def test_files_are_read_only_as_they_are_needed() -> None:
                 release.set()  # far too many: fail below rather than hang
             yield content(number)
 
-    results = analyse_all(Models(Slow(), FakeEncoder()), files(), LIMIT)
+    results = analyse_all(Models(Slow(), FakeEncoder(), DECODERS), files(), LIMIT)
     threading.Timer(0.2, release.set).start()
     next(results)
     assert read <= 2 * cores() * CHUNK_FILES + 1
@@ -90,7 +90,9 @@ class Recording(FakeDetector):
 
 def calls(files: Sequence[tuple[bytes, bytes]]) -> list[int]:
     detector = Recording()
-    assert len(list(analyse_all(Models(detector, FakeEncoder()), files, LIMIT))) == len(files)
+    assert len(list(analyse_all(Models(detector, FakeEncoder(), DECODERS), files, LIMIT))) == len(
+        files
+    )
     return sorted(detector.calls, reverse=True)
 
 
@@ -108,10 +110,10 @@ def test_a_chunk_is_bounded_by_its_bytes() -> None:
     assert calls([(digest, padded)] * 5) == [2, 2, 1]
 
 
-def test_a_chunk_is_bounded_by_its_pixels() -> None:
+def test_a_batch_is_bounded_by_its_pixels() -> None:
     stream = BytesIO()
     Image.new("L", (5000, 4000), 255).save(stream, format="PNG")
-    assert 20_000_000 * 2 <= CHUNK_PIXELS < 20_000_000 * 3
+    assert 20_000_000 * 2 <= BATCH_PIXELS < 20_000_000 * 3
     assert calls([(b"x" * 32, stream.getvalue())] * 5) == [2, 2, 1]
 
 
@@ -123,7 +125,7 @@ def test_what_breaks_in_a_thread_breaks_the_caller_and_leaves_no_thread() -> Non
 
     files = [content(number) for number in range(4 * CHUNK_FILES)]
     with pytest.raises(RuntimeError, match="the detector broke"):
-        list(analyse_all(Models(Broken(), FakeEncoder()), files, LIMIT))
+        list(analyse_all(Models(Broken(), FakeEncoder(), DECODERS), files, LIMIT))
     assert not [t for t in threading.enumerate() if t.name.startswith("faces")]
 
 
@@ -137,7 +139,7 @@ def test_chunks_are_worked_on_side_by_side(monkeypatch: pytest.MonkeyPatch) -> N
             return super().detect(images)
 
     files = [content(number) for number in range(2 * CHUNK_FILES)]
-    models = Models(Meeting(), FakeEncoder())
+    models = Models(Meeting(), FakeEncoder(), DECODERS)
     assert len(list(analyse_all(models, files, LIMIT))) == len(files)
 
 

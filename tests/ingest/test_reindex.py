@@ -21,7 +21,7 @@ from ingest import worker as worker_module
 from ingest.faces import DetectedFace, RgbImage
 from ingest.models import Models
 from ingest.reindex import Outcome, Reindexer
-from tests.fakes import FakeDetector, FakeEncoder, fake_models, picture
+from tests.fakes import DECODERS, FakeDetector, FakeEncoder, fake_models, picture
 from tests.ingest.conftest import Ingest
 
 Progress = Callable[[int, int], None]
@@ -259,7 +259,7 @@ def test_a_crash_leaves_it_resumable(reindexing: Reindexing) -> None:
             return found
 
     whole = reindexing.models
-    reindexing.models = Models(Crashing(), FakeEncoder("fake-2", salt=5))
+    reindexing.models = Models(Crashing(), FakeEncoder("fake-2", salt=5), DECODERS)
     with pytest.raises(RuntimeError, match="crash"):
         reindexing.run()
     assert everybody(reindexing.ingest) == 4

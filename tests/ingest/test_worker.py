@@ -25,7 +25,7 @@ from index.store.generations import GenerationRow
 from ingest import worker as module
 from ingest.faces import Crops, DetectedFace, RgbImage
 from ingest.models import Models
-from tests.fakes import FakeDetector, FakeEncoder, fake_models, picture, save_picture
+from tests.fakes import DECODERS, FakeDetector, FakeEncoder, fake_models, picture, save_picture
 from tests.ingest.conftest import Ingest
 
 MIB = 1 << 20
@@ -56,7 +56,7 @@ def ingest_that(
     """Ingest during whose first batch *act* happens."""
     made: list[Ingest] = []
     detector = BusyDetector(lambda: act(made[0]))
-    made.append(Ingest(database, settings, generation, Models(detector, FakeEncoder())))
+    made.append(Ingest(database, settings, generation, Models(detector, FakeEncoder(), DECODERS)))
     return made[0]
 
 
@@ -572,7 +572,7 @@ def test_an_encoder_gone_mad_stores_nothing(
         def encode(self, crops: Crops) -> NDArray[np.float32]:
             return np.full((len(crops), 512), np.nan, np.float32)
 
-    ingest = Ingest(database, settings, generation, Models(FakeDetector(), Mad()))
+    ingest = Ingest(database, settings, generation, Models(FakeDetector(), Mad(), DECODERS))
     ingest.drop("a.png", 1)
     ingest.scanner.scan()
     with pytest.raises(ModelUnavailableError, match="not finite"):
@@ -590,7 +590,7 @@ def test_a_file_that_ends_the_ingester_every_time_is_put_aside(
                 raise RuntimeError("crash")
             return found
 
-    ingest = Ingest(database, settings, generation, Models(Poisoned(), FakeEncoder()))
+    ingest = Ingest(database, settings, generation, Models(Poisoned(), FakeEncoder(), DECODERS))
     for number in range(6):
         ingest.drop(f"{number}.png", number)
     ingest.drop("poison.png", 1, 2, 3)
