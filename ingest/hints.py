@@ -62,7 +62,7 @@ class WatchdogLog(logging.Handler):
             self._hints.lose()
             log.warning("watcher.queue_overflowed: a scan finds what was lost")
         else:
-            log.warning("watcher.watchdog_warned at=%s:%d", record.filename, record.lineno)
+            log.warning("watcher.watchdog_warned at=%s line=%d", record.filename, record.lineno)
 
     def __enter__(self) -> None:
         """Listen, in the place of everybody else."""
