@@ -1,0 +1,141 @@
+"""What every handler does: the checks before, one error shape, and how a question is read."""
+
+import json
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from tornado.web import HTTPError, RequestHandler
+
+from index.documents import Document, error_document
+from index.errors import RequestError
+from index.question import Question, build_question, decode_text
+from index.settings import Settings
+from index.tokens import Scope
+from service.auth import Guard
+from service.desk import Desk
+from service.limits import Room
+from service.refusals import HEADERS, headers_of
+from service.state import StateOfAffairs
+
+log = logging.getLogger(__name__)
+
+_SENTENCES = {
+    HTTPStatus.BAD_REQUEST: "the request is malformed",
+    HTTPStatus.NOT_FOUND: "there is nothing at this address",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this method is not allowed here",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the request is too large",
+}
+
+
+class BaseHandler(RequestHandler):
+    """One error shape for everything, and no file names in logs."""
+
+    desk: Desk
+    settings_: Settings
+    state: StateOfAffairs
+    guard: Guard
+    room: Room
+    ROUTE: ClassVar[str]
+    SCOPE: ClassVar[Scope | None] = Scope.READ  # what callers need; None: nothing
+
+    def initialize(
+        self, desk: Desk, settings: Settings, state: StateOfAffairs, guard: Guard, room: Room
+    ) -> None:
+        """Keep what make_app hands over, and count the request as under way."""
+        self.desk = desk
+        self.settings_ = settings
+        self.state = state
+        self.guard = guard
+        self.room = room
+        self.desk.in_hand += 1
+
+    def set_default_headers(self) -> None:
+        """Set what every answer carries."""
+        self.clear_header("Server")
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+
+    def prepare(self) -> None:
+        """Refuse who addresses somebody else or may not ask, before anything is looked up."""
+        self.guard.check_host(self.request.headers)
+        if self.SCOPE is not None:
+            self.guard.check_token(self.request.headers, self.SCOPE)
+
+    def on_finish(self) -> None:
+        """The request is no longer under way."""
+        self.desk.in_hand -= 1
+
+    def send(self, document: Document) -> None:
+        """Answer with *document*."""
+        self.finish(json.dumps(document, ensure_ascii=False))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401 - tornado's
+        """Turn any exception into the contract's error document."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        sentence = _SENTENCES.get(HTTPStatus(status_code), "the server failed; see its log")
+        if isinstance(error, RequestError):
+            status_code, sentence = error.status, str(error)
+            self.set_status(status_code)
+            for name, value in headers_of(error).items():
+                self.set_header(name, value)
+        if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.set_header("Allow", ", ".join(self.allowed_methods()))
+        self.send(error_document(status_code, sentence))
+
+    def compute_etag(self) -> None:
+        """None: nobody keeps answers, and a 304 was promised to nobody."""
+
+    def allowed_methods(self) -> list[str]:
+        """The methods that this handler has of its own."""
+        own = (method for method in ("get", "post") if method in self.__class__.__dict__)
+        return [method.upper() for method in own]
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:  # noqa: ANN401 - tornado's
+        """Log what we did not foresee; what callers do wrong is no news."""
+        if not isinstance(value, HTTPError | RequestError):
+            log.error("service.failed", exc_info=(typ, value, tb))
+
+    def question_of_query(self) -> Question:
+        """The question in the query string. Raises RequestError, naming what is wrong.
+
+        Tornado's own get_arguments() would strip names and replace characters in them.
+        """
+        given = {
+            decode_text(name.encode("latin-1"), "a parameter's name"): [
+                decode_text(value, name) for value in values
+            ]
+            for name, values in self.request.query_arguments.items()
+        }
+        return build_question(given, self.settings_)
+
+    def question_of_body(self) -> Question:
+        """The question in a JSON body. Raises RequestError, naming what is wrong."""
+        if self.request.query_arguments:
+            raise RequestError(HTTPStatus.BAD_REQUEST, "give parameters in the body, not the URL")
+        return build_question(_members(self.request.headers, self.request.body), self.settings_)
+
+
+def _members(headers: Any, body: bytes) -> dict[str, Sequence[str]]:  # noqa: ANN401 - tornado's
+    def bad(sentence: str) -> RequestError:
+        return RequestError(HTTPStatus.BAD_REQUEST, sentence)
+
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise bad("send the body as Content-Type application/json")
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise bad("the body is not valid JSON") from error
+    if not isinstance(found, dict):
+        raise bad("the body must be a JSON object")
+    filepaths = found.pop("filepaths", [])
+    if not isinstance(filepaths, list) or not all(isinstance(name, str) for name in filepaths):
+        raise bad("filepaths must be a list of strings")
+    for name, value in found.items():
+        if not isinstance(value, str):
+            raise bad(f"{name[:40]!r} must be a string")
+    if "filepath" in found:
+        raise bad("unknown member 'filepath'; the list is called filepaths")
+    return {"filepath": filepaths} | {name: [value] for name, value in found.items()}
