@@ -21,6 +21,7 @@ from service.state import StateOfAffairs
 
 log = logging.getLogger(__name__)
 
+METHODS = ("get", "post", "put")
 _SENTENCES = {
     HTTPStatus.BAD_REQUEST: "the request is malformed",
     HTTPStatus.NOT_FOUND: "there is nothing at this address",
@@ -71,6 +72,16 @@ class BaseHandler(RequestHandler):
         """Answer with *document*."""
         self.finish(json.dumps(document, ensure_ascii=False))
 
+    def send_bytes(self, data: bytes, kind: str, etag: str) -> None:
+        """Answer with *data*, or with 304 if the caller has it already."""
+        self.set_header("Content-Type", kind)
+        self.set_header("Etag", etag)
+        if self.check_etag_header():
+            self.set_status(HTTPStatus.NOT_MODIFIED)
+            self.finish()
+        else:
+            self.finish(data)
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401 - tornado's
         """Turn any exception into the contract's error document."""
         error = kwargs.get("exc_info", (None, None, None))[1]
@@ -89,7 +100,7 @@ class BaseHandler(RequestHandler):
 
     def allowed_methods(self) -> list[str]:
         """The methods that this handler has of its own."""
-        own = (method for method in ("get", "post") if method in self.__class__.__dict__)
+        own = (method for method in METHODS if method in self.__class__.__dict__)
         return [method.upper() for method in own]
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:  # noqa: ANN401 - tornado's

@@ -7,6 +7,7 @@ from tornado.web import HTTPError
 from index.documents import Document, count_document
 from index.errors import RequestError
 from index.question import Question
+from service.assets import AssetHandler, PageHandler
 from service.base import BaseHandler
 from service.documents import persons_document
 from service.openapi import PREFIX, SUFFIX, describe
@@ -115,4 +116,6 @@ HANDLERS = (
     HealthHandler,
     ReadyHandler,
     DescriptionHandler,
+    PageHandler,
+    AssetHandler,
 )

@@ -1,5 +1,6 @@
 """The OpenAPI description of the routes: what each takes, answers and refuses."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -7,12 +8,14 @@ from typing import Any, Protocol
 from index.documents import Document
 from index.settings import Settings
 from index.tokens import Scope
-from service.schemas import question_members, reference, schemas
+from service.schemas import PATH_PARTS, question_members, reference, schemas
 
 OPENAPI = "3.1.0"
 VERSION = "1.0.0"  # of the contract, not of the program
 PREFIX = r"/(?:person_count/)?"  # of every route: clients may repeat the base URL's last part
 SUFFIX = "/?"
+JSON = "application/json"
+_GROUP = re.compile(r"\(\?P<(\w+)>[^)]*\)")  # a part of an address that callers choose
 
 _MEANING = {
     400: "the request is malformed, or addressed to another host; `error` says how",
@@ -25,6 +28,7 @@ _MEANING = {
     500: "the server failed; see its log",
     503: "not now; ask again after Retry-After seconds",
 }
+_ASSETS = (JSON, "text/html", "text/javascript", "text/css", "image/svg+xml", "image/png")
 _ALWAYS = (400, 405, 413, 414, 500)
 _HEADERS = {401: "WWW-Authenticate", 405: "Allow", 503: "Retry-After"}
 
@@ -46,7 +50,8 @@ class Operation:
     """What the methods of one path have in common.
 
     Attributes:
-        answer: the schema of status 200; None for this description itself.
+        answer: the schema of status 200; None for this description itself and for other *kinds*.
+        kinds: the media types of status 200.
         refusals: beside those that every path has.
         asks: whether it takes a question.
     """
@@ -55,6 +60,7 @@ class Operation:
     answer: str | None
     refusals: tuple[int, ...] = ()
     asks: bool = False
+    kinds: tuple[str, ...] = (JSON,)
 
 
 OPERATIONS = {
@@ -69,12 +75,15 @@ OPERATIONS = {
     "/healthz": Operation("Is the process alive?", "Health"),
     "/readyz": Operation("Can it answer questions?", "Readiness", (503,)),
     "/openapi.json": Operation("This description.", None),
+    "/": Operation("The page for people.", None, kinds=("text/html",)),
+    "/assets/{name}": Operation("A file of the page.", None, (404,), kinds=_ASSETS),
 }
 
 
 def path_of(route: Route) -> str:
     """The plain spelling of a handler's address."""
-    return "/" + route.ROUTE.removeprefix(PREFIX).removesuffix(SUFFIX).replace("\\", "")
+    plain = route.ROUTE.removeprefix(PREFIX).removesuffix(SUFFIX).replace("\\", "")
+    return "/" + _GROUP.sub(r"{\1}", plain)
 
 
 def describe(routes: Iterable[Route], settings: Settings) -> Document:
@@ -104,6 +113,8 @@ def _path(route: Route, settings: Settings) -> Document:
         "security": [{"token": []}] if settings.tokens and route.SCOPE else [],
     }
     found: Document = {}
+    if chosen := _chosen(path_of(route)):
+        found["parameters"] = chosen
     if "get" in route.__dict__:
         found["get"] = common | ({"parameters": _parameters(settings)} if operation.asks else {})
     if "post" in route.__dict__:
@@ -119,9 +130,17 @@ def _parameters(settings: Settings) -> list[Document]:
     ]
 
 
+def _chosen(path: str) -> list[Document]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": PATH_PARTS[name]}
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+
+
 def _responses(operation: Operation) -> Document:
     answer = reference(operation.answer) if operation.answer else {"type": "object"}
-    found: dict[str, Any] = {"200": {"description": "the answer", "content": _json(answer)}}
+    content = {kind: {"schema": answer} if kind == JSON else {} for kind in operation.kinds}
+    found: dict[str, Any] = {"200": {"description": "the answer", "content": content}}
     for status in sorted({*_ALWAYS, *operation.refusals}):
         refused = {"description": _MEANING[status], "content": _json(reference("Error"))}
         if status in _HEADERS:

@@ -15,6 +15,10 @@ INTEGER: Schema = {"type": "integer", "minimum": 0}
 NUMBER: Schema = {"type": "number"}
 TEXT: Schema = {"type": "string"}
 FLAG: Schema = {"type": "boolean"}
+PATH_PARTS: dict[str, Schema] = {  # what callers choose in an address
+    "name": {"type": "string", "minLength": 1},
+    "face": {"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
+}
 
 
 def array(items: Schema, **limits: int) -> Schema:
