@@ -30,7 +30,7 @@ function side(face, person, found) {
   return el("button", {
     type: "button", class: "face", "aria-label": t("face", { name, person: person.number }), title: name,
     on: { click: () => openPhoto(face, pairFaces(face, person), found) },
-  }, crop(face.id, "crop crop-large"), el("span", { class: "face-name" }, name));
+  }, crop(face.id, "crop crop-large"), el("span", { class: "face-name" }, el("span", {}, name)));
 }
 
 function pairFaces(face, person) {

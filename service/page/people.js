@@ -3,12 +3,15 @@
 import { byId, el, keepingFocus } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { crop } from "./images.js";
+import { inOrderOfJoining } from "./joining.js";
 import { openLink } from "./link.js";
 import { openPhoto } from "./photo.js";
 import { currentDocument, state, whenChanged } from "./state.js";
 
 const FACES_SHOWN = 24; // of one person
 const PEOPLE_SHOWN = 60;
+const TAIL = 8; // characters at the end of a long name that always stay
+const BARELY = 0.9; // of the threshold: a link beyond it is worth a look
 const REASONS = {
   small: "reason_small", improbable: "reason_improbable", "not the most prominent face": "reason_prominent",
 };
@@ -75,34 +78,45 @@ function unfoldButton(label, focus, unfold) {
 function personRow(person, found) {
   const files = new Set(person.faces.map((face) => face.filepaths[0])).size;
   const key = person.faces[0].id;
-  const all = person.faces.length <= FACES_SHOWN || unfolded.has(key);
-  const faces = all ? person.faces : person.faces.slice(0, FACES_SHOWN);
+  const joined = inOrderOfJoining(person);
+  const all = joined.length <= FACES_SHOWN || unfolded.has(key);
+  const siblings = joined.map(({ face }) => face);
   const title = `person-${person.number}`;
   return el("li", { class: person.faces.length === 1 ? "person person-single" : "person", "aria-labelledby": title },
     el("div", { class: "person-head" },
       el("h3", { id: title }, t("personTitle", { number: person.number })),
       el("p", { class: "muted" }, t("personFaces", { count: person.faces.length, files })),
       person.warnings.map((warning) => el("p", { class: "tag", title: t(`${warning}Text`) }, t(warning)))),
-    el("ul", { class: "faces", on: { keydown: walk } }, faces.map((face, position) =>
-      faceItem(face, { person: person.number, found, siblings: person.faces, first: position === 0 }))),
+    el("ul", { class: "faces", on: { keydown: walk } }, (all ? joined : joined.slice(0, FACES_SHOWN)).map(({ face, link }, position) =>
+      faceItem(face, { person: person.number, found, siblings, first: position === 0, weak: weakness(link, found) }))),
     all ? null : unfoldButton(t("showFaces", { count: person.faces.length }), `all:${key}`, () => unfolded.add(key)),
     person.links.length > 0 ? joins(person, found) : null);
 }
 
-function faceItem(face, { person, found, siblings, first, reason = null }) {
+/** The threshold of the link that a face joined by, if that is near the cut or beyond; else null. */
+function weakness(link, found) {
+  return link !== null && link.threshold >= BARELY * Number(found.threshold) ? number(link.threshold, 3) : null;
+}
+
+function faceItem(face, { person, found, siblings, first, reason = null, weak = null }) {
   const [name] = face.filepaths;
   const open = () => openPhoto(face, siblings, found);
-  return el("li", {},
+  return el("li", { class: weak && "is-weak" },
     el("button", {
       type: "button", class: "face", tabindex: first ? 0 : -1, title: face.filepaths.join("\n"),
       "aria-label": t("face", { name, person }), data: { focus: `face:${face.id}`, face: face.id },
       on: { click: open },
-    }, crop(face.id), el("span", { class: "face-name" }, baseName(name))),
+    }, crop(face.id), shortName(name)),
+    weak ? el("span", { class: "face-weak", title: t("barelyText", { threshold: weak }) }, `${t("barely")} ${weak}`) : null,
     reason ? el("span", { class: "face-reason" }, reason) : null);
 }
 
-function baseName(path) {
-  return path.slice(path.lastIndexOf("/") + 1);
+/** A file's name without its folders, in two parts: the first gives way when there is no room. */
+function shortName(path) {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const cut = name.length > 2 * TAIL ? name.length - TAIL : name.length;
+  return el("span", { class: "face-name" }, el("span", {}, name.slice(0, cut)),
+    cut < name.length ? el("span", {}, name.slice(cut)) : null);
 }
 
 /** Arrow keys go from face to face; Tab goes from person to person. */
