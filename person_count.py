@@ -37,6 +37,7 @@ for command in (
     judging.calibrate,
 ):
     app.command()(command)
+app.command(hidden=True)(serving.pictures)
 app.command(name="migrate")(library.migrate_command)
 app.add_typer(tokens.app, name="token")
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -10,12 +10,15 @@ from tornado.web import HTTPError, RequestHandler
 
 from index.documents import Document, error_document
 from index.errors import RequestError
+from index.paths import Roots
 from index.question import Question, build_question, decode_text
 from index.settings import Settings
 from index.tokens import Scope
+from service.admission import Uploads
 from service.auth import Guard
 from service.desk import Desk
 from service.limits import Room
+from service.pictures import Pictures
 from service.refusals import HEADERS, headers_of
 from service.state import StateOfAffairs
 
@@ -38,11 +41,22 @@ class BaseHandler(RequestHandler):
     state: StateOfAffairs
     guard: Guard
     room: Room
+    roots: Roots
+    pictures: Pictures
+    uploads: Uploads
     ROUTE: ClassVar[str]
     SCOPE: ClassVar[Scope | None] = Scope.READ  # what callers need; None: nothing
 
     def initialize(
-        self, desk: Desk, settings: Settings, state: StateOfAffairs, guard: Guard, room: Room
+        self,
+        desk: Desk,
+        settings: Settings,
+        state: StateOfAffairs,
+        guard: Guard,
+        room: Room,
+        roots: Roots,
+        pictures: Pictures,
+        uploads: Uploads,
     ) -> None:
         """Keep what make_app hands over, and count the request as under way."""
         self.desk = desk
@@ -50,6 +64,9 @@ class BaseHandler(RequestHandler):
         self.state = state
         self.guard = guard
         self.room = room
+        self.roots = roots
+        self.pictures = pictures
+        self.uploads = uploads
         self.desk.in_hand += 1
 
     def set_default_headers(self) -> None:
@@ -58,11 +75,12 @@ class BaseHandler(RequestHandler):
         for name, value in HEADERS.items():
             self.set_header(name, value)
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Refuse who addresses somebody else or may not ask, before anything is looked up."""
         self.guard.check_host(self.request.headers)
         if self.SCOPE is not None:
             self.guard.check_token(self.request.headers, self.SCOPE)
+        return None
 
     def on_finish(self) -> None:
         """The request is no longer under way."""
@@ -109,38 +127,55 @@ class BaseHandler(RequestHandler):
             log.error("service.failed", exc_info=(typ, value, tb))
 
     def question_of_query(self) -> Question:
-        """The question in the query string. Raises RequestError, naming what is wrong.
+        """The question in the query string. Raises RequestError, naming what is wrong."""
+        return build_question(self._parameters(), self.settings_)
 
-        Tornado's own get_arguments() would strip names and replace characters in them.
-        """
-        given = {
+    def _parameters(self) -> dict[str, list[str]]:
+        """The query. Tornado's get_arguments() would strip names and replace characters in them."""
+        return {
             decode_text(name.encode("latin-1"), "a parameter's name"): [
                 decode_text(value, name) for value in values
             ]
             for name, values in self.request.query_arguments.items()
         }
-        return build_question(given, self.settings_)
 
     def question_of_body(self) -> Question:
         """The question in a JSON body. Raises RequestError, naming what is wrong."""
+        return build_question(_members(self.json_body()), self.settings_)
+
+    def single_parameters(self) -> dict[str, str]:
+        """The query's parameters, none of which may be repeated. Raises RequestError, 400."""
+        found = {}
+        for name, values in self._parameters().items():
+            if len(values) > 1:
+                raise RequestError(
+                    HTTPStatus.BAD_REQUEST, f"{name[:40]!r} is given {len(values)} times"
+                )
+            found[name] = values[0]
+        return found
+
+    def json_body(self) -> dict[str, Any]:
+        """The object in a JSON body, which is the only way to ask. Raises RequestError, 400."""
         if self.request.query_arguments:
             raise RequestError(HTTPStatus.BAD_REQUEST, "give parameters in the body, not the URL")
-        return build_question(_members(self.request.headers, self.request.body), self.settings_)
+        kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise RequestError(
+                HTTPStatus.BAD_REQUEST, "send the body as Content-Type application/json"
+            )
+        try:
+            found = json.loads(self.request.body)
+        except (ValueError, RecursionError) as error:
+            raise RequestError(HTTPStatus.BAD_REQUEST, "the body is not valid JSON") from error
+        if not isinstance(found, dict):
+            raise RequestError(HTTPStatus.BAD_REQUEST, "the body must be a JSON object")
+        return found
 
 
-def _members(headers: Any, body: bytes) -> dict[str, Sequence[str]]:  # noqa: ANN401 - tornado's
+def _members(found: dict[str, Any]) -> dict[str, Sequence[str]]:
     def bad(sentence: str) -> RequestError:
         return RequestError(HTTPStatus.BAD_REQUEST, sentence)
 
-    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise bad("send the body as Content-Type application/json")
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise bad("the body is not valid JSON") from error
-    if not isinstance(found, dict):
-        raise bad("the body must be a JSON object")
     filepaths = found.pop("filepaths", [])
     if not isinstance(filepaths, list) or not all(isinstance(name, str) for name in filepaths):
         raise bad("filepaths must be a list of strings")

@@ -10,7 +10,10 @@ from index.question import Question
 from service.assets import AssetHandler, PageHandler
 from service.base import BaseHandler
 from service.documents import persons_document
+from service.faces import FaceHandler, PhotoHandler
+from service.files import FilesHandler, RetryHandler
 from service.openapi import PREFIX, SUFFIX, describe
+from service.uploads import UploadHandler
 
 
 class PersonCountHandler(BaseHandler):
@@ -118,4 +121,9 @@ HANDLERS = (
     DescriptionHandler,
     PageHandler,
     AssetHandler,
+    FaceHandler,
+    PhotoHandler,
+    FilesHandler,
+    RetryHandler,
+    UploadHandler,
 )

@@ -8,27 +8,42 @@ from typing import Any, Protocol
 from index.documents import Document
 from index.settings import Settings
 from index.tokens import Scope
-from service.schemas import PATH_PARTS, question_members, reference, schemas
+from service.schemas import (
+    INTEGER,
+    PATH_PARTS,
+    list_parameters,
+    question_members,
+    reference,
+    schemas,
+)
 
 OPENAPI = "3.1.0"
 VERSION = "1.0.0"  # of the contract, not of the program
 PREFIX = r"/(?:person_count/)?"  # of every route: clients may repeat the base URL's last part
 SUFFIX = "/?"
 JSON = "application/json"
+JPEG = "image/jpeg"
 _GROUP = re.compile(r"\(\?P<(\w+)>[^)]*\)")  # a part of an address that callers choose
 
 _MEANING = {
     400: "the request is malformed, or addressed to another host; `error` says how",
     401: "the token is missing or wrong",
+    403: "a page of another site sent this",
     404: "a file does not exist, or may not be asked about",
     405: "this method is not allowed here",
+    409: "too many files have that name",
+    411: "the Content-Length is missing",
     413: "too many files or faces, or too large a body",
     414: "the request head is too long; use POST",
+    415: "the body is no image",
     422: "a file is there but is no readable image",
     500: "the server failed; see its log",
+    507: "the disk is full",
     503: "not now; ask again after Retry-After seconds",
 }
+_SIZE = ("X-Photo-Width", "X-Photo-Height")  # in pixels, upright
 _ASSETS = (JSON, "text/html", "text/javascript", "text/css", "image/svg+xml", "image/png")
+_BYTES: Document = {"type": "string", "format": "binary"}
 _ALWAYS = (400, 405, 413, 414, 500)
 _HEADERS = {401: "WWW-Authenticate", 405: "Allow", 503: "Retry-After"}
 
@@ -52,6 +67,10 @@ class Operation:
     Attributes:
         answer: the schema of status 200; None for this description itself and for other *kinds*.
         kinds: the media types of status 200.
+        headers: more headers of status 200.
+        body: the schema of the body of POST.
+        lists: whether it takes the parameters of a list.
+        created: whether it may answer 201 as well as 200.
         refusals: beside those that every path has.
         asks: whether it takes a question.
     """
@@ -61,6 +80,10 @@ class Operation:
     refusals: tuple[int, ...] = ()
     asks: bool = False
     kinds: tuple[str, ...] = (JSON,)
+    headers: tuple[str, ...] = ()
+    body: str = "Question"
+    lists: bool = False
+    created: bool = False
 
 
 OPERATIONS = {
@@ -76,6 +99,22 @@ OPERATIONS = {
     "/readyz": Operation("Can it answer questions?", "Readiness", (503,)),
     "/openapi.json": Operation("This description.", None),
     "/": Operation("The page for people.", None, kinds=("text/html",)),
+    "/faces/{face}.jpg": Operation(
+        "A face's picture.", None, (401, 404, 503), kinds=(JPEG,), headers=_SIZE
+    ),
+    "/faces/{face}/photo.jpg": Operation(
+        "The photo that a face is on.", None, (401, 404, 503), kinds=(JPEG,), headers=_SIZE
+    ),
+    "/files": Operation(
+        "The files that can be asked about, newest first.", "Files", (401, 503), lists=True
+    ),
+    "/files/retry": Operation("Read failed files again.", "Queued", (401, 403), body="Retry"),
+    "/files/{name}": Operation(
+        "Put a photo into the drop folder; 201 when it is new there.",
+        "Uploaded",
+        (401, 403, 409, 411, 415, 503, 507),
+        created=True,
+    ),
     "/assets/{name}": Operation("A file of the page.", None, (404,), kinds=_ASSETS),
 }
 
@@ -116,17 +155,22 @@ def _path(route: Route, settings: Settings) -> Document:
     if chosen := _chosen(path_of(route)):
         found["parameters"] = chosen
     if "get" in route.__dict__:
-        found["get"] = common | ({"parameters": _parameters(settings)} if operation.asks else {})
+        found["get"] = common | {"parameters": _parameters(operation, settings)}
     if "post" in route.__dict__:
-        body = {"required": True, "content": _json(reference("Question"))}
+        body = {"required": True, "content": _json(reference(operation.body))}
         found["post"] = common | {"requestBody": body}
+    if "put" in route.__dict__:
+        body = {"required": True, "content": {JPEG: {"schema": _BYTES}}}
+        found["put"] = common | {"requestBody": body}
     return found
 
 
-def _parameters(settings: Settings) -> list[Document]:
+def _parameters(operation: Operation, settings: Settings) -> list[Document]:
+    members = question_members(settings) if operation.asks else {}
+    members |= list_parameters() if operation.lists else {}
     return [
         {"name": name, "in": "query", "required": name == "filepath", "schema": schema}
-        for name, schema in question_members(settings).items()
+        for name, schema in members.items()
     ]
 
 
@@ -140,7 +184,10 @@ def _chosen(path: str) -> list[Document]:
 def _responses(operation: Operation) -> Document:
     answer = reference(operation.answer) if operation.answer else {"type": "object"}
     content = {kind: {"schema": answer} if kind == JSON else {} for kind in operation.kinds}
-    found: dict[str, Any] = {"200": {"description": "the answer", "content": content}}
+    answered: Document = {"description": "the answer", "content": content}
+    if operation.headers:
+        answered["headers"] = {name: {"schema": INTEGER} for name in operation.headers}
+    found: dict[str, Any] = {"200": answered} | ({"201": answered} if operation.created else {})
     for status in sorted({*_ALWAYS, *operation.refusals}):
         refused = {"description": _MEANING[status], "content": _json(reference("Error"))}
         if status in _HEADERS:
