@@ -90,6 +90,6 @@ export function retryFiles(what) {
 /** Put a photo into the drop folder. Resolves to its path there. */
 export async function uploadFile(file) {
   const path = `/files/${encodeURIComponent(file.name)}`;
-  const headers = { "Content-Type": "application/octet-stream" };
+  const headers = { "Content-Type": file.type || "application/octet-stream" };
   return (await json(path, { method: "PUT", headers, body: file })).filepath;
 }

@@ -3,10 +3,11 @@
 import { askFiles } from "./api.js";
 import { byId, debounced, el, keepingFocus } from "./dom.js";
 import { number, t } from "./i18n.js";
+import { nameOnOneLine } from "./names.js";
 import { choose, state, unchoose, whenChanged } from "./state.js";
 
 const PAGE = 50;
-const LARGEST_PAGE = 500;
+const LARGEST_PAGE = 200; // the service gives no more at once
 const MOST = 10_000; // files in one question at most, unless the operator allows more
 const TYPING_MILLISECONDS = 200;
 
@@ -108,8 +109,8 @@ function found(row, isChosen) {
   });
   box.checked = isChosen;
   const about = row.state === "indexed" ? t("facesIn", { count: row.faces }) : t(`status_${row.state}`);
-  return el("li", {}, el("label", { class: `found-row is-${row.state}`, title: row.filepath },
-    box, el("span", { class: "name" }, row.filepath), el("span", { class: "about" }, about)));
+  return el("li", {}, el("label", { class: `found-row is-${row.state}` },
+    box, nameOnOneLine(row.filepath), el("span", { class: "about" }, about)));
 }
 
 function allButton() {

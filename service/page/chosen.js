@@ -2,6 +2,7 @@
 
 import { byId, el, keepingFocus } from "./dom.js";
 import { t } from "./i18n.js";
+import { nameOnOneLine } from "./names.js";
 import { change, currentDocument, state, unchoose, whenChanged } from "./state.js";
 
 const SHOWN = 60;
@@ -54,7 +55,7 @@ function chosenRow({ filepath, status, reason, count }) {
   const about = [t(`status_${status}`, { count }), reason ? el("span", { class: "reason", lang: "en" }, reason) : null];
   return el("li", { class: `chosen-row is-${status}`, data: { status } },
     el("span", { class: "dot", "aria-hidden": "true" }),
-    el("span", { class: "name", title: filepath }, filepath),
+    nameOnOneLine(filepath),
     el("span", { class: "about" }, about),
     remove);
 }

@@ -71,7 +71,7 @@ function renderNote(isGood) {
 
 function stability({ stable_range: [low, high], curve }) {
   const end = curve.at(-1).threshold;
-  const name = high > end ? "stableEnd" : "stable";
+  const name = high <= end ? "stable" : low > 0 ? "stableEnd" : "stableAlways";
   return t(name, { low: number(low, DECIMALS), high: number(high, DECIMALS) });
 }
 

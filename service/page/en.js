@@ -88,6 +88,7 @@ export const en = {
     : `${number(low)} to ${number(high)} a tenth below and above this threshold.`),
   stable: ({ low, high }) => `Stays the same from ${low} to ${high}.`,
   stableEnd: ({ low }) => `Stays the same from ${low} on.`,
+  stableAlways: "The same at every threshold.",
   threshold: "Threshold",
   thresholdBad: "The threshold is a number of at least 0, such as 0.2.",
   stricter: "stricter",

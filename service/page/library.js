@@ -4,6 +4,7 @@ import { askFiles, askStatus, retryFiles } from "./api.js";
 import { byId, el, keepingFocus } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { refreshFound } from "./choose.js";
+import { nameOnOneLine } from "./names.js";
 import { change, state, whenChanged } from "./state.js";
 import { tokenButton } from "./token.js";
 
@@ -127,7 +128,7 @@ function failures(count) {
   if (retried !== null) parts.push(el("p", { class: "good-text", role: "status" }, t("retried", { count: retried })));
   if (count === 0) return parts;
   const rows = failed.map((row) => el("li", {},
-    el("span", { class: "name", title: row.filepath }, row.filepath),
+    nameOnOneLine(row.filepath),
     el("span", { class: "reason", lang: "en" }, row.reason),
     el("button", {
       type: "button", class: "quiet", "aria-label": t("retryOne", { name: row.filepath }),

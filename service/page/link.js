@@ -3,6 +3,7 @@
 import { byId, el } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { crop } from "./images.js";
+import { nameOnOneLine } from "./names.js";
 import { closeButton, closeOnBackdrop, openPhoto } from "./photo.js";
 
 const OPERATING = 0.2; // the threshold at which the false match rate was measured
@@ -30,7 +31,7 @@ function side(face, person, found) {
   return el("button", {
     type: "button", class: "face", "aria-label": t("face", { name, person: person.number }), title: name,
     on: { click: () => openPhoto(face, pairFaces(face, person), found) },
-  }, crop(face.id, "crop crop-large"), el("span", { class: "face-name" }, el("span", {}, name)));
+  }, crop(face.id, "crop crop-large"), nameOnOneLine(name, "face-name"));
 }
 
 function pairFaces(face, person) {

@@ -47,6 +47,6 @@ startPeople();
 startPhoto();
 startLink();
 startChoosing();
-startUploads();
+startUploads(lookAtLibrary);
 startLibrary();
 startAsking();

@@ -5,12 +5,12 @@ import { number, t } from "./i18n.js";
 import { crop } from "./images.js";
 import { inOrderOfJoining } from "./joining.js";
 import { openLink } from "./link.js";
+import { baseName, nameOnOneLine } from "./names.js";
 import { openPhoto } from "./photo.js";
 import { currentDocument, state, whenChanged } from "./state.js";
 
 const FACES_SHOWN = 24; // of one person
 const PEOPLE_SHOWN = 60;
-const TAIL = 8; // characters at the end of a long name that always stay
 const BARELY = 0.9; // of the threshold: a link beyond it is worth a look
 const REASONS = {
   small: "reason_small", improbable: "reason_improbable", "not the most prominent face": "reason_prominent",
@@ -106,17 +106,9 @@ function faceItem(face, { person, found, siblings, first, reason = null, weak = 
       type: "button", class: "face", tabindex: first ? 0 : -1, title: face.filepaths.join("\n"),
       "aria-label": t("face", { name, person }), data: { focus: `face:${face.id}`, face: face.id },
       on: { click: open },
-    }, crop(face.id), shortName(name)),
+    }, crop(face.id), nameOnOneLine(baseName(name), "face-name")),
     weak ? el("span", { class: "face-weak", title: t("barelyText", { threshold: weak }) }, `${t("barely")} ${weak}`) : null,
     reason ? el("span", { class: "face-reason" }, reason) : null);
-}
-
-/** A file's name without its folders, in two parts: the first gives way when there is no room. */
-function shortName(path) {
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  const cut = name.length > 2 * TAIL ? name.length - TAIL : name.length;
-  return el("span", { class: "face-name" }, el("span", {}, name.slice(0, cut)),
-    cut < name.length ? el("span", {}, name.slice(cut)) : null);
 }
 
 /** Arrow keys go from face to face; Tab goes from person to person. */

@@ -11,7 +11,11 @@ let all = 0;
 let done = 0;
 let failed = []; // {name, reason}
 
-export function startUploads() {
+let whenDone = () => {};
+
+/** Take uploads; call `listener` after each batch. */
+export function startUploads(listener) {
+  whenDone = listener;
   const input = byId("drop-input");
   input.addEventListener("change", () => {
     send([...input.files]);
@@ -74,7 +78,7 @@ async function send(files) {
   const work = async () => {
     for (let file = queue.shift(); file; file = queue.shift()) {
       try {
-        arrived.push(await uploadFile(file));
+        arrived.push(await patiently(() => uploadFile(file)));
       } catch (error) {
         failed.push({ name: file.name, reason: error.message || t("notReached") });
       }
@@ -84,6 +88,19 @@ async function send(files) {
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   choose(arrived);
+  whenDone();
+}
+
+/** Do `work`; when the service has no room for it just now, again after the time that it names. */
+async function patiently(work) {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (error.status !== 503 || error.retrySeconds === null) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1000 * error.retrySeconds));
+    }
+  }
 }
 
 function render() {

@@ -85,6 +85,7 @@ export const zh = {
     : `阈值上下浮动一成，人数在 ${number(low)} 到 ${number(high)} 之间。`),
   stable: ({ low, high }) => `阈值在 ${low} 到 ${high} 之间时人数不变。`,
   stableEnd: ({ low }) => `阈值从 ${low} 起人数不变。`,
+  stableAlways: "无论阈值多少，人数都不变。",
   threshold: "阈值",
   thresholdBad: "阈值应为不小于 0 的数字，例如 0.2。",
   stricter: "更严格",
