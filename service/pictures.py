@@ -81,20 +81,20 @@ class Pictures:
         """
         if kept := self._kept.get(order):
             return kept
-        self._check(order)
+        self._check_refused(order)
+        if self._waiting > MAX_WAITING:
+            raise _refusal(f"{MAX_WAITING} pictures are waited for already; ask again later", 1)
         self._waiting += 1
         try:
             async with self._turn:
-                self._check(order)  # it may have been refused while we waited
+                self._check_refused(order)  # somebody else may have asked for it before
                 return self._kept.get(order) or await self._ask(order)
         finally:
             self._waiting -= 1
 
-    def _check(self, order: PictureOrder) -> None:
+    def _check_refused(self, order: PictureOrder) -> None:
         if time.monotonic() - self._refused.get(order.sha256, -REFUSED_SECONDS) < REFUSED_SECONDS:
             raise _refusal("the picture could not be made", int(REFUSED_SECONDS))
-        if self._waiting > MAX_WAITING:
-            raise _refusal(f"{MAX_WAITING} pictures are being made already; ask again later", 1)
 
     async def _ask(self, order: PictureOrder) -> Picture | None:
         process = await self._running()

@@ -76,6 +76,11 @@ def test_tokens_are_asked_for_where_they_are_needed(settings: Settings) -> None:
         "/openapi.json": False,
         "/": False,
         "/assets/{name}": False,
+        "/faces/{face}.jpg": True,
+        "/faces/{face}/photo.jpg": True,
+        "/files": True,
+        "/files/retry": True,
+        "/files/{name}": True,
     }
 
 
