@@ -95,7 +95,7 @@ function doubtNotice(found) {
 }
 
 function notice(kind, lines, action = null) {
-  const text = lines.map((line) => el("span", {}, line));
+  const text = lines.flatMap((line) => [el("span", {}, line), " "]);
   return el("div", { class: `notice notice-${kind}` }, el("p", {}, text), action);
 }
 

@@ -21,6 +21,9 @@ let retried = null; // how many are being tried again
 
 export function startLibrary() {
   whenChanged(["language", "status"], render);
+  whenChanged(["answer"], () => {
+    if (state.answer?.document.files.some((file) => file.status === "pending")) lookAtLibrary();
+  });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) lookAtLibrary();
   });

@@ -25,7 +25,7 @@ export function startPeople() {
     unfolded.clear();
   });
   whenChanged(["files", "answer", "language", "faces", "linkage"], render);
-  whenChanged(["threshold", "asking", "answer"], renderBusy);
+  whenChanged(["threshold", "asking"], () => (state.answer === null ? render() : renderBusy()));
   render();
 }
 
@@ -50,9 +50,8 @@ function render() {
 
 function placeholder() {
   if (!state.asking) return [];
-  const bones = Array.from({ length: 3 }, () => el("div", { class: "person bones", "aria-hidden": "true" },
+  return Array.from({ length: 3 }, () => el("div", { class: "person bones", "aria-hidden": "true" },
     Array.from({ length: 4 }, () => el("span", { class: "crop" }))));
-  return bones;
 }
 
 function people(found) {
