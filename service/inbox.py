@@ -129,12 +129,14 @@ class Upload:
                     # unlike a rename, this fails if the name is taken
                     os.link(self._name, candidate, src_dir_fd=self._folder, dst_dir_fd=self._folder)
                 except FileExistsError:
-                    if self._is_same(candidate):
-                        return candidate, False
-                    continue
+                    if not self._is_same(candidate):
+                        continue
+                    is_new = False
+                else:
+                    is_new = True
                 os.unlink(self._name, dir_fd=self._folder)
                 os.fsync(self._folder)
-                return candidate, True
+                return candidate, is_new
         raise RequestError(HTTPStatus.CONFLICT, f"{MAX_SAME_NAMES} files are called so already")
 
     def _is_same(self, name: str) -> bool:
@@ -144,10 +146,11 @@ class Upload:
             handle = os.open(name, flags, dir_fd=self._folder)
         except OSError:
             return False
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != self._size:
+            os.close(handle)
+            return False
         with os.fdopen(handle, "rb") as stream:
-            found = os.fstat(handle)
-            if not stat.S_ISREG(found.st_mode) or found.st_size != self._size:
-                return False
             return hashlib.file_digest(stream, "sha256").digest() == self._digest.digest()
 
     def abandon(self) -> None:
