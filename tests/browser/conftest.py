@@ -125,8 +125,8 @@ def make_page_service(tmp_path: Path, certificate: Certificate) -> Iterator[Call
 def album(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[Service]:
     """A service that tests share; they only ask.
 
-    a1, a2 and a3 show one person, b1 and b2 another, who resembles a third on c.png; group.png shows
-    the first two and somebody else, with a bystander; wall.png shows nobody, broken.jpg is text.
+    a1, a2 and a3 show one person, b1 and b2 another, c.png a third; group.png shows the first two
+    and somebody who resembles the third; wall.png shows nobody, broken.jpg is text.
     """
     with page_service(tmp_path_factory.mktemp("album"), certificate) as service:
         for number, person in enumerate((0, 4, 9), start=1):
@@ -150,7 +150,7 @@ class Visit:
     """A page in a browser of its own, and everything that it did.
 
     Attributes:
-        forgiven: what the console may say, in part; refusals that a test provokes are reported there.
+        forgiven: parts of what the console may say; it reports refusals that tests provoke, too.
     """
 
     page: Page
