@@ -49,6 +49,8 @@ def parse_filter(given: dict[str, str], roots: Roots) -> tuple[Filter, int]:
     search, state = given.get("search", ""), given.get("state")
     if len(search) > MAX_SEARCH:
         raise _bad(f"search is longer than {MAX_SEARCH} characters")
+    if "\0" in search:  # SQLite would take what follows for no part of it
+        raise _bad("search contains a character that no name has")
     if state is not None and state not in list(FileState):
         raise _bad(f"state must be one of {', '.join(FileState)}, not {state[:40]!r}")
     before = _number(given["after"], "after", 10**CURSOR_DIGITS - 1) if "after" in given else None
@@ -113,7 +115,7 @@ class RetryHandler(BaseHandler):
 
     def _names(self, body: dict[str, Any]) -> list[str] | None:
         """The files in the body; None for all that failed."""
-        if body == {"failed": True}:
+        if list(body) == ["failed"] and body["failed"] is True:
             return None
         names = body.get("filepaths")
         if len(body) != 1 or not isinstance(names, list) or not names:
