@@ -31,9 +31,8 @@ def call(
 
 def children(service: Service) -> list[int]:
     assert service.process is not None
-    pid = service.process.pid
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found]
+    tasks = Path(f"/proc/{service.process.pid}/task").glob("*/children")  # one list a thread
+    return [int(child) for task in tasks for child in task.read_text().split()]
 
 
 def is_gone(pid: int) -> bool:
