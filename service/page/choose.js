@@ -1,7 +1,7 @@
 // Finds photos: a search in what the service knows, and a list to paste.
 
 import { askFiles } from "./api.js";
-import { byId, debounced, el, keepingFocus } from "./dom.js";
+import { byId, debounced, el, keepingPlace } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { nameOnOneLine } from "./names.js";
 import { choose, state, unchoose, whenChanged } from "./state.js";
@@ -88,7 +88,7 @@ function addPasted() {
 
 function render() {
   const text = byId("search").value.trim();
-  keepingFocus(() => byId("found").replaceChildren(...contents(text)));
+  keepingPlace(() => byId("found").replaceChildren(...contents(text)));
 }
 
 function contents(text) {
@@ -96,7 +96,7 @@ function contents(text) {
   if (loading) return [el("p", { class: "muted" }, t("loading"))];
   if (rows.length === 0) return [el("p", { class: "muted" }, text ? t("nothingFound", { text }) : t("nothingThere"))];
   const chosen = new Set(state.files);
-  const list = el("ul", { class: "found-list" }, rows.map((row) => found(row, chosen.has(row.filepath))));
+  const list = el("ul", { class: "found-list", data: { scroll: "found" } }, rows.map((row) => found(row, chosen.has(row.filepath))));
   return [list, el("div", { class: "buttons" }, allButton(), moreButton())];
 }
 

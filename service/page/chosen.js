@@ -1,14 +1,15 @@
 // The chosen files, each with what came of it; those that need attention come first.
 
-import { byId, el, keepingFocus } from "./dom.js";
+import { byId, el, keepingPlace } from "./dom.js";
 import { t } from "./i18n.js";
 import { nameOnOneLine } from "./names.js";
 import { change, currentDocument, state, unchoose, whenChanged } from "./state.js";
 
-const SHOWN = 60;
+const SHOWN = 60; // and so many times more each time that somebody asks for more
+const GROWTH = 5;
 const ORDER = ["failed", "unknown", "pending", "no_face", "counted", "asked"];
 
-let all = false;
+let most = SHOWN;
 
 export function startChosen() {
   byId("chosen-clear").addEventListener("click", () => {
@@ -37,9 +38,9 @@ function render() {
   const known = statuses(currentDocument() ?? state.answer?.document);
   const rows = state.files.map((name) => known.get(name) ?? { filepath: name, status: "asked" });
   rows.sort((one, other) => ORDER.indexOf(one.status) - ORDER.indexOf(other.status));
-  const shown = all ? rows : rows.slice(0, SHOWN);
-  keepingFocus(() => byId("chosen").replaceChildren(
-    el("ul", { class: "chosen-list" }, shown.map(chosenRow)),
+  const shown = rows.slice(0, most);
+  keepingPlace(() => byId("chosen").replaceChildren(
+    el("ul", { class: "chosen-list", data: { scroll: "chosen" } }, shown.map(chosenRow)),
     ...(shown.length < rows.length ? [moreButton()] : []),
   ));
 }
@@ -71,8 +72,8 @@ function removeRow(filepath) {
 
 function moreButton() {
   const more = () => {
-    all = true;
+    most *= GROWTH;
     render();
   };
-  return el("button", { type: "button", class: "quiet", on: { click: more } }, t("more"));
+  return el("button", { type: "button", class: "quiet", data: { focus: "chosen-more" }, on: { click: more } }, t("more"));
 }

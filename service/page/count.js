@@ -37,7 +37,7 @@ function figure() {
   if (count === null) {
     const under = state.asking || state.problem === null;
     return [
-      el("p", { class: "figure is-unknown", "aria-label": t("unknownNumber") }, under ? "…" : "?"),
+      el("p", { class: "figure is-unknown", "aria-hidden": "true" }, under ? el("span", { class: "figure-bone" }) : "?"),
       el("p", { class: "figure-text" }, under ? t("counting") : t("unknownNumber")),
     ];
   }
@@ -99,13 +99,17 @@ function notice(kind, lines, action = null) {
   return el("div", { class: `notice notice-${kind}` }, el("p", {}, text), action);
 }
 
-/** Say the number to those who listen: once it stands, and not at each step of the slider. */
+/** Say to those who listen what went wrong, or the number: once it stands, not at each step. */
 function announce() {
+  const text = state.problem === null ? standing() : byId("notices").textContent;
+  if (text === null || text === announced) return;
+  announced = text;
+  byId("announcer").textContent = text;
+}
+
+function standing() {
   const found = currentDocument();
-  if (found === null || !isForThreshold(found)) return;
+  if (found === null || !isForThreshold(found)) return null;
   const text = t("announce", { count: found.person_num, files: state.files.length, threshold: state.threshold });
-  const whole = found.complete ? text : `${text}. ${t("incomplete")}`;
-  if (whole === announced) return;
-  announced = whole;
-  byId("announcer").textContent = whole;
+  return found.complete ? text : `${text}. ${t("incomplete")}`;
 }

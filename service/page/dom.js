@@ -32,13 +32,26 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
-/** Run `change`, which rebuilds part of the page, and put the focus back where it was. */
-export function keepingFocus(change) {
-  const key = document.activeElement?.dataset?.focus;
+/**
+ * Run `change`, which rebuilds part of the page, and put back what people had done there: the focus
+ * (by data-focus), how far lists were scrolled (data-scroll) and what was unfolded (data-fold).
+ */
+export function keepingPlace(change) {
+  const focused = document.activeElement?.dataset?.focus;
+  const scrolled = all("[data-scroll]").map((node) => [node.dataset.scroll, node.scrollTop]);
+  const unfolded = all("details[data-fold][open]").map((node) => node.dataset.fold);
   change();
-  if (key && document.activeElement === document.body) {
-    document.querySelector(`[data-focus="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
-  }
+  for (const key of unfolded) one("fold", key)?.setAttribute("open", "");
+  for (const [key, top] of scrolled) one("scroll", key)?.scrollTo({ top, behavior: "instant" });
+  if (focused && document.activeElement === document.body) one("focus", focused)?.focus({ preventScroll: true });
+}
+
+function all(selector) {
+  return [...document.querySelectorAll(selector)];
+}
+
+function one(name, key) {
+  return document.querySelector(`[data-${name}="${CSS.escape(key)}"]`);
 }
 
 /** A function that calls `work` once nobody has called it for so long. */

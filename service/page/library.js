@@ -1,7 +1,7 @@
 // How reading the photos goes: what waits, how fast it is, what failed and why.
 
 import { askFiles, askStatus, retryFiles } from "./api.js";
-import { byId, el, keepingFocus } from "./dom.js";
+import { byId, el, keepingPlace } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { refreshFound } from "./choose.js";
 import { nameOnOneLine } from "./names.js";
@@ -82,7 +82,7 @@ async function retry(what) {
 
 function render() {
   renderPulse();
-  keepingFocus(() => byId("library").replaceChildren(...contents()));
+  keepingPlace(() => byId("library").replaceChildren(...contents()));
 }
 
 function renderPulse() {
@@ -138,10 +138,9 @@ function failures(count) {
       data: { focus: `retry:${row.filepath}` }, on: { click: () => retry({ filepaths: [row.filepath] }) },
     }, t("retry"))));
   const rest = count - failed.length;
-  const open = byId("library").querySelector("details")?.open;
-  parts.push(el("details", { class: "failures", open },
+  parts.push(el("details", { class: "failures", data: { fold: "failures" } },
     el("summary", { data: { focus: "failures" } }, t("failedTitle", { count })),
-    el("ul", {}, rows),
+    el("ul", { data: { scroll: "failures" } }, rows),
     rest > 0 ? el("p", { class: "muted" }, `+ ${number(rest)}`) : null,
     el("button", {
       type: "button", class: "button", data: { focus: "retry-all" }, on: { click: () => retry({ failed: true }) },

@@ -1,6 +1,6 @@
 // Everybody who was counted, as rows of faces; below, the faces that were left out.
 
-import { byId, el, keepingFocus } from "./dom.js";
+import { byId, el, keepingPlace } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { crop } from "./images.js";
 import { inOrderOfJoining } from "./joining.js";
@@ -41,7 +41,7 @@ function renderBusy() {
 
 function render() {
   const document = state.files.length === 0 ? null : state.answer?.document;
-  keepingFocus(() => {
+  keepingPlace(() => {
     byId("people").replaceChildren(...(document ? people(document) : placeholder()));
     byId("left-out").replaceChildren(...(document ? leftOut(document) : []));
   });
@@ -126,7 +126,7 @@ function walk(event) {
 /** The links without which the person would fall apart, the weakest first; built when opened. */
 function joins(person, found) {
   const key = `joins:${person.faces[0].id}`;
-  const box = el("details", { class: "joins" }, el("summary", { data: { focus: key } },
+  const box = el("details", { class: "joins", data: { fold: key } }, el("summary", { data: { focus: key } },
     t("links", { count: person.links.length }), el("span", { class: "muted" },
       t("weakest", { threshold: number(person.weakest_link.threshold, 3) }))));
   box.addEventListener("toggle", () => {
@@ -153,7 +153,7 @@ function leftOut(found) {
     person: null, found, siblings: found.left_out, first: position === 0,
     reason: REASONS[face.reason] ? t(REASONS[face.reason]) : face.reason,
   }));
-  return [el("details", { class: "card left-out" },
+  return [el("details", { class: "card left-out", data: { fold: "left-out" } },
     el("summary", { data: { focus: "left-out" } }, t("leftOutTitle", { count: items.length })),
     el("p", { class: "muted" }, t("leftOutText")),
     el("ul", { class: "faces", on: { keydown: walk } }, items))];

@@ -213,4 +213,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
             one.check()
     finally:
         for context in contexts:
+            context.unroute_all(behavior="ignoreErrors")
+            for page in context.pages:
+                page.unroute_all(behavior="ignoreErrors")
             context.close()

@@ -66,6 +66,18 @@ def test_a_search_narrows_the_list_and_all_found_can_be_added(album: Service, vi
     expect(found.page.get_by_text("No photo's name contains “nowhere”.")).to_be_visible()
 
 
+def test_choosing_far_down_keeps_the_place_in_the_list(album: Service, visit: Begin) -> None:
+    found = visit(album)
+    found.open()
+    last = found.page.get_by_role("checkbox").last
+    last.check()
+    scrolled = "document.querySelector('.found-list').scrollTop"
+    before = found.page.evaluate(scrolled)
+    expect(last).to_be_focused()
+    found.expect_count(1)
+    assert found.page.evaluate(scrolled) == before > 0
+
+
 def test_a_pasted_list_is_asked_about_as_it_is(album: Service, visit: Begin) -> None:
     found = visit(album)
     found.open()

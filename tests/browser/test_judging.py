@@ -86,6 +86,17 @@ def test_doubtful_people_are_pointed_out(album: Service, visit: Begin) -> None:
     expect(found.page.locator(".person .tag")).to_have_text("Twice in a photo")
 
 
+def test_what_was_unfolded_stays_so_when_the_threshold_moves(album: Service, visit: Begin) -> None:
+    found = visit(album)
+    found.open("group.png", faces="one")
+    found.expect_count(1)
+    found.page.get_by_text("2 faces left out").click()
+    found.page.locator("#slider").fill("0.1")
+    found.settle()
+    assert found.bodies("/persons")[-1]["threshold"] == "0.1"
+    expect(found.page.locator(".left-out li").first).to_be_visible()
+
+
 def test_a_number_over_part_of_the_files_says_so(album: Service, visit: Begin) -> None:
     found = visit(album)
     found.open("a1.png", "broken.jpg", "none.png", "wall.png")
@@ -111,7 +122,7 @@ def test_the_number_follows_by_itself_while_photos_are_being_read(
 ) -> None:
     service = make_page_service(wait_seconds=0.2)
     service.drop("a.png", 1)
-    assert service.ask("a.png").status == 200
+    wait_until(lambda: service.ask("a.png").status == 200, "it is read")
     service.worker.hold()
     service.drop("b.png", 90)
     found = visit(service)
