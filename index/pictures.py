@@ -63,7 +63,6 @@ def order_for(
         if (
             file.state is FileState.INDEXED
             and found is not None
-            and found[0] == file.path
             and refusal(*found) is None
             and signature_of(found[1]) == file.signature
         ):

@@ -77,6 +77,7 @@ def test_the_child_ends_with_a_service_that_was_killed(
     service.start()
     (photo,) = lfw(1, 1)
     assert call(service, "PUT", "/files/a.jpg", photo.read_bytes())[0] == 201
+    wait_until(lambda: service.files()["indexed"] == 1, "it is indexed")
     (face,) = service.get("/persons", [("filepath", "a.jpg")])[1]["persons"][0]["faces"]
     assert call(service, "GET", f"/faces/{face['id']}.jpg")[0] == 200
     helpers = children(service)
