@@ -63,7 +63,11 @@ class Settings(BaseSettings):
     """Everything an operator can set; units are in the names."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PERSON_COUNT_", frozen=True, extra="forbid", validate_default=True
+        env_prefix="PERSON_COUNT_",
+        env_parse_none_str="null",  # as in YAML, so that the environment can take a setting back
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
     )
 
     inbox: AbsolutePath = Field(Path("inbox"), description="The drop folder.")
