@@ -5,9 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from index.documents import Document
+from index.documents import Document, error_document
 from index.settings import Settings
+from index.space import DEFAULT_THRESHOLD
 from index.tokens import Scope
+from service.chinese import with_chinese
+from service.meanings import PARAMETERS
 from service.schemas import (
     INTEGER,
     PATH_PARTS,
@@ -44,6 +47,14 @@ _MEANING = {
 _SIZE = ("X-Photo-Width", "X-Photo-Height")  # in pixels, upright
 _ASSETS = (JSON, "text/html", "text/javascript", "text/css", "image/svg+xml", "image/png")
 _BYTES: Document = {"type": "string", "format": "binary"}
+# of the contract, word for word; tests ask the service for each
+FILES = ["a.jpg", "b.jpg"]
+_QUESTION = {"filepaths": FILES, "threshold": DEFAULT_THRESHOLD}
+_COUNT = {"errcode": 1, **_QUESTION, "person_num": 2}
+_REFUSALS = {
+    400: error_document(400, "filepath is missing; give it once for each image"),
+    404: error_document(404, "File does not exist"),
+}
 _ALWAYS = (400, 405, 413, 414, 500)
 _HEADERS = {401: "WWW-Authenticate", 405: "Allow", 503: "Retry-After"}
 
@@ -71,6 +82,7 @@ class Operation:
         body: the schema of the body of POST.
         lists: whether it takes the parameters of a list.
         created: whether it may answer 201 as well as 200.
+        example: an answer.
         refusals: beside those that every path has.
         asks: whether it takes a question.
     """
@@ -84,6 +96,8 @@ class Operation:
     body: str = "Question"
     lists: bool = False
     created: bool = False
+    description: str = ""
+    example: Document | None = None
 
 
 OPERATIONS = {
@@ -92,12 +106,26 @@ OPERATIONS = {
         "Count",
         (401, 404, 422, 503),
         asks=True,
+        description="Files that are not indexed yet are indexed first, so the request may wait. "
+        "A file without a face adds nobody; the same file twice counts once. For long lists use "
+        "POST.",
+        example=_COUNT,
     ),
-    "/persons": Operation("The same count, explained.", "Persons", (401, 503), asks=True),
+    "/persons": Operation(
+        "The same count, explained.",
+        "Persons",
+        (401, 503),
+        asks=True,
+        description="Answers with whatever has been read; `complete` and `files` say what is "
+        "missing.",
+    ),
     "/status": Operation("Counts and states for operators.", "Status", (401,)),
-    "/healthz": Operation("Is the process alive?", "Health"),
-    "/readyz": Operation("Can it answer questions?", "Readiness", (503,)),
+    "/healthz": Operation("Is the process alive?", "Health", example={"status": "ok"}),
+    "/readyz": Operation(
+        "Can it answer questions?", "Readiness", (503,), example={"status": "ready"}
+    ),
     "/openapi.json": Operation("This description.", None),
+    "/docs": Operation("The same for people, in Chinese and English.", None, kinds=("text/html",)),
     "/": Operation("The page for people.", None, kinds=("text/html",)),
     "/faces/{face}.jpg": Operation(
         "A face's picture.", None, (401, 404, 503), kinds=(JPEG,), headers=_SIZE
@@ -131,7 +159,7 @@ def describe(routes: Iterable[Route], settings: Settings) -> Document:
     Raises:
         KeyError: a route is not in OPERATIONS.
     """
-    return {
+    found = {
         "openapi": OPENAPI,
         "info": {"title": "关键人员计数 (key-person counting)", "version": VERSION},
         # the second is the documented base URL, which ends in what the path repeats
@@ -142,12 +170,14 @@ def describe(routes: Iterable[Route], settings: Settings) -> Document:
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
+    return with_chinese(found)
 
 
 def _path(route: Route, settings: Settings) -> Document:
     operation = OPERATIONS[path_of(route)]
     common: Document = {
         "summary": operation.summary,
+        **({"description": operation.description} if operation.description else {}),
         "responses": _responses(operation),
         "security": [{"token": []}] if settings.tokens and route.SCOPE else [],
     }
@@ -157,7 +187,9 @@ def _path(route: Route, settings: Settings) -> Document:
     if "get" in route.__dict__:
         found["get"] = common | {"parameters": _parameters(operation, settings)}
     if "post" in route.__dict__:
-        body = {"required": True, "content": _json(reference(operation.body))}
+        question = operation.body == "Question"
+        content = _json(reference(operation.body), _QUESTION if question else None)
+        body = {"required": True, "content": content}
         found["post"] = common | {"requestBody": body}
     if "put" in route.__dict__:
         body = {"required": True, "content": {JPEG: {"schema": _BYTES}}}
@@ -169,32 +201,48 @@ def _parameters(operation: Operation, settings: Settings) -> list[Document]:
     members = question_members(settings) if operation.asks else {}
     members |= list_parameters() if operation.lists else {}
     return [
-        {"name": name, "in": "query", "required": name == "filepath", "schema": schema}
+        {
+            "name": name,
+            "in": "query",
+            "required": name == "filepath",
+            "description": PARAMETERS.get(name) or schema["description"],
+            "schema": schema,
+            **({"example": FILES} if name == "filepath" else {}),
+        }
         for name, schema in members.items()
     ]
 
 
 def _chosen(path: str) -> list[Document]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": PATH_PARTS[name]}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": PARAMETERS[name],
+            "schema": PATH_PARTS[name],
+        }
         for name in re.findall(r"{(\w+)}", path)
     ]
 
 
 def _responses(operation: Operation) -> Document:
     answer = reference(operation.answer) if operation.answer else {"type": "object"}
-    content = {kind: {"schema": answer} if kind == JSON else {} for kind in operation.kinds}
+    content: Document = {kind: {} for kind in operation.kinds}
+    if JSON in content:
+        content |= _json(answer, operation.example)
     answered: Document = {"description": "the answer", "content": content}
     if operation.headers:
         answered["headers"] = {name: {"schema": INTEGER} for name in operation.headers}
     found: dict[str, Any] = {"200": answered} | ({"201": answered} if operation.created else {})
     for status in sorted({*_ALWAYS, *operation.refusals}):
-        refused = {"description": _MEANING[status], "content": _json(reference("Error"))}
+        content = _json(reference("Error"), _REFUSALS.get(status))
+        refused = {"description": _MEANING[status], "content": content}
         if status in _HEADERS:
             refused["headers"] = {_HEADERS[status]: {"schema": {"type": "string"}}}
         found[str(status)] = refused
     return found
 
 
-def _json(schema: Document) -> Document:
-    return {"application/json": {"schema": schema}}
+def _json(schema: Document, example: Document | None = None) -> Document:
+    return {JSON: {"schema": schema} | ({"example": example} if example else {})}

@@ -9,6 +9,7 @@ from index.question import DECIMAL
 from index.schema import FileState
 from index.settings import FaceChoice, Linkage, Settings
 from index.space import DEFAULT_THRESHOLD
+from service.meanings import explained
 
 Schema = dict[str, Any]
 
@@ -86,7 +87,7 @@ def schemas(settings: Settings) -> dict[str, Schema]:
     """Every named schema."""
     members = question_members(settings)
     filepaths = members.pop("filepath")
-    return {
+    found = {
         "Question": record({"filepaths": filepaths}, members),
         "Count": record(_COUNT),
         "Error": record({"cord": INTEGER, "error": TEXT}),
@@ -102,6 +103,7 @@ def schemas(settings: Settings) -> dict[str, Schema]:
         "Queued": record({"queued": INTEGER}),
         "Uploaded": record({"filepath": TEXT}),
     }
+    return {name: explained(name, schema) for name, schema in found.items()}
 
 
 _COUNT: dict[str, Schema] = {

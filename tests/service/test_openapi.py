@@ -74,6 +74,7 @@ def test_tokens_are_asked_for_where_they_are_needed(settings: Settings) -> None:
         "/healthz": False,
         "/readyz": False,
         "/openapi.json": False,
+        "/docs": False,
         "/": False,
         "/assets/{name}": False,
         "/faces/{face}.jpg": True,
