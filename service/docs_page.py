@@ -21,7 +21,7 @@ CERTIFICATE = "data/tls.crt"  # where the self-signed one lies as the program is
 def docs_page(document: Document, settings: Settings, language: str, base: str) -> bytes:
     """The page as HTML."""
     say: Say = in_chinese if language != ENGLISH else str
-    own = settings.tls_certificate is None and base.startswith("https:")
+    own = settings.tls and settings.tls_certificate is None
     outline = Outline(document, say, base, CERTIFICATE if own else None)
     return (
         _templates()
