@@ -49,11 +49,23 @@ CHINESE = {
     "The same for people, in Chinese and English.": "供人阅读的接口文档，有中文和英文。",
     "The page for people.": "网页界面。",
     "A file of the page.": "网页所用的文件。",
+    "A face's picture.": "一张人脸的图像。",
+    "The photo that a face is on.": "人脸所在的照片。",
+    "The files that can be asked about, newest first.": "可以查询的文件，最新的在前。",
+    "Read failed files again.": "重新读取失败的文件。",
+    "Put a photo into the drop folder; 201 when it is new there.": (
+        "把照片放进投放文件夹；若此前没有，返回 201。"
+    ),
     # the answers
     "the answer": "结果",
     "the request is malformed, or addressed to another host; `error` says how": (
         "请求格式有误，或 Host 不是本服务的名称；`error` 说明错在哪里"
     ),
+    "a page of another site sent this": "请求来自其他网站的页面",
+    "too many files have that name": "同名文件过多",
+    "the Content-Length is missing": "缺少 Content-Length",
+    "the body is no image": "请求体不是图像",
+    "the disk is full": "磁盘已满",
     "the token is missing or wrong": "缺少令牌，或令牌不正确",
     "a file does not exist, or may not be asked about": "文件不存在，或不允许查询该文件",
     "this method is not allowed here": "此地址不支持该请求方法",
@@ -127,16 +139,48 @@ CHINESE = {
     "The same as a cosine similarity.": "同一界限，以余弦相似度表示。",
     "Which faces were counted.": "哪些人脸参与了计数。",
     "How faces became persons.": "人脸以何种方式归为同一个人。",
-    "The counts at a threshold a tenth lower and a tenth higher.": (
-        "阈值降低一成和提高一成时的人数。"
+    "The fewest and the most persons from a threshold a tenth lower to one a tenth higher.": (
+        "阈值从降低一成到提高一成，人数最少和最多各是多少。"
     ),
     "The thresholds from and to which the count stays the same.": "人数保持不变的阈值范围。",
-    "The count over the whole range of thresholds.": "整个阈值范围内的人数变化。",
+    "The count at thresholds from 0 to 0.4 in small steps.": "阈值从 0 到 0.4 逐步变化时的人数。",
     "The persons that were counted.": "计入的人员。",
     "Faces that were not counted, each with the reason.": "未计入的人脸，各附原因。",
-    "Every file and what became of it, with the reason if it failed.": (
-        "每个文件及其状态，失败时附原因。"
+    "Every file and what became of it.": "每个文件及其状态。",
+    "Files that wait to be read.": "等待读取的文件数。",
+    "Files whose faces are known.": "已知其中人脸的文件数。",
+    "Files that could not be read.": "无法读取的文件数。",
+    "The fewest.": "最少。",
+    "The most.": "最多。",
+    "A threshold.": "阈值。",
+    "The count at this threshold.": "该阈值下的人数。",
+    "Why it was not counted: small, improbable or not the most prominent face.": (
+        "未计入的原因：太小、不像人脸，或不是最突出的。"
     ),
+    "The path as the caller gave it.": "调用方给出的路径。",
+    "Whether it was counted, has no face, waits, failed or is not there.": (
+        "已计入、没有人脸、等待中、失败，或不存在。"
+    ),
+    "Why it failed.": "失败的原因。",
+    "pixels of the upright photo; if it has faces": "转正后照片的宽度，单位像素；有人脸时才给出",
+    "likewise; boxes are in these pixels": "同上，为高度；人脸边框以此像素为单位",
+    "A page of the list.": "列表的一页。",
+    "The path to ask with.": "提问时所用的路径。",
+    "Whether it waits, was read or failed.": "等待中、已读取，或失败。",
+    "how many were found, whether or not they count; null: not known yet": (
+        "找到的人脸数，无论是否计入；null 表示尚不知道"
+    ),
+    "`after` of the next page; null: this is the last": "下一页的 `after`；null 表示这是最后一页",
+    "`next` of the page before": "上一页的 `next`",
+    "part of a name": "名称的一部分",
+    "Only files in this state.": "只列出处于此状态的文件。",
+    "Files on a page of the list.": "每页的文件数。",
+    "A file's name, percent-encoded.": "文件名，做百分号编码。",
+    "A face's id.": "人脸的编号。",
+    "Paths of the files to read again.": "要重新读取的文件路径。",
+    "True: all that failed.": "true 表示所有失败的文件。",
+    "How many files will be read again.": "将重新读取的文件数。",
+    "The photo's path, to ask with.": "照片的路径，供提问使用。",
     # the page
     "Key-person counting: the API": "关键人员计数：接口文档",
     "Key-person counting": "关键人员计数",

@@ -208,9 +208,18 @@ def test_no_chinese_is_left_over() -> None:
 
 def test_every_member_of_every_object_is_explained(settings: Settings) -> None:
     for name, schema in describe(HANDLERS, settings)["components"]["schemas"].items():
-        for member, inner in schema["properties"].items():
-            assert inner.get("description"), f"{name}.{member}"
-        assert set(MEMBERS[name]) <= set(schema["properties"])
+        found = dict(members(schema))
+        assert [member for member, inner in found.items() if not inner.get("description")] == []
+        assert set(MEMBERS[name]) <= set(found)
+
+
+def members(schema: dict[str, Any], before: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every member of an object and of the objects in it, by its path."""
+    for one in schema.get("oneOf", [schema]):
+        for name, inner in one.get("properties", {}).items():
+            yield before + name, inner
+            yield from members(inner, f"{before}{name}.")
+            yield from members(inner.get("items", {}), f"{before}{name}[].")
 
 
 def test_the_contracts_answers_are_shown_and_given_to_the_letter(documented: Service) -> None:
@@ -231,8 +240,11 @@ def test_every_example_on_it_works_and_all_languages_agree(documented: Service) 
         }
         if section.endswith("-person_count"):
             assert answers["sh"] == json.loads(CONTRACT)
-        if section != "get-status":  # which tells of the moment
-            assert answers["sh"] == answers["python"] == answers["javascript"], section
+        if section == "get-status":  # which tells of the moment
+            continue
+        assert answers["sh"] == answers["python"], section
+        if section != "get-openapi.json":  # whose largest integers are too large for JavaScript
+            assert answers["sh"] == answers["javascript"], section
 
 
 def test_with_tokens_the_examples_send_one(
