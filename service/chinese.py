@@ -223,7 +223,7 @@ CHINESE = {
     "required": "必填",
     "Default: {}": "默认值：{}。",
     # the types
-    "list of {}": "{} 的列表",
+    "list of {}": "列表：{}",
     "string": "字符串",
     "integer": "整数",
     "number": "数字",
