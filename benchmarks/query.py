@@ -92,9 +92,7 @@ def _announced(process: "subprocess.Popen[bytes]", log: Path) -> int:
     while process.poll() is None:
         text = log.read_text(errors="replace")
         if "/person_count" in text:
-            return int(
-                text.partition("answering at ")[2].partition("/person_count")[0].split(":")[-1]
-            )
+            return int(text.partition("/person_count")[0].split(":")[-1])
         time.sleep(0.02)
     raise SystemExit(f"the server ended: {log.read_text(errors='replace')[-2000:]}")
 

@@ -1,6 +1,7 @@
 """ingest, count, reindex, status, verify and migrate."""
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from index.errors import RequestError
 from index.explain import Explanation, explanation_lines
 from index.logs import configure_logging
 from index.question import build_question
+from index.report import stored_report
 from index.settings import FaceChoice, Linkage, load_settings
 from index.space import DEFAULT_THRESHOLD
 from index.status import library_status
@@ -144,7 +146,10 @@ def status(config: Config = None) -> None:
     """
     settings = load_settings(config)
     with Database(settings.database_path) as database:
-        print(json.dumps(library_status(database), indent=2))
+        document = library_status(database)
+        if ingest := stored_report(database, time.time()):
+            document["ingest"] = ingest
+        print(json.dumps(document, indent=2))
 
 
 def verify(config: Config = None) -> None:

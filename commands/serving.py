@@ -1,6 +1,7 @@
 """serve and watch."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -12,11 +13,13 @@ import typer
 from commands.console import Config, errors, stop_on_signals
 from index.database import Database
 from index.errors import ConfigError
-from index.logs import configure_logging
+from index.logs import configure_logging, log_the_rest
 from index.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     import ssl
+
+log = logging.getLogger(__name__)
 
 PARENT_POLL_SECONDS = 0.5
 
@@ -42,7 +45,8 @@ def serve(
     settings = load_settings(config, host=host, port=port, tls=tls)
     check_exposure(settings)
     configure_logging(verbose=True)
-    context, lines = _tls(settings)
+    log_the_rest()
+    context, sha256 = _tls(settings)
     command = [sys.executable, "-m", "person_count", "watch", "--parent", str(os.getpid())]
     command += ["--config", str(config)] if config else []
     keeper = None if no_ingest else Keeper(command)
@@ -50,28 +54,38 @@ def serve(
     def announce(bound_port: int) -> None:
         scheme = "https" if context else "http"
         host_text = f"[{settings.host}]" if ":" in settings.host else settings.host
-        errors.print(f"answering at {scheme}://{host_text}:{bound_port}/person_count")
-        for line in (*lines, f"drop folder {settings.inbox}"):
-            errors.print(line)
+        _greet(f"{scheme}://{host_text}:{bound_port}/person_count", sha256, settings)
 
     settings.inbox.mkdir(parents=True, exist_ok=True)
     with Database(settings.database_path) as database:
         asyncio.run(serve_forever(settings, context, database, keeper, announce))
 
 
-def _tls(settings: Settings) -> tuple["ssl.SSLContext | None", list[str]]:
-    """The TLS context, or None without TLS, and what to tell the operator of it."""
+def _greet(url: str, sha256: str | None, settings: Settings) -> None:
+    """Tell people on a terminal what they need to ask; a log gets a line like any other."""
+    if not sys.stderr.isatty():
+        log.info("service.listening url=%s certificate_sha256=%s", url, sha256)
+        return
+    errors.print(f"answering at {url}")
+    if sha256 is None:
+        errors.print("without TLS: let only a proxy on this machine reach it")
+    else:
+        errors.print(f"certificate SHA-256 {sha256}")
+    errors.print(f"drop folder {settings.inbox}")
+
+
+def _tls(settings: Settings) -> tuple["ssl.SSLContext | None", str | None]:
+    """The TLS context and its certificate's SHA-256; None without TLS."""
     from service.tls import fingerprint, self_signed, server_context
 
     if not settings.tls:
-        return None, ["without TLS: let only a proxy on this machine reach it"]
+        return None, None
     certificate, key = settings.tls_certificate, settings.tls_key
     if certificate is None and key is None:
         certificate, key = self_signed(settings.data, settings.host)
     if certificate is None or key is None:
         raise ConfigError("set both tls_certificate and tls_key, or neither")
-    context = server_context(certificate, key)
-    return context, [f"certificate SHA-256 {fingerprint(certificate)}"]
+    return server_context(certificate, key), fingerprint(certificate)
 
 
 def watch(
@@ -86,6 +100,7 @@ def watch(
 
     settings = load_settings(config)
     configure_logging(verbose=True)
+    log_the_rest()
     stop = stop_on_signals()
     if parent is not None:
         threading.Thread(target=_follow_parent, args=(parent, stop), daemon=True).start()

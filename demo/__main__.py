@@ -63,7 +63,7 @@ def service(folder: Path) -> Iterator[tuple[str, ssl.SSLContext]]:
 def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        found = re.search(r"answering at (\S+)", log.read_text(encoding="utf-8"))
+        found = re.search(r'"url": "([^"]+)"', log.read_text(encoding="utf-8"))
         if found:
             return found[1]
         time.sleep(0.1)

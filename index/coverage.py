@@ -4,8 +4,8 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from index.database import Database
 from index.paths import Finder, Roots, is_utf8, signature_of
@@ -26,8 +26,7 @@ class FileStatus(StrEnum):
     UNKNOWN = "unknown"  # no such file, or none that may be asked about
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFile:
+class KnownFile(NamedTuple):
     """One name of a question and what came of it.
 
     Attributes:

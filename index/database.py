@@ -37,6 +37,7 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "secure_delete=ON",  # erased vectors are overwritten, not only unlinked
     "mmap_size=0",
+    "cache_size=-16384",  # KiB a connection: the upper levels of a large library's indexes
     "trusted_schema=OFF",
     "cell_size_check=ON",
     "journal_size_limit=67108864",
@@ -49,6 +50,7 @@ def _engine(path: Path, *, writer: bool) -> Engine:
         module=sqlite_driver,
         pool_size=1 if writer else 8,
         max_overflow=0,
+        hide_parameters=True,  # exceptions reach the log, and paths are parameters
     )
 
     def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own

@@ -44,16 +44,17 @@ class Hierarchy:
     def labels_at(self, distance: float) -> IntVector:
         """The person of each face then: (n,) numbers from 0, by first appearance."""
         merged = int(np.searchsorted(self.heights, distance, side="left"))
-        parent = np.arange(self.count)
+        parent = list(range(self.count))
 
         def root(face: int) -> int:
             while parent[face] != face:
                 parent[face] = parent[parent[face]]
-                face = int(parent[face])
+                face = parent[face]
             return face
 
-        for one, other in zip(self.first[:merged], self.second[:merged], strict=True):
-            parent[root(int(other))] = root(int(one))
+        first, second = self.first[:merged].tolist(), self.second[:merged].tolist()
+        for one, other in zip(first, second, strict=True):
+            parent[root(other)] = root(one)
         return by_appearance(np.array([root(face) for face in range(self.count)], np.int64))
 
 

@@ -24,7 +24,11 @@ def display(path: str) -> str:
 
 def is_utf8(path: str) -> bool:
     """Whether the operating system's name of a file can be written as text."""
-    return not any("\ud800" <= char <= "\udfff" for char in path)
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_ignored(name: str) -> bool:
@@ -39,6 +43,11 @@ class Roots:
         """The first of *folders* is the one that relative names start from."""
         self._spelt = [os.path.normpath(folder) for folder in folders]
         self.real = [os.path.realpath(folder) for folder in folders]
+        self._prefixes = [
+            (root.rstrip("/") + "/", real.rstrip("/") + "/")
+            for spelt, real in zip(self._spelt, self.real, strict=True)
+            for root in (spelt, real)
+        ]
 
     def locate(self, name: str) -> str | None:
         """The absolute path that *name* stands for, or None when it lies outside every root.
@@ -47,10 +56,9 @@ class Roots:
         """
         # normpath keeps two slashes at the start, which POSIX leaves to the system
         path = "/" + os.path.normpath(os.path.join(self._spelt[0], name)).lstrip("/")
-        for spelt, real in zip(self._spelt, self.real, strict=True):
-            for root in (spelt, real):
-                if path.startswith(root.rstrip("/") + "/"):
-                    return real.rstrip("/") + path[len(root.rstrip("/")) :]
+        for prefix, real in self._prefixes:
+            if path.startswith(prefix):
+                return real + path[len(prefix) :]
         return None
 
     def holds(self, path: str) -> bool:
@@ -90,7 +98,7 @@ class Finder:
 
     def __init__(self, roots: Roots) -> None:
         self._roots = roots
-        self._plain_folders: dict[str, bool] = {}
+        self._open_folders = {root: os.path.realpath(root) == root for root in roots.real}
 
     def look(self, name: str) -> tuple[str, os.stat_result] | None:
         """Find the file that a caller's *name* means.
@@ -102,22 +110,32 @@ class Finder:
             the roots, when it or a folder on the way is ignored, when a folder on the way is a
             symbolic link, or when it is a folder.
         """
-        for spelling in dict.fromkeys((name, unicodedata.normalize("NFC", name))):
+        composed = name if name.isascii() else unicodedata.normalize("NFC", name)
+        for spelling in (name,) if composed == name else (name, composed):
             path = self._roots.locate(spelling)
-            if path is None or self._roots.ignores(path):
+            if path is None:
+                continue
+            folder, _, last = path.rpartition("/")
+            if is_ignored(last):
                 continue
             try:
                 found = os.lstat(path)
             except (OSError, ValueError):
                 continue
-            if not stat.S_ISDIR(found.st_mode) and self._is_plain(os.path.dirname(path)):
+            if not stat.S_ISDIR(found.st_mode) and self._is_open(folder):
                 return path, found
         return None
 
-    def _is_plain(self, folder: str) -> bool:
-        if folder not in self._plain_folders:
-            self._plain_folders[folder] = os.path.realpath(folder) == folder
-        return self._plain_folders[folder]
+    def _is_open(self, folder: str) -> bool:
+        """Whether no folder from the root down to *folder* is a symbolic link or ignored."""
+        unknown: list[str] = []
+        while (found := self._open_folders.get(folder)) is None:
+            unknown.append(folder)
+            folder = os.path.dirname(folder)
+        for inner in reversed(unknown):
+            found = found and not is_ignored(os.path.basename(inner)) and not os.path.islink(inner)
+            self._open_folders[inner] = found
+        return found
 
 
 def refusal(path: str, found: os.stat_result) -> str | None:

@@ -38,7 +38,7 @@ class PictureOrder:
     def from_head(cls, head: Head) -> Self:
         """What to_head() made into JSON."""
         box = head["box"] and tuple(head["box"])
-        signature = Signature(**head["signature"])
+        signature = Signature(*head["signature"])  # asdict() leaves a NamedTuple a tuple
         size = (head["size"][0], head["size"][1])
         return cls(head["path"], head["root"], signature, head["sha256"], size, box)
 

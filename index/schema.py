@@ -228,3 +228,32 @@ class Erasure(Base):
     content: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)  # HMAC of its SHA-256
     action: Mapped[str] = mapped_column(String(16))
     at: Mapped[float] = mapped_column(Float)
+
+
+class Report(Base):
+    """The one row in which the ingest process says how it is doing; see index.report."""
+
+    __tablename__ = "ingest_report"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    document: Mapped[str] = mapped_column(Text)  # JSON
+    reported_at: Mapped[float] = mapped_column(Float)  # seconds since 1970
+
+
+class Place(Base):
+    """A root, or a file system mounted below one, as a scan last found it.
+
+    Files that are suddenly missing there may be on a disk that is not mounted, so their removal may
+    be held; see index.holds.
+    """
+
+    __tablename__ = "places"
+
+    path: Mapped[str] = mapped_column(Text, primary_key=True)
+    device: Mapped[str] = mapped_column(String(24))  # unsigned 64 bits do not fit an INTEGER
+    inode: Mapped[str] = mapped_column(String(24))
+    missing: Mapped[int] = mapped_column(server_default="0")  # files whose removal is held
+    reason: Mapped[str | None] = mapped_column(String(16))  # why; None: nothing is held
+    held_scans: Mapped[int] = mapped_column(server_default="0")  # that found them missing, too
+    held_seconds: Mapped[float] = mapped_column(Float, server_default="0")  # only while watching
+    accepted: Mapped[bool] = mapped_column(server_default="0")  # the operator says they are gone

@@ -32,7 +32,7 @@ def pending_changes(database: Database, generation_id: int) -> int:
     with database.read() as connection:
         rows = snapshots.newest_first(connection, generation_id)
         since = rows[0].upto_seq if rows else 0
-        return len(library.changes_since(connection, generation_id, since))
+        return library.count_changes(connection, generation_id, since)
 
 
 def dropped(database: Database, generation_id: int) -> bool:

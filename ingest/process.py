@@ -15,6 +15,7 @@ from index.space import Profile, Space
 from index.store import generations, library, queue
 from ingest.models import open_generation
 from ingest.reindex import remove_retired
+from ingest.reporter import Reporter
 from ingest.scan import Scanner
 from ingest.watcher import Watcher
 from ingest.worker import Worker
@@ -44,10 +45,13 @@ class Housekeeping:
         self._next_expiry = 0.0
         self._last_snapshot = time.monotonic()
 
-    def run_if_due(self, worker: Worker) -> None:
-        """Remove orphans and what is too old, and write a snapshot when it is time."""
+    def run_if_due(self, worker: Worker) -> bool:
+        """Remove orphans and what is too old, and write a snapshot when it is time.
+
+        Returns: whether it was time for a round.
+        """
         if time.monotonic() < self._next:
-            return
+            return False
         self._next = time.monotonic() + HOUSEKEEPING_SECONDS
         now = self._clock()
         with self._database.write() as connection:
@@ -60,6 +64,7 @@ class Housekeeping:
         dropped = snapshots.dropped(self._database, worker.generation.id)
         if dropped or changes >= self._settings.snapshot_changes or (changes and waited):
             self.snapshot(worker)
+        return True
 
     def _expire(self, now: float) -> None:
         days = self._settings.retention_days
@@ -106,7 +111,9 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         if released:
             log.warning("ingest.resumed files_in_hand=%d", released)
         roots = Roots(settings.all_roots)
-        watcher = Watcher(Scanner(database, roots, settings.settle_seconds), roots.real, settings)
+        reporter = Reporter(database)
+        scanner = Scanner(database, roots, settings.settle_seconds)
+        watcher = Watcher(scanner, roots.real, settings, reporter.watcher_changed)
         watcher.start()  # before the models: files settle while those load
         try:
             generation, models = open_generation(database, settings)
@@ -116,7 +123,8 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
             while not stop.is_set():
                 if not (worker.is_due() and worker.step()):
                     stop.wait(IDLE_SECONDS)
-                housekeeping.run_if_due(worker)
+                if housekeeping.run_if_due(worker):
+                    reporter.round_done(watcher.report, worker.report(), clock_jumps=0)
             housekeeping.snapshot(worker)
         finally:
             watcher.close()

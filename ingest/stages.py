@@ -23,3 +23,8 @@ class StageClock:
         finally:
             with self._lock:
                 self.seconds[name] += time.perf_counter() - start
+
+    def totals(self) -> dict[str, float]:
+        """Seconds by stage so far, to the millisecond."""
+        with self._lock:
+            return {name: round(seconds, 3) for name, seconds in self.seconds.items()}

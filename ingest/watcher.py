@@ -11,7 +11,8 @@ import stat
 import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from watchdog.events import (
@@ -28,6 +29,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
+from index.report import WatcherReport
 from index.settings import Settings, WatchMode
 from ingest.scan import Scanner
 
@@ -97,7 +99,13 @@ class _OverflowListener(logging.Handler):
 class Watcher:
     """Keeps the files table up to date until stopped. A thread; close() joins it."""
 
-    def __init__(self, scanner: Scanner, roots: Sequence[str], settings: Settings) -> None:
+    def __init__(
+        self,
+        scanner: Scanner,
+        roots: Sequence[str],
+        settings: Settings,
+        on_change: Callable[[WatcherReport], None] = lambda _: None,
+    ) -> None:
         self._scanner = scanner
         self._roots = roots
         self._settings = settings
@@ -106,7 +114,8 @@ class Watcher:
         self._observer: BaseObserver | None = None
         self._watched: dict[str, tuple[int, int] | None] = {}
         self._thread = threading.Thread(target=self._run, name="watcher")
-        self.restarts = 0
+        self._on_change = on_change
+        self.report = WatcherReport()
 
     def start(self) -> None:
         """Begin watching; returns at once."""
@@ -138,15 +147,14 @@ class Watcher:
         """Do what is due; whatever fails is tried again. Returns when the next scan is due."""
         try:
             if self._settings.watch is not WatchMode.POLLING and not self._is_observing():
-                self.restarts += 1
+                self._note(observer_restarts=self.report.observer_restarts + 1)
                 log.warning("watcher.observer_restarted")
                 self._end_observer()
                 self._observe()
                 self._hints.lose()
             paths, lost = self._hints.take()
             if lost or time.monotonic() >= next_scan:
-                changed, gone = self._scanner.scan()
-                log.info("watcher.scanned changed=%d gone=%d", changed, gone)
+                self._scan()
                 return time.monotonic() + self._scan_seconds()
             if paths:
                 self._scanner.examine(paths)
@@ -155,6 +163,22 @@ class Watcher:
             self._hints.lose()
             self._stop.wait(1.0)
         return next_scan
+
+    def _scan(self) -> None:
+        started = time.monotonic()
+        changed, gone = self._scanner.scan()
+        log.info("watcher.scanned changed=%d gone=%d", changed, gone)
+        self.report = replace(
+            self.report,
+            scans=self.report.scans + 1,
+            scanned_at=time.time(),
+            scan_seconds=round(time.monotonic() - started, 3),
+        )
+
+    def _note(self, **changes: object) -> None:
+        """Keep a change of how watching goes, and let others know at once."""
+        self.report = replace(self.report, **changes)  # type: ignore[arg-type]  # by name
+        self._on_change(self.report)
 
     def _scan_seconds(self) -> float:
         if self._observer is None:
@@ -175,7 +199,8 @@ class Watcher:
         mode = self._settings.watch
         remote = [root for root in self._roots if is_remote(root)]
         if mode is WatchMode.POLLING or (mode is WatchMode.AUTO and remote):
-            log.info("watcher.polling every=%.1fs", self._settings.poll_seconds)
+            log.info("watcher.polling seconds=%.1f", self._settings.poll_seconds)
+            self._note(mode="polling")
             return
         observer: BaseObserver | None = None
         try:
@@ -193,8 +218,10 @@ class Watcher:
             )
             if observer is not None:
                 observer.stop()
+            self._note(mode="polling", limit_reached=True)
             return
         self._observer = observer
+        self._note(mode="inotify", limit_reached=False)
 
     def _end_observer(self) -> None:
         if self._observer is not None:

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -12,6 +12,7 @@ from index.database import Database
 from index.erasure_log import FORGOTTEN, ErasureLog
 from index.errors import UnreadableImageError, UnsettledFileError
 from index.paths import Roots, signature_of
+from index.report import WorkReport
 from index.settings import Settings
 from index.settle import ready_at, retry_at
 from index.store import generations, library, queue
@@ -67,6 +68,7 @@ class Worker:
         self.generation = generation
         self._models = models
         self._clock = clock
+        self._done = WorkReport()
 
     def step(self) -> int:
         """Claim, process and commit one batch. Returns the number of files claimed."""
@@ -79,15 +81,30 @@ class Worker:
         batch = self._process(claims)
         with self._models.stages.stage("commit"), self._database.write() as connection:
             self._commit(connection, claims, batch)
+        images = batch.images()
+        faces = sum(len(image.faces) for image in images)
+        failed = sum(batch.failure(claim) is not None for claim in claims)
         log.info(
             "ingest.batch files=%d images=%d faces=%d failed=%d seconds=%.2f",
             len(claims),
-            len(batch.images()),
-            sum(len(image.faces) for image in batch.images()),
-            sum(batch.failure(claim) is not None for claim in claims),
+            len(images),
+            faces,
+            failed,
             time.perf_counter() - started,
         )
+        done = self._done
+        self._done = WorkReport(
+            batches=done.batches + 1,
+            files=done.files + len(claims),
+            images=done.images + len(images),
+            faces=done.faces + faces,
+            failed=done.failed + failed,
+        )
         return len(claims)
+
+    def report(self) -> WorkReport:
+        """What was done since the worker was made."""
+        return replace(self._done, stage_seconds=self._models.stages.totals())
 
     def is_due(self) -> bool:
         """Whether a batch should be claimed now: it is full, has waited, or somebody waits."""
@@ -104,7 +121,8 @@ class Worker:
             active = generations.active(connection)
         if active is not None and active.id != self.generation.id:
             if active.model_id != self.generation.model_id:
-                self._models = load_generation(self._settings, active)
+                stages = self._models.stages  # go on counting
+                self._models = replace(load_generation(self._settings, active), stages=stages)
             self.generation = active
             log.info("ingest.generation_switched generation=%d", active.id)
 

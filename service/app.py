@@ -1,6 +1,7 @@
 """Puts the handlers together."""
 
 import logging
+from http import HTTPStatus
 from typing import Any, cast
 
 from tornado.http1connection import HTTP1Connection
@@ -20,8 +21,15 @@ from service.admission import Uploads
 from service.auth import Guard
 from service.desk import Desk
 from service.doorman import Doorman
-from service.handlers import HANDLERS, NothingHandler
+from service.handlers import (
+    HANDLERS,
+    HealthHandler,
+    MetricsHandler,
+    NothingHandler,
+    ReadyHandler,
+)
 from service.limits import WORK_SECONDS, Room
+from service.metrics import Metrics
 from service.pictures import Pictures
 from service.state import StateOfAffairs
 from service.streams import AnyStream
@@ -29,6 +37,7 @@ from service.streams import AnyStream
 log = logging.getLogger(__name__)
 
 MIN_PARAMETERS = 20_000  # however few files are allowed, so that the error can count them
+_PROBES = (HealthHandler, ReadyHandler, MetricsHandler)  # asked all day long by machines
 SPARE_PARAMETERS = 100  # beside the file paths; more than one too many still get our own error
 
 
@@ -77,6 +86,7 @@ def make_app(
     )
     guard, room = Guard(settings), Room(settings.wait_seconds + WORK_SECONDS)
     uploads = Uploads(settings, guard)
+    metrics = Metrics(HANDLERS, state)
     deps = {
         "desk": desk,
         "settings": settings,
@@ -86,7 +96,13 @@ def make_app(
         "roots": Roots(settings.all_roots),
         "pictures": pictures,
         "uploads": uploads,
+        "metrics": metrics,
     }
+
+    def answered(handler: RequestHandler) -> None:
+        metrics.answered(handler)
+        log_request(handler)
+
     return GuardedApplication(
         [(handler.ROUTE, handler, deps) for handler in HANDLERS],
         guard,
@@ -94,7 +110,7 @@ def make_app(
         most,
         default_handler_class=NothingHandler,
         default_handler_args=deps,
-        log_function=log_request,
+        log_function=answered,
         serve_traceback=False,
     )
 
@@ -104,7 +120,9 @@ def log_request(handler: RequestHandler) -> None:
     request = handler.request
     known = handler.__class__.__name__.removesuffix("Handler")
     milliseconds = 1000 * request.request_time()
-    log.info(
+    is_news = not (isinstance(handler, _PROBES) and handler.get_status() == HTTPStatus.OK)
+    log.log(
+        logging.INFO if is_news else logging.DEBUG,
         "service.request method=%s route=%s status=%d milliseconds=%.1f",
         request.method if request.method in handler.SUPPORTED_METHODS else "?",
         known,

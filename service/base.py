@@ -18,8 +18,9 @@ from service.admission import Uploads
 from service.auth import Guard
 from service.desk import Desk
 from service.limits import Room
+from service.metrics import Metrics
 from service.pictures import Pictures
-from service.refusals import HEADERS, headers_of
+from service.refusals import common_headers, headers_of
 from service.state import StateOfAffairs
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class BaseHandler(RequestHandler):
     roots: Roots
     pictures: Pictures
     uploads: Uploads
+    metrics: Metrics
     ROUTE: ClassVar[str]
     SCOPE: ClassVar[Scope | None] = Scope.READ  # what callers need; None: nothing
 
@@ -57,6 +59,7 @@ class BaseHandler(RequestHandler):
         roots: Roots,
         pictures: Pictures,
         uploads: Uploads,
+        metrics: Metrics,
     ) -> None:
         """Keep what make_app hands over, and count the request as under way."""
         self.desk = desk
@@ -67,12 +70,13 @@ class BaseHandler(RequestHandler):
         self.roots = roots
         self.pictures = pictures
         self.uploads = uploads
+        self.metrics = metrics
         self.desk.in_hand += 1
 
     def set_default_headers(self) -> None:
         """Set what every answer carries."""
         self.clear_header("Server")
-        for name, value in HEADERS.items():
+        for name, value in common_headers().items():
             self.set_header(name, value)
 
     def prepare(self) -> Awaitable[None] | None:

@@ -43,6 +43,7 @@ CHINESE = {
         "用已读取的内容作答；`complete` 和 `files` 会说明还缺什么。"
     ),
     "Counts and states for operators.": "供运维人员查看的数量和状态。",
+    "Figures for Prometheus.": "供 Prometheus 采集的指标。",
     "Is the process alive?": "进程是否存活？",
     "Can it answer questions?": "现在能否回答请求？",
     "This description.": "本接口描述。",
@@ -181,6 +182,42 @@ CHINESE = {
     "True: all that failed.": "true 表示所有失败的文件。",
     "How many files will be read again.": "将重新读取的文件数。",
     "The photo's path, to ask with.": "照片的路径，供提问使用。",
+    # the report of ingest
+    "running, restarting, or elsewhere when another command reads photos.": (
+        "running、restarting；由另一个命令读取照片时为 elsewhere。"
+    ),
+    "How often it was started again.": "重新启动的次数。",
+    "How old its report is.": "其报告距今的秒数。",
+    "When it started, in seconds since 1970.": ("启动时间，自 1970 年起的秒数。"),
+    "How often the clock was set by more than a few seconds.": ("系统时钟被拨动数秒以上的次数。"),
+    "How changes in the folders are noticed.": "如何发现文件夹中的变化。",
+    "starting, inotify or polling.": ("starting、inotify 或 polling。"),
+    "Whether it polls because inotify's limits are used up.": (
+        "是否仅因 inotify 的限额用尽才改为轮询。"
+    ),
+    "How often the observer was started again.": "观察器重新启动的次数。",
+    "How often events were lost; scans find what they told of.": (
+        "事件丢失的次数；扫描会补上遗漏的变化。"
+    ),
+    "Rounds that failed and were tried again.": "失败后重试的轮数。",
+    "The kind of the last error, or null.": "最近一次错误的类型，或 null。",
+    "Full scans of the folders.": "完整扫描文件夹的次数。",
+    "When the last scan ended, in seconds since 1970.": (
+        "上次扫描结束的时间，自 1970 年起的秒数。"
+    ),
+    "How long it took.": "上次扫描所用的秒数。",
+    "Folders that are not there.": "不存在的文件夹数。",
+    "Folders in which removals are held back.": "暂缓删除的文件夹数。",
+    "Files whose removal is held back.": "暂缓删除的文件数。",
+    "What became of the files since it started.": "启动以来对文件的处理情况。",
+    "Batches.": "批次数。",
+    "Files.": "文件数。",
+    "Images that were analysed; copies of known ones are not.": (
+        "分析过的图像数；已知图像的副本不再分析。"
+    ),
+    "Faces that were found.": "找到的人脸数。",
+    "Files that failed.": "失败的文件数。",
+    "Seconds in each stage, added up over all threads.": ("各阶段所用的秒数，为所有线程之和。"),
     # the page
     "Key-person counting: the API": "关键人员计数：接口文档",
     "Key-person counting": "关键人员计数",

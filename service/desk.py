@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextvars import copy_context
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -76,7 +77,7 @@ class Desk:
         """Do blocking *work* off the event loop; for a long *question* where no short one waits."""
         is_long = question is not None and len(question.filepaths) > LONG_FILES
         executor = self._long_executor if is_long else self._executor
-        return await asyncio.get_running_loop().run_in_executor(executor, work)
+        return await asyncio.get_running_loop().run_in_executor(executor, copy_context().run, work)
 
     async def count(self, question: Question) -> Reply:
         """Answer when every file has been read.
@@ -148,8 +149,7 @@ class Desk:
                     "nothing has been indexed yet",
                     retry_after_seconds=5,
                 )
-            faces = library.faces_of(connection, generation.id, sorted(images))
-            damaged = library.damaged_images(connection, generation.id, faces, images)
+            faces, damaged = library.whole_faces(connection, generation.id, sorted(images))
             if not damaged:
                 counted, left_out = choose_faces(faces, question, self._settings.max_request_faces)
                 try:
@@ -175,7 +175,7 @@ def _with_faces(files: Sequence[KnownFile], answer: Answer) -> tuple[KnownFile, 
     """Say of the files that were read whether any of their faces counts."""
     with_face = {face.image_id for face in answer.faces}
     return tuple(
-        replace(file, status=FileStatus.NO_FACE)
+        file._replace(status=FileStatus.NO_FACE)
         if file.status is FileStatus.COUNTED and file.image_id not in with_face
         else file
         for file in files

@@ -1,6 +1,8 @@
 """Looks at a request's head before its query is parsed and its body read."""
 
 import logging
+import re
+import uuid
 from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import cast
@@ -14,15 +16,18 @@ from tornado.httputil import (
 )
 
 from index.errors import RequestError
+from index.logs import request_id
 from index.tokens import Scope
 from service.admission import Uploads
 from service.auth import Guard
+from service.refusals import REQUEST_ID
 from service.streams import AnyStream
 
 log = logging.getLogger(__name__)
 
 MIB = 1 << 20
 MAX_BODY_BYTES = 8 * MIB
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # goes into logs and answers as it is
 
 
 class Doorman(HTTPMessageDelegate):
@@ -47,6 +52,7 @@ class Doorman(HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         """Refuse, or let the request in."""
         line = cast(RequestStartLine, start_line)
+        request_id.set(_id_of(headers))  # in this connection's task; its handlers' ones copy it
         try:
             self._check(line.method, line.path, headers)
         except RequestError as error:
@@ -81,10 +87,17 @@ class Doorman(HTTPMessageDelegate):
         """The body was read and found well-formed; hand it on."""
         self._stream.refusal = None
         self._inside.finish()
+        request_id.set(None)
 
     def on_connection_close(self) -> None:
         """Hand it on."""
         self._inside.on_connection_close()
+
+
+def _id_of(headers: HTTPHeaders) -> str:
+    """What to call a request: as the caller does, if that is short and plain."""
+    given = headers.get(REQUEST_ID, "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
 def _too_large(sentence: str) -> RequestError:

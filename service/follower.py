@@ -127,6 +127,15 @@ class Follower:
             raise StoreError("faces disappeared while they were being read")
         return index.space, index.space.unit(raw)
 
+    def lag(self, connection: Connection, generation: GenerationRow | None) -> int:
+        """How many changes of *generation* that *connection* sees are not in the index yet."""
+        if generation is None:
+            return 0
+        index = self._index
+        is_its = index is not None and index[0].id == generation.id
+        applied = index[1].applied_seq if index is not None and is_its else 0
+        return library.count_changes(connection, generation.id, applied)
+
     def state(self) -> dict[str, int | bool]:
         """For /status: how many faces are loaded, and how often the index had to be rebuilt."""
         if self._index is None:

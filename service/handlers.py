@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from tornado.web import HTTPError
 
 from index.documents import Document, count_document
@@ -94,6 +95,18 @@ class ReadyHandler(BaseHandler):
         self.send({"status": "ready"})
 
 
+class MetricsHandler(BaseHandler):
+    """What Prometheus wants to know."""
+
+    ROUTE = PREFIX + "metrics" + SUFFIX
+
+    async def get(self) -> None:
+        """Answer in Prometheus' text format."""
+        found = await self.desk.run(self.metrics.text)
+        self.set_header("Content-Type", CONTENT_TYPE_PLAIN_0_0_4)
+        self.finish(found)
+
+
 class DescriptionHandler(BaseHandler):
     """What can be asked here, in OpenAPI's words."""
 
@@ -138,6 +151,7 @@ HANDLERS = (
     PersonCountHandler,
     PersonsHandler,
     StatusHandler,
+    MetricsHandler,
     HealthHandler,
     ReadyHandler,
     DescriptionHandler,

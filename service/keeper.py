@@ -29,10 +29,15 @@ class Keeper:
         """Start the command."""
         self._thread.start()
 
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None while there is none."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
     def state(self) -> str:
         """The child's state in a word."""
-        process = self._process
-        return "running" if process is not None and process.poll() is None else "restarting"
+        return "running" if self.pid is not None else "restarting"
 
     def ask_to_stop(self) -> None:
         """Let the child finish what it has in hand and end; returns at once."""
@@ -54,7 +59,7 @@ class Keeper:
             if time.monotonic() - started >= STEADY_SECONDS:
                 delay = FIRST_DELAY_SECONDS
             self.restarts += 1
-            log.error("keeper.ingest_ended status=%s; again in %.0f s", status, delay)
+            log.error("keeper.ingest_ended status=%s retry_seconds=%.0f", status, delay)
             self._stop.wait(delay)
             delay = min(2 * delay, LONGEST_DELAY_SECONDS)
         self._end()

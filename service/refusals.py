@@ -5,13 +5,21 @@ from http import HTTPStatus
 
 from index.documents import error_document
 from index.errors import RequestError
+from index.logs import request_id
 
+REQUEST_ID = "X-Request-ID"
 # answers are about faces: nobody keeps or reinterprets them
 HEADERS = {
     "Content-Type": "application/json; charset=utf-8",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+def common_headers() -> dict[str, str]:
+    """The headers of every answer."""
+    answered = request_id.get()
+    return HEADERS if answered is None else {**HEADERS, REQUEST_ID: answered}
 
 
 def headers_of(error: RequestError) -> dict[str, str]:
@@ -28,7 +36,7 @@ def raw_answer(error: RequestError) -> bytes:
     """A whole answer, for connections on which no handler can answer; they end with it."""
     body = json.dumps(error_document(error.status, str(error)), ensure_ascii=False).encode()
     headers = {
-        **HEADERS,
+        **common_headers(),
         **headers_of(error),
         "Content-Length": str(len(body)),
         "Connection": "close",

@@ -158,13 +158,53 @@ _LISTED: dict[str, Schema] = {
         "description": "how many were found, whether or not they count; null: not known yet",
     },
 }
+_WATCHER: Schema = {  # index.report.WatcherReport
+    "type": "object",
+    "properties": {
+        "mode": {"type": "string", "enum": ["starting", "inotify", "polling"]},
+        "limit_reached": FLAG,
+        "observer_restarts": INTEGER,
+        "lost_events": INTEGER,
+        "errors": INTEGER,
+        "last_error": {"type": ["string", "null"]},
+        "scans": INTEGER,
+        "scanned_at": {"type": ["number", "null"]},
+        "scan_seconds": {"type": ["number", "null"]},
+        "roots_missing": INTEGER,
+        "roots_held": INTEGER,
+        "removals_held": INTEGER,
+    },
+}
+_WORK: Schema = {  # index.report.WorkReport
+    "type": "object",
+    "properties": {
+        "batches": INTEGER,
+        "files": INTEGER,
+        "images": INTEGER,
+        "faces": INTEGER,
+        "failed": INTEGER,
+        "stage_seconds": {"type": "object", "additionalProperties": NUMBER},
+    },
+}
 _STATUS: Schema = {  # operators' figures: more may be added, so others are allowed
     "type": "object",
     "properties": {
         "files": record({"pending": INTEGER, "indexed": INTEGER, "failed": INTEGER}),
         "model": TEXT,
         "index": {"type": "object", "required": ["ready", "faces", "rebuilds"]},
-        "ingest": {"type": "object", "required": ["process"]},
+        "ingest": {
+            "type": "object",
+            "properties": {
+                "process": TEXT,
+                "restarts": INTEGER,
+                "reported_seconds_ago": NUMBER,
+                "started_at": NUMBER,
+                "clock_jumps": INTEGER,
+                "watcher": _WATCHER,
+                "work": _WORK,
+            },
+            "required": ["process"],
+        },
     },
     "required": ["files", "index", "ingest"],
 }

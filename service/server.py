@@ -15,6 +15,7 @@ from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
+from index.agglomerate import compile_now
 from index.database import Database
 from index.errors import ConfigError
 from index.settings import Settings
@@ -130,6 +131,7 @@ async def serve(
         if left := await asyncio.to_thread(sweep, str(settings.inbox)):
             log.info("service.swept partial_uploads=%d", left)
         server.add_sockets(sockets)
+        long_executor.submit(compile_now)  # while the index loads
         follower.start(loop)
         if ingest is not None:
             ingest.start()

@@ -1,9 +1,11 @@
 """How the service is doing: for /status, /readyz and the command line."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from index.database import Database
+from index.report import stored_report
 from index.status import library_status
 from index.store import generations
 from service.follower import Follower
@@ -30,7 +32,7 @@ class StateOfAffairs:
         return {
             **library_status(self.database),
             "index": self.follower.state(),
-            "ingest": ingest,
+            "ingest": ingest | stored_report(self.database, time.time()),
         }
 
     def missing(self) -> str | None:

@@ -17,6 +17,7 @@ from index.schema import (
     SnapshotChunk,
 )
 from index.schema import Snapshot as SnapshotRow
+from index.store.lookup import Lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,15 @@ class GenerationRow:
     profile: str  # JSON of index.space.Profile
 
 
+_BY_STATE = Lookup(
+    Generation.state,
+    select(Generation.id, Generation.model_id, Generation.weights, Generation.profile),
+)
+
+
 def _one(connection: Connection, state: GenerationState) -> GenerationRow | None:
-    row = connection.execute(
-        select(Generation.id, Generation.model_id, Generation.weights, Generation.profile).where(
-            Generation.state == state
-        )
-    ).one_or_none()
-    return None if row is None else GenerationRow(*row)
+    rows = _BY_STATE.rows(connection, [state.value])
+    return GenerationRow(*rows[0]) if rows else None
 
 
 def active(connection: Connection) -> GenerationRow | None:

@@ -4,7 +4,8 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +31,7 @@ class NewFace:
     embedding: NDArray[np.float32]  # (d,) raw, finite, not zero
 
 
-@dataclass(frozen=True, slots=True)
-class FaceRow:
+class FaceRow(NamedTuple):
     """A stored face without its vector."""
 
     id: int
@@ -181,18 +181,23 @@ _FACE = (
     Face.x2,
     Face.y2,
     Face.probability,
-    Face.landmarks,
     Face.sharpness,
     Image.width,
     Image.height,
+    Face.landmarks,
 )
-
-
 _FACES_BY_IMAGE = Lookup(
-    Face.image_id,
-    select(*_FACE)
-    .join(Image, Image.id == Face.image_id)
-    .where(Face.generation_id == bindparam("generation")),
+    Analysis.image_id,
+    select(Analysis.image_id, Analysis.face_count, *_FACE)
+    .join(Image, Image.id == Analysis.image_id)
+    .outerjoin(
+        Face,
+        and_(
+            Face.image_id == Analysis.image_id,
+            Face.generation_id == Analysis.generation_id,
+        ),
+    )
+    .where(Analysis.generation_id == bindparam("generation")),
 )
 _ANALYSES_BY_IMAGE = Lookup(
     Analysis.image_id,
@@ -202,40 +207,47 @@ _ANALYSES_BY_IMAGE = Lookup(
 )
 
 
-def faces_of(connection: Connection, generation_id: int, images: Sequence[int]) -> list[FaceRow]:
-    """The faces of *images* in one generation, by id."""
+def whole_faces(
+    connection: Connection, generation_id: int, images: Sequence[int]
+) -> tuple[list[FaceRow], list[int]]:
+    """The faces of *images* in one generation, by id, and the images whose faces are not whole.
+
+    An image is not whole when it was never analysed, or has not as many faces as were found in it.
+    """
     rows = _FACES_BY_IMAGE.rows(connection, images, generation=generation_id)
-    rows.sort(key=itemgetter(0))
+    expected = {row[0]: row[1] for row in rows}
+    faces = _face_rows([row[2:] for row in rows if row[2] is not None])
+    present = Counter([face.image_id for face in faces])
+    return faces, [image for image in images if expected.get(image) != present[image]]
+
+
+def faces_of(connection: Connection, generation_id: int, images: Sequence[int]) -> list[FaceRow]:
+    """The faces of *images* in one generation, by id, whether whole or not."""
+    return whole_faces(connection, generation_id, images)[0]
+
+
+def _face_rows(rows: Sequence[tuple[Any, ...]]) -> list[FaceRow]:
     if not rows:
         return []
-    points = np.frombuffer(b"".join([row[7] for row in rows]), "<f4").reshape(len(rows), -1, 2)
-    return [
-        FaceRow(
-            face_id, image_id, (x1, y1, x2, y2), probability, landmarks, sharpness, (width, height)
-        )
+    points = np.frombuffer(b"".join([row[10] for row in rows]), "<f4").reshape(len(rows), -1, 2)
+    faces = [
+        FaceRow(face, image, (x1, y1, x2, y2), probability, landmarks, sharpness, (width, height))
         for (
-            face_id,
-            image_id,
+            face,
+            image,
             x1,
             y1,
             x2,
             y2,
             probability,
-            _,
             sharpness,
             width,
             height,
+            _,
         ), landmarks in zip(rows, points, strict=True)
     ]
-
-
-def damaged_images(
-    connection: Connection, generation_id: int, faces: Sequence[FaceRow], images: set[int]
-) -> list[int]:
-    """Those of *images* that have not as many of the *faces* as were once found in them."""
-    expected = face_counts(connection, generation_id, sorted(images))
-    present = Counter(face.image_id for face in faces)
-    return [image for image in sorted(images) if expected.get(image) != present[image]]
+    faces.sort(key=attrgetter("id"))
+    return faces
 
 
 def embeddings(
@@ -335,8 +347,8 @@ def stored_faces(
     image = known_images(connection, generation_id, [sha256]).get(sha256)
     if image is None:
         return None
-    rows = faces_of(connection, generation_id, [image])
-    if damaged_images(connection, generation_id, rows, {image}):
+    rows, damaged = whole_faces(connection, generation_id, [image])
+    if damaged:
         return None
     _, raw = embeddings(connection, generation_id, [row.id for row in rows])
     return [
@@ -363,6 +375,12 @@ def changes_since(
         .order_by(Change.seq)
     )
     return [(row[0], row[1], row[2]) for row in found]
+
+
+def count_changes(connection: Connection, generation_id: int, seq: int) -> int:
+    """How many changes there are after position *seq*."""
+    later = select(func.count()).where(Change.generation_id == generation_id, Change.seq > seq)
+    return connection.scalar(later) or 0
 
 
 def totals(connection: Connection, generation_id: int) -> dict[str, int]:

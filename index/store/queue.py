@@ -7,6 +7,7 @@ a ready_at is tried again then; without one it waits until the file changes.
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, or_, select, update
 
@@ -18,8 +19,7 @@ CRASH_LIMIT = 3  # a file that was in hand at this many crashes is put aside
 CRASH_RETRY_SECONDS = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):  # made by the thousand, in a third of a dataclass's time
     """What stat says of a file; as long as it stays the same, so does the content."""
 
     size: int  # bytes
@@ -48,8 +48,7 @@ class Claim:
     attempts: int  # how often it failed before
 
 
-@dataclass(frozen=True, slots=True)
-class FileRow:
+class FileRow(NamedTuple):
     """One row of the table, as far as answers need it."""
 
     path: str
@@ -60,6 +59,8 @@ class FileRow:
 
 
 _STATES = {state.value: state for state in FileState}
+# indexed files never have a ready_at; saying so keeps queries out of their part of the index
+_QUEUED = File.state.in_((FileState.PENDING, FileState.FAILED))
 _SIGNATURE = (File.size, File.mtime_ns, File.ctime_ns, File.inode)
 
 
@@ -190,7 +191,7 @@ def claim(connection: Connection, limit: int, now: float) -> list[Claim]:
     """Hand out at most *limit* files that are ready, those somebody waits for first."""
     found = connection.execute(
         select(File.id, File.path, *_SIGNATURE, File.attempts, File.crashes)
-        .where(File.ready_at <= now)
+        .where(_QUEUED, File.ready_at <= now)
         .order_by(File.priority.desc(), File.ready_at, File.crashes, File.id)
         .limit(limit)
     ).all()
@@ -309,16 +310,26 @@ def signatures_below(connection: Connection, directory: str) -> dict[str, Signat
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    """How many files are in each state."""
-    found = connection.execute(select(File.state, func.count()).group_by(File.state)).all()
-    return {state.value: 0 for state in FileState} | {row[0]: row[1] for row in found}
+    """How many files are in each state.
+
+    The indexed ones are what is left: SQLite counts a whole table several times faster than rows
+    by their state.
+    """
+    total = connection.scalar(select(func.count()).select_from(File)) or 0
+    found = connection.execute(
+        select(File.state, func.count()).where(_QUEUED).group_by(File.state)
+    ).all()
+    queued = {row[0]: row[1] for row in found}
+    return {state.value: queued.get(state, 0) for state in FileState} | {
+        FileState.INDEXED.value: total - sum(queued.values())
+    }
 
 
 def backlog(connection: Connection, now: float) -> tuple[int, float | None, bool]:
     """How many files may be claimed *now*, since when the first, and whether a caller waits."""
     row = connection.execute(
         select(func.count(), func.min(File.ready_at), func.max(File.priority)).where(
-            File.ready_at <= now
+            _QUEUED, File.ready_at <= now
         )
     ).one()
     return row[0], row[1], bool(row[2])

@@ -1,4 +1,3 @@
-import time
 from itertools import combinations, pairwise
 from random import Random
 
@@ -8,7 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from index.evidence import RHO, SAME_PHOTO, STRAY, merge_by_evidence
+from index.agglomerate import RHO, STRAY
+from index.evidence import SAME_PHOTO, _similarities, merge_by_evidence
 from index.hierarchy import Hierarchy, hierarchy
 from index.settings import Linkage
 
@@ -254,25 +254,12 @@ def test_a_group_needs_less_similarity_than_a_lone_face_does() -> None:
     assert tree(vectors).heights[-1] < nearest_pair + 0.05
 
 
-def test_three_hundred_faces_take_a_moment() -> None:
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(60, 512))[rng.integers(60, size=300)]
-    vectors = unit(rows + 0.7 * rng.normal(size=rows.shape))
-    started = time.perf_counter()
-    found = tree(vectors, rng.integers(200, size=300))
-    assert time.perf_counter() - started < 2.0
-    assert (len(found.heights), found.persons_at(0.5)) == (299, found.labels_at(0.5).max() + 1)
-
-
-def test_dropping_the_dead_changes_no_merge(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(4)
-    rows = rng.normal(size=(40, 64))[rng.integers(40, size=200)]
-    vectors, photos = unit(rows + 0.8 * rng.normal(size=rows.shape)), rng.integers(150, size=200)
-    compacted = tree(vectors, photos)
-    monkeypatch.setattr("index.evidence.MIN_COMPACT", 10_000)
-    kept = tree(vectors, photos)
-    np.testing.assert_allclose(compacted.heights, kept.heights, atol=1e-6)
-    np.testing.assert_array_equal(compacted.labels_at(0.5), kept.labels_at(0.5))
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 16, 63, 100, 257, 1000])
+def test_similarities_are_exactly_symmetric(count: int) -> None:
+    """The search takes a row of them for a column."""
+    rng = np.random.default_rng(count)
+    dots = _similarities(unit(rng.normal(size=(count, 512))), [])
+    np.testing.assert_array_equal(dots, dots.T)
 
 
 def test_the_vectors_given_are_not_modified() -> None:

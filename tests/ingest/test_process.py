@@ -9,6 +9,7 @@ import pytest
 
 from index.database import Database, exclusive
 from index.errors import ModelUnavailableError, WriterBusyError
+from index.report import stored_report
 from index.schema import GenerationState
 from index.settings import Settings
 from index.space import UNMEASURED
@@ -166,6 +167,23 @@ def test_models_that_cannot_be_had_end_it_and_leave_no_thread(
         run_ingest(settings, threading.Event())
     with exclusive(settings.data, "ingest"):
         pass  # the lock is free again
+
+
+def test_it_reports_while_it_runs(ingest: Ingest, settings: Settings, run: Run) -> None:
+    ingest.drop("a.png", 1, 2)
+    running = run()
+    wait_until(
+        lambda: stored_report(ingest.database, time.time()).get("work", {}).get("faces") == 2,
+        "the faces are reported",
+    )
+    found = stored_report(ingest.database, time.time())
+    running.close()
+    assert found["watcher"]["mode"] == "inotify"
+    assert found["watcher"]["scans"] >= 1
+    assert found["work"]["images"] == 1
+    assert {"read", "decode", "detect", "crop", "embed"} <= set(found["work"]["stage_seconds"])
+    assert str(settings.inbox) not in str(found)
+    assert found["reported_seconds_ago"] == pytest.approx(0.0, abs=10.0)
 
 
 # --- housekeeping --------------------------------------------------------------------------------

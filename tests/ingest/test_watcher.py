@@ -124,7 +124,7 @@ def watched(watch: Watch) -> Iterator[Watched]:
     made = watch()
     yield made
     assert made.scans() == 1, "a scan helped out"
-    assert made.watcher.restarts == 0
+    assert made.watcher.report.observer_restarts == 0
 
 
 # --- the event table of guides/RELIABILITY.md ----------------------------------------------------
@@ -415,7 +415,7 @@ def test_a_dead_observer_is_replaced_and_the_gap_is_scanned(watch: Watch) -> Non
     observer.join()
     watched.write("a.png")
     watched.expect("a.png")
-    assert watched.watcher.restarts == 1
+    assert watched.watcher.report.observer_restarts == 1
     assert watched.logged("watcher.observer_restarted") == 1
     wait_until(lambda: watched.scans() == 2, "the gap is scanned")
     watched.write("b.png")
@@ -429,7 +429,7 @@ def test_a_dead_emitter_is_replaced(watch: Watch) -> None:
     (emitter,) = watched.watcher._observer.emitters
     emitter.stop()
     emitter.join()
-    wait_until(lambda: watched.watcher.restarts == 1, "it is noticed")
+    wait_until(lambda: watched.watcher.report.observer_restarts == 1, "it is noticed")
     watched.write("a.png")
     watched.expect("a.png")
 
@@ -452,7 +452,7 @@ def test_an_exception_that_ends_the_observers_thread_is_survived(
     watched.write("a.png")
     watched.expect("a.png")
     assert failed.is_set()
-    assert watched.watcher.restarts == 1
+    assert watched.watcher.report.observer_restarts == 1
     watched.write("b.png")
     watched.expect("a.png", "b.png")
 
@@ -567,7 +567,7 @@ def test_inotify_that_has_run_out_gives_way_to_polling(
     watched.expect("a.png")
     path.unlink()
     watched.expect()
-    assert watched.watcher.restarts == 0
+    assert watched.watcher.report.observer_restarts == 0
 
 
 @pytest.mark.parametrize("changes", [{"watch": WatchMode.POLLING, "poll_seconds": 0.1}])
@@ -665,7 +665,7 @@ def test_another_folder_in_the_roots_place_is_watched(watch: Watch, how: str) ->
     watched.expect("a.png")
     if how == "deleted":
         shutil.rmtree(watched.inbox)
-        wait_until(lambda: watched.watcher.restarts >= 1, "its end is noticed")
+        wait_until(lambda: watched.watcher.report.observer_restarts >= 1, "its end is noticed")
     else:
         watched.inbox.rename(watched.inbox.with_name("away"))
     watched.inbox.mkdir()

@@ -47,6 +47,11 @@ SECOND_COLUMNS = {
     "snapshot_chunks": "snapshot_id position chunk_id",
 }
 
+FIFTH_COLUMNS = {
+    "ingest_report": "id document reported_at",
+    "places": "path device inode missing reason held_scans held_seconds accepted",
+}
+
 POPULATION: dict[str, list[tuple[Any, ...]]] = {
     "generations": [(1, "model", "weights", PROFILE.to_json(), "active", 1.5)],
     "images": [(1, b"1" * 32, 640, 480, None), (2, b"2" * 32, 64, 48, 9.5)],
@@ -260,6 +265,10 @@ class TestThereAndBack:
         alembic(path, command.upgrade, "0002")
         landed = FIRST_COLUMNS | SECOND_COLUMNS
         assert {table: columns(path, table) for table in landed} == landed
+
+    def test_the_fifth_is_never_edited_either(self, path: Path) -> None:
+        alembic(path, command.upgrade, "0005")
+        assert {table: columns(path, table) for table in FIFTH_COLUMNS} == FIFTH_COLUMNS
 
     def test_revisions_form_one_line(self) -> None:
         script = ScriptDirectory(str(MIGRATIONS))

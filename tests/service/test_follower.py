@@ -297,8 +297,7 @@ def test_damaged_rows_make_it_unready_until_they_are_mended(
         assert not follower.ready
         mend(database, verify(database))
         record(database, generation, new_image(1))
-        wait_until(lambda: follower.ready, "the mended rows are loaded")
-        assert loaded(follower) == 1
+        wait_until(lambda: follower.ready and loaded(follower) == 1, "the mended rows are loaded")
     finally:
         follower.close()
 

@@ -1,5 +1,6 @@
 """The description at /openapi.json, checked against the running service by schemathesis."""
 
+import time
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,7 @@ import hypothesis
 import pytest
 from jsonschema_rs import validator_for
 
+from index.report import IngestReport, store_report
 from index.settings import FaceChoice, Linkage, Settings
 from service.base import METHODS
 from service.handlers import HANDLERS
@@ -71,6 +73,7 @@ def test_tokens_are_asked_for_where_they_are_needed(settings: Settings) -> None:
         "/person_count": True,
         "/persons": True,
         "/status": True,
+        "/metrics": True,
         "/healthz": False,
         "/readyz": False,
         "/openapi.json": False,
@@ -94,6 +97,12 @@ def test_real_answers_are_as_described(described: Service, document: dict[str, A
     check_answer(document, "Persons", described.ask(*names, path="/persons").json)
     check_answer(document, "Count", described.ask(*FOLDER_FILES).json)
     check_answer(document, "Status", described.send("GET", "/status").json)
+    store_report(described.database, IngestReport(started_at=time.time()), time.time())
+    found = described.send("GET", "/status").json
+    described_ingest = document["components"]["schemas"]["Status"]["properties"]["ingest"]
+    for part in ("watcher", "work"):
+        assert set(found["ingest"][part]) == set(described_ingest["properties"][part]["properties"])
+    check_answer(document, "Status", found)
     for answer in (described.ask(), described.ask("none.png"), described.ask("broken.jpg")):
         check_answer(document, "Error", answer.json)
 

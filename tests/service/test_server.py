@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tornado.netutil import bind_sockets
 
 from index.database import Database
 from index.errors import ConfigError
+from index.report import IngestReport, WatcherReport, WorkReport, store_report
 from index.settings import Settings
 from index.store import queue
 from index.store.generations import GenerationRow
@@ -93,6 +95,17 @@ def test_status_tells_numbers_and_no_names(library: Service) -> None:
     assert found["ingest"] == {"process": "elsewhere"}
     assert "png" not in answer.body.decode()
     assert str(library.settings.inbox) not in answer.body.decode()
+
+
+def test_status_passes_on_what_ingest_reports(library: Service) -> None:
+    watcher = WatcherReport(mode="polling", limit_reached=True, removals_held=70)
+    report = IngestReport(started_at=1.0, watcher=watcher, work=WorkReport(faces=13))
+    store_report(library.database, report, time.time() - 60)
+    found = library.send("GET", "/status").json["ingest"]
+    assert found["process"] == "elsewhere"
+    assert found["watcher"] == asdict(watcher)
+    assert found["work"] == asdict(report.work)
+    assert found["reported_seconds_ago"] >= 60
 
 
 def test_status_before_anything_is_indexed(make_service: Callable[..., Service]) -> None:

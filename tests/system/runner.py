@@ -64,7 +64,7 @@ class Service:
         assert self.url, self.log.read_text()
 
     def _address(self) -> str | None:
-        found = re.search(r"answering at (\S+)/person_count", self.log.read_text())
+        found = re.search(r'"url": "(\S+)/person_count"', self.log.read_text())
         return found[1] if found else None
 
     def kill(self) -> None:

@@ -1,0 +1,38 @@
+"""Tracebacks for the log: where it happened and what, without the names of anybody's files."""
+
+import re
+import traceback
+
+_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
+_CAUSED = "\nThe above exception was the direct cause of the following exception:\n\n"
+_DURING = "\nDuring handling of the above exception, another exception occurred:\n\n"
+
+
+def without_names(text: str) -> str:
+    """*text* with everything quoted in it left out, but for what may be a name in the program."""
+
+    def shorten(found: re.Match[str]) -> str:
+        quoted = found[1] or found[2] or ""
+        return found[0] if quoted.isascii() and quoted.isidentifier() else "'…'"
+
+    return _QUOTED.sub(shorten, text)
+
+
+def traceback_text(error: BaseException) -> str:
+    """The traceback of *error* and of what led to it.
+
+    Python's own would show what exceptions quote: FileNotFoundError a path, KeyError a key.
+    """
+    parts: list[str] = []
+    seen: set[int] = set()
+    found: BaseException | None = error
+    link = ""
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        frames = "".join(traceback.format_tb(found.__traceback__))
+        said = "".join(traceback.format_exception_only(found))
+        parts.append(f"Traceback (most recent call last):\n{frames}{without_names(said)}{link}")
+        link = _CAUSED if found.__cause__ is not None else _DURING
+        hidden = found.__suppress_context__
+        found = found.__cause__ or (None if hidden else found.__context__)
+    return "".join(reversed(parts))
