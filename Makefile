@@ -33,6 +33,8 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/python .ci/audit.py
 
 format: $(READY)
 	$(BIN)/ruff format .

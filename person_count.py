@@ -11,7 +11,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import typer
 
-from commands import judging, keeping, library, serving, tokens
+from commands import configuration, judging, keeping, library, serving, tokens
 from commands.console import errors
 from index.errors import PersonCountError
 
@@ -38,6 +38,8 @@ for command in (
     judging.calibrate,
 ):
     app.command()(command)
+app.command(hidden=True)(serving.pictures)
+app.command(name="config")(configuration.config_command)
 app.command(name="migrate")(library.migrate_command)
 app.add_typer(tokens.app, name="token")
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import sys
 import threading
 from typing import TYPE_CHECKING, Annotated
@@ -111,3 +112,16 @@ def _follow_parent(parent: int, stop: threading.Event) -> None:
     while os.getppid() == parent and not stop.is_set():
         stop.wait(PARENT_POLL_SECONDS)
     stop.set()
+
+
+def pictures() -> None:
+    """Make pictures of faces for the service that started this; hidden, it talks over pipes.
+
+    Example: person-count pictures
+    """
+    from ingest.pictures import serve_pictures
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends us
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
+    serve_pictures(sys.stdin.buffer, answers)

@@ -63,7 +63,11 @@ class Settings(BaseSettings):
     """Everything an operator can set; units are in the names."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PERSON_COUNT_", frozen=True, extra="forbid", validate_default=True
+        env_prefix="PERSON_COUNT_",
+        env_parse_none_str="null",  # as in YAML, so that the environment can take a setting back
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
     )
 
     inbox: AbsolutePath = Field(Path("inbox"), description="The drop folder.")
@@ -153,6 +157,15 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, YamlConfigSettingsSource(settings_cls))
 
 
+def settings_class(config: Path | None = None) -> type[Settings]:
+    """Settings that also read the file *config*; None means config.yaml in the current folder."""
+
+    class FileSettings(Settings):
+        model_config = SettingsConfigDict(yaml_file=config or DEFAULT_CONFIG)
+
+    return FileSettings
+
+
 def load_settings(config: Path | None = None, **overrides: object) -> Settings:
     """Build the settings from *config*, the environment and *overrides*.
 
@@ -165,13 +178,9 @@ def load_settings(config: Path | None = None, **overrides: object) -> Settings:
     """
     if config is not None and not config.is_file():
         raise ConfigError(f"there is no configuration file {config}")
-
-    class FileSettings(Settings):
-        model_config = SettingsConfigDict(yaml_file=config or DEFAULT_CONFIG)
-
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return FileSettings(**given)  # type: ignore[arg-type]  # validated right here
+        return settings_class(config)(**given)  # type: ignore[arg-type]  # validated right here
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])) or "settings"

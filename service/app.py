@@ -15,7 +15,9 @@ from tornado.httputil import (
 )
 from tornado.web import Application, RequestHandler
 
+from index.paths import Roots
 from index.settings import Settings
+from service.admission import Uploads
 from service.auth import Guard
 from service.desk import Desk
 from service.doorman import Doorman
@@ -28,6 +30,7 @@ from service.handlers import (
 )
 from service.limits import WORK_SECONDS, Room
 from service.metrics import Metrics
+from service.pictures import Pictures
 from service.state import StateOfAffairs
 from service.streams import AnyStream
 
@@ -41,10 +44,18 @@ SPARE_PARAMETERS = 100  # beside the file paths; more than one too many still ge
 class GuardedApplication(Application):
     """An application with a doorman before it."""
 
-    def __init__(self, handlers: list[Any], guard: Guard, most: int, **settings: Any) -> None:  # noqa: ANN401 - tornado's
+    def __init__(
+        self,
+        handlers: list[Any],
+        guard: Guard,
+        uploads: Uploads,
+        most: int,
+        **settings: Any,  # noqa: ANN401 - tornado's
+    ) -> None:
         """Let in requests with *most* parameters."""
         super().__init__(handlers, **settings)
         self._guard = guard
+        self._uploads = uploads
         self._most = most
 
     def start_request(
@@ -53,10 +64,13 @@ class GuardedApplication(Application):
         """Begin to receive a request."""
         inside = super().start_request(server_conn, request_conn)
         stream = cast(HTTP1Connection, request_conn).stream
-        return Doorman(inside, cast(AnyStream, stream), self._guard, self._most)
+        known = cast(AnyStream, stream)
+        return Doorman(inside, known, self._guard, self._uploads, self._most)
 
 
-def make_app(desk: Desk, settings: Settings, state: StateOfAffairs) -> Application:
+def make_app(
+    desk: Desk, settings: Settings, state: StateOfAffairs, pictures: Pictures
+) -> Application:
     """The application; it owns nothing that needs closing.
 
     Raises:
@@ -71,6 +85,7 @@ def make_app(desk: Desk, settings: Settings, state: StateOfAffairs) -> Applicati
         )
     )
     guard, room = Guard(settings), Room(settings.wait_seconds + WORK_SECONDS)
+    uploads = Uploads(settings, guard)
     metrics = Metrics(HANDLERS, state)
     deps = {
         "desk": desk,
@@ -78,6 +93,9 @@ def make_app(desk: Desk, settings: Settings, state: StateOfAffairs) -> Applicati
         "state": state,
         "guard": guard,
         "room": room,
+        "roots": Roots(settings.all_roots),
+        "pictures": pictures,
+        "uploads": uploads,
         "metrics": metrics,
     }
 
@@ -88,6 +106,7 @@ def make_app(desk: Desk, settings: Settings, state: StateOfAffairs) -> Applicati
     return GuardedApplication(
         [(handler.ROUTE, handler, deps) for handler in HANDLERS],
         guard,
+        uploads,
         most,
         default_handler_class=NothingHandler,
         default_handler_args=deps,

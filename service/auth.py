@@ -16,7 +16,7 @@ from index.tokens import Scope, Token, digest_of, read_tokens
 
 log = logging.getLogger(__name__)
 
-_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 class Tokens:
@@ -85,7 +85,7 @@ class HostNames:
 
     def __init__(self, settings: Settings) -> None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        self._known = _LOCAL_NAMES | {name.lower() for name in (host, *settings.hostnames)}
+        self._known = LOCAL_NAMES | {name.lower() for name in (host, *settings.hostnames)}
 
     def check(self, headers: Mapping[str, str]) -> None:
         """Return if the request is addressed to one of the names.

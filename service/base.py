@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -10,18 +10,22 @@ from tornado.web import HTTPError, RequestHandler
 
 from index.documents import Document, error_document
 from index.errors import RequestError
+from index.paths import Roots
 from index.question import Question, build_question, decode_text
 from index.settings import Settings
 from index.tokens import Scope
+from service.admission import Uploads
 from service.auth import Guard
 from service.desk import Desk
 from service.limits import Room
 from service.metrics import Metrics
+from service.pictures import Pictures
 from service.refusals import common_headers, headers_of
 from service.state import StateOfAffairs
 
 log = logging.getLogger(__name__)
 
+METHODS = ("get", "post", "put")
 _SENTENCES = {
     HTTPStatus.BAD_REQUEST: "the request is malformed",
     HTTPStatus.NOT_FOUND: "there is nothing at this address",
@@ -38,6 +42,9 @@ class BaseHandler(RequestHandler):
     state: StateOfAffairs
     guard: Guard
     room: Room
+    roots: Roots
+    pictures: Pictures
+    uploads: Uploads
     metrics: Metrics
     ROUTE: ClassVar[str]
     SCOPE: ClassVar[Scope | None] = Scope.READ  # what callers need; None: nothing
@@ -49,6 +56,9 @@ class BaseHandler(RequestHandler):
         state: StateOfAffairs,
         guard: Guard,
         room: Room,
+        roots: Roots,
+        pictures: Pictures,
+        uploads: Uploads,
         metrics: Metrics,
     ) -> None:
         """Keep what make_app hands over, and count the request as under way."""
@@ -57,6 +67,9 @@ class BaseHandler(RequestHandler):
         self.state = state
         self.guard = guard
         self.room = room
+        self.roots = roots
+        self.pictures = pictures
+        self.uploads = uploads
         self.metrics = metrics
         self.desk.in_hand += 1
 
@@ -66,11 +79,12 @@ class BaseHandler(RequestHandler):
         for name, value in common_headers().items():
             self.set_header(name, value)
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Refuse who addresses somebody else or may not ask, before anything is looked up."""
         self.guard.check_host(self.request.headers)
         if self.SCOPE is not None:
             self.guard.check_token(self.request.headers, self.SCOPE)
+        return None
 
     def on_finish(self) -> None:
         """The request is no longer under way."""
@@ -79,6 +93,16 @@ class BaseHandler(RequestHandler):
     def send(self, document: Document) -> None:
         """Answer with *document*."""
         self.finish(json.dumps(document, ensure_ascii=False))
+
+    def send_bytes(self, data: bytes, kind: str, etag: str) -> None:
+        """Answer with *data*, or with 304 if the caller has it already."""
+        self.set_header("Content-Type", kind)
+        self.set_header("Etag", etag)
+        if self.check_etag_header():
+            self.set_status(HTTPStatus.NOT_MODIFIED)
+            self.finish()
+        else:
+            self.finish(data)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401 - tornado's
         """Turn any exception into the contract's error document."""
@@ -98,7 +122,7 @@ class BaseHandler(RequestHandler):
 
     def allowed_methods(self) -> list[str]:
         """The methods that this handler has of its own."""
-        own = (method for method in ("get", "post") if method in self.__class__.__dict__)
+        own = (method for method in METHODS if method in self.__class__.__dict__)
         return [method.upper() for method in own]
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:  # noqa: ANN401 - tornado's
@@ -107,38 +131,55 @@ class BaseHandler(RequestHandler):
             log.error("service.failed", exc_info=(typ, value, tb))
 
     def question_of_query(self) -> Question:
-        """The question in the query string. Raises RequestError, naming what is wrong.
+        """The question in the query string. Raises RequestError, naming what is wrong."""
+        return build_question(self._parameters(), self.settings_)
 
-        Tornado's own get_arguments() would strip names and replace characters in them.
-        """
-        given = {
+    def _parameters(self) -> dict[str, list[str]]:
+        """The query. Tornado's get_arguments() would strip names and replace characters in them."""
+        return {
             decode_text(name.encode("latin-1"), "a parameter's name"): [
                 decode_text(value, name) for value in values
             ]
             for name, values in self.request.query_arguments.items()
         }
-        return build_question(given, self.settings_)
 
     def question_of_body(self) -> Question:
         """The question in a JSON body. Raises RequestError, naming what is wrong."""
+        return build_question(_members(self.json_body()), self.settings_)
+
+    def single_parameters(self) -> dict[str, str]:
+        """The query's parameters, none of which may be repeated. Raises RequestError, 400."""
+        found = {}
+        for name, values in self._parameters().items():
+            if len(values) > 1:
+                raise RequestError(
+                    HTTPStatus.BAD_REQUEST, f"{name[:40]!r} is given {len(values)} times"
+                )
+            found[name] = values[0]
+        return found
+
+    def json_body(self) -> dict[str, Any]:
+        """The object in a JSON body, which is the only way to ask. Raises RequestError, 400."""
         if self.request.query_arguments:
             raise RequestError(HTTPStatus.BAD_REQUEST, "give parameters in the body, not the URL")
-        return build_question(_members(self.request.headers, self.request.body), self.settings_)
+        kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise RequestError(
+                HTTPStatus.BAD_REQUEST, "send the body as Content-Type application/json"
+            )
+        try:
+            found = json.loads(self.request.body)
+        except (ValueError, RecursionError) as error:
+            raise RequestError(HTTPStatus.BAD_REQUEST, "the body is not valid JSON") from error
+        if not isinstance(found, dict):
+            raise RequestError(HTTPStatus.BAD_REQUEST, "the body must be a JSON object")
+        return found
 
 
-def _members(headers: Any, body: bytes) -> dict[str, Sequence[str]]:  # noqa: ANN401 - tornado's
+def _members(found: dict[str, Any]) -> dict[str, Sequence[str]]:
     def bad(sentence: str) -> RequestError:
         return RequestError(HTTPStatus.BAD_REQUEST, sentence)
 
-    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise bad("send the body as Content-Type application/json")
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise bad("the body is not valid JSON") from error
-    if not isinstance(found, dict):
-        raise bad("the body must be a JSON object")
     filepaths = found.pop("filepaths", [])
     if not isinstance(filepaths, list) or not all(isinstance(name, str) for name in filepaths):
         raise bad("filepaths must be a list of strings")

@@ -12,6 +12,8 @@ def persons_document(question: Question, reply: Reply) -> Document:
     for file in reply.files:
         if file.image_id is not None:
             names.setdefault(file.image_id, []).append(file.name)
+    faces = [*reply.answer.faces, *(face for face, _ in reply.answer.left_out)]
+    sizes = {face.image_id: face.image_size for face in faces}
     explanation = Explanation(question, reply.answer, reply.vectors, reply.space)
     return {
         **count_document(question, reply.answer.person_num),
@@ -21,6 +23,12 @@ def persons_document(question: Question, reply: Reply) -> Document:
         "files": [
             {"filepath": file.name, "status": file.status}
             | ({"reason": file.reason} if file.reason else {})
+            | _size(sizes.get(file.image_id) if file.image_id is not None else None)
             for file in reply.files
         ],
     }
+
+
+def _size(pixels: tuple[int, int] | None) -> Document:
+    """The photo in whose pixels the boxes are; known where there is a box."""
+    return {} if pixels is None else {"width": pixels[0], "height": pixels[1]}

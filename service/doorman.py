@@ -18,6 +18,7 @@ from tornado.httputil import (
 from index.errors import RequestError
 from index.logs import request_id
 from index.tokens import Scope
+from service.admission import Uploads
 from service.auth import Guard
 from service.refusals import REQUEST_ID
 from service.streams import AnyStream
@@ -37,11 +38,13 @@ class Doorman(HTTPMessageDelegate):
         inside: HTTPMessageDelegate,
         stream: AnyStream,
         guard: Guard,
+        uploads: Uploads,
         max_parameters: int,
     ) -> None:
         self._inside = inside
         self._stream = stream
         self._guard = guard
+        self._uploads = uploads
         self._max_parameters = max_parameters
 
     def headers_received(
@@ -51,7 +54,7 @@ class Doorman(HTTPMessageDelegate):
         line = cast(RequestStartLine, start_line)
         request_id.set(_id_of(headers))  # in this connection's task; its handlers' ones copy it
         try:
-            self._check(line.path, headers)
+            self._check(line.method, line.path, headers)
         except RequestError as error:
             self._stream.refusal = error
             log.info("service.refused status=%d", error.status)
@@ -59,19 +62,22 @@ class Doorman(HTTPMessageDelegate):
             raise HTTPInputError("refused before it was read") from error
         return self._inside.headers_received(line, headers)
 
-    def _check(self, target: str, headers: HTTPHeaders) -> None:
+    def _check(self, method: str, target: str, headers: HTTPHeaders) -> None:
         number = target.count("&") + 1
         if number > self._max_parameters:
             raise _too_large(f"{number} parameters are more than any question may have")
+        self._stream.refusal = None
+        if self._uploads.is_upload(method, target):
+            self._uploads.check(target, headers)
+            return
         length = headers.get("Content-Length", "0")
         if length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
             raise _too_large(f"the body is larger than {MAX_BODY_BYTES} bytes")
-        self._stream.refusal = None
         if "Transfer-Encoding" in headers:
             sentence = f"the body is malformed or larger than {MAX_BODY_BYTES} bytes"
             self._stream.refusal = RequestError(HTTPStatus.BAD_REQUEST, sentence)
         if "Transfer-Encoding" in headers or length != "0":
-            self._guard.check_token(headers, Scope.READ)  # every body belongs to a question
+            self._guard.check_token(headers, Scope.READ)  # all other bodies belong to questions
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Hand it on."""

@@ -8,9 +8,15 @@ from tornado.web import HTTPError
 from index.documents import Document, count_document
 from index.errors import RequestError
 from index.question import Question
+from service.assets import HEADERS as PAGE_HEADERS
+from service.assets import KINDS, AssetHandler, PageHandler, etag_of
 from service.base import BaseHandler
+from service.docs_page import base_url, docs_page, language_of
 from service.documents import persons_document
+from service.faces import FaceHandler, PhotoHandler
+from service.files import FilesHandler, RetryHandler
 from service.openapi import PREFIX, SUFFIX, describe
+from service.uploads import UploadHandler
 
 
 class PersonCountHandler(BaseHandler):
@@ -112,6 +118,26 @@ class DescriptionHandler(BaseHandler):
         self.send(describe(HANDLERS, self.settings_))
 
 
+class DocsHandler(BaseHandler):
+    """The same for people who write programs, in two languages."""
+
+    ROUTE = PREFIX + "docs" + SUFFIX
+    SCOPE = None
+
+    async def get(self) -> None:
+        """Answer in the language that ?lang= or Accept-Language asks for."""
+        asked = self.get_query_argument("lang", "")
+        language = language_of(asked, self.request.headers.get("Accept-Language", ""))
+        base = base_url(self.settings_, self.request.host)
+        document = describe(HANDLERS, self.settings_)
+        data = docs_page(document, self.settings_, language, base)  # 3 ms: not worth a thread
+        for name, value in PAGE_HEADERS.items():
+            self.set_header(name, value)
+        self.set_header("Content-Language", language)
+        self.set_header("Vary", "Accept-Language")
+        self.send_bytes(data, KINDS[".html"], etag_of(data))
+
+
 class NothingHandler(BaseHandler):
     """Every other address."""
 
@@ -129,4 +155,12 @@ HANDLERS = (
     HealthHandler,
     ReadyHandler,
     DescriptionHandler,
+    DocsHandler,
+    PageHandler,
+    AssetHandler,
+    FaceHandler,
+    PhotoHandler,
+    FilesHandler,
+    RetryHandler,
+    UploadHandler,
 )

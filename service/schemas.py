@@ -6,15 +6,25 @@ from typing import Any
 from index.coverage import FileStatus
 from index.paths import MAX_NAME_BYTES
 from index.question import DECIMAL
+from index.schema import FileState
 from index.settings import FaceChoice, Linkage, Settings
 from index.space import DEFAULT_THRESHOLD
+from service.meanings import explained
 
 Schema = dict[str, Any]
+
+DEFAULT_LIMIT = 50  # files on a page of the list
+MAX_LIMIT = 200
+MAX_SEARCH = 200  # characters
 
 INTEGER: Schema = {"type": "integer", "minimum": 0}
 NUMBER: Schema = {"type": "number"}
 TEXT: Schema = {"type": "string"}
 FLAG: Schema = {"type": "boolean"}
+PATH_PARTS: dict[str, Schema] = {  # what callers choose in an address
+    "name": {"type": "string", "minLength": 1},
+    "face": {"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
+}
 
 
 def array(items: Schema, **limits: int) -> Schema:
@@ -59,11 +69,25 @@ def question_members(settings: Settings) -> dict[str, Schema]:
     }
 
 
+def list_parameters() -> dict[str, Schema]:
+    """The parameters of the list of files."""
+    return {
+        "search": {"type": "string", "maxLength": MAX_SEARCH, "description": "part of a name"},
+        "state": choice(FileState),
+        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        "after": {
+            "type": "string",
+            "pattern": "^[1-9][0-9]{0,17}$",
+            "description": "`next` of the page before",
+        },
+    }
+
+
 def schemas(settings: Settings) -> dict[str, Schema]:
     """Every named schema."""
     members = question_members(settings)
     filepaths = members.pop("filepath")
-    return {
+    found = {
         "Question": record({"filepaths": filepaths}, members),
         "Count": record(_COUNT),
         "Error": record({"cord": INTEGER, "error": TEXT}),
@@ -74,7 +98,12 @@ def schemas(settings: Settings) -> dict[str, Schema]:
         "Link": record({"faces": array(INTEGER), "distance": NUMBER, "threshold": NUMBER}),
         "Person": record(_PERSON),
         "Persons": record(_COUNT | _EXPLANATION),
+        "Files": record({"files": array(record(_LISTED, {"reason": TEXT})), "next": _CURSOR}),
+        "Retry": {"oneOf": [record({"filepaths": filepaths}), record({"failed": {"const": True}})]},
+        "Queued": record({"queued": INTEGER}),
+        "Uploaded": record({"filepath": TEXT}),
     }
+    return {name: explained(name, schema) for name, schema in found.items()}
 
 
 _COUNT: dict[str, Schema] = {
@@ -86,7 +115,8 @@ _COUNT: dict[str, Schema] = {
 _FACE: dict[str, Schema] = {
     "id": INTEGER,
     "filepaths": array(TEXT, minItems=1),
-    "box": array(NUMBER, minItems=4, maxItems=4),
+    "box": array(NUMBER, minItems=4, maxItems=4)
+    | {"description": "x1, y1, x2, y2 in pixels of the upright photo"},
     "probability": {"type": "number", "minimum": 0, "maximum": 1},
     "sharpness": NUMBER,
 }
@@ -96,6 +126,11 @@ _PERSON: dict[str, Schema] = {
     "weakest_link": {"anyOf": [reference("Link"), {"type": "null"}]},
     "spread": NUMBER,
     "warnings": array(TEXT),
+}
+_MORE_OF_A_FILE: dict[str, Schema] = {
+    "reason": TEXT,
+    "width": {"type": "integer", "description": "pixels of the upright photo; if it has faces"},
+    "height": {"type": "integer", "description": "likewise; boxes are in these pixels"},
 }
 _EXPLANATION: dict[str, Schema] = {
     "complete": FLAG,
@@ -109,7 +144,19 @@ _EXPLANATION: dict[str, Schema] = {
     "curve": array(record({"threshold": NUMBER, "person_num": INTEGER})),
     "persons": array(reference("Person")),
     "left_out": array(record(_FACE | {"reason": TEXT})),
-    "files": array(record({"filepath": TEXT, "status": choice(FileStatus)}, {"reason": TEXT})),
+    "files": array(record({"filepath": TEXT, "status": choice(FileStatus)}, _MORE_OF_A_FILE)),
+}
+_CURSOR: Schema = {
+    "anyOf": [{"type": "string"}, {"type": "null"}],
+    "description": "`after` of the next page; null: this is the last",
+}
+_LISTED: dict[str, Schema] = {
+    "filepath": TEXT,
+    "state": choice(FileState),
+    "faces": {
+        "anyOf": [INTEGER, {"type": "null"}],
+        "description": "how many were found, whether or not they count; null: not known yet",
+    },
 }
 _WATCHER: Schema = {  # index.report.WatcherReport
     "type": "object",

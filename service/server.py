@@ -23,8 +23,10 @@ from service.app import make_app
 from service.desk import Desk
 from service.doorman import MAX_BODY_BYTES
 from service.follower import Follower
+from service.inbox import sweep
 from service.keeper import Keeper
 from service.limits import Gate
+from service.pictures import Pictures
 from service.state import StateOfAffairs
 from service.streams import AnyStream, make_stream
 
@@ -115,16 +117,19 @@ async def serve(
     executor = ThreadPoolExecutor(THREADS, "desk")
     long_executor = ThreadPoolExecutor(LONG_THREADS, "desk-long")
     sys.setswitchinterval(SWITCH_SECONDS)
+    pictures = Pictures(settings)
     try:
         desk = Desk(database, settings, follower, executor, long_executor)
         state = StateOfAffairs(database, follower, ingest)
-        server = Server(make_app(desk, settings, state), context)
+        server = Server(make_app(desk, settings, state, pictures), context)
         try:
             sockets = bind_sockets(settings.port, settings.host)
         except OSError as error:
             raise ConfigError(
                 f"cannot listen on {settings.host} port {settings.port}: {error.strerror}"
             ) from error
+        if left := await asyncio.to_thread(sweep, str(settings.inbox)):
+            log.info("service.swept partial_uploads=%d", left)
         server.add_sockets(sockets)
         long_executor.submit(compile_now)  # while the index loads
         follower.start(loop)
@@ -141,6 +146,7 @@ async def serve(
         if ingest is not None:
             ingest.close()
         follower.close()
+        await pictures.close()
         for pool in (executor, long_executor):
             pool.shutdown(cancel_futures=True)
     log.info("service.stopped")

@@ -167,13 +167,21 @@ def requeue(connection: Connection, paths: Sequence[str], ready_at: float) -> No
         )
 
 
-def retry_failed(connection: Connection, ready_at: float) -> int:
-    """Queue every failed file that could be read once more. Returns how many."""
-    return connection.execute(
+def retry_failed(
+    connection: Connection, ready_at: float, paths: Sequence[str] | None = None
+) -> int:
+    """Queue failed files, all or those of *paths*, that could be read. Returns how many."""
+    again = (
         update(File)
         .where(File.state == FileState.FAILED, or_(File.attempts > 0, File.ready_at.is_not(None)))
         .values(state=FileState.PENDING, attempts=0, crashes=0, error=None, ready_at=ready_at)
-    ).rowcount
+    )
+    if paths is None:
+        return connection.execute(again).rowcount
+    return sum(
+        connection.execute(again.where(File.path.in_(paths[start : start + IN_LIST]))).rowcount
+        for start in range(0, len(paths), IN_LIST)
+    )
 
 
 def release(connection: Connection, now: float) -> int:

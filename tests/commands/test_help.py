@@ -24,13 +24,13 @@ COMMANDS = (
 
 
 def leaves(group: Any, *path: str) -> dict[str, Any]:
-    """Every command by the words that call it, those of groups too."""
+    """Every command for people by the words that call it, those of groups too."""
     found: dict[str, Any] = {}
     for name, command in group.commands.items():
         words = (*path, name)
         if hasattr(command, "commands"):
             found |= leaves(command, *words)
-        else:
+        elif not command.hidden:
             found[" ".join(words)] = command
     return found
 

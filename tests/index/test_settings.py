@@ -73,6 +73,15 @@ class TestSources:
         monkeypatch.setenv("PERSON_COUNT_ROOTS", '["/photos", "/more"]')
         assert load_settings().roots == (Path("/photos"), Path("/more"))
 
+    def test_null_in_the_environment_takes_a_setting_back(
+        self, config: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config.write_text("tokens: data/tokens\nretention_days: 30\n")
+        monkeypatch.setenv("PERSON_COUNT_TOKENS", "null")
+        monkeypatch.setenv("PERSON_COUNT_RETENTION_DAYS", "null")
+        settings = load_settings(config)
+        assert (settings.tokens, settings.retention_days) == (None, None)
+
     def test_paths_become_absolute_where_they_are_read(
         self, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

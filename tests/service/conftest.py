@@ -32,6 +32,7 @@ from service import server as server_module
 from service.app import make_app
 from service.desk import Desk
 from service.follower import Follower
+from service.pictures import Pictures
 from service.server import Server
 from service.state import StateOfAffairs
 from service.tls import self_signed, server_context
@@ -115,6 +116,7 @@ class ServiceThread(threading.Thread):
         self.port = 0
         self.desk: Desk
         self.follower: Follower
+        self.pictures: Pictures
         self.server: HTTPServer
 
     def run(self) -> None:
@@ -134,7 +136,9 @@ class ServiceThread(threading.Thread):
             started.result()  # all threads exist before a test begins, so that none looks leaked
         self.desk = Desk(self._database, self._settings, self.follower, executor)
         state = StateOfAffairs(self._database, self.follower, None)
-        self.server = Server(make_app(self.desk, self._settings, state), self._context)
+        self.pictures = Pictures(self._settings)
+        app = make_app(self.desk, self._settings, state, self.pictures)
+        self.server = Server(app, self._context)
         sockets = bind_sockets(0, "127.0.0.1")
         self.server.add_sockets(sockets)
         self.follower.start(self._loop)
@@ -144,6 +148,7 @@ class ServiceThread(threading.Thread):
         self.server.stop()
         await server_module._finish(self.server, self.desk)
         self.follower.close()
+        await self.pictures.close()
         executor.shutdown(cancel_futures=True)
 
     def up(self) -> None:

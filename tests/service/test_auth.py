@@ -75,7 +75,7 @@ class TestRequests:
         service.drop("a.png", 1)
         targets = ["filepath=a.png", "filepath=none", "filepath=../x", "threshold=x", ""]
         answers = [ask(service, None, f"/person_count?{query}") for query in targets]
-        answers += [service.send("GET", t) for t in ("/persons", "/status", "/", "/nowhere")]
+        answers += [service.send("GET", t) for t in ("/persons", "/status", "/files", "/nowhere")]
         assert len({answer.body for answer in answers}) == 1
         assert "Bearer" in check_refused(answers[0])
         posted = service.post({"filepaths": ["a.png"]})

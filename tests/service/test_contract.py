@@ -669,7 +669,6 @@ def test_every_spelling_of_the_address_gives_the_same_bytes(library: Service, pa
 @pytest.mark.parametrize(
     "target",
     [
-        "/",
         "/person",
         "/person_counts",
         "/person_count/x",

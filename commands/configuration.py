@@ -1,0 +1,72 @@
+"""config: the settings in effect, and where each came from."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.console import Config, errors
+from index.origins import PREFIX, Origin, origins_of, unknown_variables
+from index.settings import DEFAULT_CONFIG, Settings, load_settings
+
+VALUE_COLUMNS = 48
+
+
+def config_command(
+    show: Annotated[bool, typer.Option("--show", help="Print every setting.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+    host: Annotated[str | None, typer.Option(help="As serve would be given it.")] = None,
+    port: Annotated[int | None, typer.Option(help="Likewise.")] = None,
+    http: Annotated[bool, typer.Option("--http", help="Likewise.")] = False,
+    config: Config = None,
+) -> None:
+    """Check the settings that serve would use; with --show print them and where each came from.
+
+    Example: person-count config --show
+    """
+    from service.auth import check_exposure
+
+    given = {"host": host, "port": port, "tls": False if http else None}
+    settings = load_settings(config, **given)
+    origins = origins_of(config, **given)
+    file = _file(config)
+    if as_json:
+        print(json.dumps(_document(settings, origins, file), indent=2, ensure_ascii=False))
+    elif show:
+        print(f"# {file}" if file else "# no configuration file")
+        for name, value in settings.model_dump(mode="json").items():
+            line = f"{name}: {json.dumps(value, ensure_ascii=False)}"
+            print(f"{line:<{VALUE_COLUMNS}}  # {_where(name, origins[name], file)}")
+    for name in unknown_variables():
+        errors.print(f"the environment's {name} is no setting and has no effect")
+    check_exposure(settings)
+    if not (show or as_json):
+        errors.print("the settings are valid")
+
+
+def _file(config: Path | None) -> Path | None:
+    """The file that is read, absolute; None when there is none."""
+    path = config or DEFAULT_CONFIG
+    return path.absolute() if path.is_file() else None
+
+
+def _document(
+    settings: Settings, origins: dict[str, Origin], file: Path | None
+) -> dict[str, object]:
+    return {
+        "file": str(file) if file else None,
+        "settings": {
+            name: {"value": value, "source": origins[name]}
+            for name, value in settings.model_dump(mode="json").items()
+        },
+    }
+
+
+def _where(name: str, origin: Origin, file: Path | None) -> str:
+    """An origin as an operator would look it up."""
+    if origin is Origin.FILE and file:
+        return file.name
+    if origin is Origin.ENVIRONMENT:
+        return f"environment {PREFIX}{name.upper()}"
+    return str(origin)

@@ -1,0 +1,80 @@
+"""Decides by a request's head whether the file that it sends may come."""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from urllib.parse import unquote_to_bytes
+
+from index.errors import RequestError
+from index.question import decode_text
+from index.settings import Settings
+from index.tokens import Scope
+from service.auth import Guard
+from service.inbox import check_name
+from service.openapi import PREFIX
+from service.origins import check_same_origin
+
+ROUTE = PREFIX + "files/(?P<name>[^/]+)"
+MAX_UPLOADS = 4  # at once
+
+_TARGET = re.compile(ROUTE)
+
+
+class Uploads:
+    """Knows how many files are on their way, and which may come.
+
+    Attributes:
+        under_way: how many are being received.
+    """
+
+    def __init__(self, settings: Settings, guard: Guard) -> None:
+        self._guard = guard
+        self._max_bytes = settings.max_file_bytes
+        self._max_mib = settings.max_file_mib
+        self.under_way = 0
+
+    def is_upload(self, method: str, target: str) -> bool:
+        """Whether a request sends a file; all others send questions."""
+        return method == "PUT" and _TARGET.fullmatch(target.partition("?")[0]) is not None
+
+    def check(self, target: str, headers: Mapping[str, str]) -> None:
+        """Return if the body of an upload may come.
+
+        Raises:
+            RequestError: it may not.
+        """
+        self._guard.check_host(headers)
+        self._guard.check_token(headers, Scope.ADMIN)
+        check_same_origin(headers)
+        path, asks, _ = target.partition("?")
+        name = path.rpartition("/")[2]
+        check_name(decode_text(unquote_to_bytes(name), "the name"))
+        if asks:
+            raise _refusal(HTTPStatus.BAD_REQUEST, "an upload takes no parameters")
+        if not headers.get("Content-Type", "").strip().lower().startswith("image/"):
+            raise _refusal(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send an image, as Content-Type image/jpeg"
+            )
+        self._check_length(headers)
+        if self.under_way >= MAX_UPLOADS:
+            raise RequestError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"{MAX_UPLOADS} files are being uploaded already; send this one later",
+                retry_after_seconds=1,
+            )
+
+    def _check_length(self, headers: Mapping[str, str]) -> None:
+        length = headers.get("Content-Length", "")
+        if "Transfer-Encoding" in headers or not length:
+            raise _refusal(HTTPStatus.LENGTH_REQUIRED, "say how long the file is: Content-Length")
+        if not (length.isascii() and length.isdecimal()) or int(length[:20]) == 0:
+            raise _refusal(HTTPStatus.BAD_REQUEST, "the file is empty, or its length no number")
+        if int(length[:20]) > self._max_bytes:
+            raise _refusal(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"the file is larger than {self._max_mib} MiB (max_file_mib)",
+            )
+
+
+def _refusal(status: HTTPStatus, sentence: str) -> RequestError:
+    return RequestError(status, sentence)

@@ -1,0 +1,150 @@
+"""What members and parameters mean, in one English sentence each; chinese.py has the Chinese."""
+
+from typing import Any
+
+_COUNT = {
+    "errcode": "Always 1: a count was made.",
+    "filepaths": "Every file path as the caller gave it, order and duplicates kept.",
+    "threshold": "The threshold as the caller gave it; 0.2 if it gave none.",
+    "person_num": "How many different key persons appear in these files.",
+}
+_QUESTION = {
+    "threshold": "How far apart two faces of one person may be; a larger one counts fewer persons.",
+    "faces": "Which faces count: key faces, all, or only the most prominent one of each photo.",
+    "linkage": "How faces that resemble each other become persons.",
+}
+_FACES = "Which faces were counted."
+# beside those whose schemas say it themselves
+PARAMETERS = {
+    "filepath": "Path of an image file, relative to the drop folder or absolute below one of the "
+    "configured folders; repeat it once for each image.",
+    **_QUESTION,
+    "state": "Only files in this state.",
+    "limit": "Files on a page of the list.",
+    "name": "A file's name, percent-encoded.",
+    "face": "A face's id.",
+}
+_FACE = {
+    "id": "A number that only this face has.",
+    "filepaths": "The files of the question that hold this very image.",
+    "box": "Left, top, right and bottom edge in pixels of the upright image.",
+    "probability": "How sure the detector is that this is a face.",
+    "sharpness": "How sharp the face is; blurred ones are low.",
+}
+# by name of the schema; members of an object in a member are member.inner, in a list member[].inner
+MEMBERS = {
+    "Question": {"filepaths": "Paths of the image files, as in the parameter filepath."}
+    | _QUESTION,
+    "Count": _COUNT,
+    "Error": {
+        "cord": "The HTTP status once more; spelt like this.",
+        "error": "One sentence that names what is wrong.",
+    },
+    "Health": {"status": "Always ok."},
+    "Readiness": {"status": "Always ready."},
+    "Status": {
+        "files": "How many files wait, were read, and could not be read.",
+        "files.pending": "Files that wait to be read.",
+        "files.indexed": "Files whose faces are known.",
+        "files.failed": "Files that could not be read.",
+        "model": "The model whose faces answers come from.",
+        "index": "The vector index in memory: whether it is loaded, its faces, its rebuilds.",
+        "ingest": "The process that reads photos: its state and how it is doing.",
+        "ingest.process": "running, restarting, or elsewhere when another command reads photos.",
+        "ingest.restarts": "How often it was started again.",
+        "ingest.reported_seconds_ago": "How old its report is.",
+        "ingest.started_at": "When it started, in seconds since 1970.",
+        "ingest.clock_jumps": "How often the clock was set by more than a few seconds.",
+        "ingest.watcher": "How changes in the folders are noticed.",
+        "ingest.watcher.mode": "starting, inotify or polling.",
+        "ingest.watcher.limit_reached": "Whether it polls because inotify's limits are used up.",
+        "ingest.watcher.observer_restarts": "How often the observer was started again.",
+        "ingest.watcher.lost_events": "How often events were lost; scans find what they told of.",
+        "ingest.watcher.errors": "Rounds that failed and were tried again.",
+        "ingest.watcher.last_error": "The kind of the last error, or null.",
+        "ingest.watcher.scans": "Full scans of the folders.",
+        "ingest.watcher.scanned_at": "When the last scan ended, in seconds since 1970.",
+        "ingest.watcher.scan_seconds": "How long it took.",
+        "ingest.watcher.roots_missing": "Folders that are not there.",
+        "ingest.watcher.roots_held": "Folders in which removals are held back.",
+        "ingest.watcher.removals_held": "Files whose removal is held back.",
+        "ingest.work": "What became of the files since it started.",
+        "ingest.work.batches": "Batches.",
+        "ingest.work.files": "Files.",
+        "ingest.work.images": "Images that were analysed; copies of known ones are not.",
+        "ingest.work.faces": "Faces that were found.",
+        "ingest.work.failed": "Files that failed.",
+        "ingest.work.stage_seconds": "Seconds in each stage, added up over all threads.",
+    },
+    "Face": _FACE,
+    "Link": {
+        "faces": "The ids of the two faces it joins.",
+        "distance": "Their cosine distance, 0 to 2.",
+        "threshold": "The threshold above which they are linked.",
+    },
+    "Person": {
+        "faces": "The faces that count as this person.",
+        "links": "What joins them, the closest first: one link fewer than faces.",
+        "weakest_link": "The last of the links; null for a single face.",
+        "spread": "The largest distance of any two of the faces.",
+        "warnings": "What to doubt: chained (faces far apart), same_photo (twice in one photo).",
+    },
+    "Persons": _COUNT
+    | {
+        "complete": "Whether every file was read; if not, the count may still change.",
+        "model": "The model that computed the faces.",
+        "distance": "The cosine distance that the threshold stands for.",
+        "cosine_cut": "The same as a cosine similarity.",
+        "faces": _FACES,
+        "linkage": "How faces became persons.",
+        "interval": "The fewest and the most persons from a threshold a tenth lower to one a "
+        "tenth higher.",
+        "interval.low": "The fewest.",
+        "interval.high": "The most.",
+        "stable_range": "The thresholds from and to which the count stays the same.",
+        "curve": "The count at thresholds from 0 to 0.4 in small steps.",
+        "curve[].threshold": "A threshold.",
+        "curve[].person_num": "The count at this threshold.",
+        "persons": "The persons that were counted.",
+        "left_out": "Faces that were not counted, each with the reason.",
+        "left_out[].reason": "Why it was not counted: small, improbable or not the most "
+        "prominent face.",
+        "files": "Every file and what became of it.",
+        "files[].filepath": "The path as the caller gave it.",
+        "files[].status": "Whether it was counted, has no face, waits, failed or is not there.",
+        "files[].reason": "Why it failed.",
+    }
+    | {f"left_out[].{name}": meaning for name, meaning in _FACE.items()},
+    "Files": {
+        "files": "A page of the list.",
+        "files[].filepath": "The path to ask with.",
+        "files[].state": "Whether it waits, was read or failed.",
+        "files[].reason": "Why it failed.",
+    },
+    "Retry": {
+        "filepaths": "Paths of the files to read again.",
+        "failed": "True: all that failed.",
+    },
+    "Queued": {"queued": "How many files will be read again."},
+    "Uploaded": {"filepath": "The photo's path, to ask with."},
+}
+
+
+def explained(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """The named *schema* with what its members mean, those of the objects in it too."""
+    return _explained(schema, MEMBERS.get(name, {}), "")
+
+
+def _explained(schema: dict[str, Any], meanings: dict[str, str], before: str) -> dict[str, Any]:
+    found = dict(schema)
+    if "properties" in schema:
+        found["properties"] = {
+            member: _explained(inner, meanings, f"{before}{member}.")
+            | ({"description": meanings[before + member]} if before + member in meanings else {})
+            for member, inner in schema["properties"].items()
+        }
+    if "items" in schema:
+        found["items"] = _explained(schema["items"], meanings, before.removesuffix(".") + "[].")
+    if "oneOf" in schema:
+        found["oneOf"] = [_explained(one, meanings, before) for one in schema["oneOf"]]
+    return found

@@ -1,0 +1,39 @@
+// The address bar holds the question, so that a link shows the same answer to others. Everything is
+// in the fragment: it is never sent to a server, so file names stay out of logs, and it may be long.
+
+const NAMES = { threshold: "t", faces: "faces", linkage: "linkage", language: "lang" };
+const LANGUAGES = ["en", "zh"];
+const WAIT_MILLISECONDS = 200; // browsers slow pages down that write the address many times a second
+
+let timer = 0;
+
+/** The members of the state that the address names. */
+export function readAddress() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const language = given.get(NAMES.language);
+  return {
+    files: [...new Set(given.getAll("f").filter((name) => name !== ""))],
+    threshold: given.get(NAMES.threshold),
+    faces: given.get(NAMES.faces),
+    linkage: given.get(NAMES.linkage),
+    language: LANGUAGES.includes(language) ? language : null,
+  };
+}
+
+/** Make the address say, soon, what `state` holds; defaults are left out. */
+export function writeAddress(state, defaultThreshold) {
+  clearTimeout(timer);
+  timer = setTimeout(() => write(state, defaultThreshold), WAIT_MILLISECONDS);
+}
+
+function write(state, defaultThreshold) {
+  const given = new URLSearchParams();
+  for (const [name, short] of Object.entries(NAMES)) {
+    const value = state[name];
+    if (value && !(name === "threshold" && value === defaultThreshold)) given.set(short, value);
+  }
+  for (const name of state.files) given.append("f", name);
+  const text = given.toString();
+  const address = text ? `#${text}` : location.pathname;
+  if (text !== location.hash.slice(1)) history.replaceState(null, "", address);
+}

@@ -1,0 +1,85 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from index.settings import Settings, load_settings
+from tests.commands.conftest import Run, write_config
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PERSON_COUNT_FACES", "PERSON_COUNT_PHOTOS"):  # the tests' own, no settings
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_it_shows_every_setting_with_its_value_and_source(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_config(tmp_path)
+    monkeypatch.setenv("PERSON_COUNT_BATCH_FILES", "7")
+    outcome = run("config", "--show", "--port", 9000, "--config", config)
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = [" ".join(line.split()) for line in outcome.out.splitlines()]
+    assert lines[0] == f"# {config}"
+    assert [line.partition(":")[0] for line in lines[1:]] == list(Settings.model_fields)
+    assert {
+        f'inbox: "{tmp_path}/inbox" # person-count.yaml',
+        "batch_files: 7 # environment PERSON_COUNT_BATCH_FILES",
+        "port: 9000 # argument",
+        "tokens: null # default",
+    } <= set(lines)
+
+
+def test_what_it_shows_is_a_configuration_file_with_the_same_meaning(
+    run: Run, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, roots=["/照片", "/more: #1"], retention_days=30)
+    shown = run("config", "--show", "--config", config)
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(shown.out, encoding="utf-8")
+    assert load_settings(copy).model_dump() == load_settings(config).model_dump()
+
+
+def test_json_has_the_same(run: Run, tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    document = json.loads(run("config", "--show", "--json", "--http", "--config", config).out)
+    assert document["file"] == str(config)
+    assert set(document["settings"]) == set(Settings.model_fields)
+    assert document["settings"]["tls"] == {"value": False, "source": "argument"}
+    assert document["settings"]["settle_seconds"] == {"value": 0.0, "source": "file"}
+    assert document["settings"]["port"] == {"value": 8022, "source": "default"}
+
+
+def test_without_show_it_only_checks(run: Run) -> None:
+    outcome = run("config")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert outcome.err == "the settings are valid\n"
+    assert run("config", "--show").out.startswith("# no configuration file\n")
+
+
+def test_an_invalid_file_is_one_line_and_exit_code_1(run: Run, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("prot: 8022\n")
+    outcome = run("config", "--show", "--config", wrong)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith("person-count: setting prot: ")
+    assert outcome.err.count("\n") == 1
+
+
+def test_it_refuses_what_serve_would_refuse(run: Run, tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    outcome = run("config", "--host", "0.0.0.0", "--config", config)
+    assert outcome.code == 1
+    assert "lets other machines ask without a token" in outcome.err
+    tokens = write_config(tmp_path, tokens=str(tmp_path / "tokens"))
+    assert run("config", "--host", "0.0.0.0", "--config", tokens).code == 0
+
+
+def test_a_variable_that_is_no_setting_is_pointed_out(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERSON_COUNT_INBX", "/photos")
+    outcome = run("config")
+    assert outcome.code == 0
+    assert "PERSON_COUNT_INBX is no setting" in outcome.err
