@@ -81,6 +81,7 @@ export const en = {
   unknownNumber: "not known yet",
   peopleIn: ({ count, files }) => `${people(count)} in ${photos(files)}`,
   counting: "counting …",
+  countingAfter: ({ count }) => `${photos(count)} waiting to be read; those you chose come first.`,
   announce: ({ count, files, threshold }) =>
     `${number(count)} ${people(count)} in ${photos(files)} at threshold ${threshold}`,
   interval: ({ low, high }) => (low === high

@@ -79,6 +79,7 @@ export const zh = {
   unknownNumber: "尚不知道",
   peopleIn: ({ files }) => `个不同的人，来自 ${photos(files)}`,
   counting: "正在计数…",
+  countingAfter: ({ count }) => `还有 ${photos(count)}等待读取，您选的会先读。`,
   announce: ({ count, files, threshold }) => `阈值 ${threshold}：${photos(files)}中有 ${number(count)} 个不同的人`,
   interval: ({ low, high }) => (low === high
     ? "阈值上下浮动一成，人数不变。"
