@@ -114,8 +114,8 @@ function figures({ files, faces, ingest }) {
     faces === undefined ? null : el("span", { class: "muted" }, t("libraryFaces", { count: faces })))];
   if (files.pending > 0) parts.push(...progress(files));
   else parts.push(el("p", { class: "muted" }, t("libraryIdle")));
-  if (!["running", "elsewhere", "starting"].includes(ingest.process)) {
-    parts.push(el("p", { class: "error-text" }, t("libraryStopped", { state: ingest.process })));
+  if (ingest.process === "restarting") {
+    parts.push(el("p", { class: "error-text" }, t("libraryRestarting")));
   }
   return parts;
 }
