@@ -9,7 +9,7 @@ import { tokenButton } from "./token.js";
 let announced = "";
 
 export function startCount() {
-  whenChanged(["files", "threshold", "faces", "linkage", "answer", "asking", "problem", "language"], render);
+  whenChanged(["files", "threshold", "faces", "linkage", "answer", "asking", "problem", "status", "language"], render);
   render();
 }
 
@@ -36,10 +36,12 @@ function figure() {
   const files = state.files.length;
   if (count === null) {
     const under = state.asking || state.problem === null;
+    const waiting = state.status?.files.pending ?? 0;
     return [
       el("p", { class: "figure is-unknown", "aria-hidden": "true" }, under ? el("span", { class: "figure-bone" }) : "?"),
       el("p", { class: "figure-text" }, under ? t("counting") : t("unknownNumber")),
-    ];
+      under && waiting > 0 ? el("p", { class: "muted" }, t("countingAfter", { count: waiting })) : null,
+    ].filter(Boolean);
   }
   const parts = [
     el("p", { class: `figure${found.complete ? "" : " is-partial"}`, id: "person-num" }, number(count)),

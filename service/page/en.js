@@ -57,7 +57,6 @@ export const en = {
   library: "Library",
   libraryReady: ({ count }) => `${photos(count)} ready`,
   libraryWaiting: ({ count }) => `${number(count)} waiting`,
-  libraryFailed: ({ count }) => `${number(count)} failed`,
   libraryRate: ({ rate }) => `${number(rate, rate < 10 ? 1 : 0)} a second`,
   libraryLeft: ({ seconds }) => (seconds < 90
     ? `about ${plural(Math.max(1, Math.round(seconds)), "second", "seconds")} left`
@@ -65,7 +64,7 @@ export const en = {
   libraryFaces: ({ count }) => `${faces(count)} found`,
   libraryIdle: "Nothing is waiting.",
   libraryUnreachable: "The service cannot be reached.",
-  libraryStopped: ({ state }) => `Photos are not being read: the ingest process is ${state}.`,
+  libraryRestarting: "No photo is being read just now: the process that does it is restarting.",
   failedTitle: ({ count }) => `${photos(count)} could not be read`,
   retry: "Try again",
   retryOne: ({ name }) => `Try ${name} again`,
@@ -81,6 +80,7 @@ export const en = {
   unknownNumber: "not known yet",
   peopleIn: ({ count, files }) => `${people(count)} in ${photos(files)}`,
   counting: "counting …",
+  countingAfter: ({ count }) => `${photos(count)} waiting to be read; those you chose come first.`,
   announce: ({ count, files, threshold }) =>
     `${number(count)} ${people(count)} in ${photos(files)} at threshold ${threshold}`,
   interval: ({ low, high }) => (low === high
@@ -97,7 +97,6 @@ export const en = {
     (count === null ? `threshold ${threshold}` : `threshold ${threshold}: ${number(count)} ${people(count)}`),
   curveLabel: ({ low, high }) =>
     `Number of people over thresholds from 0 to 0.4: from ${number(high)} down to ${number(low)}`,
-  curveDefault: "default",
   how: "How it counts",
   facesLabel: "Faces that count",
   faces_key: "Key faces: large and clear ones",

@@ -29,11 +29,6 @@ export function t(name, values = {}) {
   return typeof text === "function" ? text(values) : text;
 }
 
-/** Whether there is a sentence of this name. */
-export function hasText(name) {
-  return name in en;
-}
-
 /** A number as people of the language write it. */
 export function number(value, digits = 0) {
   const exact = { minimumFractionDigits: digits, maximumFractionDigits: digits };

@@ -24,6 +24,10 @@ export function startLibrary() {
   whenChanged(["answer"], () => {
     if (state.answer?.document.files.some((file) => file.status === "pending")) lookAtLibrary();
   });
+  // a question may be waiting for its photos: then people want to see how far that is
+  whenChanged(["asking"], () => {
+    if (state.asking) plan(BUSY_MILLISECONDS);
+  });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) lookAtLibrary();
   });
@@ -42,7 +46,7 @@ export async function lookAtLibrary() {
     if (status.files.failed !== failed.length) await lookAtFailed(status.files.failed);
     change({ status });
     if (before && before.indexed !== status.files.indexed) refreshFound();
-    plan(status.files.pending > 0 ? BUSY_MILLISECONDS : CALM_MILLISECONDS);
+    plan(status.files.pending > 0 || state.asking ? BUSY_MILLISECONDS : CALM_MILLISECONDS);
   } catch (error) {
     problem = error;
     render();
@@ -110,8 +114,8 @@ function figures({ files, faces, ingest }) {
     faces === undefined ? null : el("span", { class: "muted" }, t("libraryFaces", { count: faces })))];
   if (files.pending > 0) parts.push(...progress(files));
   else parts.push(el("p", { class: "muted" }, t("libraryIdle")));
-  if (!["running", "elsewhere", "starting"].includes(ingest.process)) {
-    parts.push(el("p", { class: "error-text" }, t("libraryStopped", { state: ingest.process })));
+  if (ingest.process === "restarting") {
+    parts.push(el("p", { class: "error-text" }, t("libraryRestarting")));
   }
   return parts;
 }

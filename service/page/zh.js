@@ -55,7 +55,6 @@ export const zh = {
   library: "照片库",
   libraryReady: ({ count }) => `${photos(count)}已就绪`,
   libraryWaiting: ({ count }) => `${number(count)} 张等待中`,
-  libraryFailed: ({ count }) => `${number(count)} 张失败`,
   libraryRate: ({ rate }) => `每秒 ${number(rate, rate < 10 ? 1 : 0)} 张`,
   libraryLeft: ({ seconds }) => (seconds < 90
     ? `约剩 ${number(Math.max(1, Math.round(seconds)))} 秒`
@@ -63,7 +62,7 @@ export const zh = {
   libraryFaces: ({ count }) => `共找到 ${faces(count)}`,
   libraryIdle: "没有等待处理的照片。",
   libraryUnreachable: "无法连接到服务。",
-  libraryStopped: ({ state }) => `目前不在读取照片：读取进程的状态为 ${state}。`,
+  libraryRestarting: "目前没有在读取照片：读取进程正在重新启动。",
   failedTitle: ({ count }) => `${photos(count)}无法读取`,
   retry: "重试",
   retryOne: ({ name }) => `重试 ${name}`,
@@ -79,6 +78,7 @@ export const zh = {
   unknownNumber: "尚不知道",
   peopleIn: ({ files }) => `个不同的人，来自 ${photos(files)}`,
   counting: "正在计数…",
+  countingAfter: ({ count }) => `还有 ${photos(count)}等待读取，您选的会先读。`,
   announce: ({ count, files, threshold }) => `阈值 ${threshold}：${photos(files)}中有 ${number(count)} 个不同的人`,
   interval: ({ low, high }) => (low === high
     ? "阈值上下浮动一成，人数不变。"
@@ -92,7 +92,6 @@ export const zh = {
   looser: "更宽松",
   sliderSays: ({ threshold, count }) => (count === null ? `阈值 ${threshold}` : `阈值 ${threshold}：${number(count)} 人`),
   curveLabel: ({ low, high }) => `阈值从 0 到 0.4 时的人数：从 ${number(high)} 降到 ${number(low)}`,
-  curveDefault: "默认",
   how: "计数方式",
   facesLabel: "参与计数的人脸",
   faces_key: "关键人脸：够大且清晰",

@@ -82,7 +82,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return Certificate(folder, base64.b64encode(hashlib.sha256(raw).digest()).decode())
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")  # its event loop must not outlive the tests that need it
 def browser(certificate: Certificate) -> Iterator[Browser]:
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
@@ -102,10 +102,11 @@ def browser(certificate: Certificate) -> Iterator[Browser]:
 def page_service(folder: Path, certificate: Certificate, **changes: object) -> Iterator[Service]:
     """A service with the shared certificate and people on a circle."""
     shutil.copytree(certificate.folder, folder / "data")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(services, "fake_models", arc_models)
-        with running_service(folder, **changes) as service:
-            yield service
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(services, "fake_models", arc_models)
+            service = stack.enter_context(running_service(folder, **changes))
+        yield service
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ def make_page_service(tmp_path: Path, certificate: Certificate) -> Iterator[Call
         yield make
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def album(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[Service]:
     """A service that tests share; they only ask.
 

@@ -195,17 +195,20 @@ def test_photos_that_are_picked_or_dropped_are_sent_and_counted(
 
 
 def drop(found: Visit, path: Path) -> None:
-    """Drop a file on the page, as a desktop does."""
-    transfer = found.page.evaluate_handle(
+    """Drop a file on the page, as a desktop does; the browser must not open it instead."""
+    prevented = found.page.evaluate(
         """([name, bytes]) => {
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([new Uint8Array(bytes)], name, {type: "image/png"}));
-            return transfer;
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([new Uint8Array(bytes)], name, {type: "image/png"}));
+            return ["dragenter", "dragover", "drop"].map((kind) => {
+                const event = new DragEvent(kind, {dataTransfer, bubbles: true, cancelable: true});
+                document.body.dispatchEvent(event);
+                return event.defaultPrevented;
+            });
         }""",
         [path.name, list(path.read_bytes())],
     )
-    for event in ("dragenter", "dragover", "drop"):
-        found.page.dispatch_event("body", event, {"dataTransfer": transfer})
+    assert prevented == [False, True, True]
 
 
 def test_a_file_that_is_no_photo_is_refused_with_the_reason(

@@ -135,6 +135,20 @@ def test_the_number_follows_by_itself_while_photos_are_being_read(
     expect(found.page.locator("#notices")).to_be_empty()
 
 
+def test_while_a_question_waits_the_page_says_what_for(
+    make_page_service: Callable[..., Service], visit: Begin
+) -> None:
+    service = make_page_service(wait_seconds=60.0)
+    service.worker.hold()
+    service.drop("a.png", 1)
+    found = visit(service)
+    found.open("a.png")
+    expect(found.page.locator("#count")).to_contain_text("1 photo waiting to be read")
+    expect(found.page.locator("#library progress")).to_be_visible()
+    service.worker.let_go()
+    found.expect_count(1)
+
+
 def test_before_anything_was_ever_indexed_the_page_waits(
     make_page_service: Callable[..., Service], visit: Begin
 ) -> None:
