@@ -56,7 +56,7 @@ def make_picture(order: PictureOrder, max_bytes: int, max_megapixels: int) -> by
         if hashlib.sha256(data).hexdigest() != order.sha256:
             return None
         pixels, size = decode_reduced(data, max_megapixels, _edge_needed(order))
-    except (FileNotFoundError, IngestError):
+    except (FileNotFoundError, IngestError, MemoryError):
         return None
     if size != order.size:
         return None

@@ -17,6 +17,7 @@ from index import frames
 from index.paths import signature_of
 from index.pictures import PictureOrder
 from index.store.browse import Box
+from ingest import pictures
 from ingest.pictures import FACE_EDGE_PX, PHOTO_EDGE_PX, make_picture
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
@@ -168,6 +169,16 @@ def test_the_limits_of_ingest_hold_here_too(photo: tuple[Path, Box]) -> None:
     order = order_of(path, (3000, 2000), box)
     assert make_picture(order, 1000, 50) is None
     assert make_picture(order, 64 * MIB, 5) is None
+
+
+def test_a_photo_that_needs_more_memory_than_there_is_gives_no_picture(
+    photo: tuple[Path, Box], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(pictures, "decode_reduced", no_memory)
+    assert make_picture(order_of(photo[0], (3000, 2000), None), 64 * MIB, 50) is None
 
 
 class Child:

@@ -116,6 +116,7 @@ def test_signs_of_patterns_mean_themselves(service: Service) -> None:
         "back\\slash.png",
     ]
     service.ask(*[service.drop(name, number) for number, name in enumerate(names)])
+    service.ask(service.drop("box.png", 9))
     for search, name in zip(["0%", "_", "*", "?", "[X", "]B^C-", "\\S"], names, strict=True):
         found = service.ask(path="/files", search=search).json["files"]
         assert [file["filepath"] for file in found] == [name], search
