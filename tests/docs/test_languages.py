@@ -11,6 +11,7 @@ HEADINGS = {
     "person-count": "person-count",
     "Install": "安装",
     "Ask": "提问",
+    "Look": "查看",
     "Operate": "运维",
     "How good is it?": "有多准?",
     "Privacy": "隐私",

@@ -142,7 +142,7 @@ def test_a_webp_that_lies_about_its_size_is_refused(
 
 
 @pytest.mark.parametrize("options", [{}, {"lossless": True}, {"exif": Image.Exif().tobytes()}])
-def test_a_large_webp_is_refused_before_memory_is_taken_for_it(
+def test_a_large_webp_is_refused_by_its_pixels(
     decoder: Decoder, options: dict[str, object]
 ) -> None:
     data = encoded(Image.new("RGB", (8_000, 7_000)), "WEBP", method=0, **options)
