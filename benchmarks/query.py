@@ -20,6 +20,7 @@ import argparse
 import http.client
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -90,9 +91,8 @@ def started(command: list[str], log: Path, root: Path = ROOT) -> Iterator[Proces
 
 def _announced(process: "subprocess.Popen[bytes]", log: Path) -> int:
     while process.poll() is None:
-        text = log.read_text(errors="replace")
-        if "/person_count" in text:
-            return int(text.partition("/person_count")[0].split(":")[-1])
+        if found := re.search(r":(\d+)/person_count", log.read_text(errors="replace")):
+            return int(found[1])
         time.sleep(0.02)
     raise SystemExit(f"the server ended: {log.read_text(errors='replace')[-2000:]}")
 
