@@ -143,10 +143,14 @@ def downgrade(path: Path, revision: str) -> None:
     engine.dispose()
 
 
-def dump(path: Path) -> list[str]:
-    """Every table and every row, as SQL."""
+def dump(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every table with its definition and its rows."""
     with closing(sqlite_driver.connect(path)) as connection:
-        return list(connection.iterdump())
+        tables = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+        return {
+            sql: sorted(connection.execute(f'SELECT * FROM "{name}"').fetchall(), key=repr)
+            for name, sql in tables.fetchall()
+        }
 
 
 @of("backup")

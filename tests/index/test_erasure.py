@@ -55,7 +55,7 @@ class Home(Ingest):
         return forget.allow(self.database, self.data, Roots([self.inbox]), paths, quiet)
 
     def remains(self, erased: Erased) -> list[Path]:
-        return proof.remains(self.database, self.data, erased.pieces, quiet)[1]
+        return proof.remains(self.database, self.data, erased.pieces, quiet)
 
     def bytes_of(self) -> bytes:
         """All that the data folder holds."""
@@ -433,8 +433,8 @@ def test_copies_of_the_database_that_hold_the_vectors_are_deleted(home: Home) ->
     unrelated = home.data / "person_count.db.before-0001"
     unrelated.write_bytes(b"nothing of it")
     done = home.forget("ann.png")
-    removed, left = proof.remains(home.database, home.data, done.erased.pieces, quiet)
-    assert (removed, left) == ([copy], [])
+    assert done.removed == [copy]
+    assert home.remains(done.erased) == []
     assert unrelated.exists()
     assert not copy.exists()
 
