@@ -64,7 +64,7 @@ class Home:
             "".join(f"{name}: {json.dumps(value)}\n" for name, value in values.items())
         )
         self.settings = Settings(**values)
-        self.people: dict[str, tuple[int, ...]] = {}  # what each file in the folder shows
+        self.people: dict[str, tuple[int, ...] | None] = {}  # on each file; None: it is no image
         self.seed = 0
 
     # --- the user ---
