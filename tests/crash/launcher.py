@@ -63,6 +63,7 @@ def fake_everything() -> None:
     index.proof.ROUND_SECONDS = 0.0
     ingest.reindex.REMOVE_FACES = 2
     ingest.process.HOUSEKEEPING_SECONDS = 0.3
+    ingest.process.OUTAGE_SECONDS = 0.05
 
 
 def keep_faking() -> None:

@@ -46,7 +46,9 @@ POINTS = [
     Point("old one half removed", "before:index.store.generations:remove_some:2", "reindex"),
     # an erasure
     Point("decided, before it is logged", "before:index.erasure_log:ErasureLog.append", "forget"),
-    Point("logged, before anything is removed", "after:index.erasure_log:ErasureLog.append", "forget"),
+    Point(
+        "logged, before anything is removed", "after:index.erasure_log:ErasureLog.append", "forget"
+    ),
     Point("removed, before commit", "after:index.store.erasures:drop_snapshots", "forget"),
     Point("erasure committed", "after:index.erasure:Eraser.decide", "forget"),
     Point("log emptied, before a snapshot", "before:index.proof:fresh_snapshot", "forget"),

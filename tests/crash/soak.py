@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,7 @@ class Soak:
 
     # --- a round ---
 
-    def _round(self, spare_service: bool) -> None:  # noqa: FBT001 - the second half
+    def _round(self, spare_service: bool) -> None:
         if self._random.random() < 0.9:  # else the next kill hits an ingest that is starting
             wait_until(self._is_ingesting, "ingest is up")
         if self._random.random() < 0.1:
@@ -163,7 +163,7 @@ class Soak:
             self.tally.wrong_answers += 1
             self.tally.problems.append(f"round {self.tally.rounds + 1}: {asked} {answer} {count}")
 
-    def _kill(self, spare_service: bool) -> None:  # noqa: FBT001
+    def _kill(self, spare_service: bool) -> None:
         process = self._service.process
         assert process is not None
         if self._reindex is not None and self._random.random() < 0.5:
@@ -345,8 +345,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, _: interrupted.append(number))
     with tempfile.TemporaryDirectory(prefix="person-count-soak-") as folder:
         soak = Soak(Path(folder), given.seed)
-        tally = soak.run(given.rounds, lambda: bool(interrupted), lambda line: print(line, flush=True))
-    print(json.dumps(asdict(tally)))
+        tally = soak.run(
+            given.rounds, lambda: bool(interrupted), lambda line: print(line, flush=True)
+        )
+    print(json.dumps(vars(tally)))
     sys.exit(not tally.good)
 
 
