@@ -48,7 +48,7 @@ class Folder:
         self._seed += 1
         people = self._random.sample(range(PEOPLE), self._random.randrange(4))
         made = save_picture(self.inbox / ".made.png", *people, seed=self._seed)
-        if self._random.random() < 0.5:  # noqa: PLR2004 - half of them
+        if self._random.random() < 0.5:
             made.replace(self.inbox / name)
         else:
             (self.inbox / name).write_bytes(made.read_bytes())

@@ -10,7 +10,7 @@ class Point:
     Attributes:
         name: what has just happened, or is about to.
         moment: before|after:module:function[:nth call], see tests.crash.launcher.
-        command: what is under way; the words of its command line are in Home.COMMANDS.
+        command: what is under way; COMMANDS in test_points.py has the words of its command line.
     """
 
     name: str
@@ -27,6 +27,10 @@ POINTS = [
     Point("batch committed", "after:ingest.worker:Worker.step", "watch"),
     Point("orphans removed, before commit", "after:index.store.library:drop_orphans:2", "watch"),
     Point("orphans' removal committed", "before:ingest.process:remove_retired:2", "watch"),
+    # the service's index, which follows the commits of others
+    Point(
+        "committed, before the index follows", "before:index.vectors:library.embeddings", "serve"
+    ),
     # a snapshot: 3 faces a chunk, so there are several
     Point("before the first chunk", "before:index.store.snapshots:add_chunk", "snapshot"),
     Point("first chunk, before commit", "after:index.store.snapshots:add_chunk", "snapshot"),

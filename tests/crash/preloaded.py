@@ -10,5 +10,6 @@ import index.forget
 import index.proof
 import ingest.drain
 import ingest.process
+import ingest.reindex
 import person_count
 import tests.fakes

@@ -1,4 +1,4 @@
-"""The disk fails or is full: one clear line, nothing lost, no wrong answer, on it goes by itself."""
+"""The disk fails or is full: one clear line, nothing lost or answered wrongly, and on it goes."""
 
 import os
 import resource

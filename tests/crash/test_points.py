@@ -17,6 +17,8 @@ from index.store.library import embeddings, faces_of
 from index.verify import verify
 from tests.crash.home import Home
 from tests.crash.points import POINTS, Point
+from tests.crash.soak import FakedService
+from tests.fakes import save_picture
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 
@@ -69,6 +71,31 @@ def test_files_on_their_way_in_are_indexed_once(home: Home, point: Point) -> Non
     after = home.acknowledged()
     for name in done.keys() - {"b.png", "c.png"}:
         assert after[name] == done[name]
+
+
+@of("serve")
+def test_an_index_that_never_heard_of_a_commit_finds_it_at_the_next_start(
+    tmp_path: Path, point: Point
+) -> None:
+    service = FakedService(tmp_path / "home", settle_seconds=0.0, snapshot_changes=1)
+    try:
+        save_picture(service.inbox / "a.png", 1, 2)
+        service.start()
+        service.wait_indexed(1)
+        service.stop()  # which writes a snapshot
+        service.program = (*FakedService.program, "--die", point.moment)
+        service.start()
+        assert service.process is not None
+        save_picture(service.inbox / "b.png", 3)
+        assert service.process.wait(60) == -signal.SIGKILL, service.log.read_text()
+        service.program = FakedService.program
+        service.start()
+        assert service.count(["a.png", "b.png"])[1].get("person_num") == 3
+        assert service.get("/status")[1]["index"] == {"ready": True, "faces": 3, "rebuilds": 0}
+        assert service.run("verify").returncode == 0
+    finally:
+        if service.process is not None:
+            service.kill()
 
 
 @of("reindex")
