@@ -43,13 +43,11 @@ def strace() -> str:
     "fault",
     [
         "fsync,fdatasync:error=EIO:when=1",
-        "fsync,fdatasync:error=EIO:when=2",
         "fsync,fdatasync:error=EIO:when=4",
         "fsync,fdatasync:error=EIO:when=7+11",
         "pwrite64:error=ENOSPC:when=1",
         "pwrite64:error=ENOSPC:when=12..15",
         "pwrite64:error=EIO:when=30",
-        "pwrite64:error=ENOSPC:when=60..63",
     ],
 )
 def test_calls_that_fail_cost_a_line_in_the_log_and_no_file(

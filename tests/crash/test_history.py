@@ -231,6 +231,20 @@ class History(RuleBasedStateMachine):
     def step(self) -> None:
         self.ingest.worker.step()
 
+    @rule(name=names, people=groups)
+    def step_while_it_changes(self, name: str, people: tuple[int, ...]) -> None:
+        """A file is replaced, and that is noted, between its reading and the commit."""
+        original = worker_module.Worker._process
+
+        def process(worker: worker_module.Worker, claims: list[queue.Claim]) -> object:
+            batch = original(worker, claims)
+            self.drop(name, people)
+            self.examine([name])
+            return batch
+
+        with patch.object(worker_module.Worker, "_process", process):
+            self.step()
+
     @rule()
     def follow(self) -> None:
         self.follower._update()
