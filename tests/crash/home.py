@@ -7,7 +7,8 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -35,6 +36,19 @@ WEIGHTS = "casia-webface"  # the settings' default; here only a name
 # forked from one process that has imported everything, since each import takes seconds
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["tests.crash.preloaded"])
+
+
+@contextmanager
+def _project_on_path() -> Iterator[None]:
+    """Let the process that is forked from find this project, wherever the test has gone."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(launcher.PROJECT)
+    try:
+        yield
+    finally:
+        os.environ.pop("PYTHONPATH")
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -88,7 +102,8 @@ class Home:
         process = _processes.Process(
             target=launcher.child, args=(self.folder, self.log, arguments), daemon=True
         )
-        process.start()
+        with _project_on_path():
+            process.start()
         return process
 
     def run(self, *arguments: str) -> int:

@@ -18,11 +18,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
@@ -31,12 +29,11 @@ if __name__ == "__main__":
     without_networks()
 
 from index.database import Database
-from index.schema import FileState
 from index.space import shipped_profile
-from index.store import generations, library, queue
-from index.verify import verify
-from tests.crash.launcher import models_of
+from index.store import generations
+from tests.crash.audit import Audit
 from tests.crash.oracle import NAMES, Folder
+from tests.crash.processes import children, figures
 from tests.system.runner import Service, wait_until
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -222,67 +219,12 @@ class Soak:
         if self._reindex is not None:
             self._reindex.wait(60)
             self._reindex = None
-        wait_until(self._is_settled, "everything is indexed", 60)
-        with Database(self._database_path) as database:
-            self.tally.problems += verify(database).problems
-            with database.read() as connection:
-                self._compare(connection)
-
-    def _is_settled(self) -> bool:
-        with Database(self._database_path) as database, database.read() as connection:
-            found = {
-                os.path.relpath(path, self._service.inbox): row.state
-                for path, row in queue.rows_of(
-                    connection, [str(self._service.inbox / name) for name in NAMES]
-                ).items()
-            }
-            total = sum(queue.counts(connection).values())
-        there = self._folder.names()
-        return (
-            found.keys() == set(there)
-            and FileState.PENDING not in found.values()
-            and total >= len(there)
-        )
-
-    def _compare(self, connection: library.Connection) -> None:
-        active = generations.active(connection)
-        assert active is not None
-        models = models_of(active.weights)
-        rows = queue.rows_of(connection, [str(self._service.inbox / name) for name in NAMES])
-        total = sum(queue.counts(connection).values())
-        self.tally.duplicates += total - len(rows)
-        contents: dict[bytes, int] = {}
-        for name in self._folder.names():
-            row = rows[str(self._service.inbox / name)]
-            digest, faces = self._folder.content(name)
-            if faces is None:
-                self.tally.losses += row.state is not FileState.FAILED
-                continue
-            known = library.known_images(connection, active.id, [digest])
-            if row.state is not FileState.INDEXED or known.get(digest) != row.image_id:
-                self.tally.losses += 1
-                self.tally.problems.append(f"{name}: {row}")
-                continue
-            contents[digest] = len(faces)
-            data = (self._service.inbox / name).read_bytes()
-            self._compare_vectors(connection, active.id, row.image_id or 0, models, data)
-        orphans = connection.exec_driver_sql(
-            "SELECT coalesce(sum(face_count), 0) FROM analyses JOIN images ON id = image_id "
-            f"WHERE orphaned_at IS NOT NULL AND generation_id = {active.id}"
-        ).scalar_one()
-        faces_in_all = library.totals(connection, active.id)["faces"] - orphans
-        self.tally.duplicates += faces_in_all - sum(contents.values())
-
-    def _compare_vectors(
-        self, connection: library.Connection, generation: int, image: int, models: Any, data: bytes
-    ) -> None:
-        [expected] = models.analyse([(b"", data)], 50)
-        ids = [face.id for face in library.faces_of(connection, generation, [image])]
-        _, raw = library.embeddings(connection, generation, ids)
-        wanted = [face.embedding.tobytes() for face in expected.faces]
-        if [vector.tobytes() for vector in raw] != wanted:
-            self.tally.losses += 1
-            self.tally.problems.append(f"image {image} has other vectors than its file")
+        audit = Audit(self._database_path, self._folder)
+        wait_until(audit.is_settled, "everything is indexed", 60)
+        audit.compare()
+        self.tally.losses += audit.losses
+        self.tally.duplicates += audit.duplicates
+        self.tally.problems += audit.problems
 
     def _measure(self) -> None:
         self.tally.last_mib, self.tally.last_descriptors = self._figures()
@@ -293,12 +235,8 @@ class Soak:
         self.tally.changes = self._folder.changes
 
     def _figures(self) -> tuple[float, int]:
-        """MiB of memory and open descriptors of the service process."""
         assert self._service.process is not None
-        place = Path("/proc") / str(self._service.process.pid)
-        status = (place / "status").read_text()
-        [kib] = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
-        return round(int(kib) / 1024, 1), len(list((place / "fd").iterdir()))
+        return figures(self._service.process.pid)
 
     def _count_log(self) -> None:
         text = self._service.log.read_text()
@@ -316,22 +254,6 @@ class Soak:
             f"{dict(tally.answers)}, losses {tally.losses}, duplicates {tally.duplicates}, wrong "
             f"answers {tally.wrong_answers}; service {mib:.0f} MiB, {descriptors} descriptors"
         )
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has started, in any of its threads, and that have not ended."""
-    found: list[int] = []
-    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):  # the thread has ended
-            found += map(int, tasks.read_text().split())
-    return [child for child in found if not is_zombie(child)]
-
-
-def is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 def main() -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.crash.home import Home, wait_until
-from tests.crash.soak import LAUNCHER, FakedService, children
+from tests.crash.processes import children
+from tests.crash.soak import LAUNCHER, FakedService
 from tests.fakes import save_picture
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
