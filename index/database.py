@@ -118,6 +118,7 @@ class Database:
 
         Raises:
             SchemaMismatchError: there is none, or it has another revision; the text names the cure.
+            StoreUnavailableError: the disk is full or fails.
         """
         self.path = path
         if not path.is_file():
@@ -134,7 +135,7 @@ class Database:
 
     def _check_revision(self) -> None:
         try:
-            with self._readers.connect() as connection:
+            with _passing_trouble(), self._readers.connect() as connection:
                 found = MigrationContext.configure(connection).get_current_revision()
         except DBAPIError as error:
             raise StoreError(
@@ -232,6 +233,7 @@ def migrate(path: Path) -> tuple[str | None, str]:
 
     Raises:
         StoreError: the file is no database, or is newer than this program.
+        StoreUnavailableError: the disk is full or fails.
     """
     from alembic import command  # noqa: PLC0415 - only this command needs it
     from alembic.config import Config  # noqa: PLC0415
@@ -244,7 +246,7 @@ def migrate(path: Path) -> tuple[str | None, str]:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     try:
-        with engine.connect() as connection:
+        with _passing_trouble(), engine.connect() as connection:
             before = MigrationContext.configure(connection).get_current_revision()
             connection.rollback()
             head = head_revision()

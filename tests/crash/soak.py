@@ -227,12 +227,14 @@ class Soak:
         self.tally.problems += audit.problems
 
     def _measure(self) -> None:
+        self.tally.changes = self._folder.changes
         self.tally.last_mib, self.tally.last_descriptors = self._figures()
+        if not self.tally.first_mib:
+            return  # ended before the second half: nothing to compare with
         self.tally.flat = (
             self.tally.last_mib <= self.tally.first_mib + MORE_MIB
             and self.tally.last_descriptors <= self.tally.first_descriptors + MORE_DESCRIPTORS
         )
-        self.tally.changes = self._folder.changes
 
     def _figures(self) -> tuple[float, int]:
         assert self._service.process is not None
@@ -243,7 +245,7 @@ class Soak:
         self.tally.resumed += text.count("ingest.resumed")
         self.tally.snapshots += text.count("index.snapshot_written")
         for line in text.splitlines():
-            if "Traceback" in line or "service.failed" in line or "rows_differ" in line:
+            if "traceback" in line.lower() or "service.failed" in line or "rows_differ" in line:
                 self.tally.problems.append(line)
 
     def _line(self) -> str:

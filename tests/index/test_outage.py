@@ -37,7 +37,7 @@ def test_other_failures_of_the_database_are_not_taken_for_passing_ones(database:
 
 def test_an_outage_is_said_once_and_its_end_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    outage = Outage(logging.getLogger("test"), "part")
+    outage = Outage("watcher")
     outage.end()
     for _ in range(3):
         outage.begin(StoreUnavailableError("the disk is full"))
@@ -46,7 +46,7 @@ def test_an_outage_is_said_once_and_its_end_once(caplog: pytest.LogCaptureFixtur
     outage.end()
     said = [record.getMessage().partition(";")[0] for record in caplog.records]
     assert said == [
-        "part.waits reason=the disk is full",
-        "part.waits reason=the disk fails",
-        "part.goes_on",
+        "store.waits part=watcher reason=the disk is full",
+        "store.waits part=watcher reason=the disk fails",
+        "store.goes_on part=watcher",
     ]

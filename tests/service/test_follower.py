@@ -142,7 +142,7 @@ def test_a_disk_that_fails_for_a_while_ends_no_following(
         wait_until(lambda: not follower.ready, "it is noticed")
         record(database, generation, new_image(1))
     wait_until(lambda: follower.ready and loaded(follower) == 1, "it goes on")
-    assert caplog.text.count("follower.waits") == 1
+    assert caplog.text.count("store.waits part=follower") == 1
 
 
 def test_faces_that_are_removed_leave_the_index(
