@@ -116,6 +116,8 @@ class Worker:
 
     def is_due(self) -> bool:
         """Whether a batch should be claimed now: it is full, has waited, or somebody waits."""
+        if self._in_hand:
+            return True  # the last one could not be committed; nobody else may claim it
         now = self._clock()
         with self._database.read() as connection:
             ready, oldest, urgent = queue.backlog(connection, now)

@@ -148,9 +148,10 @@ def test_reliability_says_of_every_crash_point_that_it_is_held() -> None:
 
 def test_every_row_of_reliability_names_a_test_and_a_result() -> None:
     page = text_of(PROJECT / "docs" / "reliability.md")
-    rows = re.findall(r"^\| (?!fault|-)(.+) \|$", page, re.MULTILINE)
-    assert len(rows) > 20
-    for row in rows:
-        _, _, test, result = row.split(" | ")
+    rows = [row.split(" | ") for row in re.findall(r"^\| (?!fault)(.+) \|$", page, re.MULTILINE)]
+    faults = [row for row in rows if len(row) == 4]  # the soak's table has more columns
+    assert len(faults) > 20
+    for row in faults:
+        _, _, test, result = row
         assert "tests/" in test or "the same" in test, row
         assert result

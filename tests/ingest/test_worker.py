@@ -630,7 +630,9 @@ def test_a_batch_for_which_there_was_no_room_is_done_again_and_held_against_no_f
             ingest.worker.step()
     assert ingest.states() == {"a.png": "pending"}
     outage.close()
+    assert ingest.worker.is_due()
     ingest.drain()
+    assert not ingest.worker.is_due()
     assert ingest.states() == {"a.png": "indexed"}
     assert len(ingest.vectors("a.png")) == 100
     assert ask(database, "SELECT max(crashes), max(attempts) FROM files") == [(0, 0)]
