@@ -39,7 +39,7 @@ NAMES = ["a.png", "b.png", "c.png", "in/a.png", "in/b.png", "张 三.png"]
 WEIGHTS = ["one", "two"]
 # where the program may end: before the function is called, or after it has returned
 PLACES = [
-    (queue, "forget"),
+    (queue, "forget_files"),
     (queue, "finish"),
     (worker_module.library, "record_image"),
     (worker_module.Worker, "_process"),
