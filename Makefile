@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 READY := $(VENV)/.installed
 
-.PHONY: install run test fuzz lint format demo clean
+.PHONY: install run test fuzz soak lint format demo clean
 
 install: $(READY)
 
@@ -27,6 +27,12 @@ test: $(READY)
 # other damaged images each time, many more than the tests have: takes ten minutes or so
 fuzz: $(READY)
 	PERSON_COUNT_FUZZ=2000 $(BIN)/python -m pytest tests/ingest/test_damage.py
+
+# kills the service at random for as long as you let it; Ctrl-C ends it with the summary
+ROUNDS ?= 1000
+SEED ?= 0
+soak: $(READY)
+	$(BIN)/python -m tests.crash.soak --rounds $(ROUNDS) --seed $(SEED)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

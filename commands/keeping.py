@@ -108,14 +108,14 @@ def forget(
             return
         done = forgetting.forget(database, settings.data, roots, paths, reading)
     with Database(settings.database_path) as database, progress_bar("searching MiB") as searching:
-        removed, found = remains(database, settings.data, done.erased.pieces, searching)
+        found = remains(database, settings.data, done.erased.pieces, searching)
     undeleted = _delete(done.plan.on_disk) if delete_files else []
     _report(done)
     if delete_files:
         print(f"{len(done.plan.on_disk) - len(undeleted)} photos are deleted")
     elif done.plan.on_disk:
         print(f"{len(done.plan.on_disk)} photos are still there; --delete-files deletes them")
-    for copy in removed:
+    for copy in done.removed:
         print(f"it held erased vectors and is deleted: {copy}")
     for file in found:
         errors.print(f"erased vectors are still in {file}; remove it, or stop what reads it")

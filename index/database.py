@@ -20,7 +20,12 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError
 
-from index.errors import SchemaMismatchError, StoreError, WriterBusyError
+from index.errors import (
+    SchemaMismatchError,
+    StoreError,
+    StoreUnavailableError,
+    WriterBusyError,
+)
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 BUSY_TIMEOUT_MS = 10_000
@@ -42,6 +47,29 @@ _PRAGMAS = (
     "cell_size_check=ON",
     "journal_size_limit=67108864",
 )
+
+
+# these may pass by themselves, unlike a file that is no database or a statement that is wrong
+_PASSING = {
+    sqlite_driver.SQLITE_BUSY,
+    sqlite_driver.SQLITE_CANTOPEN,
+    sqlite_driver.SQLITE_FULL,
+    sqlite_driver.SQLITE_IOERR,
+    sqlite_driver.SQLITE_READONLY,
+}
+
+
+@contextmanager
+def _passing_trouble() -> Iterator[None]:
+    """Turn what the disk or another process does to a transaction into StoreUnavailableError."""
+    try:
+        yield
+    except (DBAPIError, sqlite_driver.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        # the last byte is the kind, what is before it tells more
+        if getattr(cause, "sqlite_errorcode", 0) & 0xFF not in _PASSING:
+            raise
+        raise StoreUnavailableError(f"the database cannot be used at present: {cause}") from error
 
 
 def _engine(path: Path, *, writer: bool) -> Engine:
@@ -90,6 +118,7 @@ class Database:
 
         Raises:
             SchemaMismatchError: there is none, or it has another revision; the text names the cure.
+            StoreUnavailableError: the disk is full or fails.
         """
         self.path = path
         if not path.is_file():
@@ -106,7 +135,7 @@ class Database:
 
     def _check_revision(self) -> None:
         try:
-            with self._readers.connect() as connection:
+            with _passing_trouble(), self._readers.connect() as connection:
                 found = MigrationContext.configure(connection).get_current_revision()
         except DBAPIError as error:
             raise StoreError(
@@ -121,40 +150,48 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One read transaction: a consistent view, short please (it holds back checkpoints)."""
-        with self._readers.connect() as connection, connection.begin():
+        """One read transaction: a consistent view, short please (it holds back checkpoints).
+
+        Raises:
+            StoreUnavailableError: the disk fails; asking again later may help.
+        """
+        with _passing_trouble(), self._readers.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One write transaction, committed at the end or rolled back on any exception."""
-        with self._writer.connect() as connection, connection.begin():
+        """One write transaction, committed at the end or rolled back on any exception.
+
+        Raises:
+            StoreUnavailableError: the disk is full or fails, or another process writes for long.
+        """
+        with _passing_trouble(), self._writer.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def watch_commits(self) -> Iterator["CommitCounter"]:
-        """A cheap way to see that anybody has committed."""
-        with self._readers.connect() as connection:
+        """A cheap way to see that anybody has committed; errors as in read()."""
+        with _passing_trouble(), self._readers.connect() as connection:
             yield CommitCounter(connection)
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database file and empty it, if no reader prevents it.
 
-        Also what makes erased bytes disappear from the log.
+        Also what makes erased bytes disappear from the log. Errors as in write().
         """
-        raw = self._writer.raw_connection()
-        try:
-            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            raw.close()
+        self._run_outside_transactions("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def vacuum(self) -> None:
         """Rewrite the file without the bytes that no row uses any more."""
-        raw = self._writer.raw_connection()
-        try:
-            raw.cursor().execute("VACUUM")
-        finally:
-            raw.close()
+        self._run_outside_transactions("VACUUM")
+
+    def _run_outside_transactions(self, statement: str) -> None:
+        with _passing_trouble():
+            raw = self._writer.raw_connection()
+            try:
+                raw.cursor().execute(statement)
+            finally:
+                raw.close()
 
     def close(self) -> None:
         """Close every connection; harmless when called again."""
@@ -180,9 +217,10 @@ class CommitCounter:
         self._connection = connection
 
     def value(self) -> int:
-        """The present number; only equality means anything."""
-        number = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
-        self._connection.rollback()
+        """The present number; only equality means anything. Errors as in Database.read()."""
+        with _passing_trouble():
+            number = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+            self._connection.rollback()
         return int(number)
 
 
@@ -195,6 +233,7 @@ def migrate(path: Path) -> tuple[str | None, str]:
 
     Raises:
         StoreError: the file is no database, or is newer than this program.
+        StoreUnavailableError: the disk is full or fails.
     """
     from alembic import command  # noqa: PLC0415 - only this command needs it
     from alembic.config import Config  # noqa: PLC0415
@@ -207,7 +246,7 @@ def migrate(path: Path) -> tuple[str | None, str]:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     try:
-        with engine.connect() as connection:
+        with _passing_trouble(), engine.connect() as connection:
             before = MigrationContext.configure(connection).get_current_revision()
             connection.rollback()
             head = head_revision()

@@ -7,7 +7,7 @@ follows, cleaning up and proving it, is in index.proof.
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,24 +97,34 @@ class Eraser:
         erasures.record(connection, entries)
         if not images:
             return
-        self._remember(connection, images)
+        faces, pieces = self._vectors(connection, images)
+        self.erased.faces += faces
+        self.erased.pieces |= pieces
         self.erased.paths.update(erasures.paths_of(connection, images))
         self.erased.images += len(images)
         erasures.remove_images(connection, images)
         erasures.drop_snapshots(connection)
 
-    def _remember(self, connection: Connection, images: Sequence[int]) -> None:
-        """Note what to search for: the raw vectors, and the unit vectors of the snapshots."""
+    def pieces(self, sha256s: Collection[bytes]) -> set[bytes]:
+        """What to search the disk for when this content is erased."""
+        with self._database.read() as connection:
+            images = sorted(erasures.present(connection, sha256s).values())
+            return self._vectors(connection, images)[1]
+
+    def _vectors(self, connection: Connection, images: Sequence[int]) -> tuple[int, set[bytes]]:
+        """How many faces there are in *images*, and pieces of their vectors, raw and unit."""
         spaces = {
             generation_id: Space(Profile.from_json(profile), DistanceScale.COSINE)
             for generation_id, profile in erasures.profiles(connection).items()
         }
+        faces, pieces = 0, set[bytes]()
         for generation_id, blob in erasures.embeddings(connection, images):
             raw = np.frombuffer(blob, "<f4").reshape(1, -1)
-            self.erased.faces += 1
-            self.erased.pieces |= residue.pieces(raw)
+            faces += 1
+            pieces |= residue.pieces(raw)
             if (space := spaces[generation_id]).dim == raw.shape[1]:
-                self.erased.pieces |= residue.pieces(space.unit(raw))
+                pieces |= residue.pieces(space.unit(raw))
+        return faces, pieces
 
 
 @contextmanager

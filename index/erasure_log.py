@@ -14,19 +14,31 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from index.database_file import sync
-from index.errors import StoreError
+from index.errors import StoreError, StoreUnavailableError
 from index.schema import ErasureAction
 from index.store import erasures
 from index.store.erasures import Entry
 
 FORGOTTEN = "it was forgotten on request"
 _KEY = "key "
+
+
+@contextmanager
+def _on_disk() -> Iterator[None]:
+    """Turn what the disk does to a file into StoreUnavailableError."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"the erasure log cannot be written at present: {error.strerror}"
+        ) from error
 
 
 class ErasureLog:
@@ -86,8 +98,11 @@ class ErasureLog:
             after: the last entry that the database has applied, should the log be shorter.
 
         Returns: the entries, which the database has to apply next.
+
+        Raises:
+            StoreUnavailableError: they cannot be written at present.
         """
-        with open(self.path, "r+b") as stream:
+        with _on_disk(), open(self.path, "r+b") as stream:
             lines = stream.read().split(b"\n")
             stream.seek(-len(lines.pop()), os.SEEK_END)  # what a crash has torn was never applied
             stream.truncate()
@@ -146,13 +161,14 @@ class ErasureLog:
     def _create(self) -> bytes:
         key = secrets.token_bytes(32)
         partial = self.path.with_name(self.path.name + ".partial")
-        partial.unlink(missing_ok=True)
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "w") as stream:
-            stream.write(f"{_KEY}{key.hex()}\n")
-            stream.flush()
-            os.fsync(handle)
-        partial.replace(self.path)
-        sync(self.path.parent)
+        with _on_disk():
+            partial.unlink(missing_ok=True)
+            handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "w") as stream:
+                stream.write(f"{_KEY}{key.hex()}\n")
+                stream.flush()
+                os.fsync(handle)
+            partial.replace(self.path)
+            sync(self.path.parent)
         self._known_key = key
         return key

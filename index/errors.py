@@ -4,6 +4,7 @@
     ├── ConfigError                 a setting, an option or a path is wrong
     ├── StoreError                  the database
     │   ├── SchemaMismatchError     its schema is not this program's
+    │   ├── StoreUnavailableError   the disk is full or fails, or somebody holds the lock; may pass
     │   └── WriterBusyError         another process holds the ingest lock
     ├── VectorIndexError            the FAISS index
     │   ├── SnapshotDamagedError    a stored snapshot does not match its checksum
@@ -36,6 +37,10 @@ class StoreError(PersonCountError):
 
 class SchemaMismatchError(StoreError):
     """The database's revision is not the one this program was written for."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database cannot be read or written at present: the disk is full or fails, or locked."""
 
 
 class WriterBusyError(StoreError):

@@ -13,7 +13,7 @@ from index.erasure import Erased, eraser
 from index.erasure_log import FORGOTTEN, ErasureLog
 from index.errors import ConfigError
 from index.paths import Roots, display, is_ignored, signature_of
-from index.proof import clean_up
+from index.proof import clean_up, drop_copies
 from index.schema import ErasureAction, FileState
 from index.store import erasures, queue
 
@@ -43,12 +43,14 @@ class Forgotten:
 
     Attributes:
         others: files that were not named but held the same photos.
+        removed: copies of the database that held the erased vectors, and were deleted.
         snapshot_left: whether a running ingest process writes the next snapshot.
     """
 
     plan: Plan
     erased: Erased
     others: list[str]
+    removed: list[Path]
     snapshot_left: bool
 
 
@@ -65,12 +67,14 @@ def forget(
     """
     with eraser(database, data) as at_work:
         plan = make_plan(database, roots, paths, progress)
+        removed = drop_copies(database, at_work.pieces(plan.contents), progress)
         now = time.time()
         decisions = dict.fromkeys(plan.contents, ErasureAction.SUPPRESS)
         at_work.decide(decisions, now, plan.rows)
         erased = at_work.erased
     snapshot_left = clean_up(database, data, now)
-    return Forgotten(plan, erased, sorted(erased.paths - set(plan.rows)), snapshot_left)
+    others = sorted(erased.paths - set(plan.rows))
+    return Forgotten(plan, erased, others, removed, snapshot_left)
 
 
 def allow(

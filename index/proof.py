@@ -2,13 +2,13 @@
 
 import logging
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from index import residue
 from index.database import Database, exclusive
+from index.database_file import sync
 from index.errors import WriterBusyError
 from index.residue import Progress
 from index.settings import DistanceScale
@@ -47,21 +47,17 @@ def fresh_snapshot(database: Database, now: float) -> None:
         write_snapshot(database, active.id, space, now)
 
 
-def remains(
-    database: Database, data: Path, wanted: set[bytes], progress: Progress
-) -> tuple[list[Path], list[Path]]:
+def remains(database: Database, data: Path, wanted: set[bytes], progress: Progress) -> list[Path]:
     """Search every file of the data folder for erased vectors until none is found.
 
-    Copies of the database that an upgrade or a restore has left are removed if they hold any; if
-    the database itself does, in bytes it no longer uses, it is rewritten.
+    If the database itself holds any, in bytes it no longer uses, it is rewritten.
 
     Args:
         wanted: pieces of the erased vectors. What faces of other photos have by rights, because
             a photo was stored twice with different bytes, is not held against the erasure.
 
-    Returns: the copies that were removed, and the files that hold erased vectors still.
+    Returns: the files that hold erased vectors still.
     """
-    removed: list[Path] = []
     wanted = set(wanted)
     found: dict[Path, set[bytes]] = {}
     for number in range(ROUNDS if wanted else 0):
@@ -72,18 +68,26 @@ def remains(
             found = {path: hits - rightful for path, hits in found.items() if hits - rightful}
         if not found:
             break
-        for path in _copies(database.path, found):
-            path.unlink()
-            removed.append(path)
         time.sleep(ROUND_SECONDS * number)
         if database.path in found:
             database.vacuum()
         database.checkpoint()
-    return removed, sorted(found.keys() - set(removed))
+    return sorted(found)
 
 
-def _copies(database: Path, found: Iterable[Path]) -> list[Path]:
-    return [path for path in found if path.name.startswith(f"{database.name}.before-")]
+def drop_copies(database: Database, wanted: set[bytes], progress: Progress) -> list[Path]:
+    """Remove the copies that an upgrade or a restore has left if they hold any of *wanted*.
+
+    Done before the rows go: once they are gone, nobody who takes up an interrupted erasure could
+    tell what to search the copies for.
+    """
+    copies = sorted(database.path.parent.glob(f"{database.path.name}.before-*"))
+    found = residue.search_files(copies, wanted, progress) if wanted else {}
+    for path in found:
+        path.unlink()
+    if found:
+        sync(database.path.parent)
+    return sorted(found)
 
 
 def _rightful(database: Database, hits: set[bytes]) -> set[bytes]:

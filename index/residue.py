@@ -5,7 +5,7 @@ so a vector is searched for by several pieces of 16 bytes.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,13 @@ def pieces(vectors: FloatMatrix) -> set[bytes]:
 def search(folder: Path, wanted: set[bytes], progress: Progress) -> dict[Path, set[bytes]]:
     """Which of the *wanted* pieces are in which file below *folder*; only files with any."""
     paths = [Path(top) / name for top, _, names in os.walk(folder) for name in names]
+    return search_files(paths, wanted, progress)
+
+
+def search_files(
+    paths: Sequence[Path], wanted: set[bytes], progress: Progress
+) -> dict[Path, set[bytes]]:
+    """The same of some files."""
     total = sum(path.stat().st_size for path in paths if path.is_file()) >> 20
     filter_ = _filter(wanted)
     found: dict[Path, set[bytes]] = {}

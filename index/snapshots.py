@@ -70,6 +70,9 @@ def _write_snapshot(database: Database, generation_id: int, space: Space, now: f
         upto = library.newest_change(connection, generation_id)
         if newest is not None and upto <= newest.upto_seq and newest.fits(space.space_id):
             return False
+    with database.write() as connection:
+        # what an interrupted attempt has left; on a full disk each would leave its own
+        snapshots.drop_unlisted(connection, generation_id)
     chunk_ids: list[int] | None = None
     if newest is not None:
         try:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from index import snapshots
 from index.database import Database, exclusive
 from index.erasure import expire, finish_erasures
-from index.errors import StoreError, WatcherEndedError
+from index.errors import StoreError, StoreUnavailableError, WatcherEndedError
+from index.outage import Outage
 from index.paths import Roots
 from index.settings import Settings
 from index.space import Profile, Space
@@ -27,6 +28,7 @@ IDLE_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 5.0
 EXPIRY_SECONDS = 600.0
 ORPHAN_SECONDS = 600.0  # how long moved files may wait in a busy queue before their faces go
+OUTAGE_SECONDS = 1.0  # between two tries while the disk is full or fails
 TAKE_OVER_SECONDS = 15.0  # how long a predecessor may take to end
 
 
@@ -51,6 +53,8 @@ class Housekeeping:
         """Remove orphans and what is too old, and write a snapshot when it is time.
 
         Returns: whether it was time for a round.
+
+        Raises: as snapshot().
         """
         if time.monotonic() < self._next:
             return False
@@ -79,11 +83,17 @@ class Housekeeping:
             return
         try:
             expire(self._database, self._settings.data, days, now)
+        except StoreUnavailableError:
+            raise
         except StoreError as error:
             log.error("ingest.expiry_failed reason=%s", error)  # noqa: TRY400 - no traceback
 
     def snapshot(self, worker: Worker) -> None:
-        """Write a snapshot if anything has changed; damaged rows are reported, not fatal."""
+        """Write a snapshot if anything has changed; damaged rows are reported, not fatal.
+
+        Raises:
+            StoreUnavailableError: the disk is full or fails.
+        """
         self._last_snapshot = time.monotonic()
         with self._database.read() as connection:
             active = generations.active(connection)
@@ -92,6 +102,8 @@ class Housekeeping:
         space = Space(Profile.from_json(active.profile), self._settings.distance)
         try:
             snapshots.write_snapshot(self._database, active.id, space, time.time())
+        except StoreUnavailableError:
+            raise
         except StoreError as error:
             log.error("ingest.snapshot_failed reason=%s", error)  # noqa: TRY400 - no traceback
         self._database.checkpoint()
@@ -127,15 +139,21 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
             generation, models = open_generation(database, settings)
             worker = Worker(database, settings, generation, models)
             log.info("ingest.started model=%s", generation.model_id)
+            outage = Outage("ingest")
             while not stop.is_set():
                 if not watcher.is_alive():
                     raise WatcherEndedError("the watcher has ended; nothing new would be noticed")
-                if not (worker.is_due() and worker.step()):
-                    stop.wait(IDLE_SECONDS)
-                if housekeeping.run_if_due(worker):
-                    reporter.round_done(
-                        watcher.report, worker.report(), housekeeping.clock_guard.jumps
-                    )
+                try:
+                    if worker.is_due() and worker.step():
+                        outage.end()
+                    else:
+                        stop.wait(IDLE_SECONDS)
+                    if housekeeping.run_if_due(worker):
+                        jumps = housekeeping.clock_guard.jumps
+                        reporter.round_done(watcher.report, worker.report(), jumps)
+                except StoreUnavailableError as error:
+                    outage.begin(error)
+                    stop.wait(OUTAGE_SECONDS)
             housekeeping.snapshot(worker)
         finally:
             watcher.close()

@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
+from index.errors import StoreUnavailableError
+from index.outage import Outage
 from index.report import WatcherReport
 from index.settings import Settings, WatchMode
 from ingest.hints import Hints, WatchdogLog
@@ -51,6 +53,7 @@ class Watcher:
         self._ask_at = 0.0
         self._failures = 0  # in a row
         self._untold = True
+        self._outage = Outage("watcher")
         self._thread = threading.Thread(target=self._run, name="watcher")
         self.report = WatcherReport()
 
@@ -92,16 +95,23 @@ class Watcher:
             elif paths:
                 self._scanner.examine(paths)
             self._tell()
-        except Exception as error:  # a full disk or a busy database must not end the watching
+        except StoreUnavailableError as error:
+            self._outage.begin(error)
+            return self._pause_after(error)
+        except Exception as error:  # whatever it is must not end the watching
             log.exception("watcher.failed")
-            self._note(errors=self.report.errors + 1, last_error=type(error).__name__)
-            self._scan_at = 0.0  # the paths in hand are lost
-            self._failures += 1
-            return float(
-                min(FIRST_PAUSE_SECONDS * 2 ** (self._failures - 1), LONGEST_PAUSE_SECONDS)
-            )
-        self._failures = 0
+            return self._pause_after(error)
+        if self._failures:
+            self._failures = 0
+            self._outage.end()
         return TICK_SECONDS
+
+    def _pause_after(self, error: Exception) -> float:
+        """Count a failure. Returns for how many seconds to wait."""
+        self._note(errors=self.report.errors + 1, last_error=type(error).__name__)
+        self._scan_at = 0.0  # the paths in hand are lost
+        self._failures += 1
+        return float(min(FIRST_PAUSE_SECONDS * 2 ** (self._failures - 1), LONGEST_PAUSE_SECONDS))
 
     def _scan(self) -> None:
         started = time.monotonic()

@@ -69,18 +69,26 @@ class Worker:
         self._models = models
         self._clock = clock
         self._done = WorkReport()
+        self._in_hand: list[Claim] = []  # claimed, and not committed yet
 
     def step(self) -> int:
-        """Claim, process and commit one batch. Returns the number of files claimed."""
+        """Claim, process and commit one batch. Returns the number of files claimed.
+
+        Raises:
+            StoreUnavailableError: the disk is full or fails; the next step starts anew.
+        """
         self._follow_switch()
         with self._database.write() as connection:
+            queue.hand_back(connection, self._in_hand, self._clock())
             claims = queue.claim(connection, self._settings.batch_files, self._clock())
+        self._in_hand = claims
         if not claims:
             return 0
         started = time.perf_counter()
         batch = self._process(claims)
         with self._models.stages.stage("commit"), self._database.write() as connection:
             self._commit(connection, claims, batch)
+        self._in_hand = []
         images = batch.images()
         faces = sum(len(image.faces) for image in images)
         failed = sum(batch.failure(claim) is not None for claim in claims)
@@ -108,6 +116,8 @@ class Worker:
 
     def is_due(self) -> bool:
         """Whether a batch should be claimed now: it is full, has waited, or somebody waits."""
+        if self._in_hand:
+            return True  # the last one could not be committed; nobody else may claim it
         now = self._clock()
         with self._database.read() as connection:
             ready, oldest, urgent = queue.backlog(connection, now)

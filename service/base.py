@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from tornado.web import HTTPError, RequestHandler
 
 from index.documents import Document, error_document
-from index.errors import RequestError
+from index.errors import RequestError, StoreUnavailableError
 from index.paths import Roots
 from index.question import Question, build_question, decode_text
 from index.settings import Settings
@@ -107,6 +107,12 @@ class BaseHandler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401 - tornado's
         """Turn any exception into the contract's error document."""
         error = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(error, StoreUnavailableError):
+            error = RequestError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "the database cannot be used at present; ask again later",
+                retry_after_seconds=5,
+            )
         sentence = _SENTENCES.get(HTTPStatus(status_code), "the server failed; see its log")
         if isinstance(error, RequestError):
             status_code, sentence = error.status, str(error)
@@ -127,7 +133,9 @@ class BaseHandler(RequestHandler):
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:  # noqa: ANN401 - tornado's
         """Log what we did not foresee; what callers do wrong is no news."""
-        if not isinstance(value, HTTPError | RequestError):
+        if isinstance(value, StoreUnavailableError):
+            log.error("service.store_unavailable reason=%s", value)
+        elif not isinstance(value, HTTPError | RequestError):
             log.error("service.failed", exc_info=(typ, value, tb))
 
     def question_of_query(self) -> Question:

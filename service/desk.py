@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from index.answer import Answer, answer_question, choose_faces
 from index.coverage import FileStatus, KnownFile, heal, survey
 from index.database import Database
-from index.errors import RequestError, StoreError
+from index.errors import RequestError, StoreError, StoreUnavailableError
 from index.paths import Roots
 from index.question import Question
 from index.settings import Settings
@@ -156,6 +156,8 @@ class Desk:
                     space, vectors = self._follower.vectors(
                         connection, generation, [face.id for face in counted]
                     )
+                except StoreUnavailableError:
+                    raise
                 except StoreError as error:
                     raise RequestError(
                         HTTPStatus.SERVICE_UNAVAILABLE, "the index is damaged; run verify"

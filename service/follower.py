@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from index.database import Database
-from index.errors import ConfigError, IndexOutOfDateError, StoreError
+from index.errors import (
+    ConfigError,
+    IndexOutOfDateError,
+    StoreError,
+    StoreUnavailableError,
+)
+from index.outage import Outage
 from index.settings import DistanceScale
 from index.space import Profile, Space
 from index.store import generations, library
@@ -20,6 +26,7 @@ from index.vectors import VectorIndex
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
+OUTAGE_SECONDS = 1.0  # between two tries while the disk fails
 
 
 class Follower:
@@ -34,6 +41,7 @@ class Follower:
         self._opening = threading.Lock()
         self._index: tuple[GenerationRow, VectorIndex] | None = None
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._outage = Outage("follower")
         self.ready = False
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -56,18 +64,28 @@ class Follower:
 
     def _run(self) -> None:
         try:
-            with self._database.watch_commits() as counter:
-                seen = -1
-                while not self._stop.is_set():
-                    now = counter.value()
-                    if now != seen:
-                        seen = now
-                        self._update()
-                        self._wake()
-                    self._stop.wait(POLL_SECONDS)
+            while not self._stop.is_set():
+                try:
+                    self._follow()
+                except StoreUnavailableError as error:
+                    self.ready = False
+                    self._outage.begin(error)
+                    self._stop.wait(OUTAGE_SECONDS)
         except Exception:
             log.exception("follower.ended")
             self.ready = False
+
+    def _follow(self) -> None:
+        with self._database.watch_commits() as counter:
+            seen = -1
+            while not self._stop.is_set():
+                now = counter.value()
+                if now != seen:
+                    seen = now
+                    self._update()
+                    self._outage.end()
+                    self._wake()
+                self._stop.wait(POLL_SECONDS)
 
     def _update(self) -> None:
         try:
@@ -76,6 +94,8 @@ class Follower:
                 if generation is not None:
                     self._current(connection, generation).refresh(connection)
             self.ready = True
+        except StoreUnavailableError:
+            raise
         except (StoreError, ConfigError) as error:
             self.ready = False
             log.error("follower.index_unusable reason=%s", error)  # noqa: TRY400 - no traceback

@@ -205,6 +205,15 @@ def release(connection: Connection, now: float) -> int:
     return connection.execute(released).rowcount
 
 
+def hand_back(connection: Connection, claims: Sequence[Claim], now: float) -> None:
+    """Make files ready again that were claimed and, for no fault of theirs, not finished."""
+    if not claims:
+        return
+    in_hand = and_(File.state == FileState.PENDING, File.ready_at.is_(None))
+    some = File.id.in_([claim.file_id for claim in claims])
+    connection.execute(update(File).where(some, in_hand).values(ready_at=now))
+
+
 def claim(connection: Connection, limit: int, now: float) -> list[Claim]:
     """Hand out at most *limit* files that are ready, those somebody waits for first."""
     found = connection.execute(

@@ -93,6 +93,14 @@ def add_chunk(
     ).scalar_one()
 
 
+def drop_unlisted(connection: Connection, generation_id: int) -> None:
+    """Remove chunks that no snapshot lists."""
+    listed = select(SnapshotChunk.chunk_id)
+    connection.execute(
+        delete(Chunk).where(Chunk.generation_id == generation_id, Chunk.id.not_in(listed))
+    )
+
+
 def add_snapshot(
     connection: Connection,
     generation_id: int,
@@ -145,10 +153,7 @@ def prune(connection: Connection, generation_id: int, *, keep: int) -> None:
     )
     connection.execute(delete(SnapshotChunk).where(SnapshotChunk.snapshot_id.in_(old)))
     connection.execute(delete(Snapshot).where(Snapshot.id.in_(old)))
-    used = select(SnapshotChunk.chunk_id)
-    connection.execute(
-        delete(Chunk).where(Chunk.generation_id == generation_id, Chunk.id.not_in(used))
-    )
+    drop_unlisted(connection, generation_id)
     covered = connection.scalar(
         select(func.min(Snapshot.upto_seq)).where(Snapshot.generation_id == generation_id)
     )

@@ -123,3 +123,35 @@ def test_every_linkage_and_choice_of_faces_in_a_page_is_complete(page: Path) -> 
         setting = "counted_faces" if name == "faces" else name
         kind = type(Settings.model_fields[setting].default)
         assert set(listed.split("|")) == {str(choice) for choice in kind}, f"{name}={listed}"
+
+
+def test_every_test_that_the_pages_name_exists() -> None:
+    named = {
+        (file, name)
+        for page in PAGES
+        for file, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text_of(page))
+    }
+    assert named
+    for file, name in sorted(named):
+        text = text_of(PROJECT / file)
+        assert not name or re.search(
+            rf"^ *(?:async )?(?:def|class) {name}\b", text, re.MULTILINE
+        ), name
+
+
+def test_reliability_says_of_every_crash_point_that_it_is_held() -> None:
+    from tests.crash.points import POINTS  # noqa: PLC0415 - only here
+
+    page = text_of(PROJECT / "docs" / "reliability.md")
+    assert sum(map(int, re.findall(r"\| (\d+) points? held", page))) == len(POINTS)
+
+
+def test_every_row_of_reliability_names_a_test_and_a_result() -> None:
+    page = text_of(PROJECT / "docs" / "reliability.md")
+    rows = [row.split(" | ") for row in re.findall(r"^\| (?!fault)(.+) \|$", page, re.MULTILINE)]
+    faults = [row for row in rows if len(row) == 4]  # the soak's table has more columns
+    assert len(faults) > 20
+    for row in faults:
+        _, _, test, result = row
+        assert "tests/" in test or "the same" in test, row
+        assert result

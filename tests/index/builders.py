@@ -3,7 +3,8 @@
 import hashlib
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -134,3 +135,15 @@ def stored_units(database: Database, generation_id: int, ids: Sequence[int]) -> 
         found, raw = library.embeddings(connection, generation_id, ids)
     assert found == list(ids)
     return SPACE.unit(raw)
+
+
+@contextmanager
+def full(database: Database) -> Iterator[None]:
+    """Within it, the database may not grow by a page: SQLite says that the disk is full."""
+    with database.write() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        most = connection.exec_driver_sql("PRAGMA max_page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    yield
+    with database.write() as connection:
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {most}")

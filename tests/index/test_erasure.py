@@ -1,5 +1,7 @@
 """What it takes for a photo to be gone: rows, index, snapshots, bytes, and for good."""
 
+import errno
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +15,7 @@ from index import erasure, forget, proof, residue, snapshots
 from index.database import Database, exclusive
 from index.erasure import Erased, eraser, expire, finish_erasures
 from index.erasure_log import FORGOTTEN
-from index.errors import ConfigError, StoreError, WriterBusyError
+from index.errors import ConfigError, StoreError, StoreUnavailableError, WriterBusyError
 from index.forget import Forgotten
 from index.paths import Roots
 from index.settings import Settings
@@ -55,7 +57,7 @@ class Home(Ingest):
         return forget.allow(self.database, self.data, Roots([self.inbox]), paths, quiet)
 
     def remains(self, erased: Erased) -> list[Path]:
-        return proof.remains(self.database, self.data, erased.pieces, quiet)[1]
+        return proof.remains(self.database, self.data, erased.pieces, quiet)
 
     def bytes_of(self) -> bytes:
         """All that the data folder holds."""
@@ -305,6 +307,20 @@ def test_whoever_comes_next_finishes_an_interrupted_erasure(
     assert "ann.png" not in home.states()
 
 
+def test_a_log_for_which_there_is_no_room_is_said_in_a_line_and_can_be_tried_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fail)
+        with pytest.raises(StoreUnavailableError, match="No space left"):
+            home.forget("ann.png")
+    assert home.states()["ann.png"] == "indexed"
+    assert home.forget("ann.png").erased.faces == 1
+
+
 def test_a_torn_last_line_is_ignored_and_overwritten(home: Home) -> None:
     home.forget("ann.png")
     with open(home.data / "erasures.log", "a") as stream:
@@ -433,8 +449,8 @@ def test_copies_of_the_database_that_hold_the_vectors_are_deleted(home: Home) ->
     unrelated = home.data / "person_count.db.before-0001"
     unrelated.write_bytes(b"nothing of it")
     done = home.forget("ann.png")
-    removed, left = proof.remains(home.database, home.data, done.erased.pieces, quiet)
-    assert (removed, left) == ([copy], [])
+    assert done.removed == [copy]
+    assert home.remains(done.erased) == []
     assert unrelated.exists()
     assert not copy.exists()
 

@@ -216,6 +216,24 @@ def test_chunks_that_a_crash_left_without_a_snapshot_are_removed_by_the_next(
     assert ask(database, "SELECT id FROM index_chunks WHERE id = :id", id=lost) == []
 
 
+def test_attempts_that_break_off_again_and_again_leave_the_chunks_of_one(
+    database: Database, small: GenerationRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(database, small, "a", 10)  # three chunks
+
+    def break_off(*_: object, **__: object) -> None:
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "add_snapshot", break_off)
+        for _ in range(3):
+            with pytest.raises(StoreError):
+                write_snapshot(database, small.id, SPACE, 1.0)
+            assert ask(database, "SELECT count(*) FROM index_chunks") == [(3,)]
+    assert write_snapshot(database, small.id, SPACE, 2.0)
+    assert ask(database, "SELECT count(*) FROM index_chunks") == [(3,)]
+
+
 def test_chunks_that_a_reindex_is_writing_are_left_alone(
     database: Database, small: GenerationRow
 ) -> None:

@@ -50,13 +50,14 @@ class Ingest:
         settings: Settings,
         generation: GenerationRow,
         models: Models | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.database = database
         self.settings = settings
         self.inbox = settings.inbox
         self.generation = generation
         self.models = models or fake_models()
-        self.clock = Clock()
+        self.clock = clock or Clock()
         self.scanner = Scanner(
             database, Roots(settings.all_roots), settings.settle_seconds, self.clock
         )

@@ -7,6 +7,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from index.database import Database
-from index.errors import ModelUnavailableError
+from index.errors import ModelUnavailableError, StoreUnavailableError
 from index.schema import FileState, GenerationState
 from index.settings import Settings
 from index.space import UNMEASURED
@@ -26,6 +27,7 @@ from ingest import worker as module
 from ingest.faces import Crops, DetectedFace, RgbImage
 from ingest.models import Models
 from tests.fakes import DECODERS, FakeDetector, FakeEncoder, fake_models, picture, save_picture
+from tests.index.builders import ask, full
 from tests.ingest.conftest import Ingest
 
 MIB = 1 << 20
@@ -612,6 +614,29 @@ def test_a_file_that_ends_the_ingester_every_time_is_put_aside(
 
 
 # --- what happens while a file is in hand --------------------------------------------------------
+
+
+def test_a_batch_for_which_there_was_no_room_is_done_again_and_held_against_no_file(
+    database: Database, settings: Settings, generation: GenerationRow
+) -> None:
+    outage = ExitStack()
+    ingest = ingest_that(
+        lambda _: outage.enter_context(full(database)), database, settings, generation
+    )
+    ingest.drop("a.png", *range(100))
+    ingest.scanner.scan()
+    for _ in range(3):
+        with pytest.raises(StoreUnavailableError):
+            ingest.worker.step()
+    assert ingest.states() == {"a.png": "pending"}
+    outage.close()
+    assert ingest.worker.is_due()
+    ingest.drain()
+    assert not ingest.worker.is_due()
+    assert ingest.states() == {"a.png": "indexed"}
+    assert len(ingest.vectors("a.png")) == 100
+    assert ask(database, "SELECT max(crashes), max(attempts) FROM files") == [(0, 0)]
+    ingest.check()
 
 
 def test_a_file_that_vanished_before_it_was_read_is_forgotten(ingest: Ingest) -> None:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sqlalchemy import select, update
 
 from index import snapshots
-from index.database import Database
+from index.database import CommitCounter, Database
+from index.errors import StoreUnavailableError
 from index.schema import Chunk, Face, Generation, GenerationState
 from index.settings import DistanceScale, Settings
 from index.space import DIM, UNMEASURED, Profile, Space
@@ -22,6 +23,7 @@ from index.store import generations, library
 from index.store.generations import GenerationRow
 from index.store.library import NewFace, NewImage
 from index.verify import mend, verify
+from service import follower as module
 from service.follower import Follower
 from tests.service.conftest import wait_until
 
@@ -108,7 +110,8 @@ def test_commits_of_another_process_are_followed(
     program = f"""
 from pathlib import Path
 import numpy as np
-from index.database import Database
+from index.database import CommitCounter, Database
+from index.errors import StoreUnavailableError
 from index.store import library
 with Database(Path({str(settings.database_path)!r})) as database, database.write() as connection:
     vector = np.arange(512, dtype=np.float32)
@@ -121,6 +124,25 @@ with Database(Path({str(settings.database_path)!r})) as database, database.write
     wait_until(lambda: loaded(follower) == 1, "the other process's face is followed")
     _, found = vectors(follower, database)
     np.testing.assert_array_equal(found, SPACE.unit(np.arange(512, dtype=np.float32)[None, :]))
+
+
+def test_a_disk_that_fails_for_a_while_ends_no_following(
+    follower: Follower,
+    database: Database,
+    generation: GenerationRow,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(_: object) -> int:
+        raise StoreUnavailableError("disk I/O error")
+
+    monkeypatch.setattr(module, "OUTAGE_SECONDS", 0.01)
+    with monkeypatch.context() as patch:
+        patch.setattr(CommitCounter, "value", fail)
+        wait_until(lambda: not follower.ready, "it is noticed")
+        record(database, generation, new_image(1))
+    wait_until(lambda: follower.ready and loaded(follower) == 1, "it goes on")
+    assert caplog.text.count("store.waits part=follower") == 1
 
 
 def test_faces_that_are_removed_leave_the_index(

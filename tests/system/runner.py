@@ -31,6 +31,8 @@ def wait_until(
 class Service:
     """A folder with config.yaml, and `person-count serve` in it as often as wanted."""
 
+    program: Sequence[str] = PROGRAM
+
     def __init__(self, folder: Path, **settings: object) -> None:
         self.folder = folder
         self.inbox = folder / "inbox"
@@ -45,7 +47,7 @@ class Service:
 
     def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*PROGRAM, command, *arguments, "--config", str(self.config)],
+            [*self.program, command, *arguments, "--config", str(self.config)],
             capture_output=True,
             check=False,
             text=True,
@@ -55,7 +57,7 @@ class Service:
     def start(self) -> None:
         with self.log.open("wb") as stream:
             self.process = subprocess.Popen(
-                [*PROGRAM, "serve", "--config", str(self.config)],
+                [*self.program, "serve", "--config", str(self.config)],
                 stderr=stream,
                 start_new_session=True,
             )

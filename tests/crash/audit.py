@@ -1,0 +1,86 @@
+"""Compares every row of a library with the folder that the oracle knows."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from index.database import Database
+from index.schema import FileState
+from index.store import generations, library, queue
+from index.store.queue import FileRow
+from index.verify import verify
+from tests.crash.launcher import models_of
+from tests.crash.oracle import NAMES, Folder
+
+
+class Audit:
+    """What one comparison finds."""
+
+    def __init__(self, database_path: Path, folder: Folder) -> None:
+        self._database_path = database_path
+        self._folder = folder
+        self.losses = 0  # files without their right row and vectors
+        self.duplicates = 0  # rows and faces that no file accounts for
+        self.problems: list[str] = []
+
+    def _rows(self, connection: Connection) -> dict[str, FileRow]:
+        inbox = self._folder.inbox
+        rows = queue.rows_of(connection, [str(inbox / name) for name in NAMES])
+        return {str(Path(path).relative_to(inbox)): row for path, row in rows.items()}
+
+    def is_settled(self) -> bool:
+        """Whether the rows are those of the folder, and none is pending."""
+        with Database(self._database_path) as database, database.read() as connection:
+            rows = self._rows(connection)
+        states = {row.state for row in rows.values()}
+        return rows.keys() == set(self._folder.names()) and FileState.PENDING not in states
+
+    def compare(self) -> None:
+        """Compare all of it, when it is settled."""
+        with Database(self._database_path) as database:
+            self.problems += verify(database).problems
+            with database.read() as connection:
+                self._compare(connection)
+
+    def _compare(self, connection: Connection) -> None:
+        active = generations.active(connection)
+        assert active is not None
+        rows = self._rows(connection)
+        self.duplicates += sum(queue.counts(connection).values()) - len(rows)
+        faces_of: dict[bytes, int] = {}
+        for name in self._folder.names():
+            digest, faces = self._folder.content(name)
+            if faces is None:
+                self.losses += rows[name].state is not FileState.FAILED
+                continue
+            faces_of[digest] = len(faces)
+            known = library.known_images(connection, active.id, [digest])
+            if rows[name].state is not FileState.INDEXED or known.get(digest) is None:
+                self._lose(f"{name} is not indexed: {rows[name]}")
+            elif known[digest] != rows[name].image_id:
+                self._lose(f"{name} has the image of another content")
+            else:
+                data = (self._folder.inbox / name).read_bytes()
+                models = models_of(active.weights)
+                self._compare_vectors(connection, active.id, known[digest], models, data)
+        orphans = connection.exec_driver_sql(
+            "SELECT coalesce(sum(face_count), 0) FROM analyses JOIN images ON id = image_id "
+            f"WHERE orphaned_at IS NOT NULL AND generation_id = {active.id}"
+        ).scalar_one()
+        faces_in_use = library.totals(connection, active.id)["faces"] - orphans
+        self.duplicates += faces_in_use - sum(faces_of.values())
+
+    def _compare_vectors(
+        self, connection: Connection, generation: int, image: int, models: Any, data: bytes
+    ) -> None:
+        [expected] = models.analyse([(b"", data)], 50)
+        ids = [face.id for face in library.faces_of(connection, generation, [image])]
+        _, raw = library.embeddings(connection, generation, ids)
+        wanted = [face.embedding.tobytes() for face in expected.faces]
+        if [vector.tobytes() for vector in raw] != wanted:
+            self._lose(f"image {image} has other vectors than its file")
+
+    def _lose(self, problem: str) -> None:
+        self.losses += 1
+        self.problems.append(problem)

@@ -1,0 +1,134 @@
+"""The real command line with fake models, killed with SIGKILL at a named moment if one is given.
+
+    python tests/crash/launcher.py [--die before:index.snapshots:write_snapshot:1] COMMAND…
+
+The program itself has no hooks for this: the function of the moment is wrapped here, outside it.
+"""
+
+import functools
+import importlib
+import itertools
+import os
+import signal
+import sys
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+from unittest.mock import MagicMock
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+if str(PROJECT) not in sys.path:
+    sys.path.insert(0, str(PROJECT))
+
+# take seconds to import, and are never called here
+_NETWORKS = (
+    "torch",
+    "torchvision",
+    "torchvision.ops",
+    "openvino",
+    "facenet_pytorch",
+    "facenet_pytorch.models",
+    "facenet_pytorch.models.mtcnn",
+)
+
+
+def without_networks() -> None:
+    """Keep torch and OpenVINO from being imported by this process."""
+    for name in _NETWORKS:
+        sys.modules.setdefault(name, MagicMock(name=name))
+
+
+def models_of(weights: str) -> Any:
+    """The fake models that stand for *weights*; others give other vectors."""
+    from tests.fakes import fake_models
+
+    return fake_models(f"fake-{weights}", zlib.crc32(weights.encode()))
+
+
+def fake_everything() -> None:
+    """Put the fake models in their place, and make everything small and quick."""
+    import index.proof
+    import index.vectors
+    import ingest.models
+    import ingest.process
+    import ingest.reindex
+
+    def load_models(_settings: object, weights: str) -> Any:
+        return models_of(weights)
+
+    for module in (ingest.models, ingest.reindex):
+        vars(module)["load_models"] = load_models
+    index.vectors.CHUNK_FACES = 3  # so that a snapshot has several chunks
+    index.proof.ROUND_SECONDS = 0.0
+    ingest.reindex.REMOVE_FACES = 2
+    ingest.process.HOUSEKEEPING_SECONDS = 0.3
+    ingest.process.OUTAGE_SECONDS = 0.05
+
+
+def keep_faking() -> None:
+    """Have the service start its ingest process through this launcher as well."""
+    import service.keeper
+
+    class Keeper(service.keeper.Keeper):
+        def __init__(self, command: Sequence[str]) -> None:
+            python, _, program, *rest = command
+            assert program == "person_count"
+            super().__init__([python, str(Path(__file__).resolve()), *rest])
+
+    vars(service.keeper)["Keeper"] = Keeper
+    service.keeper.FIRST_DELAY_SECONDS = 0.2
+    service.keeper.LONGEST_DELAY_SECONDS = 0.2
+
+
+def die() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("dead processes do not go on")
+
+
+def die_at(moment: str) -> None:
+    """Wrap the function of a *moment*, before|after:module:name[:nth call]."""
+    when, place, name, *nth = moment.split(":")
+    *owners, last = name.split(".")
+    owner: Any = functools.reduce(getattr, owners, importlib.import_module(place))
+    original: Callable[..., Any] = getattr(owner, last)
+    left = itertools.count(int(nth[0]) if nth else 1, -1)
+
+    @functools.wraps(original)
+    def fatal(*arguments: Any, **named: Any) -> Any:
+        if when == "before" and next(left) == 1:
+            die()
+        result = original(*arguments, **named)
+        if when == "after" and next(left) == 1:
+            die()
+        return result
+
+    setattr(owner, last, fatal)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command line, faked; does not return."""
+    import person_count
+
+    fake_everything()
+    if arguments[0] == "--die":
+        die_at(arguments[1])
+        arguments = arguments[2:]
+    if arguments[0] == "serve":
+        keep_faking()
+    sys.argv = ["person-count", *arguments]
+    person_count.main()
+
+
+def child(folder: Path, log: Path, arguments: Sequence[str]) -> None:
+    """What a forked process does: main() in *folder*, everything it says going to *log*."""
+    os.chdir(folder)
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(handle, stream)
+    main(arguments)
+
+
+if __name__ == "__main__":
+    without_networks()
+    main(sys.argv[1:])

@@ -1,0 +1,75 @@
+"""The moments at which the program is killed, by name."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Point:
+    """One of them.
+
+    Attributes:
+        name: what has just happened, or is about to.
+        moment: before|after:module:function[:nth call], see tests.crash.launcher.
+        command: what is under way; COMMANDS in test_points.py has the words of its command line.
+    """
+
+    name: str
+    moment: str
+    command: str
+
+
+POINTS = [
+    # files on their way in
+    Point("files noted, gone ones not yet", "before:index.store.queue:forget_files", "watch"),
+    Point("batch claimed", "before:ingest.worker:Worker._process", "watch"),
+    Point("batch half written", "after:index.store.library:record_image:2", "watch"),
+    Point("batch written, before commit", "after:ingest.worker:Worker._commit", "watch"),
+    Point("batch committed", "after:ingest.worker:Worker.step", "watch"),
+    Point("orphans removed, before commit", "after:index.store.library:drop_orphans:2", "watch"),
+    Point("orphans' removal committed", "before:ingest.process:remove_retired:2", "watch"),
+    # the service's index, which follows the commits of others
+    Point(
+        "committed, before the index follows", "before:index.vectors:library.embeddings", "serve"
+    ),
+    # a snapshot: 3 faces a chunk, so there are several
+    Point("before the first chunk", "before:index.store.snapshots:add_chunk", "snapshot"),
+    Point("first chunk, before commit", "after:index.store.snapshots:add_chunk", "snapshot"),
+    Point("first chunk committed", "before:index.store.snapshots:add_chunk:2", "snapshot"),
+    Point("last chunk, before commit", "after:index.store.snapshots:add_chunk:2", "snapshot"),
+    Point("before it becomes visible", "before:index.store.snapshots:add_snapshot", "snapshot"),
+    Point("before old ones are removed", "before:index.store.snapshots:prune", "snapshot"),
+    Point("old ones removed, before commit", "after:index.store.snapshots:prune", "snapshot"),
+    Point("snapshot committed", "before:index.database:Database.checkpoint", "snapshot"),
+    # a re-index
+    Point("new generation begun", "after:ingest.reindex:Reindexer._target", "reindex"),
+    Point("generation half filled", "before:index.store.generations:missing_images:3", "reindex"),
+    Point("generation's batch, before commit", "after:index.store.library:record_image", "reindex"),
+    Point("before the switch", "before:ingest.reindex:Reindexer._switch", "reindex"),
+    Point("switched, before commit", "after:index.store.generations:switch", "reindex"),
+    Point("after the switch", "before:ingest.reindex:remove_retired", "reindex"),
+    Point("old one half removed", "before:index.store.generations:remove_some:2", "reindex"),
+    # an erasure
+    Point("decided, before it is logged", "before:index.erasure_log:ErasureLog.append", "forget"),
+    Point(
+        "logged, before anything is removed", "after:index.erasure_log:ErasureLog.append", "forget"
+    ),
+    Point("removed, before commit", "after:index.store.erasures:drop_snapshots", "forget"),
+    Point("erasure committed", "after:index.erasure:Eraser.decide", "forget"),
+    Point("log emptied, before a snapshot", "before:index.proof:fresh_snapshot", "forget"),
+    Point("before the proof", "before:index.proof:remains", "forget"),
+    # a migration, from the first revision on
+    Point("copied, before the first statement", "before:alembic.command:upgrade", "migrate"),
+    Point("between statements", "after:alembic.op:create_table:2", "migrate"),
+    Point(
+        "statements done, before the version",
+        "before:alembic.runtime.migration:HeadMaintainer.update_to_step",
+        "migrate",
+    ),
+    Point("all done, before commit", "before:index.database:integrity_problems", "migrate"),
+    # a backup and a restore
+    Point("copied, before the check", "after:index.backup:copy_database", "backup"),
+    Point("checked, before its name", "after:index.backup:settle", "backup"),
+    Point("copied back, before the check", "after:index.backup:copy_database", "restore"),
+    Point("before it takes the place", "before:index.backup:_switch", "restore"),
+    Point("the old one kept, the new not there", "after:os:link", "restore"),
+]

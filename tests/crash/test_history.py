@@ -1,0 +1,320 @@
+"""Any history of a drop folder, with crashes, ends with the rows and answers of its last state."""
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from unittest.mock import patch
+
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sqlalchemy import event
+
+from index import snapshots, vectors
+from index.coverage import FileStatus
+from index.database import Database
+from index.question import build_question
+from index.schema import GenerationState
+from index.settings import Settings
+from index.space import UNMEASURED, Profile, Space
+from index.store import generations, queue
+from index.verify import verify
+from ingest import reindex as reindex_module
+from ingest import worker as worker_module
+from ingest.reindex import Reindexer, remove_retired
+from service.desk import Desk
+from service.follower import Follower
+from tests.crash.launcher import models_of
+from tests.crash.oracle import components
+from tests.fakes import save_picture
+from tests.index.builders import open_copy
+from tests.ingest.conftest import Clock, Ingest
+
+NAMES = ["a.png", "b.png", "c.png", "in/a.png", "in/b.png", "张 三.png"]
+WEIGHTS = ["one", "two"]
+# where the program may end: before the function is called, or after it has returned
+PLACES = [
+    (queue, "forget_files"),
+    (queue, "finish"),
+    (worker_module.library, "record_image"),
+    (worker_module.Worker, "_process"),
+    (worker_module.Worker, "_commit"),
+    (snapshots.snapshots, "add_chunk"),
+    (snapshots.snapshots, "add_snapshot"),
+    (snapshots.snapshots, "prune"),
+    (generations, "create"),
+    (generations, "switch"),
+    (generations, "remove_some"),
+    (Reindexer, "_switch"),
+]
+names = st.sampled_from(NAMES)
+groups = st.sets(st.integers(1, 6), max_size=3).map(lambda people: tuple(sorted(people)))
+
+
+class CrashError(BaseException):
+    """The program ends here; nothing may catch it."""
+
+
+@contextmanager
+def crashing(owner: object, name: str, *, before: bool) -> Iterator[None]:
+    """Within it, the program ends before or after a function."""
+    original: Callable[..., object] = getattr(owner, name)
+
+    def fatal(*arguments: object, **named: object) -> object:
+        if not before:
+            original(*arguments, **named)
+        raise CrashError(name)
+
+    with patch.object(owner, name, fatal), suppress(CrashError):
+        yield
+
+
+class History(RuleBasedStateMachine):
+    """What a user, callers, the program's parts and crashes do, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.settings = Settings(
+            inbox=self.folder / "inbox",
+            data=self.folder / "data",
+            settle_seconds=0.0,
+            batch_files=2,
+            weights=WEIGHTS[0],
+        )
+        for place in (self.settings.inbox / "in", self.settings.data):
+            place.mkdir(parents=True)
+        self.patches = ExitStack()
+        self.patches.enter_context(patch.object(vectors, "CHUNK_FACES", 2))
+        self.patches.enter_context(patch.object(reindex_module, "REMOVE_FACES", 2))
+        for module, name in ((reindex_module, "load_models"), (worker_module, "load_generation")):
+            self.patches.enter_context(patch.object(module, name, self._load))
+        self.executor = ThreadPoolExecutor(1)  # only for the desk to have one
+        self.clock = Clock()
+        self.inbox = self.settings.inbox
+        self.shown: dict[str, tuple[int, ...] | None] = {}  # None: no image
+        self.seed = 0
+        database = open_copy(self.settings.database_path)
+        with database.write() as connection:
+            generations.create(
+                connection,
+                model_id=models_of(WEIGHTS[0]).encoder.model_id,
+                weights=WEIGHTS[0],
+                profile=UNMEASURED.to_json(),
+                state=GenerationState.ACTIVE,
+                now=0.0,
+            )
+        database.close()
+        self.start()
+
+    @staticmethod
+    def _load(_settings: object, what: object) -> object:
+        return models_of(what if isinstance(what, str) else what.weights)
+
+    def start(self) -> None:
+        """Start the program on whatever is there."""
+        self.database = Database(self.settings.database_path)
+        event.listen(
+            self.database._writer, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF")
+        )
+        with self.database.write() as connection:
+            queue.release(connection, self.clock())
+        with self.database.read() as connection:
+            generation = generations.active(connection)
+        assert generation is not None
+        self.ingest = Ingest(
+            self.database, self.settings, generation, models_of(generation.weights), self.clock
+        )
+        self.follower = Follower(self.database, self.settings.distance)
+        self.desk = Desk(self.database, self.settings, self.follower, self.executor)
+
+    def teardown(self) -> None:
+        try:
+            self.settle_down()
+        finally:
+            self.database.close()
+            self.executor.shutdown()
+            self.patches.close()
+            shutil.rmtree(self.folder)
+
+    # --- the user ---
+
+    @rule(name=names, people=groups)
+    def drop(self, name: str, people: tuple[int, ...]) -> None:
+        self.seed += 1
+        save_picture(self.inbox / name, *people, seed=self.seed)
+        self.shown[name] = people
+
+    @precondition(lambda self: self.shown)
+    @rule(data=st.data(), people=groups)
+    def overwrite(self, data: st.DataObject, people: tuple[int, ...]) -> None:
+        """Write into the file itself, which keeps its inode."""
+        name = data.draw(st.sampled_from(sorted(self.shown)))
+        self.seed += 1
+        made = save_picture(self.inbox / ".made.png", *people, seed=self.seed)
+        (self.inbox / name).write_bytes(made.read_bytes())
+        self.shown[name] = people
+
+    @precondition(lambda self: self.shown)
+    @rule(data=st.data())
+    def truncate(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.shown)))
+        with open(self.inbox / name, "r+b") as stream:
+            stream.truncate(50)
+        self.shown[name] = None
+
+    @precondition(lambda self: self.shown)
+    @rule(data=st.data(), onto=names)
+    def rename(self, data: st.DataObject, onto: str) -> None:
+        source = data.draw(st.sampled_from(sorted(self.shown)))
+        (self.inbox / source).replace(self.inbox / onto)
+        self.shown[onto] = self.shown.pop(source)
+
+    @precondition(lambda self: self.shown)
+    @rule(data=st.data(), onto=names)
+    def copy(self, data: st.DataObject, onto: str) -> None:
+        source = data.draw(st.sampled_from(sorted(self.shown)))
+        if source != onto:
+            shutil.copy(self.inbox / source, self.inbox / onto)
+            self.shown[onto] = self.shown[source]
+
+    @precondition(lambda self: self.shown)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.shown)))
+        (self.inbox / name).unlink()
+        del self.shown[name]
+
+    # --- callers ---
+
+    @rule(asked=st.lists(names, min_size=1, max_size=4, unique=True))
+    def query(self, asked: list[str]) -> None:
+        """Whatever is answered now is right now; the rest says that it is pending."""
+        question = build_question({"filepath": asked, "linkage": ["single"]}, self.settings)
+        files = self.desk._survey(question.names)
+        for file in files:
+            if file.status is FileStatus.UNKNOWN:
+                assert file.name not in self.shown
+            elif file.status is FileStatus.FAILED:
+                assert self.shown[file.name] is None or "ended" in (file.reason or "")
+            elif file.status is FileStatus.COUNTED:
+                assert self.shown[file.name] is not None
+        reply = self.desk._answer(question, files)
+        assert reply is not None
+        found = [self.shown[file.name] for file in files if file.status is FileStatus.COUNTED]
+        assert reply.answer.person_num == self.brute_force(found)
+
+    def brute_force(self, shown: list[tuple[int, ...] | None]) -> int:
+        """The persons on pictures, counted over the vectors that the models give."""
+        faces = []
+        for people in shown:
+            [image] = models_of(WEIGHTS[0]).analyse([(b"", picture_bytes(people or ()))], 50)
+            assert not isinstance(image, Exception)
+            faces += [face.embedding for face in image.faces]
+        return components(faces, UNMEASURED)
+
+    # --- the program ---
+
+    @rule()
+    def scan(self) -> None:
+        self.ingest.scanner.scan()
+
+    @rule(some=st.lists(names, max_size=3))
+    def examine(self, some: list[str]) -> None:
+        self.ingest.scanner.examine([str(self.inbox / name) for name in some])
+
+    @rule()
+    def step(self) -> None:
+        self.ingest.worker.step()
+
+    @rule(people=groups)
+    def step_while_it_changes(self, people: tuple[int, ...]) -> None:
+        """A file is replaced, and that is noted, between its reading and the commit."""
+        original = worker_module.Worker._process
+
+        def process(worker: worker_module.Worker, claims: list[queue.Claim]) -> object:
+            batch = original(worker, claims)
+            name = os.path.relpath(claims[0].path, self.inbox)
+            self.drop(name, people)
+            self.examine([name])
+            return batch
+
+        with patch.object(worker_module.Worker, "_process", process):
+            self.step()
+
+    @rule()
+    def follow(self) -> None:
+        self.follower._update()
+
+    @rule()
+    def snapshot(self) -> None:
+        active = self.ingest.active()
+        space = Space(Profile.from_json(active.profile), self.settings.distance)
+        snapshots.write_snapshot(self.database, active.id, space, self.clock())
+
+    @rule()
+    def keep_house(self) -> None:
+        self.ingest.drop_orphans()
+        remove_retired(self.database)
+
+    @rule(weights=st.sampled_from(WEIGHTS))
+    def reindex(self, weights: str) -> None:
+        Reindexer(self.database, self.settings, weights, threading.Event()).run(lambda *_: None)
+
+    @rule()
+    def restart(self) -> None:
+        self.database.close()
+        self.start()
+
+    @rule(
+        what=st.sampled_from(["scan", "step", "snapshot", "keep_house", "reindex"]),
+        place=st.sampled_from(PLACES),
+        before=st.booleans(),
+    )
+    def crash(self, what: str, place: tuple[object, str], before: bool) -> None:
+        arguments = (WEIGHTS[1],) if what == "reindex" else ()
+        with crashing(*place, before=before):
+            getattr(self, what)(*arguments)
+        self.restart()
+
+    @rule()
+    def settle_down(self) -> None:
+        """Once all is done, the library is what the folder is."""
+        self.clock.advance(10_000)  # also past what a crash puts aside for a while
+        self.ingest.index()
+        expected = {
+            name: "failed" if people is None else "indexed" for name, people in self.shown.items()
+        }
+        assert self.ingest.states() == expected
+        good = [name for name, people in self.shown.items() if people is not None]
+        for asked in (good, *([name] for name in good)):
+            if asked:
+                self.query(asked)
+        self.ingest.check()
+
+    # --- always ---
+
+    @invariant()
+    def rows_fit_together(self) -> None:
+        assert verify(self.database).problems == []
+
+    @invariant()
+    def nothing_in_use_is_an_orphan(self) -> None:
+        used = {row.image_id for row in self.ingest.rows().values()} - {None}
+        assert used.isdisjoint(self.ingest.orphans())
+
+
+def picture_bytes(people: tuple[int, ...]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return save_picture(Path(folder) / "it.png", *people).read_bytes()
+
+
+History.TestCase.settings = effort(
+    max_examples=25, stateful_step_count=30, deadline=None, derandomize=True, database=None
+)
+TestHistory = History.TestCase

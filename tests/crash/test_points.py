@@ -1,0 +1,208 @@
+"""The program is killed with SIGKILL at every named point, and started again."""
+
+import signal
+from contextlib import closing
+from pathlib import Path
+
+import pysqlite3.dbapi2 as sqlite_driver
+import pytest
+from alembic import command
+from alembic.config import Config
+
+from index import residue
+from index.backup import back_up
+from index.database import MIGRATIONS, Database, _engine
+from index.schema import FileState
+from index.store.library import embeddings, faces_of
+from index.verify import verify
+from tests.crash.home import Home
+from tests.crash.points import POINTS, Point
+from tests.crash.soak import FakedService
+from tests.fakes import save_picture
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
+
+BEFORE = {"a.png": (1,), "b.png": (2, 3), "c.png": (4,), "d.png": (5, 1)}
+OTHER = "other-weights"
+COMMANDS = {
+    "watch": ("watch",),
+    "snapshot": ("watch",),
+    "reindex": ("reindex", "--weights", OTHER),
+    "forget": ("forget", "inbox/b.png"),
+    "migrate": ("migrate",),
+    "backup": ("backup", "copy.db"),
+    "restore": ("restore", "copy.db"),
+}
+
+
+def of(*commands: str) -> pytest.MarkDecorator:
+    """All points of some commands."""
+    points = [point for point in POINTS if point.command in commands]
+    return pytest.mark.parametrize("point", points, ids=lambda point: point.name.replace(" ", "-"))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """Four indexed files with a snapshot."""
+    made = Home(tmp_path / "home", batch_files=2)
+    made.prepare(BEFORE)
+    return made
+
+
+def kill(home: Home, point: Point) -> None:
+    """Run the point's command up to the point; fail if it is never reached."""
+    status = home.run("--die", point.moment, *COMMANDS[point.command])
+    assert status == -signal.SIGKILL, f"{point.moment} was never reached: {home.said()}"
+
+
+@of("watch", "snapshot")
+def test_files_on_their_way_in_are_indexed_once(home: Home, point: Point) -> None:
+    home.drop("e.png", 6, 2)
+    home.drop("f.png", 7)
+    home.copy("a.png", "again.png")
+    home.drop("b.png", 8, 9)
+    home.delete("c.png")
+    home.drop("nobody.png")
+    kill(home, point)
+    home.check_sound()
+    done = home.acknowledged()
+    home.watch()
+    home.check()
+    after = home.acknowledged()
+    for name in done.keys() - {"b.png", "c.png"}:
+        assert after[name] == done[name]
+
+
+@of("serve")
+def test_an_index_that_never_heard_of_a_commit_finds_it_at_the_next_start(
+    tmp_path: Path, point: Point
+) -> None:
+    service = FakedService(tmp_path / "home", settle_seconds=0.0, snapshot_changes=1)
+    try:
+        save_picture(service.inbox / "a.png", 1, 2)
+        service.start()
+        service.wait_indexed(1)
+        service.stop()  # which writes a snapshot
+        service.program = (*FakedService.program, "--die", point.moment)
+        service.start()
+        assert service.process is not None
+        save_picture(service.inbox / "b.png", 3)
+        assert service.process.wait(60) == -signal.SIGKILL, service.log.read_text()
+        service.program = FakedService.program
+        service.start()
+        assert service.count(["a.png", "b.png"])[1].get("person_num") == 3
+        assert service.get("/status")[1]["index"] == {"ready": True, "faces": 3, "rebuilds": 0}
+        assert service.run("verify").returncode == 0
+    finally:
+        if service.process is not None:
+            service.kill()
+
+
+@of("reindex")
+def test_a_reindex_is_taken_up_where_it_was_and_switches_once(home: Home, point: Point) -> None:
+    before = home.acknowledged()
+    kill(home, point)
+    home.check_sound()
+    with home.database() as database:
+        switched = home.active(database).weights == OTHER
+    if not switched:
+        assert home.acknowledged() == before
+        assert home.run(*COMMANDS["reindex"]) == 0, home.said()
+    home.watch()  # which also removes what is left of the old generation
+    home.check()
+    with home.database() as database, database.read() as connection:
+        left = connection.exec_driver_sql("SELECT weights, state FROM generations").all()
+    assert left == [(OTHER, "active")]
+
+
+@of("forget")
+def test_an_erasure_is_finished_down_to_the_bytes(home: Home, point: Point) -> None:
+    wanted = vectors_of(home, "b.png")
+    data = home.folder / "data"
+    older = data / "person_count.db.before-0003"
+    back_up(home.settings.database_path, older, lambda *_: None)
+    kill(home, point)
+    home.check_sound()
+    assert home.run(*COMMANDS["forget"]) == 0, home.said()
+    assert residue.search(data, wanted, lambda *_: None) == {}
+    home.watch()
+    with home.database() as database:
+        assert home.rows(database)["b.png"].state is FileState.FAILED
+    assert residue.search(data, wanted, lambda *_: None) == {}
+    home.delete("b.png")
+    home.watch()
+    home.check()
+
+
+def vectors_of(home: Home, name: str) -> set[bytes]:
+    """What to search for: the vectors of a file's faces, raw and as the index holds them."""
+    with home.database() as database:
+        generation, row = home.active(database), home.rows(database)[name]
+        with database.read() as connection:
+            ids = [face.id for face in faces_of(connection, generation.id, [row.image_id or 0])]
+            _, raw = embeddings(connection, generation.id, ids)
+        return residue.pieces(raw) | residue.pieces(home.space(generation).unit(raw))
+
+
+@of("migrate")
+def test_a_migration_happens_wholly_or_not_at_all(home: Home, point: Point) -> None:
+    path = home.settings.database_path
+    downgrade(path, "0001")
+    before = dump(path)
+    kill(home, point)
+    assert dump(path) == before
+    assert home.run(*COMMANDS["migrate"]) == 0, home.said()
+    home.watch()
+    home.check()
+
+
+def downgrade(path: Path, revision: str) -> None:
+    engine = _engine(path, writer=True)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.connect() as connection:
+        connection.exec_driver_sql("ROLLBACK")
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        connection.exec_driver_sql("BEGIN")
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+        connection.commit()
+    engine.dispose()
+
+
+def dump(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every table with its definition and its rows."""
+    with closing(sqlite_driver.connect(path)) as connection:
+        tables = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+        return {
+            sql: sorted(connection.execute(f'SELECT * FROM "{name}"').fetchall(), key=repr)
+            for name, sql in tables.fetchall()
+        }
+
+
+@of("backup")
+def test_a_backup_is_there_only_when_it_is_whole(home: Home, point: Point) -> None:
+    target = home.folder / "copy.db"
+    kill(home, point)
+    assert not target.exists()
+    assert home.run(*COMMANDS["backup"]) == 0, home.said()
+    assert not list(home.folder.glob(".copy.db*"))
+    with Database(target) as database:
+        assert verify(database).problems == []
+        assert home.rows(database).keys() == home.people.keys()
+
+
+@of("restore")
+def test_a_restore_leaves_one_of_two_whole_databases(home: Home, point: Point) -> None:
+    back_up(home.settings.database_path, home.folder / "copy.db", lambda *_: None)
+    old = home.acknowledged()
+    home.drop("e.png", 6, 7)
+    home.watch()
+    new = home.acknowledged()
+    kill(home, point)
+    home.check_sound()
+    assert home.acknowledged() in (old, new)
+    assert home.run(*COMMANDS["restore"]) == 0, home.said()
+    assert home.acknowledged() == old
+    home.watch()
+    home.check()
