@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select
 
 from index.database import IN_LIST, upsert
 from index.errors import StoreError
-from index.schema import Analysis, Change, Face, File, FileState, Image
+from index.schema import Analysis, Change, Face, File, FileState, Image, table
 from index.store import generations, queue
 from index.store.lookup import Lookup
 
@@ -52,21 +52,26 @@ class NewImage:
     faces: Sequence[NewFace]
 
 
+# Statements that run for every file are made once: building one takes longer than running it.
+_ADD_IMAGE = upsert(table(Image)).on_conflict_do_nothing(index_elements=[Image.sha256])
+_IMAGE_ID = select(Image.id).where(Image.sha256 == bindparam("sha256"))
+_ADD_ANALYSIS = upsert(table(Analysis)).on_conflict_do_nothing()
+_ADD_FACE = insert(table(Face)).returning(Face.id)
+_ADD_CHANGE = insert(table(Change))
+_IMAGE_OF_FILE = select(File.image_id).where(File.id == bindparam("file"))
+
+
 def record_image(connection: Connection, generation_id: int, image: NewImage) -> int:
     """Store an image and its faces for a generation, once. Returns the image's id."""
     width, height = image.size
-    connection.execute(
-        upsert(Image)
-        .values(sha256=image.sha256, width=width, height=height)
-        .on_conflict_do_nothing(index_elements=[Image.sha256])
-    )
-    image_id = connection.execute(select(Image.id).where(Image.sha256 == image.sha256)).scalar_one()
-    added = connection.execute(
-        upsert(Analysis)
-        .values(image_id=image_id, generation_id=generation_id, face_count=len(image.faces))
-        .on_conflict_do_nothing()
-    ).rowcount
-    if added:
+    connection.execute(_ADD_IMAGE, {"sha256": image.sha256, "width": width, "height": height})
+    image_id = connection.execute(_IMAGE_ID, {"sha256": image.sha256}).scalar_one()
+    analysis = {
+        "image_id": image_id,
+        "generation_id": generation_id,
+        "face_count": len(image.faces),
+    }
+    if connection.execute(_ADD_ANALYSIS, analysis).rowcount:
         for face in image.faces:
             _insert_face(connection, generation_id, image_id, face)
     return int(image_id)
@@ -74,47 +79,41 @@ def record_image(connection: Connection, generation_id: int, image: NewImage) ->
 
 def _insert_face(connection: Connection, generation_id: int, image_id: int, face: NewFace) -> None:
     blob = face.embedding.astype("<f4").tobytes()
-    face_id = connection.execute(
-        insert(Face)
-        .values(
-            image_id=image_id,
-            generation_id=generation_id,
-            **dict(zip(("x1", "y1", "x2", "y2"), face.box, strict=True)),
-            probability=face.probability,
-            landmarks=face.landmarks.astype("<f4").tobytes(),
-            sharpness=face.sharpness,
-            dim=face.embedding.size,
-            embedding=blob,
-            crc32=zlib.crc32(blob),
-        )
-        .returning(Face.id)
-    ).scalar_one()
-    connection.execute(
-        insert(Change).values(generation_id=generation_id, face_id=face_id, added=True)
-    )
+    values = {
+        "image_id": image_id,
+        "generation_id": generation_id,
+        **dict(zip(("x1", "y1", "x2", "y2"), face.box, strict=True)),
+        "probability": face.probability,
+        "landmarks": face.landmarks.astype("<f4").tobytes(),
+        "sharpness": face.sharpness,
+        "dim": face.embedding.size,
+        "embedding": blob,
+        "crc32": zlib.crc32(blob),
+    }
+    face_id = connection.execute(_ADD_FACE, values).scalar_one()
+    change = {"generation_id": generation_id, "face_id": face_id, "added": True}
+    connection.execute(_ADD_CHANGE, change)
+
+
+_IMAGES_BY_DIGEST = Lookup(
+    Image.sha256,
+    select(Image.sha256, Image.id)
+    .join(Analysis, Analysis.image_id == Image.id)
+    .where(Analysis.generation_id == bindparam("generation")),
+)
 
 
 def known_images(
     connection: Connection, generation_id: int, digests: Sequence[bytes]
 ) -> dict[bytes, int]:
     """Image ids by SHA-256 of the *digests* that a generation has analysed already."""
-    found: dict[bytes, int] = {}
-    for start in range(0, len(digests), IN_LIST):
-        rows = connection.execute(
-            select(Image.sha256, Image.id)
-            .join(Analysis, Analysis.image_id == Image.id)
-            .where(
-                Analysis.generation_id == generation_id,
-                Image.sha256.in_(digests[start : start + IN_LIST]),
-            )
-        )
-        found.update((row[0], row[1]) for row in rows)
-    return found
+    rows = _IMAGES_BY_DIGEST.rows(connection, digests, generation=generation_id)
+    return {row[0]: row[1] for row in rows}
 
 
 def link_file(connection: Connection, claim: queue.Claim, image_id: int, now: float) -> bool:
     """Say that a claimed file holds an image. Returns False when the file has changed since."""
-    before = connection.scalar(select(File.image_id).where(File.id == claim.file_id))
+    before = connection.scalar(_IMAGE_OF_FILE, {"file": claim.file_id})
     linked = queue.finish(connection, claim, image_id)
     queue.mark_orphans(connection, [image_id, *([before] if before else [])], now)
     return linked
@@ -124,7 +123,7 @@ def unlink_file(
     connection: Connection, claim: queue.Claim, reason: str, retry_at: float | None, now: float
 ) -> bool:
     """Say why a claimed file holds no image. Returns False when the file has changed since."""
-    before = connection.scalar(select(File.image_id).where(File.id == claim.file_id))
+    before = connection.scalar(_IMAGE_OF_FILE, {"file": claim.file_id})
     failed = queue.fail(connection, claim, reason, retry_at)
     if before:
         queue.mark_orphans(connection, [before], now)

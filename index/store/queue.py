@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from index.database import IN_LIST, Upsert, upsert
-from index.schema import File, FileState, Image
+from index.schema import File, FileState, Image, table
 from index.store.lookup import Lookup
 
 CRASH_LIMIT = 3  # a file that was in hand at this many crashes is put aside
@@ -73,15 +73,6 @@ _STATES = {state.value: state for state in FileState}
 # indexed files never have a ready_at; saying so keeps queries out of their part of the index
 _QUEUED = File.state.in_((FileState.PENDING, FileState.FAILED))
 _SIGNATURE = (File.size, File.mtime_ns, File.ctime_ns, File.inode)
-
-
-def _signature_is(signature: Signature) -> list[ColumnElement[bool]]:
-    return [
-        File.size == signature.size,
-        File.mtime_ns == signature.mtime_ns,
-        File.ctime_ns == signature.ctime_ns,
-        File.inode == signature.inode,
-    ]
 
 
 def _is_below(folder: str) -> ColumnElement[bool]:
@@ -262,10 +253,23 @@ def fail(connection: Connection, failed: Claim, reason: str, retry_at: float | N
     )
 
 
+_SETTLED = ("state", "image_id", "attempts", "error", "ready_at", "priority", "crashes")
+_SETTLE = (
+    update(table(File))
+    .where(
+        File.id == bindparam("claimed"),
+        *(column == bindparam(f"claimed_{column.key}") for column in _SIGNATURE),
+    )
+    .values({name: bindparam(f"new_{name}") for name in _SETTLED})
+)
+
+
 def _settle(connection: Connection, which: Claim, **values: object) -> bool:
-    where = and_(File.id == which.file_id, *_signature_is(which.signature))
     values = {"error": None, "ready_at": None, "priority": 0, "crashes": 0} | values
-    return connection.execute(update(File).where(where).values(**values)).rowcount == 1
+    given: dict[str, object] = {"claimed": which.file_id}
+    given |= {f"claimed_{name}": value for name, value in which.signature._asdict().items()}
+    given |= {f"new_{name}": value for name, value in values.items()}
+    return connection.execute(_SETTLE, given).rowcount == 1
 
 
 def resight(connection: Connection, seen: Claim, signature: Signature, ready_at: float) -> None:
@@ -316,15 +320,21 @@ def paths_below(connection: Connection, folder: str) -> list[str]:
     return list(connection.scalars(_BELOW, {"first": prefix + "/", "end": prefix + "0"}))
 
 
+_IS_USED = select(File.id).where(File.image_id == Image.id).exists()
+_MARK_ORPHANS = (
+    update(table(Image))
+    .where(Image.id.in_(bindparam("images", expanding=True)))
+    .values(
+        orphaned_at=case((_IS_USED, None), else_=func.coalesce(Image.orphaned_at, bindparam("now")))
+    )
+)
+
+
 def mark_orphans(connection: Connection, images: Sequence[int], now: float) -> None:
     """Note the time at which images lost their last file; clear it for those that have one."""
     for start in range(0, len(images), IN_LIST):
-        used = select(File.id).where(File.image_id == Image.id).exists()
-        connection.execute(
-            update(Image)
-            .where(Image.id.in_(images[start : start + IN_LIST]))
-            .values(orphaned_at=case((used, None), else_=func.coalesce(Image.orphaned_at, now)))
-        )
+        given = {"images": images[start : start + IN_LIST], "now": now}
+        connection.execute(_MARK_ORPHANS, given)
 
 
 _BY_PATH = Lookup(File.path, select(File.path, *_SIGNATURE, File.state, File.image_id, File.error))
