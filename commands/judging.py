@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -11,6 +11,7 @@ from commands.console import Config, errors, output, progress_bar, stop_on_signa
 from index.database import Database
 from index.errors import ConfigError
 from index.logs import configure_logging
+from index.match_rates import FALSE_MATCH_RATES, FalseMatchRates
 from index.measures import SIZES, Split, of_half
 from index.question import parse_threshold
 from index.settings import FaceChoice, Linkage, Settings, load_settings
@@ -181,7 +182,7 @@ def calibrate(
         if before is None:
             raise ConfigError("the library is empty; index some photos first")
         centre = plain_centre(_library_embeddings(settings))
-        profile = Profile(centre, before.operating_distance, before.measured)
+        profile = Profile(centre, before.operating_distance, _without_rates(before.measured))
     _print_change(before, profile)
     if write is not None:
         try:
@@ -207,6 +208,11 @@ def _library_embeddings(settings: Settings) -> "library.FloatMatrix":
     return np.concatenate(parts)
 
 
+def _without_rates(measured: dict[str, Any]) -> dict[str, Any]:
+    """What holds roughly around another centre too; rare false matches depend on it too much."""
+    return {name: value for name, value in measured.items() if name != FALSE_MATCH_RATES}
+
+
 def _print_change(before: Profile | None, after: Profile) -> None:
     old = f"{before.operating_distance:.4f}" if before else "none"
     interval = after.measured.get("operating_distance_95")
@@ -216,7 +222,10 @@ def _print_change(before: Profile | None, after: Profile) -> None:
         moved = sum((a - b) ** 2 for a, b in zip(before.centre, after.centre, strict=True)) ** 0.5
         print(f"the centre moves by {moved:.3f}")
     for name, value in after.measured.items():
-        print(f"{name.replace('_', ' ')}: {value}")
+        if name != FALSE_MATCH_RATES:
+            print(f"{name.replace('_', ' ')}: {value}")
+    if table := FalseMatchRates.of(after.measured):
+        print(f"false match rates: at {len(table.thresholds)} thresholds, of {table.pairs} pairs")
 
 
 def _store_profile(settings: Settings, profile: Profile) -> None:

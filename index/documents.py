@@ -65,10 +65,12 @@ def _person(person: Person, space: Space, names: dict[int, list[str]]) -> Docume
 
 
 def _link(link: JoiningLink, space: Space) -> Document:
+    rate = space.false_match_rate(link.distance)
     return {
         "faces": [link.first, link.second],
         "distance": round(link.distance, 4),
         "threshold": round(space.threshold(link.distance), 4),
+        "false_match_rate": None if rate is None else float(f"{rate:.6g}"),
     }
 
 

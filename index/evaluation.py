@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.hierarchy import hierarchy
+from index.match_rates import FALSE_MATCH_RATES, FalseMatchRates
 from index.measures import (
     CountQuality,
     IntVector,
@@ -108,12 +109,14 @@ class Evaluation:
     threshold: float
     operating_distance: float
     false_match_rate: float  # measured here, at the threshold
+    false_match_rates: FalseMatchRates  # at many thresholds, with the profile in use
     true_accept_rates: dict[float, float]
     sizes: tuple[SizeResult, ...]
 
     def to_document(self) -> dict[str, Any]:
         """For --json; without the curves."""
         document = asdict(replace(self, sizes=()))
+        document[FALSE_MATCH_RATES] = self.false_match_rates.to_document()
         document["true_accept_rates"] = {
             f"{rate:g}": round(share, 4) for rate, share in self.true_accept_rates.items()
         }
@@ -154,6 +157,7 @@ def evaluate(
         threshold,
         space.profile.operating_distance,
         float((different < space.distance(threshold)).mean()),
+        FalseMatchRates.measure(different, len(set(people)), Space(space.profile).distance),
         true_accept_rates(same, different),
         tuple(results),
     )
@@ -182,10 +186,13 @@ def calibrate(raw: FloatMatrix, people: Sequence[str], seed: int) -> Profile:
     same, different = pair_distances(vectors, people)
     low, high = bootstrap_interval(vectors, people, seed)
     rates = true_accept_rates(same, different)
+    profile = Profile(centre, round(operating_distance(different), 4))
+    table = FalseMatchRates.measure(different, len(set(people)), Space(profile).distance)
     measured = {
         "people": len(set(people)),
         "faces": len(people),
         "operating_distance_95": [round(low, 4), round(high, 4)],
         "true_accept_rates": {f"{rate:g}": round(share, 4) for rate, share in rates.items()},
+        FALSE_MATCH_RATES: table.to_document(),
     }
-    return Profile(centre, round(operating_distance(different), 4), measured)
+    return replace(profile, measured=measured)

@@ -155,12 +155,18 @@ def explanation_lines(document: dict[str, Any]) -> list[str]:
     lines = [summary]
     for number, person in enumerate(document["persons"], start=1):
         weakest = person["weakest_link"]
-        how = f", weakest link at {weakest['threshold']:.3f}" if weakest else ""
+        how = f", weakest link at {_link(weakest)}" if weakest else ""
         doubts = "".join(f", {warning}" for warning in person["warnings"])
         lines.append(f"person {number}: {len(person['faces'])} faces{how}{doubts}")
         lines += [f"    {_place(face)}" for face in person["faces"]]
     lines += [f"left out ({face['reason']}): {_place(face)}" for face in document["left_out"]]
     return lines
+
+
+def _link(link: dict[str, Any]) -> str:
+    rate = link["false_match_rate"]
+    known = "" if rate is None else f" (false match rate {rate:.2g} at most)"
+    return f"{link['threshold']:.3f}{known}"
 
 
 def _place(face: dict[str, Any]) -> str:

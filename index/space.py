@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import ConfigError
+from index.match_rates import FalseMatchRates
 from index.settings import DistanceScale
 
 FloatMatrix = NDArray[np.float32]
@@ -38,7 +39,7 @@ class Profile:
     Attributes:
         centre: mean of the raw embeddings of many people's faces; zeros when not measured.
         operating_distance: cosine distance of centred vectors at a false match rate of 1e-3.
-        measured: on what, and with which result; shown to users, never computed with.
+        measured: on what, and with which result; shown to users, and counts never depend on it.
     """
 
     centre: tuple[float, ...]
@@ -67,6 +68,7 @@ class Profile:
             raise ConfigError(f"malformed model profile: {error}") from error
         if not profile.centre or not all(map(math.isfinite, profile.centre)):
             raise ConfigError("malformed model profile: its centre is not a list of numbers")
+        FalseMatchRates.of(profile.measured)
         if not 0 < profile.operating_distance < 2:  # noqa: PLR2004 - the range of the distance
             raise ConfigError(f"operating distance {profile.operating_distance} is not in 0 to 2")
         return profile
@@ -132,6 +134,19 @@ class Space:
         if self.scale is DistanceScale.COSINE:
             return distance
         return distance * OPERATING_THRESHOLD / self.profile.operating_distance
+
+    def false_match_rate(self, distance: float) -> float | None:
+        """At most which share of pairs of strangers is as near as *distance*, where measured.
+
+        None on the plain scale, beyond what was measured, and if nothing was.
+        """
+        if self.scale is DistanceScale.COSINE or self._match_rates is None:
+            return None
+        return self._match_rates.at(self.threshold(distance))
+
+    @cached_property
+    def _match_rates(self) -> FalseMatchRates | None:
+        return FalseMatchRates.of(self.profile.measured)
 
     def cut(self, threshold: float) -> float:
         """The cosine similarity above which two faces are linked."""

@@ -123,6 +123,8 @@ CHINESE = {
     "The ids of the two faces it joins.": "所连接的两张人脸的编号。",
     "Their cosine distance, 0 to 2.": "两者的余弦距离，0 到 2。",
     "The threshold above which they are linked.": "阈值大于此值时两者相连。",
+    "At most this share of pairs of strangers was as near where the model was measured; "
+    "null if not known.": "测量模型时，最多有这一比例的陌生人对相距这么近；未知时为 null。",
     "The faces that count as this person.": "算作此人的人脸。",
     "What joins them, the closest first: one link fewer than faces.": (
         "把它们连在一起的连接，最近的在前；比人脸数少一条。"

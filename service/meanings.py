@@ -81,6 +81,8 @@ MEMBERS = {
         "faces": "The ids of the two faces it joins.",
         "distance": "Their cosine distance, 0 to 2.",
         "threshold": "The threshold above which they are linked.",
+        "false_match_rate": "At most this share of pairs of strangers was as near where the model "
+        "was measured; null if not known.",
     },
     "Person": {
         "faces": "The faces that count as this person.",

@@ -95,7 +95,7 @@ def schemas(settings: Settings) -> dict[str, Schema]:
         "Readiness": record({"status": {"const": "ready"}}),
         "Status": _STATUS,
         "Face": record(_FACE),
-        "Link": record({"faces": array(INTEGER), "distance": NUMBER, "threshold": NUMBER}),
+        "Link": record(_LINK),
         "Person": record(_PERSON),
         "Persons": record(_COUNT | _EXPLANATION),
         "Files": record({"files": array(record(_LISTED, {"reason": TEXT})), "next": _CURSOR}),
@@ -119,6 +119,14 @@ _FACE: dict[str, Schema] = {
     | {"description": "x1, y1, x2, y2 in pixels of the upright photo"},
     "probability": {"type": "number", "minimum": 0, "maximum": 1},
     "sharpness": NUMBER,
+}
+_LINK: dict[str, Schema] = {
+    "faces": array(INTEGER),
+    "distance": NUMBER,
+    "threshold": NUMBER,
+    "false_match_rate": {
+        "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "null"}]
+    },
 }
 _PERSON: dict[str, Schema] = {
     "faces": array(reference("Face"), minItems=1),

@@ -161,10 +161,13 @@ export const en = {
   linkTitle: "Two faces of one person",
   linkDistance: "Cosine distance",
   linkThreshold: "As a threshold",
+  linkRate: ({ threshold, count, of }) =>
+    `As near as a threshold of ${threshold}. Where the model was measured, at most ${number(count)} in ${number(of)} pairs of strangers were this near; other people can be nearer or farther.`,
   linkBelow: ({ threshold }) =>
     `As near as a threshold of ${threshold}. At 0.2 the shipped model takes 1 to 4 in 1,000 pairs of strangers for one person; at this distance it is fewer.`,
   linkAbove: ({ threshold }) =>
-    `As near as a threshold of ${threshold}. At 0.2 the shipped model takes 1 to 4 in 1,000 pairs of strangers for one person; at this distance it is more. What joined these two is the evidence of all faces together, or the threshold.`,
+    `As near as a threshold of ${threshold}. At 0.2 the shipped model takes 1 to 4 in 1,000 pairs of strangers for one person; at this distance it is more.`,
+  linkWhy: "What joined these two is the evidence of all faces together, or the threshold.",
 
   tokenTitle: "This service asks for a token",
   tokenText: "Whoever runs it hands them out with “person-count token add NAME”. It is kept in this tab only.",

@@ -6,7 +6,8 @@ import { crop } from "./images.js";
 import { nameOnOneLine } from "./names.js";
 import { closeButton, closeOnBackdrop, openPhoto } from "./photo.js";
 
-const OPERATING = 0.2; // the threshold at which the false match rate was measured
+const OPERATING = 0.2; // the threshold for which the shipped model's false match rate is quoted
+const PAIRS = 10_000; // of strangers, by which a share is told
 
 export function startLink() {
   closeOnBackdrop(byId("link"));
@@ -41,6 +42,20 @@ function pairFaces(face, person) {
 /** What such a distance means among strangers; nothing is known on the plain cosine scale. */
 function meaning(link) {
   if (link.distance === link.threshold) return null;
-  const name = link.threshold < OPERATING ? "linkBelow" : "linkAbove";
-  return el("p", { class: "muted" }, t(name, { threshold: number(link.threshold, 3) }));
+  const why = link.threshold < OPERATING ? null : el("p", { class: "muted" }, t("linkWhy"));
+  return [el("p", { class: "muted" }, amongStrangers(link)), why];
+}
+
+function amongStrangers(link) {
+  const threshold = number(link.threshold, 3);
+  const rate = link.false_match_rate;
+  if (rate === null) return t(link.threshold < OPERATING ? "linkBelow" : "linkAbove", { threshold });
+  return t("linkRate", { threshold, ...atMost(rate) });
+}
+
+/** A share as so many in so many: whole ones in 10,000, or one in a round number; never below `rate`. */
+function atMost(rate) {
+  if (rate * PAIRS >= 1) return { count: Math.ceil(Number((rate * PAIRS).toPrecision(6))), of: PAIRS };
+  const [first, power] = (1 / rate).toExponential(5).split("e");
+  return { count: 1, of: Math.floor(first) * 10 ** power };
 }

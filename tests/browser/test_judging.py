@@ -2,11 +2,16 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
 
+from index.database import Database
+from index.match_rates import FALSE_MATCH_RATES, FalseMatchRates
+from index.space import UNMEASURED
+from index.store import generations
 from index.tokens import Scope, add_token, remove_token
 from tests.browser.conftest import ALBUM, Visit
 from tests.fakes import save_picture
@@ -66,6 +71,41 @@ def test_a_link_tells_the_distance_that_the_service_gives(album: Service, visit:
     expect(dialog.locator("img")).to_have_count(2)
     found.page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+
+
+STRANGERS = {
+    "en-US": ("at most 38 in 10,000 pairs", "at most 1 in 30,000 pairs", "evidence of all faces"),
+    "zh-CN": ("每 10,000 对陌生人中最多有 38 对", "每 30,000 对陌生人中最多有 1 对", "综合证据"),
+}
+
+
+@pytest.mark.parametrize("locale", STRANGERS)
+def test_a_link_tells_how_often_strangers_are_as_near_where_that_was_measured(
+    make_page_service: Callable[..., Service], visit: Begin, locale: str
+) -> None:
+    service = make_page_service()
+    for name, person in (("a.png", 0), ("near.png", 1), ("far.png", 60)):
+        service.drop(name, person)
+    assert service.ask("a.png", "near.png", "far.png").status == 200
+    table = FalseMatchRates(50, 1_000_000, (0.05, 0.4), (31, 3712))
+    profile = replace(UNMEASURED, measured={FALSE_MATCH_RATES: table.to_document()})
+    with Database(service.settings.database_path) as database, database.write() as connection:
+        generation = generations.active(connection)
+        assert generation is not None
+        generations.set_profile(connection, generation.id, profile.to_json())
+    found = visit(service, locale=locale)
+    found.open("a.png", "near.png", "far.png", t="0.35", linkage="single")
+    found.expect_count(1)
+    often, rarely, why = STRANGERS[locale]
+    found.page.locator(".joins summary").click()
+    dialog = found.page.locator("#link")
+    found.page.locator(".pair").first.click()
+    expect(dialog).to_contain_text(often)
+    expect(dialog).to_contain_text(why)
+    found.page.keyboard.press("Escape")
+    found.page.locator(".pair").last.click()
+    expect(dialog).to_contain_text(rarely)
+    expect(dialog).not_to_contain_text(why)
 
 
 def test_faces_that_do_not_count_are_shown_with_the_reason(album: Service, visit: Begin) -> None:

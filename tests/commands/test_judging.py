@@ -11,6 +11,7 @@ import pytest
 from commands.judging import calibrate
 from index import snapshots
 from index.database import Database
+from index.match_rates import FALSE_MATCH_RATES, GRID
 from index.measures import SIZES, halves
 from index.settings import Linkage
 from index.space import Profile, Space
@@ -172,6 +173,8 @@ def test_a_calibration_is_in_use_from_then_on(
     assert outcome.out.endswith("in use from now on; a running service follows by itself\n")
     profile = Profile.from_json(profile_in_use(config))
     assert profile.measured["people"] == 6
+    pairs = profile.measured[FALSE_MATCH_RATES]["pairs"]
+    assert f"false match rates: at {len(GRID)} thresholds, of {pairs} pairs" in outcome.out
     assert f"-> {profile.operating_distance:.4f} " in outcome.out
     explained = run("count", library / "both.png", "--explain", "--json", "--config", config)
     distance = json.loads(explained.out)["distance"]
@@ -196,6 +199,18 @@ def test_calibrating_from_the_library_moves_the_centre_only(
     assert moved > 0
     for said in (dry, outcome):
         assert f"the centre moves by {moved:.3f}" in said.out
+
+
+def test_around_another_centre_no_false_match_rates_are_claimed(
+    run: Run, library: Path, people: Path, config: Path
+) -> None:
+    assert library.is_dir()
+    run("calibrate", people, "--config", config)
+    measured = Profile.from_json(profile_in_use(config)).measured
+    outcome = run("calibrate", "--library", "--config", config)
+    assert (outcome.code, outcome.err) == (0, "")
+    del measured[FALSE_MATCH_RATES]
+    assert Profile.from_json(profile_in_use(config)).measured == measured
 
 
 def test_a_written_profile_is_the_one_that_would_be_stored(

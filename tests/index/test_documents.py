@@ -4,7 +4,8 @@ import numpy as np
 
 from index.answer import Answer
 from index.documents import Document, count_document, error_document, explanation_document
-from index.explain import Explanation
+from index.explain import Explanation, explanation_lines
+from index.match_rates import FALSE_MATCH_RATES, FalseMatchRates
 from index.question import Question
 from index.settings import FaceChoice, Linkage
 from index.space import Profile, Space
@@ -50,9 +51,13 @@ def test_numbers_are_numbers_and_the_threshold_is_text() -> None:
 
 
 def explained(
-    asked: Question, answer: Answer, vectors: np.ndarray, names: dict[int, list[str]]
+    asked: Question,
+    answer: Answer,
+    vectors: np.ndarray,
+    names: dict[int, list[str]],
+    measured: dict[str, object] | None = None,
 ) -> Document:
-    space = Space(Profile((0.0, 0.0), 0.5))
+    space = Space(Profile((0.0, 0.0), 0.5, measured or {}))
     explanation = Explanation(asked, answer, vectors, space)
     return explanation_document(asked, explanation, answer, space, names)
 
@@ -80,12 +85,26 @@ def test_an_explanation_lists_persons_with_faces_and_links_and_what_was_left_out
         "probability": 0.9877,
         "sharpness": 1.0,
     }
-    link = {"faces": [7, 9], "distance": 0.04, "threshold": 0.016}
+    link = {"faces": [7, 9], "distance": 0.04, "threshold": 0.016, "false_match_rate": None}
     assert (first["links"], first["weakest_link"]) == ([link], link)
     assert (second["links"], second["weakest_link"]) == ([], None)
     [left_out] = document["left_out"]
     assert (left_out["id"], left_out["reason"]) == (10, "small")
     assert json.loads(as_sent(document))["persons"] == document["persons"]
+
+
+def test_a_link_says_how_often_strangers_are_as_near() -> None:
+    table = FalseMatchRates(9, 30_000, (0.01, 0.02), (20, 500))
+    answer = Answer((face_row(7), face_row(9, image_id=3)), np.array([0, 0]), ())
+    vectors = np.array([[1, 0], [0.96, 0.28]], np.float32)
+    names, measured = {1: ["a.jpg"], 3: ["c.jpg"]}, {FALSE_MATCH_RATES: table.to_document()}
+    document = explained(question("a.jpg"), answer, vectors, names, measured)
+    [person] = document["persons"]
+    assert person["weakest_link"]["false_match_rate"] == 0.0166667
+    document |= {"person_num": 1, "threshold": "0.2"}
+    assert (
+        "weakest link at 0.016 (false match rate 0.017 at most)" in explanation_lines(document)[1]
+    )
 
 
 def test_an_explanation_has_the_count_at_every_threshold() -> None:

@@ -16,6 +16,7 @@ from index.evaluation import (
     evaluate,
     plain_centre,
 )
+from index.match_rates import GRID, FalseMatchRates
 from index.measures import operating_distance, pair_distances
 from index.people import persons
 from index.settings import Linkage
@@ -136,6 +137,9 @@ def test_the_false_match_rate_is_measured_at_the_threshold_asked_for() -> None:
     )
     assert result.false_match_rate == pytest.approx(0.5, abs=0.01)
     assert result.operating_distance == 0.4
+    table = result.false_match_rates
+    assert (table.people, table.pairs) == (10, len(different))
+    assert table.matches[GRID.index(0.3)] == (different <= SPACE.distance(0.3)).sum()
 
 
 def test_people_with_one_photo_each_give_a_report_without_nan() -> None:
@@ -167,6 +171,11 @@ def test_calibration_measures_the_operating_distance_around_its_own_centre() -> 
     assert low <= profile.operating_distance <= high
     assert (profile.measured["people"], profile.measured["faces"]) == (40, 200)
     assert list(profile.measured["true_accept_rates"]) == ["0.01", "0.001", "0.0001"]
+    table = FalseMatchRates.of(profile.measured)
+    assert table is not None
+    assert (table.people, table.pairs) == (40, len(different))
+    at_operating = table.matches[GRID.index(0.2)] / table.pairs
+    assert at_operating == pytest.approx(1e-3, abs=2 / table.pairs)
     assert calibrate(raw + 1, people, 0) == profile
 
 
