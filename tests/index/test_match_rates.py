@@ -95,11 +95,14 @@ def test_a_table_that_makes_no_sense_is_refused_when_the_profile_is_read(
 
 
 def test_the_default_weights_say_how_often_strangers_are_as_near() -> None:
-    """As docs/accuracy.md tells it: 3.7 in 1,000 of people that nothing was tuned on."""
+    """As the table in docs/accuracy.md tells it, of people that nothing was tuned on."""
     profile = shipped_profile("casia-webface")
     table = FalseMatchRates.of(profile.measured)
     assert table is not None
     assert (table.people, table.pairs, table.thresholds) == (50, 1_177_337, GRID)
+    told = {0.15: 0.5, 0.175: 5.9, 0.2: 37, 0.225: 157, 0.25: 464}  # in 10,000
+    for threshold, share in told.items():
+        assert table.at(threshold) == pytest.approx(share / 10_000, rel=0.02)
     space = Space(profile)
     assert space.false_match_rate(profile.operating_distance) == pytest.approx(0.0037, abs=5e-5)
     assert space.false_match_rate(0.0) == pytest.approx(8.5e-6, abs=1e-7)
