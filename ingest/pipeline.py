@@ -14,7 +14,7 @@ from ingest.models import Models, Outcome
 from ingest.nets import cores
 
 CHUNK_FILES = 16
-CHUNK_BYTES = 24_000_000
+CHUNK_BYTES = 4_000_000  # large photos gain little from company, and leave a core without work
 
 Content = tuple[bytes, bytes]  # SHA-256 and bytes of a file
 
