@@ -1,6 +1,7 @@
 """Decides by a request's head whether the file that it sends may come."""
 
 import re
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
@@ -16,6 +17,7 @@ from service.origins import check_same_origin
 
 ROUTE = PREFIX + "files/(?P<name>[^/]+)"
 MAX_UPLOADS = 4  # at once
+CLOSED_SECONDS = 10.0  # then the drop folder is tried again
 
 _TARGET = re.compile(ROUTE)
 
@@ -31,6 +33,7 @@ class Uploads:
         self._guard = guard
         self._max_bytes = settings.max_file_bytes
         self._max_mib = settings.max_file_mib
+        self._closed: tuple[RequestError, float] | None = None
         self.under_way = 0
 
     def is_upload(self, method: str, target: str) -> bool:
@@ -62,6 +65,14 @@ class Uploads:
                 f"{MAX_UPLOADS} files are being uploaded already; send this one later",
                 retry_after_seconds=1,
             )
+        if self._closed is not None and time.monotonic() < self._closed[1]:
+            raise self._closed[0]
+
+    def note(self, failure: RequestError) -> None:
+        """Let no bodies come for a while when *failure* is one that waiting does not mend."""
+        is_lasting = failure.retry_after_seconds is None
+        if failure.status == HTTPStatus.SERVICE_UNAVAILABLE and is_lasting:
+            self._closed = failure, time.monotonic() + CLOSED_SECONDS
 
     def _check_length(self, headers: Mapping[str, str]) -> None:
         length = headers.get("Content-Length", "")

@@ -24,6 +24,7 @@ MODE = 0o600
 _PARTIAL = (".upload-", ".part")  # both the watcher and every question ignore such names
 _PATH_SIGNS = frozenset("/\\")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EOPNOTSUPP)  # until somebody allows it
 _NO_TEXT = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line breaks
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _DEVICES = frozenset(
@@ -63,6 +64,13 @@ def refusal_of(error: OSError) -> RequestError:
     log.warning("inbox.unwritable reason=%s", error.strerror)
     if error.errno in _FULL:
         return _full()
+    if error.errno == errno.ENAMETOOLONG:
+        return _bad("the name is longer than the file system of the drop folder allows")
+    if error.errno in _FORBIDDEN:
+        return RequestError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            f"the drop folder cannot be written to by the service ({error.strerror})",
+        )
     return RequestError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         f"the drop folder takes no files from here ({error.strerror})",
@@ -91,12 +99,13 @@ class Upload:
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._file: int | None = None
         try:
-            room = os.fstatvfs(self._folder)
-            if room.f_bavail * room.f_frsize < size + SPARE_BYTES:
-                raise _full()
+            # before the room is looked at: a file system that is only read has none either
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             self._file = os.open(self._name, flags, MODE, dir_fd=self._folder)
             fcntl.flock(self._file, fcntl.LOCK_EX)  # tells sweep() that somebody is at it
+            room = os.fstatvfs(self._folder)
+            if room.f_bavail * room.f_frsize < size + SPARE_BYTES:
+                raise _full()
         except BaseException:
             self.abandon()
             raise

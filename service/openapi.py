@@ -42,7 +42,7 @@ _MEANING = {
     422: "a file is there but is no readable image",
     500: "the server failed; see its log",
     507: "the disk is full",
-    503: "not now; ask again after Retry-After seconds",
+    503: "not now; ask again after Retry-After seconds, if sent",
 }
 _SIZE = ("X-Photo-Width", "X-Photo-Height")  # in pixels, upright
 _ASSETS = (JSON, "text/html", "text/javascript", "text/css", "image/svg+xml", "image/png")

@@ -49,7 +49,7 @@ class UploadHandler(BaseHandler):
         except RequestError as error:
             self._failure = error
         except OSError as error:
-            self._failure = refusal_of(error)
+            self._failure = self._refusal_of(error)
 
     async def data_received(self, chunk: bytes) -> None:
         """Gather the body, and write it piece by piece."""
@@ -65,7 +65,7 @@ class UploadHandler(BaseHandler):
             await asyncio.to_thread(upload.write, data)
         except OSError as error:
             upload.abandon()
-            self._upload, self._failure = None, refusal_of(error)
+            self._upload, self._failure = None, self._refusal_of(error)
 
     async def put(self, name: str) -> None:
         """Keep the file, and let ingest know of it."""
@@ -77,11 +77,16 @@ class UploadHandler(BaseHandler):
         try:
             kept, is_new = await asyncio.to_thread(self._upload.keep, check_name(name))
         except OSError as error:
-            raise refusal_of(error) from error
+            raise self._refusal_of(error) from error
         database, roots, settle = self.state.database, self.roots, self.settings_.settle_seconds
         await self.desk.run(lambda: survey(database, roots, [kept], settle))
         self.set_status(HTTPStatus.CREATED if is_new else HTTPStatus.OK)
         self.send({"filepath": kept})
+
+    def _refusal_of(self, error: OSError) -> RequestError:
+        failure = refusal_of(error)
+        self.uploads.note(failure)
+        return failure
 
     def on_connection_close(self) -> None:
         """Clean up after a caller who hung up in the middle."""

@@ -25,6 +25,7 @@ export const en = {
   dropHint: "They are copied into the drop folder of this service.",
   dropNow: "Let go to add these photos",
   sending: ({ done, all }) => `Sending ${number(done)} of ${photos(all)} …`,
+  sendingHeld: ({ reason }) => `Waiting: ${reason}`,
   sent: ({ all }) => `${photos(all)} added.`,
   notSent: ({ name, reason }) => `${name}: ${reason}`,
   notReached: "the service cannot be reached",

@@ -6,10 +6,12 @@ import { t } from "./i18n.js";
 import { choose, whenChanged } from "./state.js";
 
 const AT_ONCE = 3;
+const PATIENCE_MILLISECONDS = 300_000; // for a service that has no room; then the file counts as failed
 
 let all = 0;
 let done = 0;
 let failed = []; // {name, reason}
+let heldBy = null; // why a file has to wait, in the service's words
 
 let whenDone = () => {};
 
@@ -83,6 +85,7 @@ async function send(files) {
         failed.push({ name: file.name, reason: error.message || t("notReached") });
       }
       done += 1;
+      heldBy = null;
       render();
     }
   };
@@ -93,12 +96,16 @@ async function send(files) {
 
 /** Do `work`; when the service has no room for it just now, again after the time that it names. */
 async function patiently(work) {
+  const end = Date.now() + PATIENCE_MILLISECONDS;
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (error.status !== 503 || error.retrySeconds === null) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 1000 * error.retrySeconds));
+      const pause = 1000 * error.retrySeconds;
+      if (error.status !== 503 || error.retrySeconds === null || Date.now() + pause > end) throw error;
+      heldBy = error.message;
+      render();
+      await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
 }
@@ -108,6 +115,7 @@ function render() {
   if (done < all) {
     parts.push(el("p", {}, t("sending", { done: done + 1, all })),
       el("progress", { max: all, value: done, "aria-label": t("sending", { done: done + 1, all }) }));
+    if (heldBy !== null) parts.push(el("p", { class: "muted" }, t("sendingHeld", { reason: heldBy })));
   } else if (all > failed.length) {
     parts.push(el("p", { class: "good-text" }, t("sent", { all: all - failed.length })));
   }

@@ -23,6 +23,7 @@ export const zh = {
   dropHint: "照片会复制到本服务的投放文件夹。",
   dropNow: "松开即可添加这些照片",
   sending: ({ done, all }) => `正在上传，第 ${number(done)} 张，共 ${number(all)} 张…`,
+  sendingHeld: ({ reason }) => `正在等待：${reason}`,
   sent: ({ all }) => `已添加 ${photos(all)}。`,
   notSent: ({ name, reason }) => `${name}：${reason}`,
   notReached: "无法连接到服务",

@@ -223,3 +223,37 @@ def test_a_file_that_is_no_photo_is_refused_with_the_reason(
     assert not (album.settings.inbox / "notes.txt").exists()
     found.page.get_by_role("button", name="Dismiss").click()
     expect(found.page.locator("#uploads")).to_be_empty()
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_at_once(
+    make_page_service: Callable[..., Service], visit: Begin, tmp_path: Path
+) -> None:
+    found = visit(make_page_service(inbox=Path("/sys/kernel")))  # not even root may write there
+    found.forgiven.append("status of 503")
+    found.open()
+    picture(5).save(tmp_path / "a.png")
+    found.page.locator("#drop-input").set_input_files(tmp_path / "a.png")
+    expect(found.page.locator("#uploads")).to_contain_text(
+        "a.png: the drop folder cannot be written to by the service"
+    )
+
+
+def test_a_service_that_never_has_room_is_given_up_and_says_why_meanwhile(
+    album: Service, visit: Begin, tmp_path: Path
+) -> None:
+    found = visit(album)
+    found.forgiven.append("status of 503")
+    found.page.clock.install()
+    refusal = {"cord": 503, "error": "the disk sleeps"}
+    found.page.route(
+        "**/files/*.png",
+        lambda route: route.fulfill(status=503, headers={"Retry-After": "60"}, json=refusal),
+    )
+    found.open()
+    picture(5).save(tmp_path / "a.png")
+    found.page.locator("#drop-input").set_input_files(tmp_path / "a.png")
+    expect(found.page.locator("#uploads")).to_contain_text("Waiting: the disk sleeps")
+    for _ in range(12):
+        found.page.clock.run_for(61_000)
+        found.page.wait_for_timeout(50)
+    expect(found.page.locator("#uploads")).to_contain_text("a.png: the disk sleeps")

@@ -1,5 +1,6 @@
 """Uploads over real sockets: whole or not at all, never over another file, from nowhere else."""
 
+import errno
 import http.client
 import os
 import resource
@@ -456,6 +457,56 @@ def test_a_missing_folder_is_said(service: Service) -> None:
     assert answer.status == 503
     assert "the drop folder takes no files" in answer.json["error"]
     assert not service.settings.inbox.exists()
+
+
+UNWRITABLE = Path("/sys/kernel")  # nobody may make a file there, not even root
+
+
+def test_a_folder_that_is_only_read_is_said_and_nobody_is_told_to_try_again(
+    make_service: Callable[..., Service],
+) -> None:
+    service = make_service(inbox=UNWRITABLE)
+    answer = put(service, "a.png", png(1))
+    assert (answer.status, answer.headers["Retry-After"]) == (503, None)
+    assert "the drop folder cannot be written to by the service" in answer.json["error"]
+    # for a while the next ones are refused by their heads: not a byte of a body is sent
+    head = f"Content-Type: image/png\r\nContent-Length: {5 * MIB}\r\n"
+    assert refused(service, head) == 503
+    assert put(service, "notes.txt", png(1)).status == 400
+
+
+def test_a_folder_that_may_be_written_again_is_noticed(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object, **__: object) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(admission, "CLOSED_SECONDS", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "Upload", read_only)
+        assert put(service, "a.png", png(1)).status == 503
+    assert put(service, "a.png", png(1)).status == 201
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "seconds"),
+    [
+        (errno.EROFS, 503, None),
+        (errno.EACCES, 503, None),
+        (errno.EPERM, 503, None),
+        (errno.EOPNOTSUPP, 503, None),
+        (errno.EIO, 503, 60),
+        (errno.ESTALE, 503, 60),
+        (errno.ENOENT, 503, 60),
+        (errno.ENOSPC, 507, None),
+        (errno.ENAMETOOLONG, 400, None),
+    ],
+)
+def test_only_what_may_pass_says_when_to_try_again(
+    number: int, status: int, seconds: int | None
+) -> None:
+    refusal = inbox.refusal_of(OSError(number, os.strerror(number)))
+    assert (refusal.status, refusal.retry_after_seconds) == (status, seconds)
 
 
 def test_what_a_killed_service_left_is_swept_but_not_what_is_being_written(tmp_path: Path) -> None:
