@@ -83,6 +83,12 @@ export function askFiles(given, signal) {
   return json(`/files?${query}`, { signal });
 }
 
+/** How many files one question may have. */
+export async function askMostFiles() {
+  const { components } = await json("/openapi.json");
+  return components.schemas.Question.properties.filepaths.maxItems;
+}
+
 export function retryFiles(what) {
   return post("/files/retry", what);
 }

@@ -1,6 +1,6 @@
 // Finds photos: a search in what the service knows, and a list to paste.
 
-import { askFiles } from "./api.js";
+import { askFiles, askMostFiles } from "./api.js";
 import { byId, debounced, el, keepingPlace } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { nameOnOneLine } from "./names.js";
@@ -8,7 +8,6 @@ import { choose, state, unchoose, whenChanged } from "./state.js";
 
 const PAGE = 50;
 const LARGEST_PAGE = 200; // the service gives no more at once
-const MOST = 10_000; // files in one question at most, unless the operator allows more
 const TYPING_MILLISECONDS = 200;
 
 let rows = [];
@@ -16,10 +15,11 @@ let next = null;
 let error = null;
 let loading = true;
 let adding = null; // how many were added so far, while all are being added
+let full = null; // how many a question may have, once not all could be added
 let under = null;
 
 export function startChoosing() {
-  byId("search").addEventListener("input", debounced(search, TYPING_MILLISECONDS));
+  byId("search").addEventListener("input", debounced(searchAnew, TYPING_MILLISECONDS));
   byId("paste-add").addEventListener("click", addPasted);
   startTabs();
   whenChanged(["files", "language"], render);
@@ -34,6 +34,11 @@ export function refreshFound() {
 
 function given(more = {}) {
   return { search: byId("search").value.trim(), limit: PAGE, ...more };
+}
+
+function searchAnew() {
+  full = null;
+  search();
 }
 
 async function search() {
@@ -60,19 +65,23 @@ async function load(more, merged) {
 }
 
 async function addAll() {
-  const names = [];
+  const chosen = new Set(state.files);
+  const names = []; // those that are not chosen yet
   let after = null;
-  adding = 0;
+  [adding, full] = [0, null];
   render();
   try {
+    const most = await askMostFiles();
+    const room = Math.max(0, most - chosen.size);
     do {
       const page = await askFiles(given({ limit: LARGEST_PAGE, after }));
-      names.push(...page.files.map((file) => file.filepath));
+      names.push(...page.files.map((file) => file.filepath).filter((name) => !chosen.has(name)));
       after = page.next ?? null;
       adding = names.length;
       render();
-    } while (after !== null && names.length < MOST);
-    choose(names.slice(0, MOST));
+    } while (after !== null && names.length <= room);
+    if (names.length > room) full = most;
+    choose(names.slice(0, room));
   } catch (problem) {
     error = problem;
   }
@@ -97,7 +106,8 @@ function contents(text) {
   if (rows.length === 0) return [el("p", { class: "muted" }, text ? t("nothingFound", { text }) : t("nothingThere"))];
   const chosen = new Set(state.files);
   const list = el("ul", { class: "found-list", data: { scroll: "found" } }, rows.map((row) => found(row, chosen.has(row.filepath))));
-  return [list, el("div", { class: "buttons" }, allButton(), moreButton())];
+  const left = full === null ? null : el("p", { class: "error-text", role: "status" }, t("notAllAdded", { most: full }));
+  return [list, el("div", { class: "buttons" }, allButton(), moreButton()), left].filter(Boolean);
 }
 
 function found(row, isChosen) {

@@ -35,6 +35,7 @@ export const en = {
   searchLabel: "Search photos by name",
   searchPlaceholder: "Part of a name",
   addAll: "Add all of these",
+  notAllAdded: ({ most }) => `Not all were added: one question may have ${photos(most)} at most.`,
   addingAll: ({ count }) => `Adding … ${number(count)}`,
   nothingFound: ({ text }) => `No photo's name contains “${text}”.`,
   nothingThere: "The drop folder is empty. Drop photos above, or copy them into the folder.",

@@ -33,6 +33,7 @@ export const zh = {
   searchLabel: "按名称搜索照片",
   searchPlaceholder: "文件名的一部分",
   addAll: "全部添加",
+  notAllAdded: ({ most }) => `未能全部添加：一次提问最多 ${photos(most)}。`,
   addingAll: ({ count }) => `正在添加…${number(count)}`,
   nothingFound: ({ text }) => `没有名称包含“${text}”的照片。`,
   nothingThere: "投放文件夹是空的。请把照片拖到上面，或直接复制到该文件夹。",

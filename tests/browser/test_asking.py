@@ -66,6 +66,30 @@ def test_a_search_narrows_the_list_and_all_found_can_be_added(album: Service, vi
     expect(found.page.get_by_text("No photo's name contains “nowhere”.")).to_be_visible()
 
 
+def test_adding_more_than_a_question_may_have_says_that_some_were_left_out(
+    make_page_service: Callable[..., Service], visit: Begin
+) -> None:
+    service = make_page_service(max_request_files=3)
+    names = [service.drop(f"{number}.png", number) for number in range(5)]
+    for name in names:
+        assert service.ask(name).status == 200
+    found = visit(service)
+    found.open("0.png")
+    found.page.get_by_label("Search photos by name").fill("1.png")
+    expect(found.page.get_by_role("checkbox")).to_have_count(1)
+    found.page.get_by_role("button", name="Add all of these").click()
+    expect(found.page.locator("#chosen-title")).to_have_text("Chosen: 2 photos")
+    expect(found.page.get_by_text("Not all were added")).to_have_count(0)
+    found.page.get_by_label("Search photos by name").fill("")
+    expect(found.page.get_by_role("checkbox")).to_have_count(5)
+    found.page.get_by_role("button", name="Add all of these").click()
+    expect(found.page.locator("#chosen-title")).to_have_text("Chosen: 3 photos")
+    expect(
+        found.page.get_by_text("Not all were added: one question may have 3 photos at most.")
+    ).to_be_visible()
+    found.expect_count(1)
+
+
 def test_choosing_far_down_keeps_the_place_in_the_list(album: Service, visit: Begin) -> None:
     found = visit(album)
     found.open()
