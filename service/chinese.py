@@ -74,7 +74,7 @@ CHINESE = {
     "the request head is too long; use POST": "请求头过长；请改用 POST",
     "a file is there but is no readable image": "文件存在，但不是可读取的图像",
     "the server failed; see its log": "服务器出错；请查看其日志",
-    "not now; ask again after Retry-After seconds, if sent": "暂时无法回答；如有 Retry-After，请稍候",
+    "not now; ask again after Retry-After seconds, if sent": "暂时无法回答；如有 Retry-After，请等",
     # the parameters and members
     "Path of an image file, relative to the drop folder or absolute below one of the configured "
     "folders; repeat it once for each image.": (

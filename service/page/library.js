@@ -12,10 +12,12 @@ const BUSY_MILLISECONDS = 2000;
 const CALM_MILLISECONDS = 10_000;
 const RATE_MILLISECONDS = 20_000; // the rate is that of the last so many
 const FAILED_SHOWN = 50;
+const FAILED_MILLISECONDS = 60_000; // one failure may take another's place, and the number stays
 
 let timer = 0;
 let seen = []; // {at, indexed}, the newest last
-let failed = []; // rows of /files
+let failed = []; // rows of /files, as of
+let failedSeen = { count: 0, at: 0 };
 let problem = null;
 let retried = null; // how many are being tried again
 
@@ -43,7 +45,7 @@ export async function lookAtLibrary() {
     const status = await askStatus();
     problem = null;
     remember(status.files.indexed);
-    if (status.files.failed !== failed.length) await lookAtFailed(status.files.failed);
+    await lookAtFailed(status.files.failed);
     change({ status });
     if (before && before.indexed !== status.files.indexed) refreshFound();
     plan(status.files.pending > 0 || state.asking ? BUSY_MILLISECONDS : CALM_MILLISECONDS);
@@ -70,13 +72,19 @@ function rate() {
   return last.at > first.at ? Math.max(0, (1000 * (last.indexed - first.indexed)) / (last.at - first.at)) : 0;
 }
 
+/** Fetch the rows, unless they are likely the same; /status may count more than /files lists. */
 async function lookAtFailed(count) {
+  const now = performance.now();
+  const isOld = count > 0 && now - failedSeen.at >= FAILED_MILLISECONDS;
+  if (count === failedSeen.count && !isOld) return;
   failed = count === 0 ? [] : (await askFiles({ state: "failed", limit: FAILED_SHOWN })).files;
+  failedSeen = { count, at: now };
 }
 
 async function retry(what) {
   try {
     retried = (await retryFiles(what)).queued;
+    failedSeen.at = -Infinity; // the same ones may fail again, for other reasons
     lookAtLibrary();
   } catch (error) {
     problem = error;

@@ -218,6 +218,34 @@ def test_photos_that_failed_are_listed_and_tried_again(
     expect(found.page.locator(".failures")).to_have_count(0)
 
 
+def test_failures_that_are_not_all_listed_are_asked_for_once_a_minute_not_at_every_look(
+    make_page_service: Callable[..., Service], visit: Begin
+) -> None:
+    service = make_page_service()
+    names = [f"{number}.png" for number in range(51)]  # the page lists fifty
+    for name in names:
+        (service.settings.inbox / name).write_text(f"no photo {name}")
+    assert service.ask(*names).status == 422
+    wait_until(
+        lambda: service.send("GET", "/status").json["files"]["failed"] == len(names), "all failed"
+    )
+    found = visit(service)
+    found.page.clock.install()
+    found.open()
+    expect(found.page.locator(".failures")).to_contain_text("51 photos could not be read")
+
+    def look_again(times: int) -> int:
+        """How often failures have been asked for, after so many looks ten seconds apart."""
+        for _ in range(times):
+            with found.page.expect_response("**/status"):
+                found.page.clock.run_for(10_100)
+            found.page.wait_for_timeout(100)
+        return sum("state=failed" in request.url for request in found.asked)
+
+    assert look_again(3) == 1
+    assert look_again(4) == 2
+
+
 def test_a_token_is_asked_for_and_kept_in_the_tab(
     make_page_service: Callable[..., Service], visit: Begin, tmp_path: Path
 ) -> None:
