@@ -29,6 +29,7 @@ export const en = {
   sent: ({ all }) => `${photos(all)} added.`,
   notSent: ({ name, reason }) => `${name}: ${reason}`,
   notReached: "the service cannot be reached",
+  notOpened: "the browser cannot read it",
   dismiss: "Dismiss",
   tabSearch: "Search",
   tabPaste: "Paste a list",

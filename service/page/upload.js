@@ -43,37 +43,44 @@ function startDropping() {
     veil.hidden = true;
     if (!hasFiles(event)) return;
     event.preventDefault();
-    send(await filesOf(event.dataTransfer));
+    const lost = [];
+    send(await filesOf(event.dataTransfer, lost), lost);
   });
 }
 
-/** The dropped files, also those in dropped folders. */
-async function filesOf(transfer) {
+/** The dropped files, also those in dropped folders; what cannot be read is added to `lost`. */
+async function filesOf(transfer, lost) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.());
   if (entries.some((entry) => entry?.isDirectory)) {
-    return (await Promise.all(entries.filter(Boolean).map(filesBelow))).flat();
+    return (await Promise.all(entries.filter(Boolean).map((entry) => filesBelow(entry, lost)))).flat();
   }
   return [...transfer.files];
 }
 
-async function filesBelow(entry) {
+async function filesBelow(entry, lost) {
   if (entry.name.startsWith(".")) return [];
-  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const attempt = (work) => new Promise(work).catch(() => {
+    lost.push({ name: entry.name, reason: t("notOpened") });
+    return [];
+  });
+  if (entry.isFile) return attempt((resolve, reject) => entry.file((file) => resolve([file]), reject));
   const reader = entry.createReader();
   const found = [];
   for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    const some = await attempt((resolve, reject) => reader.readEntries(resolve, reject));
     if (some.length === 0) break; // it hands out a hundred at a time
     found.push(...some);
   }
-  return (await Promise.all(found.map(filesBelow))).flat();
+  return (await Promise.all(found.map((one) => filesBelow(one, lost)))).flat();
 }
 
-/** Send files, a few at once; choose those that arrived. */
-async function send(files) {
-  if (files.length === 0) return;
+/** Send files, a few at once; choose those that arrived. `lost` are {name, reason}. */
+async function send(files, lost = []) {
+  if (files.length + lost.length === 0) return;
   if (done === all) [all, done, failed] = [0, 0, []]; // a new batch
-  all += files.length;
+  all += files.length + lost.length;
+  done += lost.length;
+  failed.push(...lost);
   render();
   const queue = [...files];
   const arrived = [];

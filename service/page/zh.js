@@ -27,6 +27,7 @@ export const zh = {
   sent: ({ all }) => `已添加 ${photos(all)}。`,
   notSent: ({ name, reason }) => `${name}：${reason}`,
   notReached: "无法连接到服务",
+  notOpened: "浏览器无法读取",
   dismiss: "知道了",
   tabSearch: "搜索",
   tabPaste: "粘贴列表",

@@ -235,6 +235,34 @@ def drop(found: Visit, path: Path) -> None:
     assert prevented == [False, True, True]
 
 
+def test_one_file_that_cannot_be_read_does_not_lose_the_dropped_folder(
+    make_page_service: Callable[..., Service], visit: Begin, tmp_path: Path
+) -> None:
+    service = make_page_service()
+    found = visit(service)
+    found.open()
+    found.page.evaluate(  # no script can make such entries; only their errors are made up here
+        """() => {
+            DataTransferItem.prototype.webkitGetAsEntry = function () {
+                const file = this.getAsFile();
+                const good = {isFile: true, name: file.name, file: (take) => take(file)};
+                const fails = (take, refuse) => refuse(new DOMException("gone", "NotFoundError"));
+                const bad = {isFile: true, name: "bad.png", file: fails};
+                const closed = {name: "closed", createReader: () => ({readEntries: fails})};
+                const parts = [[good, bad, closed], []];
+                const readEntries = (take) => take(parts.shift());
+                return {isDirectory: true, name: "all", createReader: () => ({readEntries})};
+            };
+        }"""
+    )
+    picture(5).save(tmp_path / "good.png")
+    drop(found, tmp_path / "good.png")
+    found.expect_count(1)
+    for text in ("1 photo added.", "bad.png: the browser cannot", "closed: the browser cannot"):
+        expect(found.page.locator("#uploads")).to_contain_text(text)
+    assert [path.name for path in service.settings.inbox.iterdir()] == ["good.png"]
+
+
 def test_a_file_that_is_no_photo_is_refused_with_the_reason(
     album: Service, visit: Begin, tmp_path: Path
 ) -> None:
