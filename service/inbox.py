@@ -12,7 +12,7 @@ import unicodedata
 from http import HTTPStatus
 
 from index.errors import RequestError
-from index.paths import is_ignored
+from index.paths import IGNORED_SUFFIXES, is_ignored
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +44,10 @@ def check_name(name: str) -> str:
         raise _bad("the name must not contain / or \\")
     if any(unicodedata.category(char) in _NO_TEXT or char in _DIRECTIONS for char in name):
         raise _bad("the name contains a control character")
-    if is_ignored(name) or name != name.strip():
+    if name.startswith(".") or name != name.strip():
         raise _bad("the name must not start with a dot, nor start or end with a space")
+    if is_ignored(name):
+        raise _bad(f"the watcher leaves names alone that end in {', '.join(IGNORED_SUFFIXES)}")
     if not stem or (dot + suffix).lower() not in SUFFIXES:
         raise _bad(f"the name must end in one of {', '.join(SUFFIXES)}")
     if stem.partition(".")[0].strip().lower() in _DEVICES:

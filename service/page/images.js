@@ -1,5 +1,5 @@
 // Pictures of faces. They are fetched with the token, a few at a time, and kept while the page lives:
-// the service forbids browsers to store them.
+// the service lets browsers store them for a minute only, and nobody in between.
 
 import { el } from "./dom.js";
 import { t } from "./i18n.js";

@@ -224,6 +224,12 @@ def test_no_other_name_gets_anything_written_anywhere(
     assert everything_below(top, shared.settings.data) == before
 
 
+@pytest.mark.parametrize("name", ["x.PNG.tmp", "x.png.part", "x.png.crdownload", "x.png~"])
+def test_a_name_that_the_watcher_leaves_alone_is_refused_as_such(name: str) -> None:
+    with pytest.raises(RequestError, match="the watcher leaves names alone that end in"):
+        check_name(name)
+
+
 @pytest.mark.parametrize(
     "target",
     ["/files/../x.png", "/files/a/b.png", "/files//x.png", "/../x.png", "/files/%2e%2e/x.png"],
