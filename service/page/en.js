@@ -68,6 +68,10 @@ export const en = {
   libraryIdle: "Nothing is waiting.",
   libraryUnreachable: "The service cannot be reached.",
   libraryRestarting: "No photo is being read just now: the process that does it is restarting.",
+  librarySilent: ({ minutes }) =>
+    `The process that reads photos has not reported for ${plural(minutes, "minute", "minutes")}: it may be stuck, or not running.`,
+  libraryHeld: ({ count }) =>
+    `${photos(count)} ${count === 1 ? "is" : "are"} missing; a disk may have dropped out. See: person-count removals`,
   failedTitle: ({ count }) => `${photos(count)} could not be read`,
   retry: "Try again",
   retryOne: ({ name }) => `Try ${name} again`,

@@ -14,6 +14,8 @@ const RATE_MILLISECONDS = 20_000; // the rate is that of the last so many
 const FAILED_SHOWN = 50;
 const FAILED_MILLISECONDS = 60_000; // one failure may take another's place, and the number stays
 
+const SILENT_SECONDS = 60; // what ingest does is reported far more often
+
 let timer = 0;
 let seen = []; // {at, indexed}, the newest last
 let failed = []; // rows of /files, as of
@@ -122,10 +124,16 @@ function figures({ files, faces, ingest }) {
     faces === undefined ? null : el("span", { class: "muted" }, t("libraryFaces", { count: faces })))];
   if (files.pending > 0) parts.push(...progress(files));
   else parts.push(el("p", { class: "muted" }, t("libraryIdle")));
-  if (ingest.process === "restarting") {
-    parts.push(el("p", { class: "error-text" }, t("libraryRestarting")));
-  }
-  return parts;
+  return [...parts, ...troubles(ingest).map((text) => el("p", { class: "error-text" }, text))];
+}
+
+/** What is wrong with ingest; it tells nothing of itself before it has ever run. */
+function troubles({ process, reported_seconds_ago: silent = 0, watcher }) {
+  const found = [];
+  if (process === "restarting") found.push(t("libraryRestarting"));
+  else if (silent > SILENT_SECONDS) found.push(t("librarySilent", { minutes: Math.floor(silent / 60) }));
+  if (watcher?.removals_held > 0) found.push(t("libraryHeld", { count: watcher.removals_held }));
+  return found;
 }
 
 function progress({ pending, indexed }) {

@@ -66,6 +66,8 @@ export const zh = {
   libraryIdle: "没有等待处理的照片。",
   libraryUnreachable: "无法连接到服务。",
   libraryRestarting: "目前没有在读取照片：读取进程正在重新启动。",
+  librarySilent: ({ minutes }) => `读取照片的进程已有 ${number(minutes)} 分钟没有报告：可能卡住了，或没有运行。`,
+  libraryHeld: ({ count }) => `${photos(count)}不见了，可能有磁盘掉线。请查看：person-count removals`,
   failedTitle: ({ count }) => `${photos(count)}无法读取`,
   retry: "重试",
   retryOne: ({ name }) => `重试 ${name}`,

@@ -1,6 +1,7 @@
 """Why the number is what it is, and what to do when it is not there."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from playwright.sync_api import Locator, expect
 
 from index.database import Database
 from index.match_rates import FALSE_MATCH_RATES, FalseMatchRates
+from index.report import IngestReport, WatcherReport, store_report
 from index.space import UNMEASURED
 from index.store import generations
 from index.tokens import Scope, add_token, remove_token
@@ -216,6 +218,31 @@ def test_photos_that_failed_are_listed_and_tried_again(
     expect(found.page.locator("#library")).to_contain_text("1 photo will be read again.")
     expect(found.page.locator("#library")).to_contain_text("1 photo ready")
     expect(found.page.locator(".failures")).to_have_count(0)
+
+
+TROUBLES = {
+    "en-US": ("has not reported for 2 minutes", "3 photos are missing", "person-count removals"),
+    "zh-CN": ("2 分钟没有报告", "3 张照片不见了", "person-count removals"),
+}
+
+
+@pytest.mark.parametrize("locale", TROUBLES)
+def test_held_removals_and_a_silent_ingest_are_said(
+    make_page_service: Callable[..., Service], visit: Begin, locale: str
+) -> None:
+    service = make_page_service()
+    now = time.time()
+    with Database(service.settings.database_path) as database:
+        store_report(database, IngestReport(now), now)
+        found = visit(service, locale=locale)
+        found.open()
+        expect(found.page.locator("#library .figures")).to_be_visible()
+        expect(found.page.locator("#library .error-text")).to_have_count(0)
+        held = IngestReport(now, watcher=WatcherReport(removals_held=3))
+        store_report(database, held, now - 130)
+    found.page.reload()
+    for text in TROUBLES[locale]:
+        expect(found.page.locator("#library")).to_contain_text(text)
 
 
 def test_failures_that_are_not_all_listed_are_asked_for_once_a_minute_not_at_every_look(
