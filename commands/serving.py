@@ -58,7 +58,16 @@ def serve(
 
     settings.inbox.mkdir(parents=True, exist_ok=True)
     with Database(settings.database_path) as database:
-        asyncio.run(serve_forever(settings, context, database, keeper, announce))
+        has_ended = asyncio.run(serve_forever(settings, context, database, keeper, announce))
+    if not has_ended:
+        _leave()
+
+
+def _leave() -> None:
+    """End the process now; Python would wait for each thread to finish what it computes."""
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _greet(url: str, sha256: str | None, settings: Settings) -> None:

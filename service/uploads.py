@@ -7,7 +7,6 @@ from typing import cast
 from tornado.http1connection import HTTP1Connection
 from tornado.web import stream_request_body
 
-from index.coverage import survey
 from index.errors import RequestError
 from index.tokens import Scope
 from service.admission import ROUTE
@@ -78,8 +77,7 @@ class UploadHandler(BaseHandler):
             kept, is_new = await asyncio.to_thread(self._upload.keep, check_name(name))
         except OSError as error:
             raise refusal_of(error) from error
-        database, roots, settle = self.state.database, self.roots, self.settings_.settle_seconds
-        await self.desk.run(lambda: survey(database, roots, [kept], settle))
+        await self.desk.note([kept])
         self.set_status(HTTPStatus.CREATED if is_new else HTTPStatus.OK)
         self.send({"filepath": kept})
 
