@@ -36,10 +36,9 @@ class UploadHandler(BaseHandler):
         super().prepare()
         if self.request.method != "PUT":
             return
-        self.uploads.check(str(self.request.uri), self.request.headers)
+        length = self.uploads.check(str(self.request.uri), self.request.headers)
         self.uploads.under_way += 1
         self._is_counted = True
-        length = int(self.request.headers["Content-Length"])
         connection = cast(HTTP1Connection, self.request.connection)
         connection.set_max_body_size(length)
         connection.set_body_timeout(FIRST_SECONDS + length / MIN_BYTES_A_SECOND)
