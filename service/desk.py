@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -178,8 +179,7 @@ class Desk:
             if isinstance(found, Gathered):
                 return await self.run(found.reply, is_long=True)
             if isinstance(found, Damaged):
-                images = found.images
-                await self.write(lambda: heal(self._database, images))
+                await self.write(partial(heal, self._database, found.images))
                 known.clear()  # look at every file again
             else:
                 left = max(deadline - time.monotonic(), 0.0)
