@@ -139,7 +139,7 @@ class History(RuleBasedStateMachine):
             self.settle_down()
         finally:
             self.database.close()
-            self.threads.close(0.0)
+            assert self.threads.close(60.0)
             self.patches.close()
             shutil.rmtree(self.folder)
 
