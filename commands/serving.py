@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,9 +48,7 @@ def serve(
     configure_logging(verbose=True)
     log_the_rest()
     context, sha256 = _tls(settings)
-    command = [sys.executable, "-m", "person_count", "watch", "--parent", str(os.getpid())]
-    command += ["--config", str(config)] if config else []
-    keeper = None if no_ingest else Keeper(command)
+    keeper = None if no_ingest else Keeper(_watch_command(config))
 
     def announce(bound_port: int) -> None:
         scheme = "https" if context else "http"
@@ -58,7 +57,22 @@ def serve(
 
     settings.inbox.mkdir(parents=True, exist_ok=True)
     with Database(settings.database_path) as database:
-        asyncio.run(serve_forever(settings, context, database, keeper, announce))
+        has_ended = asyncio.run(serve_forever(settings, context, database, keeper, announce))
+    if not has_ended:
+        _leave()
+
+
+def _watch_command(config: Path | None) -> list[str]:
+    # -P: the folder that this was started in may hold anybody's modules
+    command = [sys.executable, "-P", "-m", "person_count", "watch", "--parent", str(os.getpid())]
+    return command + (["--config", str(config)] if config else [])
+
+
+def _leave() -> None:
+    """End the process now; Python would wait for each thread to finish what it computes."""
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _greet(url: str, sha256: str | None, settings: Settings) -> None:

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -42,13 +43,34 @@ class KnownFile(NamedTuple):
     image_id: int | None = None
 
 
+@dataclass(slots=True)
+class Wanted:
+    """What ingest is to be asked for.
+
+    Attributes:
+        stale: the paths of files that are new or have changed, and what lstat says of them.
+        waiting: the paths of queued files that nobody has waited for so far.
+    """
+
+    stale: dict[str, os.stat_result] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.stale or self.waiting)
+
+    def add(self, other: "Wanted") -> None:
+        """Want what *other* wants as well; what it saw is newer."""
+        self.stale |= other.stale
+        self.waiting |= other.waiting
+
+
 def survey(
-    database: Database, roots: Roots, names: Sequence[str], settle_seconds: float
-) -> list[KnownFile]:
+    database: Database, roots: Roots, names: Sequence[str]
+) -> tuple[list[KnownFile], Wanted]:
     """Look at each file and at what the database says of it.
 
-    A file that is new, or not what it was when it was indexed, is put into the queue before all
-    others and reported as pending. No file is opened.
+    A file that is new, or not what it was when it was indexed, is reported as pending and wanted;
+    so is one that is queued behind others. No file is opened and nothing is written.
     """
     finder = Finder(roots)
     places = {name: finder.look(name) for name in names}
@@ -59,40 +81,33 @@ def survey(
     with database.read() as connection:
         rows = queue.rows_of(connection, [place[0] for place in places.values() if place])
     known: list[KnownFile] = []
-    stale: list[tuple[str, os.stat_result]] = []
-    waiting: list[str] = []
+    wanted = Wanted()
     for name, place in places.items():
         if place is None:
             known.append(KnownFile(name, FileStatus.UNKNOWN))
             continue
         row = rows.get(place[0])
         if row is None or row.signature != signature_of(place[1]):
-            stale.append(place)
+            wanted.stale[place[0]] = place[1]
             known.append(KnownFile(name, FileStatus.PENDING))
         elif row.state is FileState.PENDING:
-            waiting.append(row.path)
+            if not row.priority:
+                wanted.waiting.add(row.path)
             known.append(KnownFile(name, FileStatus.PENDING))
         elif row.state is FileState.FAILED:
             known.append(KnownFile(name, FileStatus.FAILED, reason=row.error))
         else:
             known.append(KnownFile(name, FileStatus.COUNTED, image_id=row.image_id))
-    if stale or waiting:
-        _ask_for(database, stale, waiting, settle_seconds)
-    return known
+    return known, wanted
 
 
-def _ask_for(
-    database: Database,
-    stale: Sequence[tuple[str, os.stat_result]],
-    waiting: Sequence[str],
-    settle_seconds: float,
-) -> None:
-    """Queue the *stale* files and move the *waiting* ones to the front."""
+def ask_for(database: Database, wanted: Wanted, settle_seconds: float) -> None:
+    """Put what is *wanted* into the queue before all others."""
     now = time.time()
-    sightings = [sight(path, found, now, settle_seconds) for path, found in stale]
+    sightings = [sight(path, found, now, settle_seconds) for path, found in wanted.stale.items()]
     with database.write() as connection:
         queue.note(connection, sightings, priority=1)
-        queue.prioritise(connection, waiting)
+        queue.prioritise(connection, sorted(wanted.waiting))
 
 
 def heal(database: Database, images: Sequence[int]) -> None:

@@ -19,6 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from index.errors import (
     SchemaMismatchError,
@@ -64,6 +65,8 @@ def _passing_trouble() -> Iterator[None]:
     """Turn what the disk or another process does to a transaction into StoreUnavailableError."""
     try:
         yield
+    except PoolTimeoutError as error:
+        raise StoreUnavailableError("every connection to the database is in use") from error
     except (DBAPIError, sqlite_driver.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         # the last byte is the kind, what is before it tells more

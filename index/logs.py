@@ -21,11 +21,11 @@ from index.tracebacks import traceback_text, without_names
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)  # of what is answered
 
+MAX_MESSAGE = 300  # characters of what a library logs, which may be all that a caller sent
 FIELD = re.compile(r" ([a-z_0-9]+)=(%(?:s|d|\+?\.\d+f))")
 TEMPLATE = re.compile(
     rf"(?P<event>[a-z_]+\.[a-z_]+)(?P<fields>(?:{FIELD.pattern})*)(?:[;:] (?P<note>[^%]+))?"
 )
-RESERVED = ("time", "level", "event", "logger", "pid", "request_id", "message", "note", "traceback")
 _BEFORE = ("time", "level", "event", "logger", "pid")  # said in other words, or not, to people
 _BARE = re.compile(r"[\w.:/+-]+", re.ASCII)
 
@@ -112,7 +112,10 @@ def _event(record: logging.LogRecord) -> tuple[str, dict[str, Any], str | None]:
     template, values = str(record.msg), record.args or ()
     found = TEMPLATE.fullmatch(template)
     if found is None or not isinstance(values, tuple):
-        return "library.message", {"message": without_names(record.getMessage())}, None
+        said = without_names(record.getMessage())
+        if len(said) > MAX_MESSAGE:
+            said = said[:MAX_MESSAGE] + "…"
+        return "library.message", {"message": said}, None
     return found["event"], dict(_fields(found["fields"], values)), found["note"]
 
 

@@ -63,6 +63,7 @@ def order_for(
         if (
             file.state is FileState.INDEXED
             and found is not None
+            and found[0] == file.path  # not by way of a root that has become a link
             and refusal(*found) is None
             and signature_of(found[1]) == file.signature
         ):

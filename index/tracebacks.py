@@ -3,17 +3,22 @@
 import re
 import traceback
 
-_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
+# an apostrophe within a word opens and closes nothing, but for that of b'bytes'
+_QUOTED = re.compile(r"(?:(?<!\w)|(?<=\b[bBuU]))'((?:[^'\\]|\\.|'(?=\w))*)'|\"((?:[^\"\\]|\\.)*)\"")
 _CAUSED = "\nThe above exception was the direct cause of the following exception:\n\n"
 _DURING = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
 
-def without_names(text: str) -> str:
-    """*text* with everything quoted in it left out, but for what may be a name in the program."""
+def without_names(text: str, *, keeps_words: bool = True) -> str:
+    """*text* with everything quoted in it left out.
+
+    With *keeps_words* a single word stays, which may be a name in the program.
+    """
 
     def shorten(found: re.Match[str]) -> str:
         quoted = found[1] or found[2] or ""
-        return found[0] if quoted.isascii() and quoted.isidentifier() else "'…'"
+        is_word = quoted.isascii() and quoted.isidentifier()
+        return found[0] if keeps_words and is_word else "'…'"
 
     return _QUOTED.sub(shorten, text)
 
@@ -31,7 +36,9 @@ def traceback_text(error: BaseException) -> str:
         seen.add(id(found))
         frames = "".join(traceback.format_tb(found.__traceback__))
         said = "".join(traceback.format_exception_only(found))
-        parts.append(f"Traceback (most recent call last):\n{frames}{without_names(said)}{link}")
+        # a key may be anything, also one word of somebody's name
+        said = without_names(said, keeps_words=not isinstance(found, KeyError))
+        parts.append(f"Traceback (most recent call last):\n{frames}{said}{link}")
         link = _CAUSED if found.__cause__ is not None else _DURING
         hidden = found.__suppress_context__
         found = found.__cause__ or (None if hidden else found.__context__)

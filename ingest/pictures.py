@@ -50,13 +50,17 @@ def _send(answers: BinaryIO, message: bytes) -> None:
 
 
 def make_picture(order: PictureOrder, max_bytes: int, max_megapixels: int) -> bytes | None:
-    """The picture as a JPEG without metadata; None when the file no longer holds that photo."""
+    """The picture as a JPEG without metadata; None when the file no longer holds that photo.
+
+    Raises:
+        MemoryError: the photo needs more than there is; it is there all the same.
+    """
     try:
         data = read_settled(order.path, order.root, order.signature, max_bytes)
         if hashlib.sha256(data).hexdigest() != order.sha256:
             return None
         pixels, size = decode_reduced(data, max_megapixels, _edge_needed(order))
-    except (FileNotFoundError, IngestError, MemoryError):
+    except (FileNotFoundError, IngestError):
         return None
     if size != order.size:
         return None

@@ -18,8 +18,21 @@ from service.origins import check_same_origin
 ROUTE = PREFIX + "files/(?P<name>[^/]+)"
 MAX_UPLOADS = 4  # at once
 CLOSED_SECONDS = 10.0  # then the drop folder is tried again
+MAX_LENGTH_DIGITS = 19  # of a Content-Length; zeros before a number may be any number
 
 _TARGET = re.compile(ROUTE)
+
+
+def content_length(headers: Mapping[str, str]) -> int | None:
+    """How long a request says that its body is; None when it says no plain number.
+
+    Raises:
+        RequestError: 400, it has more digits than any length.
+    """
+    length = headers.get("Content-Length", "")
+    if len(length) > MAX_LENGTH_DIGITS:
+        raise _refusal(HTTPStatus.BAD_REQUEST, "the Content-Length is no length")
+    return int(length) if length.isascii() and length.isdecimal() else None
 
 
 class Uploads:
@@ -40,8 +53,8 @@ class Uploads:
         """Whether a request sends a file; all others send questions."""
         return method == "PUT" and _TARGET.fullmatch(target.partition("?")[0]) is not None
 
-    def check(self, target: str, headers: Mapping[str, str]) -> None:
-        """Return if the body of an upload may come.
+    def check(self, target: str, headers: Mapping[str, str]) -> int:
+        """Return the length of an upload's body if it may come.
 
         Raises:
             RequestError: it may not.
@@ -58,7 +71,7 @@ class Uploads:
             raise _refusal(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send an image, as Content-Type image/jpeg"
             )
-        self._check_length(headers)
+        length = self._length(headers)
         if self.under_way >= MAX_UPLOADS:
             raise RequestError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -67,6 +80,7 @@ class Uploads:
             )
         if self._closed is not None and time.monotonic() < self._closed[1]:
             raise self._closed[0]
+        return length
 
     def note(self, failure: RequestError) -> None:
         """Let no bodies come for a while when *failure* is one that waiting does not mend."""
@@ -74,17 +88,18 @@ class Uploads:
         if failure.status == HTTPStatus.SERVICE_UNAVAILABLE and is_lasting:
             self._closed = failure, time.monotonic() + CLOSED_SECONDS
 
-    def _check_length(self, headers: Mapping[str, str]) -> None:
-        length = headers.get("Content-Length", "")
-        if "Transfer-Encoding" in headers or not length:
+    def _length(self, headers: Mapping[str, str]) -> int:
+        length = content_length(headers)
+        if "Transfer-Encoding" in headers or not headers.get("Content-Length"):
             raise _refusal(HTTPStatus.LENGTH_REQUIRED, "say how long the file is: Content-Length")
-        if not (length.isascii() and length.isdecimal()) or int(length[:20]) == 0:
+        if not length:
             raise _refusal(HTTPStatus.BAD_REQUEST, "the file is empty, or its length no number")
-        if int(length[:20]) > self._max_bytes:
+        if length > self._max_bytes:
             raise _refusal(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"the file is larger than {self._max_mib} MiB (max_file_mib)",
             )
+        return length
 
 
 def _refusal(status: HTTPStatus, sentence: str) -> RequestError:

@@ -50,6 +50,7 @@ class GuardedApplication(Application):
         guard: Guard,
         uploads: Uploads,
         most: int,
+        metrics: Metrics,
         **settings: Any,  # noqa: ANN401 - tornado's
     ) -> None:
         """Let in requests with *most* parameters."""
@@ -57,6 +58,7 @@ class GuardedApplication(Application):
         self._guard = guard
         self._uploads = uploads
         self._most = most
+        self._metrics = metrics
 
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
@@ -65,6 +67,7 @@ class GuardedApplication(Application):
         inside = super().start_request(server_conn, request_conn)
         stream = cast(HTTP1Connection, request_conn).stream
         known = cast(AnyStream, stream)
+        known.refused = self._metrics.refused
         return Doorman(inside, known, self._guard, self._uploads, self._most)
 
 
@@ -108,6 +111,7 @@ def make_app(
         guard,
         uploads,
         most,
+        metrics,
         default_handler_class=NothingHandler,
         default_handler_args=deps,
         log_function=answered,

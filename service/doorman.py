@@ -18,15 +18,17 @@ from tornado.httputil import (
 from index.errors import RequestError
 from index.logs import request_id
 from index.tokens import Scope
-from service.admission import Uploads
+from service.admission import Uploads, content_length
 from service.auth import Guard
-from service.refusals import REQUEST_ID
+from service.refusals import REQUEST_ID, WRONG_KIND
 from service.streams import AnyStream
 
 log = logging.getLogger(__name__)
 
 MIB = 1 << 20
 MAX_BODY_BYTES = 8 * MIB
+FEW_PARAMETERS = 100  # parsing more takes time, which is for those who may ask
+FORM = "application/x-www-form-urlencoded"  # which Tornado would parse before any handler
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # goes into logs and answers as it is
 
 
@@ -70,14 +72,18 @@ class Doorman(HTTPMessageDelegate):
         if self._uploads.is_upload(method, target):
             self._uploads.check(target, headers)
             return
-        length = headers.get("Content-Length", "0")
-        if length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
+        if (content_length(headers) or 0) > MAX_BODY_BYTES:
             raise _too_large(f"the body is larger than {MAX_BODY_BYTES} bytes")
         if "Transfer-Encoding" in headers:
             sentence = f"the body is malformed or larger than {MAX_BODY_BYTES} bytes"
             self._stream.refusal = RequestError(HTTPStatus.BAD_REQUEST, sentence)
-        if "Transfer-Encoding" in headers or length != "0":
-            self._guard.check_token(headers, Scope.READ)  # all other bodies belong to questions
+        has_body = "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0"
+        if has_body or number > FEW_PARAMETERS:  # which belong to questions
+            self._guard.check_host(headers)
+            self._guard.check_token(headers, Scope.READ)
+        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if has_body and kind == FORM:
+            raise RequestError(HTTPStatus.BAD_REQUEST, WRONG_KIND)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Hand it on."""

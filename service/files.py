@@ -111,7 +111,7 @@ class RetryHandler(BaseHandler):
         check_same_origin(self.request.headers)
         names = self._names(self.json_body())
         database, roots = self.state.database, self.roots
-        self.send({"queued": await self.desk.run(lambda: retry(database, roots, names))})
+        self.send({"queued": await self.desk.write(lambda: retry(database, roots, names))})
 
     def _names(self, body: dict[str, Any]) -> list[str] | None:
         """The files in the body; None for all that failed."""

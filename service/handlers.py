@@ -55,7 +55,7 @@ class PersonsHandler(BaseHandler):
 
     async def _explain(self, question: Question) -> Document:
         reply = await self.desk.explain(question)
-        return await self.desk.run(lambda: persons_document(question, reply), question)
+        return await self.desk.run(lambda: persons_document(question, reply), is_long=reply.is_long)
 
 
 class StatusHandler(BaseHandler):
@@ -65,7 +65,7 @@ class StatusHandler(BaseHandler):
 
     async def get(self) -> None:
         """Counts and states; no file names."""
-        self.send(await self.desk.run(self.state.status))
+        self.send(await self.desk.probe(self.state.status))
 
 
 class HealthHandler(BaseHandler):
@@ -87,7 +87,7 @@ class ReadyHandler(BaseHandler):
 
     async def get(self) -> None:
         """200 when everything an answer needs is there, else 503 with what is missing."""
-        missing = await self.desk.run(self.state.missing)
+        missing = await self.desk.probe(self.state.missing)
         if missing:
             raise RequestError(
                 HTTPStatus.SERVICE_UNAVAILABLE, f"not ready: {missing}", retry_after_seconds=5
@@ -102,7 +102,7 @@ class MetricsHandler(BaseHandler):
 
     async def get(self) -> None:
         """Answer in Prometheus' text format."""
-        found = await self.desk.run(self.metrics.text)
+        found = await self.desk.probe(self.metrics.text)
         self.set_header("Content-Type", CONTENT_TYPE_PLAIN_0_0_4)
         self.finish(found)
 

@@ -18,7 +18,7 @@ from service.gauges import StateCollector
 from service.openapi import Route, path_of
 from service.state import StateOfAffairs
 
-OTHER = "other"  # the route of every address that there is nothing at
+OTHER = "other"  # the route where there is nothing, and of what is refused before it is read
 # answers take milliseconds; those that wait for files to be indexed up to wait_seconds
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 EXPECTED = (200, 500, 503)  # counted from 0 on: alerts miss the first of what was never counted
@@ -67,6 +67,10 @@ class Metrics:
         self._answers.labels(route, status).inc()
         seconds = handler.request.request_time()
         self._seconds.labels(route, f"{status // 100}xx").observe(seconds)
+
+    def refused(self, status: int) -> None:
+        """Count an answer that was given before any handler saw the request."""
+        self._answers.labels(OTHER, int(status)).inc()
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format. Reads the database, so not on the event loop."""

@@ -18,7 +18,8 @@ from index.settings import Settings
 
 log = logging.getLogger(__name__)
 
-COMMAND = (sys.executable, "-m", "person_count", "pictures")
+# -P: the folder that the service was started in may hold anybody's modules
+COMMAND = (sys.executable, "-P", "-m", "person_count", "pictures")
 START_SECONDS = 60.0  # for the child to import what it needs, on a machine that is busy
 WORK_SECONDS = 15.0  # for one picture
 MAX_WAITING = 64

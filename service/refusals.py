@@ -8,6 +8,7 @@ from index.errors import RequestError
 from index.logs import request_id
 
 REQUEST_ID = "X-Request-ID"
+WRONG_KIND = "send the body as Content-Type application/json"
 # answers are about faces: nobody keeps or reinterprets them
 HEADERS = {
     "Content-Type": "application/json; charset=utf-8",

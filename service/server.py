@@ -7,7 +7,6 @@ import ssl
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from tornado.httpserver import HTTPServer
@@ -29,6 +28,7 @@ from service.limits import Gate
 from service.pictures import Pictures
 from service.state import StateOfAffairs
 from service.streams import AnyStream, make_stream
+from service.threads import Threads
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,7 @@ MAX_BUFFER_BYTES = 16 * MIB
 IDLE_SECONDS = 15
 STOP_SECONDS = 7.0  # requests under way may take so long to finish
 STOP_STEP_SECONDS = 0.05
-THREADS = 4
-LONG_THREADS = 1  # long questions wait for each other, short ones never for them
+JOIN_SECONDS = 1.0  # for work that nobody waits for any more
 SWITCH_SECONDS = (
     0.0005  # how long Python code of a long question may hold up the others; 10 % of usual
 )
@@ -98,13 +97,15 @@ async def serve(
     database: Database,
     ingest: Keeper | None,
     announce: Callable[[int], None],
-) -> None:
+) -> bool:
     """Serve until SIGTERM or SIGINT; then finish what is under way.
 
     Args:
         context: TLS settings; None means plain HTTP.
         ingest: the ingest process to run beside the service; None when it runs elsewhere.
         announce: called with the port once connections are accepted.
+
+    Returns: whether all threads have ended; else the process must end without waiting for them.
 
     Raises:
         ConfigError: the address cannot be listened on.
@@ -114,12 +115,11 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     follower = Follower(database, settings.distance)
-    executor = ThreadPoolExecutor(THREADS, "desk")
-    long_executor = ThreadPoolExecutor(LONG_THREADS, "desk-long")
+    threads = Threads()
     sys.setswitchinterval(SWITCH_SECONDS)
     pictures = Pictures(settings)
     try:
-        desk = Desk(database, settings, follower, executor, long_executor)
+        desk = Desk(database, settings, follower, threads)
         state = StateOfAffairs(database, follower, ingest)
         server = Server(make_app(desk, settings, state, pictures), context)
         try:
@@ -131,7 +131,7 @@ async def serve(
         if left := await asyncio.to_thread(sweep, str(settings.inbox)):
             log.info("service.swept partial_uploads=%d", left)
         server.add_sockets(sockets)
-        long_executor.submit(compile_now)  # while the index loads
+        threads.long.submit(compile_now)  # while the index loads
         follower.start(loop)
         if ingest is not None:
             ingest.start()
@@ -147,9 +147,9 @@ async def serve(
             ingest.close()
         follower.close()
         await pictures.close()
-        for pool in (executor, long_executor):
-            pool.shutdown(cancel_futures=True)
+        has_ended = threads.close(JOIN_SECONDS)
     log.info("service.stopped")
+    return has_ended
 
 
 async def _finish(server: HTTPServer, desk: Desk) -> None:

@@ -34,10 +34,12 @@ class _SpeaksPlainly(IOStream):
     Attributes:
         refusal: what a request that turns out malformed is told instead of just that.
         gone: called once, when the connection is closed.
+        refused: called with the status of each answer that no handler gives.
     """
 
     refusal: RequestError | None = None
     gone: Callable[[], None] | None = None
+    refused: Callable[[int], None] | None = None
     _refused_head = False
     _lingers = False
 
@@ -53,7 +55,7 @@ class _SpeaksPlainly(IOStream):
         """Write, and hang up if the client does not take it."""
         if data == _TORNADOS_REFUSAL:
             self._lingers = self.refusal is not None
-            data = raw_answer(self.refusal or _MALFORMED)
+            data = self._refuse(self.refusal or _MALFORMED)
         written = super().write(data)
         if not written.done():
             alarm = self.io_loop.call_later(WRITE_SECONDS, super().close)
@@ -66,7 +68,7 @@ class _SpeaksPlainly(IOStream):
             if not self._refused_head:
                 self._refused_head = True
                 with suppress(StreamClosedError):
-                    self.write(raw_answer(_TOO_LONG))
+                    self.write(self._refuse(_TOO_LONG))
                     self.io_loop.call_later(LINGER_SECONDS, super().close)
         elif self._lingers:
             self._lingers = False
@@ -74,6 +76,11 @@ class _SpeaksPlainly(IOStream):
             self.io_loop.call_later(LINGER_SECONDS, super().close)
         else:
             super().close(exc_info)
+
+    def _refuse(self, error: RequestError) -> bytes:
+        if self.refused is not None:
+            self.refused(error.status)
+        return raw_answer(error)
 
     def hang_up(self) -> None:
         """Close now, whatever was said."""

@@ -7,7 +7,6 @@ from typing import cast
 from tornado.http1connection import HTTP1Connection
 from tornado.web import stream_request_body
 
-from index.coverage import survey
 from index.errors import RequestError
 from index.tokens import Scope
 from service.admission import ROUTE
@@ -37,10 +36,9 @@ class UploadHandler(BaseHandler):
         super().prepare()
         if self.request.method != "PUT":
             return
-        self.uploads.check(str(self.request.uri), self.request.headers)
+        length = self.uploads.check(str(self.request.uri), self.request.headers)
         self.uploads.under_way += 1
         self._is_counted = True
-        length = int(self.request.headers["Content-Length"])
         connection = cast(HTTP1Connection, self.request.connection)
         connection.set_max_body_size(length)
         connection.set_body_timeout(FIRST_SECONDS + length / MIN_BYTES_A_SECOND)
@@ -78,8 +76,7 @@ class UploadHandler(BaseHandler):
             kept, is_new = await asyncio.to_thread(self._upload.keep, check_name(name))
         except OSError as error:
             raise self._refusal_of(error) from error
-        database, roots, settle = self.state.database, self.roots, self.settings_.settle_seconds
-        await self.desk.run(lambda: survey(database, roots, [kept], settle))
+        await self.desk.note([kept])
         self.set_status(HTTPStatus.CREATED if is_new else HTTPStatus.OK)
         self.send({"filepath": kept})
 

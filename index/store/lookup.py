@@ -25,6 +25,7 @@ class Lookup:
         """Prepare *statement*; other parameters in it are given by name to rows()."""
         self._column = column
         self._statement = statement
+        self._known: dict[tuple[str, int], tuple[str, tuple[str, ...] | None]] = {}
 
     def rows(
         self, connection: Connection, values: Sequence[object], **others: object
@@ -41,13 +42,17 @@ class Lookup:
             found += connection.exec_driver_sql(text, parameters).all()
         return found
 
-    @lru_cache(maxsize=2 * len(LENGTHS))  # noqa: B019 - lookups live as long as their modules
     def _compiled(self, dialect: Dialect, length: int) -> tuple[str, tuple[str, ...] | None]:
         """The statement's text, and the order of its parameters where the driver wants one."""
+        found = self._known.get((dialect.paramstyle, length))
+        if found is not None:
+            return found
         members: list[ColumnElement[Any]] = [bindparam(name) for name in _names(length)]
         compiled = self._statement.where(self._column.in_(members)).compile(dialect=dialect)
         order = compiled.positiontup
-        return str(compiled), None if order is None else tuple(order)
+        found = str(compiled), None if order is None else tuple(order)
+        self._known[dialect.paramstyle, length] = found
+        return found
 
 
 @lru_cache(maxsize=len(LENGTHS))

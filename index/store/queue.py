@@ -67,6 +67,7 @@ class FileRow(NamedTuple):
     state: FileState
     image_id: int | None
     error: str | None
+    priority: int  # above 0 when a caller waits for it
 
 
 _STATES = {state.value: state for state in FileState}
@@ -337,16 +338,17 @@ def mark_orphans(connection: Connection, images: Sequence[int], now: float) -> N
         connection.execute(_MARK_ORPHANS, given)
 
 
-_BY_PATH = Lookup(File.path, select(File.path, *_SIGNATURE, File.state, File.image_id, File.error))
+_BY_PATH = Lookup(
+    File.path,
+    select(File.path, *_SIGNATURE, File.state, File.image_id, File.error, File.priority),
+)
 
 
 def rows_of(connection: Connection, paths: Sequence[str]) -> dict[str, FileRow]:
     """The rows of *paths*, by path; unknown paths are left out."""
     return {
-        path: FileRow(
-            path, Signature(size, mtime_ns, ctime_ns, inode), _STATES[state], image_id, error
-        )
-        for path, size, mtime_ns, ctime_ns, inode, state, image_id, error in _BY_PATH.rows(
+        path: FileRow(path, Signature(size, mtime_ns, ctime_ns, inode), _STATES[state], *others)
+        for path, size, mtime_ns, ctime_ns, inode, state, *others in _BY_PATH.rows(
             connection, paths
         )
     }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from index.coverage import FileStatus, KnownFile, heal, survey
+from index.coverage import FileStatus, KnownFile, ask_for, heal, survey
 from index.database import Database
 from index.paths import Roots
 from index.settings import Settings
@@ -44,7 +44,10 @@ def work(worker: Worker) -> None:
 
 
 def look(database: Database, settings: Settings, *names: str) -> list[KnownFile]:
-    return survey(database, Roots(settings.all_roots), names, settings.settle_seconds)
+    known, wanted = survey(database, Roots(settings.all_roots), names)
+    if wanted:
+        ask_for(database, wanted, settings.settle_seconds)
+    return known
 
 
 def statuses(database: Database, settings: Settings, *names: str) -> list[FileStatus]:
@@ -133,6 +136,20 @@ def test_a_survey_that_finds_everything_indexed_writes_nothing(
         before = counter.value()
         assert statuses(database, settings, "ann.png", "gone.png") == [COUNTED, UNKNOWN]
         assert counter.value() == before
+
+
+def test_what_is_asked_for_already_is_not_wanted_again(
+    database: Database, settings: Settings, inbox: Path
+) -> None:
+    Scanner(database, Roots(settings.all_roots), 0.0).scan()
+    path, roots = str(inbox / "ann.png"), Roots(settings.all_roots)
+    _, wanted = survey(database, roots, ["ann.png"])
+    assert (wanted.stale, wanted.waiting) == ({}, {path})
+    ask_for(database, wanted, settings.settle_seconds)
+    known, wanted = survey(database, roots, ["ann.png"])
+    assert (known[0].status, bool(wanted)) == (PENDING, False)
+    save_picture(inbox / "ann.png", 1, 2)
+    assert list(survey(database, roots, ["ann.png"])[1].stale) == [path]
 
 
 def test_two_names_of_one_file_share_its_image(

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from index.logs import FIELD, RESERVED, TEMPLATE, JsonFormatter, WordFormatter, log_the_rest
+from index.logs import FIELD, MAX_MESSAGE, TEMPLATE, JsonFormatter, WordFormatter, log_the_rest
 from index.logs import request_id as current_request
 from index.tracebacks import traceback_text, without_names
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("commands", "index", "ingest", "service")
 LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
+RESERVED = ("time", "level", "event", "logger", "pid", "request_id", "message", "note", "traceback")
 PATH, NAME = "/nowhere/geheim.jpg", "张三.jpg"  # a traceback quotes the lines that they are not in
 log = logging.getLogger("tests.logs")
 
@@ -122,6 +123,23 @@ def test_lines_of_a_request_carry_its_id() -> None:
     assert "request_id" not in as_json(record("some.event"))
 
 
+def test_a_key_is_hidden_even_if_it_is_one_word() -> None:
+    error = KeyError("Alice")
+    error.__cause__ = AttributeError("no attribute 'faces'")
+    text = traceback_text(error)
+    assert "KeyError: '…'" in text
+    assert "Alice" not in text
+    assert "no attribute 'faces'" in text
+
+
+def test_what_libraries_log_is_cut_but_not_within_a_quotation() -> None:
+    message = as_json(record("Only integers are allowed: %s", "9" * 5000))["message"]
+    assert len(message) == MAX_MESSAGE + 1
+    assert message.endswith("9…")
+    quoted = as_json(record("%s: '%s'", "9" * (MAX_MESSAGE - 10), "Alice Smith.jpg"))["message"]
+    assert "Alice" not in quoted
+
+
 def test_what_libraries_log_is_one_kind_of_event() -> None:
     line = as_json(record("Looked into %s: '%s' is odd", "it", "/srv/photos/geheim.jpg"))
     assert line["event"] == "library.message"
@@ -176,6 +194,9 @@ def test_tracebacks_go_through_the_whole_chain_once() -> None:
         ('KeyError: "it\'s me.jpg"', "KeyError: '…'"),
         ("KeyError: '张三'", "KeyError: '…'"),
         ("it doesn't matter", "it doesn't matter"),
+        ("can't open '/inbox/Alice Smith.jpg'", "can't open '…'"),
+        ("can't open '/inbox/Alice's cat.jpg' or 'b c.jpg'", "can't open '…' or '…'"),
+        ("No such file: b'/inbox/Alice Smith.jpg'", "No such file: b'…'"),
     ],
 )
 def test_only_quoted_names_of_the_program_stay(text: str, shown: str) -> None:

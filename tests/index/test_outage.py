@@ -35,6 +35,20 @@ def test_other_failures_of_the_database_are_not_taken_for_passing_ones(database:
         by_hand(database, "SELECT * FROM nothing")
 
 
+def test_a_database_all_of_whose_connections_are_in_use_is_unavailable(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database._writer.pool, "_timeout", 0.01)
+    with (
+        database.write(),
+        pytest.raises(StoreUnavailableError, match="every connection"),
+        database.write(),
+    ):
+        pytest.fail("two wrote at once")
+    with database.write():
+        pass
+
+
 def test_an_outage_is_said_once_and_its_end_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     outage = Outage("watcher")

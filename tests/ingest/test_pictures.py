@@ -171,14 +171,15 @@ def test_the_limits_of_ingest_hold_here_too(photo: tuple[Path, Box]) -> None:
     assert make_picture(order, 64 * MIB, 5) is None
 
 
-def test_a_photo_that_needs_more_memory_than_there_is_gives_no_picture(
+def test_a_photo_that_needs_more_memory_than_there_is_is_not_called_gone(
     photo: tuple[Path, Box], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_memory(*_: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(pictures, "decode_reduced", no_memory)
-    assert make_picture(order_of(photo[0], (3000, 2000), None), 64 * MIB, 50) is None
+    with pytest.raises(MemoryError):  # which ends the child, and the service says 503
+        make_picture(order_of(photo[0], (3000, 2000), None), 64 * MIB, 50)
 
 
 class Child:

@@ -8,7 +8,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -35,12 +34,12 @@ from service.follower import Follower
 from service.pictures import Pictures
 from service.server import Server
 from service.state import StateOfAffairs
+from service.threads import SHORT_THREADS, Threads
 from service.tls import self_signed, server_context
 from tests.fakes import fake_models, save_picture
 
 DEADLINE_SECONDS = 15.0  # nothing here takes a tenth of that unless it hangs
 STEP_SECONDS = 0.01
-THREADS = 4
 NOT_THERE = b'{"cord": 404, "error": "File does not exist"}'
 
 
@@ -99,6 +98,15 @@ class WorkerThread(threading.Thread):
         self.join(DEADLINE_SECONDS)
 
 
+def start_all(threads: Threads) -> None:
+    """Have every thread of the pools exist."""
+    meet = threading.Barrier(SHORT_THREADS)
+    started = [threads.short.submit(meet.wait) for _ in range(SHORT_THREADS)]
+    started += [pool.submit(int) for pool in (threads.long, threads.probes, threads.writes)]
+    for one in started:
+        one.result()
+
+
 class ServiceThread(threading.Thread):
     """What service.server.serve() builds, in a thread and without signals."""
 
@@ -130,11 +138,9 @@ class ServiceThread(threading.Thread):
     async def _serve(self) -> None:
         self._loop, self._stop_asked = asyncio.get_running_loop(), asyncio.Event()
         self.follower = Follower(self._database, self._settings.distance)
-        executor = ThreadPoolExecutor(THREADS, thread_name_prefix="desk")
-        meet = threading.Barrier(THREADS)
-        for started in [executor.submit(meet.wait) for _ in range(THREADS)]:
-            started.result()  # all threads exist before a test begins, so that none looks leaked
-        self.desk = Desk(self._database, self._settings, self.follower, executor)
+        threads = Threads()
+        start_all(threads)  # before a test begins, so that none looks leaked
+        self.desk = Desk(self._database, self._settings, self.follower, threads)
         state = StateOfAffairs(self._database, self.follower, None)
         self.pictures = Pictures(self._settings)
         app = make_app(self.desk, self._settings, state, self.pictures)
@@ -149,7 +155,7 @@ class ServiceThread(threading.Thread):
         await server_module._finish(self.server, self.desk)
         self.follower.close()
         await self.pictures.close()
-        executor.shutdown(cancel_futures=True)
+        assert threads.close(DEADLINE_SECONDS)
 
     def up(self) -> None:
         self.start()

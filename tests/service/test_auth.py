@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tornado import httputil
 
 from index.errors import ConfigError, RequestError
 from index.settings import Settings
@@ -92,6 +93,15 @@ class TestRequests:
         service, _ = guarded
         head = "POST /person_count HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n"
         assert service.exchange(head.encode()).startswith(b"HTTP/1.1 401 ")
+
+    def test_a_long_query_is_not_even_parsed_without_a_token(
+        self, guarded: tuple[Service, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def parse(*_: object, **__: object) -> None:
+            pytest.fail("it was parsed")
+
+        monkeypatch.setattr(httputil, "parse_qs_bytes", parse)
+        check_refused(ask(guarded[0], None, "/person_count?" + "filepath=a&" * 20_000))
 
     def test_tokens_are_exchanged_while_it_runs(
         self, guarded: tuple[Service, str], path: Path

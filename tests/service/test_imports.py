@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from commands.serving import _watch_command
+from service import pictures
+
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ("torch", "torchvision", "facenet_pytorch", "openvino", "watchdog", "cv2", "safetensors")
 SERVERS = ("tornado", "service", "cryptography")
@@ -42,6 +45,18 @@ def test_the_index_loads_neither_side() -> None:
 
 def test_ingest_loads_no_server() -> None:
     assert loaded_by("import ingest.process, ingest.reindex").isdisjoint(SERVERS)
+
+
+@pytest.mark.parametrize("command", [[*pictures.COMMAND], [*_watch_command(None), "--help"]])
+def test_children_run_nothing_that_lies_in_the_folder_they_are_started_in(
+    tmp_path: Path, command: list[str]
+) -> None:
+    for name in ("person_count", "typer", "commands"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(99)")
+    done = subprocess.run(
+        command, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False
+    )
+    assert done.returncode == 0
 
 
 def test_the_command_lines_help_loads_neither_side() -> None:

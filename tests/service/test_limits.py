@@ -196,6 +196,34 @@ def test_an_oversized_body_in_chunks_is_refused(either: Service) -> None:
     check(answer, 400, str(MAX_BODY_BYTES))
 
 
+def test_zeros_before_a_length_do_not_hide_it(either: Service) -> None:
+    post = b"POST /person_count HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    for zeros in (20, 5000):
+        length = b"0" * zeros + b"%d" % (3 * MAX_BODY_BYTES)
+        answer = either.exchange(post + b"Content-Length: " + length + b"\r\n\r\n")
+        check(answer, 400, "Content-Length")
+
+
+def test_a_body_of_millions_of_lists_is_refused_before_it_is_parsed(
+    either: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parse(_: bytes) -> None:
+        pytest.fail("it was parsed")
+
+    monkeypatch.setattr("service.base.json.loads", parse)
+    body = b"[" + b"[]," * 200_000 + b"[]]"
+    answer = either.send("POST", "/persons", body, {"Content-Type": "application/json"})
+    assert (answer.status, b"list of files" in answer.body) == (400, True)
+
+
+def test_a_form_is_refused_before_it_is_read(either: Service) -> None:
+    answer = either.exchange(
+        b"POST /person_count HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    )
+    check(answer, 400, "application/json")
+
+
 def test_a_body_of_the_greatest_size_is_read(either: Service) -> None:
     body = b'{"filepaths": ["none.png"]}'.ljust(MAX_BODY_BYTES)
     assert either.post(body).body == NOT_THERE

@@ -22,6 +22,7 @@ from service.handlers import HANDLERS
 from service.keeper import Keeper
 from service.metrics import Metrics
 from service.openapi import path_of
+from service.server import MAX_HEAD_BYTES
 from service.state import StateOfAffairs
 from tests.service.conftest import Service, wait_until
 
@@ -68,6 +69,22 @@ def test_the_answer_is_prometheus_text(service: Service) -> None:
     for route in ("/person_count/metrics", "/metrics/"):
         assert service.send("GET", route).status == 200
     assert service.send("POST", "/metrics").status == 405
+
+
+def test_what_is_refused_before_it_is_read_is_counted(service: Service) -> None:
+    def count(status: str) -> float:
+        found = Scrape(service).all(PREFIX + "http_responses_total")
+        return sum(n for labels, n in found if labels == {"route": "other", "status": status})
+
+    post = b"POST /person_count HTTP/1.1\r\nHost: x\r\n"
+    for head, status in (
+        (b"nonsense\r\n\r\n", "400"),
+        (post + b"Content-Length: 99999999\r\n\r\n", "413"),
+        (b"GET /" + b"x" * MAX_HEAD_BYTES, "414"),
+    ):
+        assert count(status) == 0
+        assert service.exchange(head).startswith(b"HTTP/1.1 " + status.encode())
+        assert count(status) == 1
 
 
 def test_names_and_units_are_as_prometheus_wants_them(service: Service) -> None:

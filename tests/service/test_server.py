@@ -129,7 +129,7 @@ def test_the_loop_stays_free_while_all_desk_threads_are_busy(service: Service) -
     assert service.ask("a.png").status == 200
     release = threading.Event()
     for _ in range(8):
-        service.desk._executor.submit(release.wait)
+        service.desk._threads.short.submit(release.wait)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(service.ask, "a.png")
         try:
@@ -257,7 +257,7 @@ def test_what_nobody_foresaw_is_a_500_of_the_same_shape_and_logged(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("inside")
 
-    monkeypatch.setattr(service.desk, "_survey", fail)
+    monkeypatch.setattr(service.desk, "_look", fail)
     answer = service.ask("a.png")
     assert answer.status == 500
     assert answer.json == {"cord": 500, "error": "the server failed; see its log"}

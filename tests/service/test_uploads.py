@@ -338,7 +338,8 @@ def test_heads_that_promise_nothing_good_are_refused_before_the_body(
     service = make_service(max_file_mib=1)
     image = "Content-Type: image/png\r\n"
     assert refused(service, f"{image}Content-Length: {MIB + 1}\r\n") == 413
-    assert refused(service, f"{image}Content-Length: {'9' * 400}\r\n") == 413
+    assert refused(service, f"{image}Content-Length: {'9' * 19}\r\n") == 413
+    assert refused(service, f"{image}Content-Length: {'9' * 400}\r\n") == 400
     assert refused(service, f"{image}Content-Length: 0\r\n") == 400
     assert refused(service, f"{image}Content-Length: -1\r\n") == 400
     assert refused(service, f"{image}Content-Length: 1e3\r\n") == 400
@@ -353,6 +354,18 @@ def test_heads_that_promise_nothing_good_are_refused_before_the_body(
         assert refused(service, f"Content-Type: {kind}\r\nContent-Length: 3\r\n") == 415
     assert everything_in(service) == {}
     assert put(service, "a.png", bytes(MIB)).status == 201
+
+
+def test_zeros_before_a_length_let_nothing_larger_in(make_service: Callable[..., Service]) -> None:
+    service = make_service(max_file_mib=1)
+    image = "Content-Type: image/png\r\nConnection: close\r\n"
+    for number in (3 * MIB, 10**30):
+        for zeros in (15, 18, 400):  # of the first 20 digits some are not zero, or none
+            length = f"{image}Content-Length: {'0' * zeros}{number}\r\n"
+            assert refused(service, length, b"abc") == 400
+    assert refused(service, f"{image}Content-Length: {'0' * 10}{2 * MIB}\r\n") == 413
+    assert everything_in(service) == {}
+    assert refused(service, f"{image}Content-Length: {'0' * 18}3\r\n", b"abc") == 201
 
 
 def test_files_larger_than_any_question_arrive_whole(service: Service) -> None:

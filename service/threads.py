@@ -1,0 +1,45 @@
+"""The threads that do blocking work for handlers, so that no kind of it holds up another."""
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+log = logging.getLogger(__name__)
+
+SHORT_THREADS = 4
+
+
+class Threads:
+    """Pools that share no thread.
+
+    Attributes:
+        short: questions, lists and pictures' orders, some milliseconds each.
+        long: one long question after the other.
+        probes: what machines ask all day long; they must not find the service dead while it works.
+        writes: changes of the database, which wait while another process has it locked.
+    """
+
+    def __init__(self) -> None:
+        self.short = ThreadPoolExecutor(SHORT_THREADS, "desk")
+        self.long = ThreadPoolExecutor(1, "desk-long")
+        self.probes = ThreadPoolExecutor(1, "desk-probes")
+        self.writes = ThreadPoolExecutor(1, "desk-writes")
+
+    def close(self, seconds: float) -> bool:
+        """Begin nothing more, and wait for what is being done, *seconds* at most.
+
+        Returns: whether all threads have ended. Python would wait for the others at its exit.
+        """
+        closer = threading.Thread(target=self._shut_down, name="desk-closer", daemon=True)
+        closer.start()
+        closer.join(seconds)
+        if closer.is_alive():
+            log.warning("service.work_cut_off; nobody waits for it any more")
+        return not closer.is_alive()
+
+    def _shut_down(self) -> None:
+        pools = (self.short, self.long, self.probes, self.writes)
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+        for pool in pools:
+            pool.shutdown()
