@@ -21,7 +21,7 @@ from index.erasure_log import ErasureLog
 from index.schema import ErasureAction
 from index.settings import DistanceScale
 from index.space import Profile, Space
-from index.store import erasures, queue
+from index.store import erasures, places, queue
 from index.store.erasures import Entry
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,9 @@ class Eraser:
         gone = [sha for sha, action in decisions.items() if action is not ErasureAction.ALLOW]
         with self._database.write() as connection:
             self._apply(connection, entries, sorted(erasures.present(connection, gone).values()))
-            self.erased.paths.update(queue.rows_of(connection, paths))
+            rows = queue.rows_of(connection, paths)
+            self.erased.paths.update(rows)
+            places.forgo(connection, rows)
             erasures.remove_files(connection, paths)
 
     def _apply(
@@ -100,7 +102,9 @@ class Eraser:
         faces, pieces = self._vectors(connection, images)
         self.erased.faces += faces
         self.erased.pieces |= pieces
-        self.erased.paths.update(erasures.paths_of(connection, images))
+        paths = erasures.paths_of(connection, images)
+        self.erased.paths.update(paths)
+        places.forgo(connection, paths)
         self.erased.images += len(images)
         erasures.remove_images(connection, images)
         erasures.drop_snapshots(connection)

@@ -39,7 +39,7 @@ class PlaceState:
 
     Attributes:
         identity: as it was when nothing was held; None: it was never seen.
-        missing: files whose removal is held.
+        missing: files whose removal is held; those that are forgotten on purpose leave it.
         held_scans: how many scans found them missing after the first.
         held_seconds: between those scans, by a clock that cannot be set.
         accepted: the operator says that they are gone for good.
@@ -112,8 +112,10 @@ def _is_replaced(before: PlaceState, found: Finding) -> bool:
     if before.identity is None or found.identity == before.identity:
         return False
     if before.reason is HoldReason.REPLACED:
-        # what came meanwhile is known, too, and proves nothing; what is back does
-        return found.missing >= before.missing
+        # what came meanwhile is known, too, and proves nothing, and neither does a new file of an
+        # old name; most of what was missing being there again as it was does
+        back = min(before.missing - found.missing, found.unchanged)
+        return back <= found.missing
     return found.unchanged < found.missing
 
 

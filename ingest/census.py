@@ -6,18 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from index.holds import Finding, Identity, PlaceState
-from index.paths import display, is_utf8, signature_of
+from index.paths import display, is_in, is_utf8, signature_of
 from index.store.queue import Signature
 from ingest.walk import Walk, identity
 
 log = logging.getLogger(__name__)
 
 NOTHING_MOUNTED = Identity("", "")  # where a file system was mounted below a root
-
-
-def is_in(path: str, place: str) -> bool:
-    """Whether *path* is *place* or lies below it."""
-    return path == place or path.startswith(place.rstrip("/") + "/")
 
 
 class Census:

@@ -10,10 +10,10 @@ from itertools import islice
 
 from index.database import Database
 from index.holds import Finding, HoldReason, Identity, PlaceState, judge
-from index.paths import Roots, display
+from index.paths import Roots, display, is_in
 from index.settle import sight
 from index.store import places, queue
-from ingest.census import NOTHING_MOUNTED, Census, is_in
+from ingest.census import NOTHING_MOUNTED, Census
 from ingest.walk import Walk, identity
 
 log = logging.getLogger(__name__)

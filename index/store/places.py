@@ -1,9 +1,13 @@
 """The roots and the mounts below them: what each was, and which removals are held there."""
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from sqlalchemy import Connection, delete, select, update
 
 from index.database import upsert
 from index.holds import HoldReason, Identity, PlaceState
+from index.paths import is_in
 from index.schema import Place
 
 
@@ -40,6 +44,14 @@ def put(connection: Connection, place: PlaceState) -> None:
         .values(path=place.path, **values)
         .on_conflict_do_update(index_elements=[Place.path], set_=values)
     )
+
+
+def forgo(connection: Connection, paths: Collection[str]) -> None:
+    """Note that the rows of *paths* were removed on purpose: that they go proves nothing."""
+    for place in all_places(connection):
+        gone = sum(is_in(path, place.path) for path in paths) if place.reason else 0
+        if gone:
+            put(connection, replace(place, missing=max(place.missing - gone, 0)))
 
 
 def drop(connection: Connection, path: str) -> None:

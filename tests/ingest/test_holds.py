@@ -2,19 +2,24 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from index.database import Database
+from index.forget import forget
 from index.holds import CONFIRMING_SCANS, CONFIRMING_SECONDS, FEW_FILES, HoldReason, Identity
-from index.paths import Roots
+from index.paths import Roots, is_in
 from index.settings import Settings
 from index.store import places, queue
 from ingest import census
+from ingest.drain import Drain
 from ingest.scan import Held, Scanner
 from ingest.walk import Walk
+from ingest.worker import IN_DOUBT_SECONDS
+from tests.ingest.conftest import Ingest
 
 HOUR = 3600.0
 
@@ -206,6 +211,79 @@ def test_a_hold_does_not_end_because_nothing_can_be_read(
     assert library.scanner.held.removals_held == 60
 
 
+def drop_out(inbox: Path) -> Path:
+    """Let the disk of a root drop out. Returns where its files are now."""
+    away = inbox.with_name("away")
+    inbox.rename(away)
+    inbox.mkdir()
+    return away
+
+
+def test_a_new_file_with_the_name_of_a_held_one_ends_no_hold(library: Library) -> None:
+    library.fill(40)
+    library.scanner.scan()
+    drop_out(library.inbox)
+    library.scanner.scan()
+    for _ in range(2):
+        (library.inbox / "0.png").write_bytes(b"new")
+        library.scanner.scan()
+    assert library.scanner.held.removals_held == 39
+    assert len(library.names()) == 40
+
+
+@pytest.fixture
+def photos(ingest: Ingest) -> Ingest:
+    """Eight photos, indexed, and one that is not yet; then their disk drops out."""
+    for number in range(8):
+        ingest.drop(f"{number}.png", number, seed=number)
+    ingest.index()
+    ingest.drop("pending.png", 9, seed=9)
+    ingest.scanner.scan()
+    return ingest
+
+
+def test_forgetting_most_of_what_is_held_does_not_remove_the_rest(photos: Ingest) -> None:
+    drop_out(photos.inbox)
+    for number in range(8):
+        photos.drop(f"new {number}.png", number, seed=20 + number)
+    photos.scanner.scan()
+    photos.scanner.scan()
+    roots = Roots(photos.settings.all_roots)
+    paths = [photos.inbox / f"{number}.png" for number in range(6)]
+    data = photos.settings.data
+    forget(photos.database, data, roots, paths, lambda _done, _all: None)
+    photos.scanner.scan()
+    assert photos.scanner.held.removals_held == 3
+    assert {"6.png", "7.png", "pending.png"} <= photos.rows().keys()
+
+
+@pytest.mark.parametrize("scanned", [True, False])
+def test_a_waiting_file_whose_disk_drops_out_is_not_forgotten_by_the_worker(
+    photos: Ingest, scanned: bool
+) -> None:
+    """A camera's card that is pulled out during an import."""
+    away = drop_out(photos.inbox)
+    if scanned:
+        photos.scanner.scan()
+    photos.drain()
+    photos.clock.advance(IN_DOUBT_SECONDS)
+    photos.drain()
+    photos.scanner.scan()
+    assert photos.scanner.held.removals_held == 9
+    assert photos.states()["pending.png"] == "pending"
+    summary = Drain(photos.database, photos.settings, threading.Event()).catch_up(
+        lambda _done, _all: None
+    )
+    assert summary.pending == 1  # and nobody waits for it
+    photos.inbox.rmdir()
+    away.rename(photos.inbox)
+    photos.scanner.scan()
+    photos.clock.advance(IN_DOUBT_SECONDS)
+    photos.drain()
+    assert set(photos.states().values()) == {"indexed"}
+    assert photos.images_seen == 9
+
+
 # --- a disk mounted below a root -----------------------------------------------------------------
 
 
@@ -289,6 +367,6 @@ def test_files_of_a_disk_moved_into_the_root_are_its_own(library: Library, mount
 
 
 def test_folder_names_that_only_begin_alike_are_not_below(tmp_path: Path) -> None:
-    assert census.is_in(str(tmp_path / "a/b"), str(tmp_path / "a"))
-    assert census.is_in("/a", "/")
-    assert not census.is_in(str(tmp_path / "ab"), str(tmp_path / "a"))
+    assert is_in(str(tmp_path / "a/b"), str(tmp_path / "a"))
+    assert is_in("/a", "/")
+    assert not is_in(str(tmp_path / "ab"), str(tmp_path / "a"))
