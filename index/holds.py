@@ -18,7 +18,7 @@ class HoldReason(StrEnum):
 
     VANISHED = "vanished"  # much is missing from a folder that is otherwise the same
     REPLACED = "replaced"  # another folder or file system is there, without most of what was known
-    ABSENT = "absent"  # the folder itself is not there
+    ABSENT = "absent"  # the folder itself, or the root above it, is not there
 
 
 # how long files must stay missing; a disk that fell out on Friday evening is back on Monday
@@ -59,7 +59,7 @@ class Finding:
     """What one scan found of a place.
 
     Attributes:
-        identity: of the folder now; None: it is a root and not there.
+        identity: of the folder now; None: it is a root and not there, or below one.
         known: files that the table has there.
         missing: those of them that are not there.
         unchanged: those of them that are there as they were. When they are the most, it is the

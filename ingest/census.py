@@ -58,7 +58,9 @@ class Census:
             if now != self._at_first[path]:
                 log.warning("scan.root_changed_meanwhile: nothing below it is removed this time")
                 continue
-            if path != self._root and path not in self._walk.mounts:
+            if self._at_first[self._root] is None:
+                now = None  # nobody looked for mounts, either
+            elif path != self._root and path not in self._walk.mounts:
                 now = NOTHING_MOUNTED
             missing = [name for name in files[path] if self._is_missing(name, now)]
             if not missing and state.reason and self._is_in_doubt(path):

@@ -145,8 +145,11 @@ def test_places_are_kept_as_they_are(database: Database) -> None:
     with database.write() as connection:
         for place in (held, unseen, PlaceState("/c", OTHER)):
             places.put(connection, place)
-        assert places.accept(connection) == 73
-        assert places.is_accepted(connection)
+        found = places.held_below(connection, ["/a", "/b"])
+        assert found == [unseen, held]
+        assert places.held_below(connection, ["/"]) == found
+        assert places.held_below(connection, ["/c", "/bb"]) == []
+        places.accept(connection, found)
         places.put(connection, unseen)
         places.drop(connection, "/c")
     with database.read() as connection:

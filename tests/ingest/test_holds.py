@@ -50,13 +50,23 @@ class Library:
 
     def accept(self) -> int:
         with self.database.write() as connection:
-            return places.accept(connection)
+            held = places.held_below(connection, self._roots.real)
+            places.accept(connection, held)
+        return sum(place.missing for place in held)
 
     def wait(self, reason: HoldReason) -> None:
         """Scan for as long as the removals have to be confirmed."""
         for _ in range(CONFIRMING_SCANS):
             self.seconds += CONFIRMING_SECONDS[reason] / CONFIRMING_SCANS
             self.scanner.scan()
+
+
+def drop_out(inbox: Path) -> Path:
+    """Let the disk of a root drop out. Returns where its files are now."""
+    away = inbox.with_name("away")
+    inbox.rename(away)
+    inbox.mkdir()
+    return away
 
 
 @pytest.fixture
@@ -153,6 +163,59 @@ def test_an_operator_may_say_that_it_is_gone(library: Library) -> None:
     assert not library.scanner.is_accepted()
 
 
+def test_an_operator_who_says_so_during_a_scan_is_heard(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.fill(60)
+    library.scanner.scan()
+    drop_out(library.inbox)
+    library.scanner.scan()
+    real = Walk.files
+
+    def files(walk: Walk, folder: str) -> object:
+        yield from real(walk, folder)
+        assert library.accept() == 60
+
+    monkeypatch.setattr(Walk, "files", files)
+    assert library.scanner.scan() == (0, 60)
+
+
+def test_what_is_left_of_a_root_that_was_taken_out_is_not_accepted_for_ever(
+    library: Library, database: Database, tmp_path: Path
+) -> None:
+    """Or each round would scan everything, to remove what no scan looks at."""
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "a.png").write_bytes(b"x")
+    Scanner(database, Roots([library.inbox, old]), 0.0).scan()
+    shutil.rmtree(old)
+    Scanner(database, Roots([library.inbox, old]), 0.0).scan()
+    assert library.accept() == 0
+    with database.write() as connection:  # as earlier versions did
+        places.accept(connection, places.held_below(connection, [str(old)]))
+    assert not library.scanner.is_accepted()
+
+
+def test_a_file_that_was_moved_to_another_root_is_not_gone_in_between(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    scanner = Scanner(ingest.database, Roots([ingest.inbox, other]), 0.0)
+    path = ingest.drop("a.png", 1)
+    scanner.scan()
+    ingest.drain()
+    path.rename(other / "a.png")
+    real = Scanner.note
+
+    def note(which: Scanner, *given: object) -> int:
+        assert "a.png" in ingest.rows()
+        return real(which, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Scanner, "note", note)
+    assert scanner.scan() == (1, 1)
+
+
 def test_a_deletion_that_events_tell_of_is_believed_at_once(library: Library) -> None:
     library.fill(60)
     library.fill(60, "in")
@@ -209,14 +272,6 @@ def test_a_hold_does_not_end_because_nothing_can_be_read(
         patch.setattr(os, "scandir", scandir)
         library.scanner.scan()
     assert library.scanner.held.removals_held == 60
-
-
-def drop_out(inbox: Path) -> Path:
-    """Let the disk of a root drop out. Returns where its files are now."""
-    away = inbox.with_name("away")
-    inbox.rename(away)
-    inbox.mkdir()
-    return away
 
 
 def test_a_new_file_with_the_name_of_a_held_one_ends_no_hold(library: Library) -> None:
@@ -337,6 +392,27 @@ def test_a_disk_below_a_root_is_a_place_of_its_own(library: Library, mount: Moun
     library.scanner.scan()
     assert library.scanner.held == Held()
     assert len(library.names()) == 502
+
+
+def test_a_disk_below_a_root_that_is_absent_is_waited_for_without_end(
+    library: Library, mount: Mount
+) -> None:
+    library.fill(3)
+    library.fill(3, "disk")
+    mount("77")
+    library.scanner.scan()
+    away = library.inbox.with_name("away")
+    library.inbox.rename(away)
+    mount(None)
+    library.scanner.scan()
+    assert library.scanner.held == Held(roots_missing=1, roots_held=2, removals_held=6)
+    library.wait(HoldReason.REPLACED)
+    library.wait(HoldReason.REPLACED)
+    assert len(library.names()) == 6
+    away.rename(library.inbox)
+    mount("78")
+    library.scanner.scan()
+    assert library.scanner.held == Held()
 
 
 def test_a_disk_that_never_comes_back_is_forgotten_as_a_place(
