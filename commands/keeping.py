@@ -143,18 +143,23 @@ def removals(
     Example: person-count removals --accept
     """
     settings = load_settings(config)
-    with Database(settings.database_path) as database:
-        with database.read() as connection:
-            held = [place for place in places.all_places(connection) if place.reason]
-        for place in held:
-            why = _WHY[place.reason] if place.reason else ""
-            print(f"{place.path}: {place.missing} files are missing: {why}")
-        if not held:
-            print("no removals are held")
-        elif accept:
-            with database.write() as connection:
-                count = places.accept(connection)
-            print(f"{count} files: serve or watch removes them with its next scan, within seconds")
+    roots = Roots(settings.all_roots).real
+    with (
+        Database(settings.database_path) as database,
+        # listed and accepted in one transaction, or a scan in between could add to it
+        database.write() if accept else database.read() as connection,
+    ):
+        held = places.held_below(connection, roots)
+        if accept:
+            places.accept(connection, held)
+    for place in held:
+        why = _WHY[place.reason] if place.reason else ""
+        print(f"{place.path}: {place.missing} files are missing: {why}")
+    if not held:
+        print("no removals are held")
+    elif accept:
+        count = sum(place.missing for place in held)
+        print(f"{count} files: serve or watch removes them with its next scan, within seconds")
 
 
 def _delete(paths: Sequence[str]) -> list[str]:

@@ -18,10 +18,11 @@ from sqlalchemy import Connection
 from index import residue
 from index.database import Database, exclusive
 from index.erasure_log import ErasureLog
+from index.paths import is_in
 from index.schema import ErasureAction
 from index.settings import DistanceScale
 from index.space import Profile, Space
-from index.store import erasures, queue
+from index.store import erasures, places, queue
 from index.store.erasures import Entry
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,9 @@ class Eraser:
         gone = [sha for sha, action in decisions.items() if action is not ErasureAction.ALLOW]
         with self._database.write() as connection:
             self._apply(connection, entries, sorted(erasures.present(connection, gone).values()))
-            self.erased.paths.update(queue.rows_of(connection, paths))
+            rows = queue.rows_of(connection, paths)
+            self.erased.paths.update(rows)
+            places.forgo(connection, rows)
             erasures.remove_files(connection, paths)
 
     def _apply(
@@ -100,7 +103,9 @@ class Eraser:
         faces, pieces = self._vectors(connection, images)
         self.erased.faces += faces
         self.erased.pieces |= pieces
-        self.erased.paths.update(erasures.paths_of(connection, images))
+        paths = erasures.paths_of(connection, images)
+        self.erased.paths.update(paths)
+        places.forgo(connection, paths)
         self.erased.images += len(images)
         erasures.remove_images(connection, images)
         erasures.drop_snapshots(connection)
@@ -149,7 +154,8 @@ def finish_erasures(database: Database, data: Path) -> None:
 def expire(database: Database, data: Path, days: float, now: float) -> Erased:
     """Erase content that was first indexed more than *days* ago.
 
-    What is still in the folders is suppressed as well, or the next scan would index it again.
+    What is still in the folders, or on a disk that may be back, is suppressed as well, or the next
+    scan would index it again.
 
     Returns: all that was removed.
     """
@@ -161,10 +167,14 @@ def expire(database: Database, data: Path, days: float, now: float) -> Erased:
         while True:
             with database.read() as connection:
                 old = erasures.indexed_before(connection, then, EXPIRE_IMAGES)
+                held = [place.path for place in places.all_places(connection) if place.reason]
                 there = {
                     sha256
                     for image, sha256 in old.items()
-                    if any(map(_may_be_there, erasures.paths_of(connection, [image])))
+                    if any(
+                        _may_be_there(path) or any(is_in(path, place) for place in held)
+                        for path in erasures.paths_of(connection, [image])
+                    )
                 }
             if not old:
                 return at_work.erased

@@ -12,7 +12,7 @@ from index.database import Database
 from index.erasure import Erased, eraser
 from index.erasure_log import FORGOTTEN, ErasureLog
 from index.errors import ConfigError
-from index.paths import Roots, display, is_ignored, signature_of
+from index.paths import Roots, display, is_ignored, is_in, signature_of
 from index.proof import clean_up, drop_copies
 from index.schema import ErasureAction, FileState
 from index.store import erasures, queue
@@ -62,7 +62,7 @@ def forget(
     Whether that has worked down to the bytes is for index.proof.remains() to say.
 
     Raises:
-        ConfigError: a path lies outside the roots, or nothing is known of it.
+        ConfigError: nothing is known of a path, and it is not there or lies outside the roots.
         WriterBusyError: another erasure is under way.
     """
     with eraser(database, data) as at_work:
@@ -101,10 +101,14 @@ def make_plan(database: Database, roots: Roots, paths: Sequence[Path], progress:
     rows: dict[str, queue.FileRow] = {}
     on_disk: list[str] = []
     for given in paths:
-        path = _real(roots, given)
+        path = _real(given)
         with database.read() as connection:
             here = erasures.rows_at(connection, display(path))
-        photos = list(_photos(path))
+        inside = path in roots.real or roots.holds(path)
+        if not inside and (not here or any(is_in(root, path) for root in roots.real)):
+            raise ConfigError(f"{given} lies outside the drop folder {roots.real[0]} and the roots")
+        # in what was a root once, nothing is ours but what is still known
+        photos = [photo for photo in _photos(path) if inside or display(photo) in here]
         if not here and not photos:
             raise ConfigError(f"there is no {given}, neither on the disk nor in the library")
         rows |= here
@@ -120,12 +124,10 @@ def make_plan(database: Database, roots: Roots, paths: Sequence[Path], progress:
     return plan
 
 
-def _real(roots: Roots, given: Path) -> str:
+def _real(given: Path) -> str:
     path = os.path.join(os.path.realpath(given.parent), given.name)
     if given.is_dir() and not given.is_symlink():
         path = os.path.realpath(given)
-    if path not in roots.real and not roots.holds(path):
-        raise ConfigError(f"{given} lies outside the drop folder {roots.real[0]} and the roots")
     return path
 
 

@@ -18,7 +18,7 @@ class HoldReason(StrEnum):
 
     VANISHED = "vanished"  # much is missing from a folder that is otherwise the same
     REPLACED = "replaced"  # another folder or file system is there, without most of what was known
-    ABSENT = "absent"  # the folder itself is not there
+    ABSENT = "absent"  # the folder itself, or the root above it, is not there
 
 
 # how long files must stay missing; a disk that fell out on Friday evening is back on Monday
@@ -39,7 +39,7 @@ class PlaceState:
 
     Attributes:
         identity: as it was when nothing was held; None: it was never seen.
-        missing: files whose removal is held.
+        missing: files whose removal is held; those that are forgotten on purpose leave it.
         held_scans: how many scans found them missing after the first.
         held_seconds: between those scans, by a clock that cannot be set.
         accepted: the operator says that they are gone for good.
@@ -59,7 +59,7 @@ class Finding:
     """What one scan found of a place.
 
     Attributes:
-        identity: of the folder now; None: it is a root and not there.
+        identity: of the folder now; None: it is a root and not there, or below one.
         known: files that the table has there.
         missing: those of them that are not there.
         unchanged: those of them that are there as they were. When they are the most, it is the
@@ -112,8 +112,10 @@ def _is_replaced(before: PlaceState, found: Finding) -> bool:
     if before.identity is None or found.identity == before.identity:
         return False
     if before.reason is HoldReason.REPLACED:
-        # what came meanwhile is known, too, and proves nothing; what is back does
-        return found.missing >= before.missing
+        # what came meanwhile is known, too, and proves nothing, and neither does a new file of an
+        # old name; most of what was missing being there again as it was does
+        back = min(before.missing - found.missing, found.unchanged)
+        return back <= found.missing
     return found.unchanged < found.missing
 
 

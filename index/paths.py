@@ -36,6 +36,11 @@ def is_ignored(name: str) -> bool:
     return name.startswith(".") or name.endswith(IGNORED_SUFFIXES)
 
 
+def is_in(path: str, place: str) -> bool:
+    """Whether *path* is *place* or lies below it."""
+    return path == place or path.startswith(place.rstrip("/") + "/")
+
+
 class Roots:
     """The folders that may be asked about."""
 

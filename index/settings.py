@@ -1,6 +1,9 @@
 """The one Settings object: command line > PERSON_COUNT_… > config.yaml > the defaults here."""
 
+import os
+from collections.abc import Sequence
 from enum import StrEnum
+from itertools import permutations
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +18,7 @@ from pydantic_settings import (
 )
 
 from index.errors import ConfigError
+from index.paths import is_in
 
 DEFAULT_CONFIG = Path("config.yaml")
 
@@ -174,13 +178,14 @@ def load_settings(config: Path | None = None, **overrides: object) -> Settings:
         overrides: settings by name that win over everything else; None values are left out.
 
     Raises:
-        ConfigError: the file is missing or malformed, or a value is out of its range.
+        ConfigError: the file is missing or malformed, a value is out of its range, or a root lies
+            in another one.
     """
     if config is not None and not config.is_file():
         raise ConfigError(f"there is no configuration file {config}")
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return settings_class(config)(**given)  # type: ignore[arg-type]  # validated right here
+        made = settings_class(config)(**given)  # type: ignore[arg-type]  # validated right here
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])) or "settings"
@@ -191,6 +196,18 @@ def load_settings(config: Path | None = None, **overrides: object) -> Settings:
         raise ConfigError(
             f"{config or DEFAULT_CONFIG} cannot be read: {_one_line(error)}"
         ) from error
+    _refuse_nested(made.all_roots)
+    return made
+
+
+def _refuse_nested(roots: Sequence[Path]) -> None:
+    """Each file belongs to one root: it is scanned, counted and held as missing there."""
+    for outer, inner in permutations(roots, 2):
+        if is_in(os.path.realpath(inner), os.path.realpath(outer)):
+            raise ConfigError(
+                f"setting roots: {inner} is, or lies in, {outer}, which is watched with all that "
+                "is below it; keep one of the two"
+            )
 
 
 def _one_line(error: Exception) -> str:

@@ -6,18 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from index.holds import Finding, Identity, PlaceState
-from index.paths import display, is_utf8, signature_of
+from index.paths import display, is_in, is_utf8, signature_of
 from index.store.queue import Signature
 from ingest.walk import Walk, identity
 
 log = logging.getLogger(__name__)
 
 NOTHING_MOUNTED = Identity("", "")  # where a file system was mounted below a root
-
-
-def is_in(path: str, place: str) -> bool:
-    """Whether *path* is *place* or lies below it."""
-    return path == place or path.startswith(place.rstrip("/") + "/")
 
 
 class Census:
@@ -63,7 +58,9 @@ class Census:
             if now != self._at_first[path]:
                 log.warning("scan.root_changed_meanwhile: nothing below it is removed this time")
                 continue
-            if path != self._root and path not in self._walk.mounts:
+            if self._at_first[self._root] is None:
+                now = None  # nobody looked for mounts, either
+            elif path != self._root and path not in self._walk.mounts:
                 now = NOTHING_MOUNTED
             missing = [name for name in files[path] if self._is_missing(name, now)]
             if not missing and state.reason and self._is_in_doubt(path):

@@ -12,12 +12,13 @@ from index import snapshots
 from index.database import Database, exclusive
 from index.erasure import finish_erasures
 from index.errors import ConfigError, WriterBusyError
-from index.paths import Roots, display
+from index.paths import Roots, display, is_in
 from index.schema import FileState
 from index.settings import Settings
 from index.space import Profile, Space
 from index.store import generations, library, queue
 from index.verify import mend, verify
+from ingest.doubt import places_in_doubt
 from ingest.models import open_generation
 from ingest.process import IDLE_SECONDS, Housekeeping
 from ingest.scan import Scanner
@@ -36,7 +37,7 @@ class Summary:
 
     indexed: int = 0
     no_face: int = 0
-    pending: int = 0  # left in the queue, when interrupted
+    pending: int = 0  # left in the queue: interrupted, or their disk dropped out
     failed: list[tuple[str, str]] = field(default_factory=list)  # path, reason
 
 
@@ -135,10 +136,12 @@ class Drain:
         housekeeping.snapshot(worker)
 
     def _report(self, names: Sequence[str], progress: Progress) -> int:
-        """Show how far it is. Returns how many files are still pending."""
+        """Show how far it is. Returns how many files are still pending, and can be done."""
         with self._database.read() as connection:
             rows = queue.rows_of(connection, names)
-        pending = sum(row.state is FileState.PENDING for row in rows.values())
+            doubt = places_in_doubt(connection, Roots(self._settings.all_roots))
+        waiting = [path for path, row in rows.items() if row.state is FileState.PENDING]
+        pending = sum(not _is_out(path, doubt) for path in waiting)
         progress(len(names) - pending, len(names))
         return pending
 
@@ -161,3 +164,8 @@ class Drain:
             else:
                 summary.indexed += 1
         return summary
+
+
+def _is_out(path: str, doubt: Sequence[str]) -> bool:
+    """Whether a file is not there, and its disk may not be either: nobody can wait for that."""
+    return any(is_in(path, place) for place in doubt) and not os.path.lexists(path)

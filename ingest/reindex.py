@@ -8,24 +8,29 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+from sqlalchemy import Connection
 
 from index import snapshots
 from index.database import Database
 from index.errors import IngestError, UnreadableImageError, UnsettledFileError
-from index.paths import Roots, signature_of
+from index.paths import Roots, is_in, signature_of
 from index.schema import GenerationState
 from index.settings import Settings
 from index.space import Profile, Space, shipped_profile
 from index.store import erasures, generations, library, queue
 from index.store.generations import GenerationRow
+from index.store.queue import FileRow
+from ingest.doubt import places_in_doubt
 from ingest.models import Models, load_models
 from ingest.pipeline import analyse_all
 from ingest.reading import read_settled
 
 log = logging.getLogger(__name__)
 
+MISSING_IMAGES = 10_000  # looked up at once
 REMOVE_FACES = 2_000  # a transaction, so that ingest is not kept waiting
 OLD = "; nothing has changed, the old index goes on answering"
 Progress = Callable[[int, int], None]  # images done, images in all
@@ -66,7 +71,8 @@ class Reindexer:
 
         Raises:
             ModelUnavailableError: the weights cannot be had.
-            IngestError: an image that is indexed can no longer be read; nothing has changed.
+            IngestError: an image that is indexed can no longer be read, or is on a disk that may
+                have dropped out; nothing has changed.
         """
         models = load_models(self._settings, self._weights)
         generation = self._target(models)
@@ -163,15 +169,21 @@ class Reindexer:
 
         Images whose files have all changed or gone do not hold it up: their files are queued, or
         about to be, and are read again under the new generation.
+
+        Raises:
+            IngestError: they may not be gone, but on a disk that dropped out.
         """
+        lost = self._lost(generation)
+        if lost is None:
+            return False
         with self._database.write() as connection:
-            missing = generations.missing_images(connection, generation.id, 0, 10_000)
-            lost = [image for image, sha256 in missing if self._content((image, sha256))[1] is None]
-            if len(lost) < len(missing):
-                return False
-            for image in lost:
-                paths = [row.path for row in queue.files_of(connection, image)]
-                queue.requeue(connection, paths, time.time())
+            missing = [image for image, _ in self._missing(connection, generation)]
+            files = {image: queue.files_of(connection, image) for image in missing}
+            if any(files[image] != lost.get(image) for image in missing):
+                return False  # some came, or were found elsewhere, since
+            paths = [row.path for rows in files.values() for row in rows]
+            _refuse_doubt(paths, places_in_doubt(connection, self._roots))
+            queue.requeue(connection, paths, time.time())
             active = generations.active(connection)
             if active is not None and active.model_id == generation.model_id:
                 # it may have been calibrated since this re-index began
@@ -179,6 +191,35 @@ class Reindexer:
             generations.switch(connection, generation.id)
         log.info("reindex.switched generation=%d model=%s", generation.id, generation.model_id)
         return True
+
+    def _lost(self, generation: GenerationRow) -> dict[int, list[FileRow]] | None:
+        """The images that no file holds any more, with the files that should; None: some do.
+
+        Read outside any transaction, so that nobody waits for it.
+        """
+        with self._database.read() as connection:
+            missing = list(self._missing(connection, generation))
+            lost = {image: queue.files_of(connection, image) for image, _ in missing}
+        found = any(self._content(image)[1] is not None for image in missing)
+        return None if found else lost
+
+    @staticmethod
+    def _missing(connection: Connection, generation: GenerationRow) -> Iterator[tuple[int, bytes]]:
+        """All images that *generation* has not analysed: id, SHA-256."""
+        last = 0
+        while some := generations.missing_images(connection, generation.id, last, MISSING_IMAGES):
+            yield from some
+            last = some[-1][0]
+
+
+def _refuse_doubt(paths: Iterable[str], doubt: Sequence[str]) -> None:
+    for place in doubt:
+        if any(is_in(path, place) for path in paths):
+            raise IngestError(
+                f"photos below {place} are missing, and a disk may only have dropped out: "
+                "mount it, or say with person-count removals --accept that they are gone, "
+                f"and start again{OLD}"
+            )
 
 
 def remove_retired(database: Database) -> None:

@@ -10,10 +10,10 @@ from itertools import islice
 
 from index.database import Database
 from index.holds import Finding, HoldReason, Identity, PlaceState, judge
-from index.paths import Roots, display
+from index.paths import Roots, display, is_in
 from index.settle import sight
 from index.store import places, queue
-from ingest.census import NOTHING_MOUNTED, Census, is_in
+from ingest.census import NOTHING_MOUNTED, Census
 from ingest.walk import Walk, identity
 
 log = logging.getLogger(__name__)
@@ -58,14 +58,19 @@ class Scanner:
     def scan(self) -> tuple[int, int]:
         """Look at every root. Returns how many files were new or changed, and how many are gone."""
         changed = gone = 0
+        passes: list[Census] = []
         for root in self._roots.real:
-            added, removed = self._scan_root(root)
-            changed, gone = changed + added, gone + removed
+            made = self._census(root)
+            changed += self.note(made.files())
+            passes.append(made)
+        # not before all are noted, so that what was moved to another root is not embedded anew
+        for made in passes:
+            gone += self._remove_missing(made)
         states = [state for root in self._roots.real for state in self._states(root)]
         self._identities = {place.path: place.identity for place in states}
         held = [place for place in states if place.reason]
         self.held = Held(
-            sum(place.reason is HoldReason.ABSENT for place in held),
+            sum(p.reason is HoldReason.ABSENT and p.path in self._roots.real for p in held),
             len(held),
             sum(place.missing for place in held),
         )
@@ -73,31 +78,48 @@ class Scanner:
 
     def is_accepted(self) -> bool:
         """Whether the operator wants what is held to be removed; the next scan does it."""
-        with self._database.read() as connection:
-            return places.is_accepted(connection)
+        return any(place.accepted for root in self._roots.real for place in self._states(root))
 
     def _states(self, root: str) -> list[PlaceState]:
         with self._database.read() as connection:
             return [place for place in places.all_places(connection) if is_in(place.path, root)]
 
-    def _scan_root(self, root: str) -> tuple[int, int]:
+    def _census(self, root: str) -> Census:
         states = self._states(root)
         with self._database.read() as connection:
             rows = queue.signatures_below(connection, root)
-        census = Census(root, states, rows)
-        changed = self.note(census.files())
+        return Census(root, states, rows)
+
+    def _remove_missing(self, census: Census) -> int:
+        """Remove what is missing where that is sure. Returns how many files."""
         gone = 0
-        for before, found, missing in list(census.findings()):
-            after = judge(before, found, self._since_last(before.path))
+        for state, found, missing in list(census.findings()):
+            before, after = self._judge(state, found)
+            _tell(before, after, found)
             if after.reason is None:
                 gone += len(missing)
                 self._forget(missing)
-            _tell(before, after, found)
-            if after != before:
-                self._keep(after)
-        return changed, gone
+                if after != before:
+                    self._end_hold(after)
+        return gone
 
-    def _keep(self, place: PlaceState) -> None:
+    def _judge(self, state: PlaceState, found: Finding) -> tuple[PlaceState, PlaceState]:
+        """Judge a place by what is known of it now, and keep what is held.
+
+        An operator may have accepted it, or forgotten files, since the pass began.
+
+        Returns: the place before and after.
+        """
+        elapsed = self._since_last(state.path)
+        with self._database.write() as connection:
+            before = places.find(connection, state.path) or state
+            after = judge(before, found, elapsed)
+            if after.reason is not None:
+                places.put(connection, after)
+        return before, after
+
+    def _end_hold(self, place: PlaceState) -> None:
+        """Keep a place in which nothing is held; after the removals, which may be interrupted."""
         with self._database.write() as connection:
             if place.identity == NOTHING_MOUNTED:
                 places.drop(connection, place.path)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from index.database import Database
 from index.erasure_log import FORGOTTEN, ErasureLog
 from index.errors import UnreadableImageError, UnsettledFileError
-from index.paths import Roots, signature_of
+from index.paths import Roots, is_in, signature_of
 from index.report import WorkReport
 from index.settings import Settings
 from index.settle import ready_at, retry_at
@@ -19,11 +19,14 @@ from index.store import generations, library, queue
 from index.store.generations import GenerationRow
 from index.store.library import NewImage
 from index.store.queue import Claim
+from ingest.doubt import places_in_doubt
 from ingest.models import Models, Outcome, load_generation
 from ingest.pipeline import analyse_all
 from ingest.reading import read_settled
 
 log = logging.getLogger(__name__)
+
+IN_DOUBT_SECONDS = 60.0  # until a missing file is looked for again while a disk may be out
 
 
 @dataclass(slots=True)
@@ -200,11 +203,17 @@ class Worker:
                 self._look_again(connection, claim, now)
 
     def _look_again(self, connection: Connection, claim: Claim, now: float) -> None:
-        """Put a file that changed while it was in hand back into the queue, or forget it."""
+        """Put a file that changed while it was in hand back into the queue, or forget it.
+
+        Where a disk may have dropped out, whether it is gone is for a scan to judge.
+        """
         try:
             signature = signature_of(self._roots.stat(claim.path))
         except FileNotFoundError:
-            queue.forget(connection, claim.path, now, below=False)
+            if any(is_in(claim.path, place) for place in places_in_doubt(connection, self._roots)):
+                queue.resight(connection, claim, claim.signature, now + IN_DOUBT_SECONDS)
+            else:
+                queue.forget(connection, claim.path, now, below=False)
             return
         settled = ready_at(signature, now, self._settings.settle_seconds)
         queue.resight(connection, claim, signature, settled)

@@ -1,9 +1,13 @@
 """The roots and the mounts below them: what each was, and which removals are held there."""
 
-from sqlalchemy import Connection, delete, select, update
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection, delete, select
 
 from index.database import upsert
 from index.holds import HoldReason, Identity, PlaceState
+from index.paths import is_in
 from index.schema import Place
 
 
@@ -20,6 +24,23 @@ def all_places(connection: Connection) -> list[PlaceState]:
             row.accepted,
         )
         for row in connection.execute(select(Place.__table__).order_by(Place.path))
+    ]
+
+
+def find(connection: Connection, path: str) -> PlaceState | None:
+    """One place, if a scan has seen it."""
+    return next((place for place in all_places(connection) if place.path == path), None)
+
+
+def held_below(connection: Connection, roots: Sequence[str]) -> list[PlaceState]:
+    """Places at and below *roots* that hold removals.
+
+    Others are left over of roots that were taken out of the settings: no scan looks there.
+    """
+    return [
+        place
+        for place in all_places(connection)
+        if place.reason and any(is_in(place.path, root) for root in roots)
     ]
 
 
@@ -42,18 +63,23 @@ def put(connection: Connection, place: PlaceState) -> None:
     )
 
 
+def forgo(connection: Connection, paths: Collection[str]) -> None:
+    """Note that the rows of *paths* were removed on purpose: that they go proves nothing."""
+    for place in all_places(connection):
+        gone = sum(is_in(path, place.path) for path in paths) if place.reason else 0
+        if gone:
+            put(connection, replace(place, missing=max(place.missing - gone, 0)))
+
+
 def drop(connection: Connection, path: str) -> None:
     """Forget a place: nothing is mounted there any more."""
     connection.execute(delete(Place).where(Place.path == path))
 
 
-def accept(connection: Connection) -> int:
-    """Say that everything whose removal is held is gone for good. Returns how many files."""
-    held = [place for place in all_places(connection) if place.reason]
-    connection.execute(update(Place).where(Place.reason.is_not(None)).values(accepted=True))
-    return sum(place.missing for place in held)
+def accept(connection: Connection, held: Iterable[PlaceState]) -> None:
+    """Say that everything that these places hold is gone for good.
 
-
-def is_accepted(connection: Connection) -> bool:
-    """Whether the operator has said so of any place."""
-    return connection.scalar(select(Place.path).where(Place.accepted).limit(1)) is not None
+    They were read in the same transaction, so that nothing is accepted that nobody was told of.
+    """
+    for place in held:
+        put(connection, replace(place, accepted=True))

@@ -250,6 +250,26 @@ def test_paths_outside_or_unknown_are_refused_and_change_nothing(
     assert not (home.data / "erasures.log").exists()
 
 
+def test_what_is_left_of_a_root_that_was_taken_out_can_be_forgotten(
+    home: Home, tmp_path: Path
+) -> None:
+    roots = Roots([tmp_path / "new"])
+    (home.inbox / "unknown.png").write_bytes(b"x")
+    done = forget.forget(home.database, home.data, roots, [home.inbox / "trip"], quiet)
+    assert done.erased.images == 2
+    assert [Path(path).name for path in done.plan.on_disk] == ["bob.png", "pair.png"]
+    done = forget.forget(home.database, home.data, roots, [home.inbox], quiet)
+    assert done.plan.on_disk == [str(home.inbox / "ann.png")]  # and no file that is not known
+    assert home.states() == {}
+    home.check()
+
+
+def test_a_folder_that_a_root_lies_in_is_outside_the_roots(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="outside the drop folder"):
+        home.forget(str(tmp_path))
+    assert len(home.states()) == 3
+
+
 # --- the log -------------------------------------------------------------------------------------
 
 
@@ -519,6 +539,19 @@ def test_a_dropped_mount_counts_as_still_there(home: Home) -> None:
     (home.inbox / "trip").rename(home.inbox.parent / "trip-elsewhere")
     expire(home.database, home.data, 1.0, home.clock() + 2 * DAY)
     (home.inbox.parent / "trip-elsewhere").rename(home.inbox / "trip")
+    home.index()
+    assert set(home.states().values()) == {"failed"}
+
+
+def test_what_is_held_as_missing_counts_as_still_there(home: Home) -> None:
+    """The disk of the whole root dropped out: an empty folder is left."""
+    away = home.inbox.with_name("away")
+    home.inbox.rename(away)
+    home.inbox.mkdir()
+    home.scanner.scan()
+    expire(home.database, home.data, 1.0, home.clock() + 2 * DAY)
+    home.inbox.rmdir()
+    away.rename(home.inbox)
     home.index()
     assert set(home.states().values()) == {"failed"}
 

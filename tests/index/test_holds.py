@@ -145,9 +145,48 @@ def test_places_are_kept_as_they_are(database: Database) -> None:
     with database.write() as connection:
         for place in (held, unseen, PlaceState("/c", OTHER)):
             places.put(connection, place)
-        assert places.accept(connection) == 73
-        assert places.is_accepted(connection)
+        found = places.held_below(connection, ["/a", "/b"])
+        assert found == [unseen, held]
+        assert places.held_below(connection, ["/"]) == found
+        assert places.held_below(connection, ["/c", "/bb"]) == []
+        places.accept(connection, found)
         places.put(connection, unseen)
         places.drop(connection, "/c")
     with database.read() as connection:
         assert places.all_places(connection) == [unseen, replace(held, accepted=True)]
+
+
+def test_a_stand_in_stays_one_until_more_is_back_than_missing() -> None:
+    held = judge(QUIET, Finding(OTHER, 40, 40, 0), 0.0)
+    few = Finding(OTHER, 40, 20, 20)
+    assert judge(held, few, 0.0).reason is HoldReason.REPLACED
+    assert judge(held, Finding(OTHER, 40, 19, 21), 0.0) == PlaceState("/in", OTHER)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Finding(OTHER, 39, 39, 0),  # one was forgotten
+        Finding(OTHER, 40, 39, 0),  # a new file has the name of one of them
+        Finding(OTHER, 40, 39, 1),
+        Finding(OTHER, 2, 2, 0),  # most were forgotten
+    ],
+)
+def test_a_few_that_go_or_come_do_not_end_a_hold_nor_start_it_anew(found: Finding) -> None:
+    held = judge(QUIET, Finding(OTHER, 40, 40, 0), 0.0)
+    later = judge(held, found, HOUR)
+    assert (later.reason, later.held_seconds) == (HoldReason.REPLACED, HOUR)
+
+
+def test_what_is_forgotten_on_purpose_is_not_taken_for_being_back(database: Database) -> None:
+    held = PlaceState("/b", HERE, 5, HoldReason.REPLACED, 2, 12.5)
+    quiet = PlaceState("/c", HERE)
+    with database.write() as connection:
+        for place in (held, quiet):
+            places.put(connection, place)
+        places.forgo(connection, ["/b/1", "/b/in/2", "/bc/3", "/c/4"])
+    with database.read() as connection:
+        assert places.all_places(connection) == [replace(held, missing=3), quiet]
+    # three of three came meanwhile, and are as they were: they prove nothing
+    left = judge(replace(held, missing=3), Finding(OTHER, 6, 3, 3), HOUR)
+    assert left.reason is HoldReason.REPLACED

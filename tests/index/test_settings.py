@@ -197,3 +197,19 @@ class TestRefusals:
     def test_every_setting_says_what_it_is_for(self) -> None:
         silent = [name for name, field in Settings.model_fields.items() if not field.description]
         assert silent == []
+
+
+@pytest.mark.parametrize(
+    ("inbox", "root"), [("a", "a"), ("a", "a/b"), ("a/b", "a"), ("a", "link"), ("a", "link/b")]
+)
+def test_roots_inside_each_other_are_refused(tmp_path: Path, inbox: str, root: str) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    said = refusal(inbox=tmp_path / inbox, roots=(tmp_path / "ab", tmp_path / root))
+    assert "setting roots: " in said
+    assert "keep one of the two" in said
+
+
+def test_roots_whose_names_only_begin_alike_are_fine(tmp_path: Path) -> None:
+    made = load_settings(inbox=tmp_path / "a", roots=(tmp_path / "ab", tmp_path / "b/a"))
+    assert len(made.all_roots) == 3

@@ -488,6 +488,56 @@ def test_models_that_cannot_be_had_change_nothing(
     assert list(generation_states(small.database)) == [old.id]
 
 
+@pytest.mark.parametrize("scanned", [True, False])
+def test_a_disk_that_dropped_out_aborts_and_nothing_on_it_is_lost(
+    small: Ingest, reindexing: Reindexing, scanned: bool
+) -> None:
+    old = small.active()
+    away = small.inbox.with_name("away")
+    small.inbox.rename(away)
+    small.inbox.mkdir()
+    if scanned:
+        small.scanner.scan()
+    with pytest.raises(IngestError, match=r"a disk may only have dropped out: mount it, .*nothing"):
+        reindexing.run()
+    check_unchanged(small, old)
+    small.inbox.rmdir()
+    away.rename(small.inbox)
+    small.scanner.scan()
+    outcome = reindexing.run()
+    assert outcome is not None
+    assert outcome.images == 8
+
+
+def test_every_file_that_is_gone_is_queued_however_many(
+    small: Ingest, reindexing: Reindexing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MISSING_IMAGES", 3)
+    for number in range(8):
+        (small.inbox / f"{number}.png").unlink()  # and nobody has noticed yet
+    assert reindexing.run() is not None
+    assert set(small.states().values()) == {"pending"}
+    small.clock.advance(60)
+    small.drain()
+    assert small.rows() == {}
+
+
+def test_files_are_read_before_the_transaction_that_switches(
+    small: Ingest, reindexing: Reindexing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or ingest and uploads would wait for a slow disk."""
+    real = Reindexer._content
+
+    def content(reindexer: Reindexer, image: tuple[int, bytes]) -> tuple[bytes, bytes | None]:
+        with small.database.write():  # would wait for ever inside another one
+            pass
+        return real(reindexer, image)
+
+    (small.inbox / "7.png").unlink()
+    monkeypatch.setattr(Reindexer, "_content", content)
+    assert reindexing.run() is not None
+
+
 # --- profiles ------------------------------------------------------------------------------------
 
 CALIBRATED = Profile(tuple([0.01] * DIM), 0.55, {"note": "calibrated"}).to_json()

@@ -631,7 +631,7 @@ def test_removals_that_an_operator_accepts_are_done_at_once(
     wait_until(lambda: watched.watcher.report.roots_missing == 1, "the root is missed")
     assert watched.watcher.report.removals_held == 1
     with watched.ingest.database.write() as connection:
-        places.accept(connection)
+        places.accept(connection, places.all_places(connection))
     watched.expect()
     wait_until(lambda: watched.watcher.report.removals_held == 0, "nothing is held")
 

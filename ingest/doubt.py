@@ -1,0 +1,17 @@
+"""Which places may only be missing a disk, so that nothing there is taken for deleted yet."""
+
+from sqlalchemy import Connection
+
+from index.paths import Roots, is_in
+from index.store import places
+from ingest.walk import identity
+
+
+def places_in_doubt(connection: Connection, roots: Roots) -> list[str]:
+    """Places below *roots* that hold removals, or are not what the last scan found there."""
+    return [
+        place.path
+        for place in places.all_places(connection)
+        if any(is_in(place.path, root) for root in roots.real)
+        and (place.reason or identity(place.path) != place.identity)
+    ]
