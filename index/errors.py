@@ -74,6 +74,10 @@ class UnreadableImageError(IngestError):
         super().__init__(reason)
         self.maybe_partial = maybe_partial
 
+    def bare(self) -> "UnreadableImageError":
+        """The same to be kept: without a traceback, whose frames hold the bytes of files."""
+        return UnreadableImageError(str(self), maybe_partial=self.maybe_partial)
+
 
 class UnsettledFileError(IngestError):
     """The file changed while it was being read."""

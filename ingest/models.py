@@ -76,7 +76,7 @@ class Models:
                 with self.stages.stage("decode"):
                     photo = open_photo(data, decoder)
             except UnreadableImageError as error:
-                outcomes[number] = error
+                outcomes[number] = error.bare()
                 continue
             size = photo.pixels.size // 3
             if photos and pixels + size > BATCH_PIXELS:
@@ -100,7 +100,7 @@ class Models:
                 try:
                     crops[number] = sharp_crops(photo, boxes, decoder)
                 except UnreadableImageError as error:
-                    outcomes[number] = error
+                    outcomes[number] = error.bare()
             nothing = np.empty((0, CROP_PX, CROP_PX, 3), np.uint8)
             together = np.concatenate([nothing, *crops.values()])
             sharp = sharpness(together)

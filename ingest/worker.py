@@ -170,7 +170,7 @@ class Worker:
         except (FileNotFoundError, UnsettledFileError):
             pass  # neither read nor failed: _commit looks at it again
         except UnreadableImageError as error:
-            batch.failures[claim] = error
+            batch.failures[claim] = error.bare()
         else:
             batch.digests[claim] = hashlib.sha256(data).digest()
             return data

@@ -1,5 +1,6 @@
 """Many files through the models at once: in order, bounded, and each with its own fate."""
 
+import gc
 import threading
 from collections.abc import Iterator, Sequence
 from io import BytesIO
@@ -9,7 +10,7 @@ from PIL import Image
 
 from index.errors import UnreadableImageError
 from index.store.library import NewImage
-from ingest import pipeline
+from ingest import models, pipeline
 from ingest.faces import DetectedFace, RgbImage
 from ingest.models import BATCH_PIXELS, Models
 from ingest.nets import cores
@@ -49,6 +50,31 @@ def test_a_bad_file_is_an_outcome_among_good_ones() -> None:
     assert isinstance(found[2], UnreadableImageError)
     assert found[2].maybe_partial
     assert faces(found[3]) == 2
+
+
+def fail(*_: object) -> None:
+    raise UnreadableImageError("it broke on the second look")
+
+
+@pytest.mark.parametrize("data", [b"no image", b"", content(1)[1]], ids=["bad", "empty", "late"])
+def test_what_is_no_image_is_not_kept_in_memory(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error's traceback would hold the bytes of its whole chunk until the commit."""
+    freed: list[int] = []
+
+    class Content(bytes):
+        __slots__ = ()
+
+        def __del__(self) -> None:
+            freed.append(len(self))
+
+    monkeypatch.setattr(models, "sharp_crops", fail)
+    files = ((bytes([number]) * 32, Content(data)) for number in range(3))
+    kept = list(analyse_all(fake_models(), files, LIMIT))
+    gc.collect()
+    assert [isinstance(outcome, UnreadableImageError) for _, outcome in kept] == [True] * 3
+    assert freed == [len(data)] * 3
 
 
 def test_files_are_read_only_as_they_are_needed() -> None:
