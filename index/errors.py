@@ -11,6 +11,7 @@
     │   └── IndexOutOfDateError     a face that the rows have is missing in the index
     ├── IngestError
     │   ├── UnreadableImageError    the bytes are no image that we read (kept as the file's reason)
+    │   ├── OutOfResourcesError     no memory or file handles are left to read a file; may pass
     │   ├── UnsettledFileError      the file changed while it was read; it is tried again
     │   ├── ModelUnavailableError   weights or networks cannot be loaded
     │   ├── DecoderUnavailableError no process can be started to decode images in
@@ -67,16 +68,25 @@ class UnreadableImageError(IngestError):
     """The file cannot be read as an image.
 
     Attributes:
-        maybe_partial: True when the bytes look cut off, so the file may still be on its way.
+        maybe_partial: True when the bytes look cut off, so the file may still be on its way, or
+            when the decoder was ended from outside; a few more tries tell.
+        may_pass: True when the system failed at reading the file; nothing is known of its bytes.
     """
 
-    def __init__(self, reason: str, *, maybe_partial: bool = False) -> None:
+    def __init__(self, reason: str, *, maybe_partial: bool = False, may_pass: bool = False) -> None:
         super().__init__(reason)
         self.maybe_partial = maybe_partial
+        self.may_pass = may_pass
 
     def bare(self) -> "UnreadableImageError":
         """The same to be kept: without a traceback, whose frames hold the bytes of files."""
-        return UnreadableImageError(str(self), maybe_partial=self.maybe_partial)
+        return UnreadableImageError(
+            str(self), maybe_partial=self.maybe_partial, may_pass=self.may_pass
+        )
+
+
+class OutOfResourcesError(IngestError):
+    """Memory or file handles have run out; the file that could not be read is not to blame."""
 
 
 class UnsettledFileError(IngestError):

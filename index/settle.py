@@ -23,11 +23,14 @@ def ready_at(signature: Signature, now: float, settle_seconds: float) -> float:
     return now + settle_seconds
 
 
-def retry_at(attempts: int, now: float) -> float | None:
-    """When to read a file again that looked cut off at its *attempts*-th reading; None: never."""
-    if attempts > len(RETRY_SECONDS):
+def retry_at(attempts: int, now: float, *, for_ever: bool = False) -> float | None:
+    """When to read a file again that looked cut off at its *attempts*-th reading; None: never.
+
+    With *for_ever* the last pause comes again and again: the trouble is not the file's.
+    """
+    if attempts > len(RETRY_SECONDS) and not for_ever:
         return None
-    return now + RETRY_SECONDS[attempts - 1]
+    return now + RETRY_SECONDS[min(attempts, len(RETRY_SECONDS)) - 1]
 
 
 def sight(path: str, found: os.stat_result, now: float, settle_seconds: float) -> Sighting:

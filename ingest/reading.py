@@ -1,16 +1,19 @@
 """Reads one whole file, and only the file that was meant."""
 
+import errno
 import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from index.errors import UnreadableImageError, UnsettledFileError
+from index.errors import OutOfResourcesError, UnreadableImageError, UnsettledFileError
 from index.paths import signature_of
 from index.store.queue import Signature
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not block
+_REFUSED = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG}  # until somebody acts
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 def read_settled(path: str, root: str, signature: Signature, max_bytes: int) -> bytes:
@@ -22,31 +25,47 @@ def read_settled(path: str, root: str, signature: Signature, max_bytes: int) -> 
     Raises:
         FileNotFoundError: it is gone, or a link is in the way.
         UnsettledFileError: it has changed.
-        UnreadableImageError: it is larger than *max_bytes*, or the system refuses to read it.
+        UnreadableImageError: it is larger than *max_bytes*, or the system refuses to read it, or
+            fails at it: then it may pass.
+        OutOfResourcesError: it cannot be read for want of memory or file handles.
     """
     try:
         handle = _open_below(root, Path(path).relative_to(root).parts)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(path) from error
     except OSError as error:
-        raise UnreadableImageError(f"it cannot be opened ({error.strerror})") from error
+        raise _trouble("opened", error) from error
+    try:
+        return _content(handle, path, signature, max_bytes)
+    except OSError as error:
+        raise _trouble("read", error) from error
+    except MemoryError as error:
+        raise OutOfResourcesError("there is no memory to read a file") from error
+    finally:
+        os.close(handle)
+
+
+def _trouble(done: str, error: OSError) -> UnreadableImageError | OutOfResourcesError:
+    if error.errno in _EXHAUSTED:
+        return OutOfResourcesError(f"a file cannot be {done} ({error.strerror})")
+    may_pass = error.errno not in _REFUSED
+    return UnreadableImageError(f"it cannot be {done} ({error.strerror})", may_pass=may_pass)
+
+
+def _content(handle: int, path: str, signature: Signature, max_bytes: int) -> bytes:
     before = os.fstat(handle)
     if not stat.S_ISREG(before.st_mode):
-        os.close(handle)
         raise UnreadableImageError("it is not a regular file")
-    with os.fdopen(handle, "rb") as stream:
-        if signature_of(before) != signature:
-            raise UnsettledFileError(path)
-        if before.st_size > max_bytes:
-            raise UnreadableImageError(
-                f"its {before.st_size} bytes are more than the {max_bytes} allowed"
-            )
-        try:
-            data = stream.read(max_bytes + 1)
-        except OSError as error:
-            raise UnreadableImageError(f"it cannot be read ({error.strerror})") from error
-        if signature_of(os.fstat(handle)) != signature or len(data) != before.st_size:
-            raise UnsettledFileError(path)
+    if signature_of(before) != signature:
+        raise UnsettledFileError(path)
+    if before.st_size > max_bytes:
+        raise UnreadableImageError(
+            f"its {before.st_size} bytes are more than the {max_bytes} allowed"
+        )
+    with os.fdopen(handle, "rb", closefd=False) as stream:
+        data = stream.read(max_bytes + 1)
+    if signature_of(os.fstat(handle)) != signature or len(data) != before.st_size:
+        raise UnsettledFileError(path)
     return data
 
 

@@ -10,11 +10,16 @@ from sqlalchemy import Connection
 
 from index.database import Database
 from index.erasure_log import FORGOTTEN, ErasureLog
-from index.errors import UnreadableImageError, UnsettledFileError
+from index.errors import (
+    DecoderUnavailableError,
+    OutOfResourcesError,
+    UnreadableImageError,
+    UnsettledFileError,
+)
 from index.paths import Roots, signature_of
 from index.report import WorkReport
 from index.settings import Settings
-from index.settle import ready_at, retry_at
+from index.settle import RETRY_SECONDS, ready_at, retry_at
 from index.store import generations, library, queue
 from index.store.generations import GenerationRow
 from index.store.library import NewImage
@@ -74,7 +79,10 @@ class Worker:
     def step(self) -> int:
         """Claim, process and commit one batch. Returns the number of files claimed.
 
+        None were when memory or file handles have run out: they are handed back for a while.
+
         Raises:
+            DecoderUnavailableError: no process can be started to decode in.
             StoreUnavailableError: the disk is full or fails; the next step starts anew.
         """
         self._follow_switch()
@@ -85,7 +93,14 @@ class Worker:
         if not claims:
             return 0
         started = time.perf_counter()
-        batch = self._process(claims)
+        try:
+            batch = self._process(claims)
+        except (OutOfResourcesError, DecoderUnavailableError) as error:
+            self._put_off(claims)
+            if isinstance(error, DecoderUnavailableError):
+                raise
+            log.warning("ingest.out_of_resources files=%d reason=%s", len(claims), error)
+            return 0
         with self._models.stages.stage("commit"), self._database.write() as connection:
             self._commit(connection, claims, batch)
         self._in_hand = []
@@ -109,6 +124,12 @@ class Worker:
             failed=done.failed + failed,
         )
         return len(claims)
+
+    def _put_off(self, claims: list[Claim]) -> None:
+        """Hand files back that nothing is held against, to be claimed a little later."""
+        with self._database.write() as connection:
+            queue.hand_back(connection, claims, self._clock() + RETRY_SECONDS[0])
+        self._in_hand = []
 
     def report(self) -> WorkReport:
         """What was done since the worker was made."""
@@ -194,8 +215,7 @@ class Worker:
             if digest in images:
                 library.link_file(connection, claim, images[digest], now)
             elif error := batch.failure(claim):
-                again = retry_at(claim.attempts + 1, now) if error.maybe_partial else None
-                library.unlink_file(connection, claim, str(error), again, now)
+                _fail(connection, claim, error, now)
             else:
                 self._look_again(connection, claim, now)
 
@@ -206,5 +226,20 @@ class Worker:
         except FileNotFoundError:
             queue.forget(connection, claim.path, now, below=False)
             return
+        except OSError as error:
+            reason = f"it cannot be looked at ({error.strerror})"
+            _fail(connection, claim, UnreadableImageError(reason, may_pass=True), now)
+            return
         settled = ready_at(signature, now, self._settings.settle_seconds)
         queue.resight(connection, claim, signature, settled)
+
+
+def _fail(connection: Connection, claim: Claim, error: UnreadableImageError, now: float) -> None:
+    """Keep why a claimed file is no image, and when to try it again, if at all."""
+    attempts = claim.attempts + 1
+    if error.may_pass:
+        again = retry_at(attempts, now, for_ever=True)
+        library.postpone_file(connection, claim, str(error), again)
+        return
+    again = retry_at(attempts, now) if error.maybe_partial else None
+    library.unlink_file(connection, claim, str(error), again, now)

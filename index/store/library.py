@@ -130,6 +130,17 @@ def unlink_file(
     return failed
 
 
+def postpone_file(
+    connection: Connection, claim: queue.Claim, reason: str, retry_at: float | None
+) -> bool:
+    """Say why a claimed file cannot be read at present. It keeps the image that it had, if any.
+
+    Answers do not use that image: the file has failed. But nothing says that it is gone.
+    """
+    before = connection.scalar(_IMAGE_OF_FILE, {"file": claim.file_id})
+    return queue.fail(connection, claim, reason, retry_at, image_id=before)
+
+
 def drop_orphans(connection: Connection, orphaned_before: float, limit: int = 500) -> int:
     """Remove images that no file has had since *orphaned_before*, with faces. Returns how many."""
     images = connection.scalars(

@@ -240,13 +240,20 @@ def finish(connection: Connection, done: Claim, image_id: int) -> bool:
     return _settle(connection, done, state=FileState.INDEXED, image_id=image_id, attempts=0)
 
 
-def fail(connection: Connection, failed: Claim, reason: str, retry_at: float | None) -> bool:
+def fail(
+    connection: Connection,
+    failed: Claim,
+    reason: str,
+    retry_at: float | None,
+    *,
+    image_id: int | None = None,
+) -> bool:
     """Keep *reason* with a claimed file; try again at *retry_at*, or when the file changes."""
     return _settle(
         connection,
         failed,
         state=FileState.FAILED,
-        image_id=None,
+        image_id=image_id,
         attempts=failed.attempts + 1,
         error=reason,
         ready_at=retry_at,

@@ -1,11 +1,13 @@
 """Reading a file: the one that was meant, whole, or not at all."""
 
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from index.errors import UnreadableImageError, UnsettledFileError
+from index.errors import OutOfResourcesError, UnreadableImageError, UnsettledFileError
 from index.paths import signature_of
 from index.store.queue import Signature
 from ingest import reading
@@ -202,3 +204,62 @@ def test_a_file_that_may_not_be_read_is_refused(root: Path) -> None:
     path.chmod(0)
     with pytest.raises(UnreadableImageError, match="Permission denied"):
         read(path, root)
+
+
+# --- a system that fails -------------------------------------------------------------------------
+
+
+def failing(number: int) -> Callable[..., int]:
+    def fail(*_: object, **__: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("call", ["open", "fstat", "fdopen"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT])
+def test_trouble_of_the_system_may_pass(
+    root: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    path = write(root / "a.jpg")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, failing(number))
+        with pytest.raises(UnreadableImageError, match=os.strerror(number)) as caught:
+            read(path, root)
+    assert caught.value.may_pass
+    assert read(path, root) == CONTENT
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG])
+def test_a_refusal_does_not_pass(root: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    path = write(root / "a.jpg")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", failing(number))
+        with pytest.raises(UnreadableImageError) as caught:
+            read(path, root)
+    assert not caught.value.may_pass
+
+
+@pytest.mark.parametrize("call", ["open", "fdopen"])
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_want_of_handles_or_memory_is_no_files_fault(
+    root: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    path = write(root / "a.jpg")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, failing(number))
+        with pytest.raises(OutOfResourcesError):
+            read(path, root)
+
+
+def test_want_of_memory_in_the_middle_of_a_file_is_not_its_fault(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> int:
+        raise MemoryError
+
+    path = write(root / "a.jpg")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdopen", fail)
+        with pytest.raises(OutOfResourcesError):
+            read(path, root)

@@ -1,5 +1,6 @@
 """What becomes of files of every kind, and of what happens to them on the way."""
 
+import errno
 import logging
 import os
 import socket
@@ -17,13 +18,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from index.database import Database
-from index.errors import ModelUnavailableError, StoreUnavailableError
+from index.errors import DecoderUnavailableError, ModelUnavailableError, StoreUnavailableError
 from index.schema import FileState, GenerationState
 from index.settings import Settings
 from index.space import UNMEASURED
 from index.store import generations, queue
 from index.store.generations import GenerationRow
+from ingest import reading
 from ingest import worker as module
+from ingest.decoders import Decoders
 from ingest.faces import Crops, DetectedFace, RgbImage
 from ingest.models import Models
 from tests.fakes import DECODERS, FakeDetector, FakeEncoder, fake_models, picture, save_picture
@@ -551,6 +554,96 @@ def test_a_file_that_looks_cut_off_is_read_again_when_it_changes(ingest: Ingest)
     ingest.index()
     assert ingest.states() == {"slow.jpg": "indexed"}
     ingest.check()
+
+
+def failing(number: int) -> Callable[..., int]:
+    def fail(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_a_file_that_the_system_fails_to_read_keeps_its_image_and_is_tried_until_it_can(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    path = ingest.drop("a.png", 1)
+    ingest.index()
+    image = ingest.row("a.png").image_id
+    os.utime(path, ns=(1, 1))
+    ingest.scanner.scan()
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "_open_below", failing(number))
+        ingest.drain()
+        for seconds in (5, 60, 600, 600, 600):
+            assert ingest.retry_at("a.png") == pytest.approx(ingest.clock.now + seconds)
+            assert ingest.reason("a.png") == f"it cannot be opened ({os.strerror(number)})"
+            assert ingest.row("a.png").image_id == image
+            ingest.clock.advance(seconds + 1)
+            assert ingest.index() == 1
+    assert ingest.orphans() == set()
+    ingest.check()
+    ingest.clock.advance(601)
+    ingest.index()
+    assert ingest.states() == {"a.png": "indexed"}
+    assert ingest.row("a.png").image_id == image
+    assert ingest.images_seen == 1
+    ingest.check()
+
+
+def test_a_file_that_cannot_even_be_looked_at_stops_nobody(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ingest.drop("a.png", 1)
+    ingest.drop("b.png", 2)
+    ingest.scanner.scan()
+    ingest.drop("a.png", 3)
+    known = os.lstat
+
+    def lstat(name: str, **more: int) -> os.stat_result:
+        if name == str(path):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return known(name, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "lstat", lstat)
+        ingest.drain()
+    assert ingest.states() == {"a.png": "failed", "b.png": "indexed"}
+    ingest.clock.advance(6)
+    ingest.drain()
+    assert ingest.states() == {"a.png": "indexed", "b.png": "indexed"}
+
+
+def test_files_for_which_no_handles_are_left_are_handed_back(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest.drop("a.png", 1)
+    ingest.drop("b.png", 2)
+    ingest.scanner.scan()
+    for _ in range(5):
+        with monkeypatch.context() as patch:
+            patch.setattr(reading, "_open_below", failing(errno.EMFILE))
+            assert ingest.worker.step() == 0
+            assert not ingest.worker.is_due()
+        ingest.clock.advance(6)
+    assert ingest.states() == {"a.png": "pending", "b.png": "pending"}
+    ingest.drain()
+    assert ingest.states() == {"a.png": "indexed", "b.png": "indexed"}
+    assert ask(ingest.database, "SELECT max(crashes), max(attempts) FROM files") == [(0, 0)]
+    ingest.check()
+
+
+def test_a_decoder_that_does_not_start_is_held_against_no_file(
+    database: Database, settings: Settings, generation: GenerationRow
+) -> None:
+    models = Models(FakeDetector(), FakeEncoder(), Decoders("nothing.at.all"))
+    ingest = Ingest(database, settings, generation, models)
+    ingest.drop("a.png", 1)
+    ingest.scanner.scan()
+    with pytest.raises(DecoderUnavailableError):
+        ingest.worker.step()
+    with database.write() as connection:
+        assert queue.release(connection, ingest.clock()) == 0  # nothing was left in hand
 
 
 def test_a_file_that_is_plainly_no_image_is_not_tried_again_until_it_changes(
