@@ -23,7 +23,8 @@ class Decoder:
     """Decodes files one by one; a file that kills the process costs itself only.
 
     A process that has decoded other files before may have been harmed by one of those, so a file is
-    given up only for what it did to a process that had decoded nothing else.
+    given up only for what it did to a process that had decoded nothing else. What ends a process
+    from outside is no file's doing: then the file is tried again later (maybe_partial).
     """
 
     def __init__(self, module: str, max_megapixels: int, sandbox: Sandbox | None) -> None:
@@ -62,13 +63,15 @@ class Decoder:
                 self.sandbox = None
                 log.warning("ingest.decoder_lost fresh=%s reason=%s", fresh, error)
                 if fresh or error.timed_out:
-                    raise UnreadableImageError(str(error)) from error
+                    raise UnreadableImageError(str(error), maybe_partial=error.by_chance) from error
 
     def _fitting(self, data: bytes) -> Sandbox:
-        """The process, another one if it was started for smaller files or other images."""
+        """The process; another one if it has ended, or is for smaller files or other images."""
         sandbox = self.sandbox
         if sandbox is not None and (
-            sandbox.file_bytes < len(data) or sandbox.max_megapixels != self._max_megapixels
+            not sandbox.is_alive
+            or sandbox.file_bytes < len(data)
+            or sandbox.max_megapixels != self._max_megapixels
         ):
             sandbox.close()
             sandbox = None

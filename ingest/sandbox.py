@@ -14,6 +14,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -56,11 +57,14 @@ class DecoderLostError(Exception):
 
     Attributes:
         timed_out: it took too long.
+        by_chance: the machine may have done this, not the file: the kernel killed the process when
+            memory ran out, or the machine was too busy.
     """
 
-    def __init__(self, reason: str, *, timed_out: bool = False) -> None:
+    def __init__(self, reason: str, *, timed_out: bool = False, by_chance: bool = False) -> None:
         super().__init__(reason)
         self.timed_out = timed_out
+        self.by_chance = by_chance
 
 
 def processor_seconds(file_bytes: int, max_megapixels: int) -> int:
@@ -87,24 +91,31 @@ class Sandbox:
         self.file_bytes = max(file_bytes, LEAST_FILE_BYTES)
         self.answers = 0
         self._output_bytes = max(3 * MEGA * max_megapixels, 3 * CROP_PX**2)
-        arena_fd = _shared_memory(self.file_bytes + self._output_bytes)
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         memory = BYTES_PER_PIXEL * MEGA * max_megapixels + BYTES_PER_FILE_BYTE * self.file_bytes
-        words = (theirs.fileno(), arena_fd, self.file_bytes, memory)
         try:
-            self._arena = mmap.mmap(arena_fd, 0)
-            self._process = _start(module, [str(word) for word in words], words[:2])
+            with ExitStack() as undo, ExitStack() as passed_on:
+                arena_fd = _shared_memory(self.file_bytes + self._output_bytes)
+                passed_on.callback(os.close, arena_fd)
+                self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                undo.callback(self._channel.close)
+                passed_on.callback(theirs.close)
+                self._arena = mmap.mmap(arena_fd, 0)
+                words = (theirs.fileno(), arena_fd, self.file_bytes, memory)
+                self._process = _start(module, [str(word) for word in words], words[:2])
+                undo.pop_all()
         except OSError as error:
             raise DecoderUnavailableError(f"no process for decoding: {error.strerror}") from error
-        finally:
-            theirs.close()
-            os.close(arena_fd)
         self._end = weakref.finalize(self, _end, self._process, self._channel)
 
     @property
     def most_crops(self) -> int:
         """How many crops it can give back at once."""
         return self._output_bytes // (3 * CROP_PX**2)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
 
     def close(self) -> None:
         """End the process; may be called again."""
@@ -169,7 +180,7 @@ class Sandbox:
         except TimeoutError as error:
             self.close()
             reason = f"decoding it took longer than {patience} s"
-            raise DecoderLostError(reason, timed_out=True) from error
+            raise DecoderLostError(reason, timed_out=True, by_chance=True) from error
         except OSError:
             answer = b""
         if answer:
@@ -179,8 +190,9 @@ class Sandbox:
         if code == -signal.SIGXCPU:
             reason = f"decoding it took longer than {seconds} s of computing"
             raise DecoderLostError(reason, timed_out=True)
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        raise DecoderLostError(f"decoding it crashed the decoder ({how})")
+        raise DecoderLostError(
+            f"decoding it crashed the decoder ({_ending(code)})", by_chance=code == -signal.SIGKILL
+        )
 
     def _gone(self) -> int:
         """Its exit code once it has ended; it is closing down, or is made to."""
@@ -226,9 +238,13 @@ def _shared_memory(size: int) -> int:
     Fixed, because memory that the process cuts off would kill whoever reads it.
     """
     made = os.memfd_create("photos", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(made, size)
-    seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-    fcntl.fcntl(made, fcntl.F_ADD_SEALS, seals)
+    try:
+        os.ftruncate(made, size)
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(made, fcntl.F_ADD_SEALS, seals)
+    except OSError:
+        os.close(made)
+        raise
     return made
 
 
@@ -251,6 +267,16 @@ def _start(module: str, words: Sequence[str], files: Sequence[int]) -> subproces
         pass_fds=files,
         start_new_session=True,
     )
+
+
+def _ending(code: int) -> str:
+    """How a process ended: its signal's name, or its exit code."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {-code}"
 
 
 def _end(process: subprocess.Popen[bytes], channel: socket.socket) -> None:

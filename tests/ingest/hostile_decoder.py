@@ -6,6 +6,7 @@ What a file does is its first word; anything else is decoded. Code that could do
 import ctypes
 import mmap
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -55,6 +56,8 @@ def _shrink() -> None:
 DEEDS: dict[bytes, Callable[[], object]] = {
     b"crash": lambda: ctypes.string_at(0),
     b"abort": os.abort,
+    b"killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    b"nameless": lambda: os.kill(os.getpid(), signal.SIGRTMIN + 3),
     b"exit": lambda: os._exit(3),
     b"raise": lambda: 1 // 0,
     b"spin": _spin,

@@ -1,8 +1,13 @@
 """Decoding in a process that may crash, hang, eat memory or lie: it costs that file, once."""
 
+import errno
+import gc
 import logging
+import mmap
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -55,10 +60,10 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 60)
 
 
-def reason(decoder: Decoder, data: bytes) -> str:
+def reason(decoder: Decoder, data: bytes, *, for_good: bool = True) -> str:
     with pytest.raises(UnreadableImageError) as caught:
         decoder.decode(data, None)
-    assert not caught.value.maybe_partial
+    assert caught.value.maybe_partial is not for_good
     return str(caught.value)
 
 
@@ -187,9 +192,61 @@ def test_a_file_that_waits_for_ever_costs_that_file(
     first = pid(decoder)
     with monkeypatch.context() as patch:
         patch.setattr(module, "processor_seconds", lambda *_: 1)
-        assert reason(decoder, b"sleep") == "decoding it took longer than 3 s"
+        found = reason(decoder, b"sleep", for_good=False)  # the machine may have been busy
+        assert found == "decoding it took longer than 3 s"
     assert is_gone(first)
     assert is_well(decoder)
+
+
+def test_a_file_whose_decoder_is_killed_is_tried_again_later(decoder: Decoder) -> None:
+    """The kernel kills it when memory runs out, whoever took that."""
+    assert is_well(decoder)
+    found = reason(decoder, b"killed", for_good=False)
+    assert found == "decoding it crashed the decoder (SIGKILL)"
+    assert is_well(decoder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGRTMIN + 3])
+@pytest.mark.parametrize("used", [False, True])
+def test_an_idle_decoder_that_ended_is_held_against_no_file(
+    hostile: Decoders, caplog: pytest.LogCaptureFixture, number: int, used: bool
+) -> None:
+    hostile.prepare(1, LIMIT)
+    (idle,) = hostile._idle
+    if used:
+        with hostile.decoder(LIMIT) as borrowed:
+            assert is_well(borrowed)
+    else:
+        assert select.select([idle._channel], [], [], 60)[0], "it has said that it is ready"
+    os.kill(idle._process.pid, number)
+    wait_until(lambda: is_gone(idle._process.pid), "the decoder has ended")
+    with hostile.decoder(LIMIT) as borrowed:
+        assert is_well(borrowed)
+    assert not caplog.records
+
+
+def test_a_signal_without_a_name_costs_that_file_too(decoder: Decoder) -> None:
+    found = reason(decoder, b"nameless")
+    assert found == f"decoding it crashed the decoder (signal {signal.SIGRTMIN + 3})"
+    assert is_well(decoder)
+
+
+@pytest.mark.parametrize("call", ["memfd_create", "ftruncate", "socketpair", "mmap"])
+def test_a_decoder_for_which_there_is_no_room_is_no_files_fault(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    place = {"socketpair": socket, "mmap": mmap}.get(call, os)
+    gc.collect()
+    before = sorted(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patch:
+        patch.setattr(place, call, fail)
+        with pytest.raises(DecoderUnavailableError, match="Too many open files"):
+            module.Sandbox(HOSTILE, LIMIT, 0)
+    gc.collect()
+    assert sorted(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize("lie", LIES)
@@ -208,10 +265,11 @@ def test_the_reason_it_gives_is_one_harmless_line(decoder: Decoder) -> None:
 
 
 def test_a_decoder_harmed_by_an_earlier_file_is_not_held_against_the_next(
-    decoder: Decoder, caplog: pytest.LogCaptureFixture
+    decoder: Decoder, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert is_well(decoder)
-    os.kill(pid(decoder), signal.SIGKILL)  # as the kernel does when memory runs out
+    monkeypatch.setattr(module.Sandbox, "is_alive", True)  # it was when it was looked at
+    os.kill(pid(decoder), signal.SIGSEGV)
     assert is_well(decoder)
     assert [r.args for r in caplog.records if r.levelno == logging.WARNING] == [
         (False, caplog.records[0].args[1])  # type: ignore[index]
