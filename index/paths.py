@@ -85,8 +85,14 @@ class Roots:
         raise FileNotFoundError(path)
 
     def stat(self, path: str) -> os.stat_result:
-        """The lstat of a real path below a root; FileNotFoundError if there is nothing."""
+        """The lstat of a real path below a root.
+
+        Raises:
+            FileNotFoundError: nothing is there, or a link is on the way: it would not be read.
+        """
         self.root_of(path)
+        if not _is_open(os.path.dirname(path), dict.fromkeys(self.real, True)):
+            raise FileNotFoundError(path)
         try:
             return os.lstat(path)
         except NotADirectoryError as error:
@@ -122,20 +128,24 @@ class Finder:
                 found = os.lstat(path)
             except (OSError, ValueError):
                 continue
-            if not stat.S_ISDIR(found.st_mode) and self._is_open(folder):
+            if not stat.S_ISDIR(found.st_mode) and _is_open(folder, self._open_folders):
                 return path, found
         return None
 
-    def _is_open(self, folder: str) -> bool:
-        """Whether no folder from the root down to *folder* is a symbolic link or ignored."""
-        unknown: list[str] = []
-        while (found := self._open_folders.get(folder)) is None:
-            unknown.append(folder)
-            folder = os.path.dirname(folder)
-        for inner in reversed(unknown):
-            found = found and not is_ignored(os.path.basename(inner)) and not os.path.islink(inner)
-            self._open_folders[inner] = found
-        return found
+
+def _is_open(folder: str, known: dict[str, bool]) -> bool:
+    """Whether no folder from the root down to *folder* is a symbolic link or ignored.
+
+    *known* has the roots at least; what is found out is added to it.
+    """
+    unknown: list[str] = []
+    while (found := known.get(folder)) is None:
+        unknown.append(folder)
+        folder = os.path.dirname(folder)
+    for inner in reversed(unknown):
+        found = found and not is_ignored(os.path.basename(inner)) and not os.path.islink(inner)
+        known[inner] = found
+    return found
 
 
 def refusal(path: str, found: os.stat_result) -> str | None:

@@ -140,8 +140,8 @@ class Scanner:
             if self._roots.ignores(path):
                 continue
             try:
-                status = os.lstat(path)
-            except (FileNotFoundError, NotADirectoryError):
+                status = self._roots.stat(path)
+            except FileNotFoundError:
                 gone.append(path)
                 continue
             except OSError as error:

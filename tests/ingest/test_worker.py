@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import shutil
 import socket
 import struct
 import threading
@@ -814,6 +815,30 @@ def test_a_folder_replaced_by_a_link_before_it_was_read_is_no_way_out(ingest: In
     ingest.index()
     assert ingest.images_seen == 0
     assert "indexed" not in ingest.states().values()
+
+
+@pytest.mark.parametrize("examined", [False, True])
+def test_a_folder_replaced_by_a_link_to_its_copy_does_not_go_round_in_circles(
+    ingest: Ingest, *, examined: bool
+) -> None:
+    path = ingest.drop("folder/a.png", 1)
+    ingest.index()
+    folder, outside = path.parent, ingest.inbox.parent / "outside"
+    with ingest.database.write() as connection:
+        queue.requeue(connection, [str(path)], ingest.clock())
+    shutil.copytree(folder, outside)
+    shutil.rmtree(folder)
+    folder.symlink_to(outside)
+    if examined:
+        ingest.scanner.examine([str(path), str(folder)])
+        assert "folder/a.png" not in ingest.states()
+    assert sum(ingest.worker.step() for _ in range(5)) <= 1
+    assert "folder/a.png" not in ingest.states()
+    ingest.scanner.examine([str(folder)])
+    ingest.scanner.scan()
+    assert ingest.drain() == 0
+    assert "links are not followed" in ingest.reason("folder")
+    ingest.check()
 
 
 def test_a_file_that_changed_after_it_was_read_is_read_again(
