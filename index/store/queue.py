@@ -28,6 +28,7 @@ from index.store.lookup import Lookup
 
 CRASH_LIMIT = 3  # a file that was in hand at this many crashes is put aside
 CRASH_RETRY_SECONDS = 600.0
+SUSPECT_SECONDS = 60.0  # how long others may go before a file that was in hand at a crash
 
 
 class Signature(NamedTuple):  # made by the thousand, in a third of a dataclass's time
@@ -206,15 +207,20 @@ def hand_back(connection: Connection, claims: Sequence[Claim], now: float) -> No
 
 
 def claim(connection: Connection, limit: int, now: float) -> list[Claim]:
-    """Hand out at most *limit* files that are ready, those somebody waits for first."""
+    """Hand out at most *limit* files that are ready, those somebody waits for first.
+
+    A file that was in hand at a crash goes alone, when nothing else is ready or it waited long.
+    """
     found = connection.execute(
-        select(File.id, File.path, *_SIGNATURE, File.attempts, File.crashes)
+        select(File.id, File.path, *_SIGNATURE, File.attempts, File.crashes, File.ready_at)
         .where(_QUEUED, File.ready_at <= now)
         .order_by(File.priority.desc(), File.ready_at, File.crashes, File.id)
         .limit(limit)
     ).all()
     suspects = [row for row in found if row.crashes]
-    found = [row for row in found if row not in suspects] or suspects[:1]
+    overdue = [row for row in suspects if row.ready_at <= now - SUSPECT_SECONDS]
+    others = [row for row in found if not row.crashes]
+    found = overdue[:1] or others or suspects[:1]
     if found:
         connection.execute(
             update(File)

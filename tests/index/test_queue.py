@@ -220,6 +220,18 @@ class TestCrashing:
             handed_out.append(paths_of(claims))
         assert handed_out == [["/d", "/e"], ["/a"], ["/b"], ["/c"]]
 
+    def test_a_suspect_has_its_turn_alone_however_many_others_come(
+        self, database: Database
+    ) -> None:
+        note(database, "/suspect")
+        claim(database)
+        crash(database)
+        handed_out = []
+        for minute in range(3):
+            note(database, f"/{minute}a", f"/{minute}b")
+            handed_out.append(paths_of(claim(database, now=NOW + 60 * minute)))
+        assert handed_out == [["/0a", "/0b"], ["/suspect"], ["/1a", "/1b", "/2a", "/2b"]]
+
     def test_only_the_file_that_crashes_every_time_is_given_up(self, database: Database) -> None:
         note(database, "/good", "/bad", "/fine")
         done = set()
