@@ -3,6 +3,7 @@
 import logging
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -30,11 +31,12 @@ class Walk:
     """One pass over a folder.
 
     Attributes:
-        unreadable: folders and files that could not be looked at; nothing is known of them.
+        unreadable: folders and files that could not be looked at, and why; nothing is known of
+            them.
         mounts: folders below that lie on another device than the one above them.
     """
 
-    unreadable: list[str] = field(default_factory=list)
+    unreadable: dict[str, str | None] = field(default_factory=dict)
     mounts: dict[str, Identity] = field(default_factory=dict)
 
     def files(self, folder: str) -> Iterator[tuple[str, os.stat_result]]:
@@ -48,8 +50,7 @@ class Walk:
                     found = sorted(entries, key=lambda entry: entry.name)
             except OSError as error:
                 if here == folder or os.path.lexists(here):
-                    self.unreadable.append(here)
-                    log.warning("scan.folder_unreadable reason=%s", error.strerror)
+                    self.unreadable[here] = error.strerror
                 continue
             for entry in found:
                 status = None if is_ignored(entry.name) else self._status(entry)
@@ -62,6 +63,8 @@ class Walk:
                 if inner.device != device:
                     self.mounts[entry.path] = inner
                 waiting.append((entry.path, inner.device))
+        for reason, number in Counter(self.unreadable.values()).items():
+            log.warning("scan.unreadable number=%d reason=%s", number, reason)
 
     def _status(self, entry: os.DirEntry[str]) -> os.stat_result | None:
         try:
@@ -69,10 +72,15 @@ class Walk:
         except FileNotFoundError:
             return None  # gone in the meantime
         except OSError as error:
-            self.unreadable.append(entry.path)
-            log.warning("scan.file_unreadable reason=%s", error.strerror)
+            self.unreadable[entry.path] = error.strerror
             return None
 
     def knows(self, path: str) -> bool:
         """Whether the absence of *path* means that it is gone."""
-        return not any(path == place or path.startswith(place + "/") for place in self.unreadable)
+        if not self.unreadable:
+            return True
+        while path not in self.unreadable:
+            path, slash, _ = path.rpartition("/")
+            if not slash:
+                return True
+        return False

@@ -14,6 +14,7 @@ from index.store import queue
 from index.store.generations import GenerationRow
 from ingest import scan as module
 from ingest.scan import Scanner
+from ingest.walk import Walk
 from tests.fakes import save_picture
 from tests.ingest.conftest import Ingest
 
@@ -237,7 +238,7 @@ def test_a_folder_that_cannot_be_listed_erases_nothing(
     (inbox / "open/a.jpg").unlink()
     assert scanner.scan() == (0, 1)
     assert names() == {"secret/a.jpg", "secret/b/c.jpg", "secrets.jpg"}
-    assert "scan.folder_unreadable" in caplog.text
+    assert "scan.unreadable number=1" in caplog.text
     assert "secret" not in caplog.text  # a log holds no names
 
 
@@ -394,3 +395,43 @@ def test_noting_again_does_not_take_a_priority_away(
     ingest.scanner.scan()
     ingest.worker.step()
     assert ingest.states()["2.png"] == "indexed"
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/r/a", False),
+        ("/r/a/b/c.jpg", False),
+        ("/r/ab", True),
+        ("/r", True),
+        ("/r/b/c", True),
+        ("/r/d/e.jpg", False),
+        ("/r/d/f.jpg", True),
+    ],
+)
+def test_what_lies_below_something_unreadable_is_unknown(path: str, *, known: bool) -> None:
+    walk = Walk({"/r/a": "Input/output error", "/r/d/e.jpg": "Input/output error"})
+    assert walk.knows(path) is known
+
+
+def test_many_files_that_cannot_be_looked_at_cost_a_line_and_no_search_among_all(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(50):
+        write(inbox / f"{number}.jpg")
+
+    class Counting(dict[str, str | None]):
+        def __iter__(self) -> Iterator[str]:
+            raise AssertionError("each was looked at for one")
+
+    def refuse(walk: Walk, entry: os.DirEntry[str]) -> None:
+        walk.unreadable[entry.path] = "Input/output error"
+
+    monkeypatch.setattr(Walk, "_status", refuse)
+    walk = Walk(Counting())
+    assert list(walk.files(str(inbox))) == []
+    assert not any(walk.knows(str(inbox / f"{number}.jpg")) for number in range(50))
+    assert walk.knows(str(inbox / "other.jpg"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "scan.unreadable number=50 reason=Input/output error"
+    ]
