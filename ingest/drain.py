@@ -27,6 +27,7 @@ from ingest.worker import Worker
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
+LOOKS = 50  # at what is pending, while that shrinks to nothing: after each batch would be quadratic
 Progress = Callable[[int, int], None]  # files done, files in all
 
 
@@ -110,37 +111,48 @@ class Drain:
             log.info("ingest.snapshot_delegated: the running ingest process writes it")
 
     def _wait(self, names: Sequence[str], progress: Progress) -> Summary:
+        def report(waited_for: Sequence[str]) -> list[str]:
+            pending = self._pending(waited_for)
+            progress(len(names) - len(pending), len(names))
+            return pending
+
         try:
             with exclusive(self._settings.data, "ingest"):
-                self._work(names, progress)
+                self._work(names, report)
         except WriterBusyError:
             log.info("ingest.delegated: the running ingest process does the work")
-            while not self._stop.is_set() and self._report(names, progress):
+            pending = names
+            while not self._stop.is_set() and (pending := report(pending)):
                 self._stop.wait(POLL_SECONDS)
         return self._summary(names)
 
-    def _work(self, names: Sequence[str], progress: Progress) -> None:
+    def _work(self, names: Sequence[str], report: Callable[[Sequence[str]], list[str]]) -> None:
+        """Work until none of *names* is pending; *report* says which of those given still are."""
         finish_erasures(self._database, self._settings.data)
         with self._database.write() as connection:
             queue.release(connection, time.time())
-        if not self._report(names, progress):
+        pending = report(names)
+        if not pending:
             return
         generation, models = open_generation(self._database, self._settings)
         worker = Worker(self._database, self._settings, generation, models)
         housekeeping = Housekeeping(self._database, self._settings)
-        while not self._stop.is_set() and self._report(names, progress):
-            if not worker.step():
+        done = 0  # since the last look
+        while not self._stop.is_set() and pending:
+            files = worker.step()
+            done += files
+            if not files:
                 self._stop.wait(IDLE_SECONDS)
+            if not files or done * LOOKS >= len(pending):
+                pending, done = report(pending), 0
             housekeeping.run_if_due(worker)
         housekeeping.snapshot(worker)
 
-    def _report(self, names: Sequence[str], progress: Progress) -> int:
-        """Show how far it is. Returns how many files are still pending."""
+    def _pending(self, names: Sequence[str]) -> list[str]:
+        """Those of *names* that are still pending."""
         with self._database.read() as connection:
             rows = queue.rows_of(connection, names)
-        pending = sum(row.state is FileState.PENDING for row in rows.values())
-        progress(len(names) - pending, len(names))
-        return pending
+        return [name for name, row in rows.items() if row.state is FileState.PENDING]
 
     def _summary(self, names: Sequence[str]) -> Summary:
         summary = Summary()

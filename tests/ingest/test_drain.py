@@ -2,18 +2,20 @@
 
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import Connection, delete, update
 
 from index.database import Database, exclusive
 from index.errors import ConfigError
 from index.paths import Roots
 from index.schema import Face
 from index.settings import Settings
-from index.store import snapshots
+from index.store import queue, snapshots
 from index.store.generations import GenerationRow
+from index.store.queue import FileRow
 from index.verify import verify
 from ingest import drain as module
 from ingest.drain import Drain, Summary, collect
@@ -150,6 +152,29 @@ def test_progress_ends_with_the_whole(draining: Draining) -> None:
     draining.run(draining.inbox)
     assert draining.reports[0] == (0, 4)
     assert draining.reports[-1] == (4, 4)
+
+
+def test_what_is_done_is_not_asked_for_again(
+    draining: Draining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the cost of many files would grow with the square of their number."""
+    asked: list[int] = []
+    known = queue.rows_of
+
+    def rows_of(connection: Connection, paths: Sequence[str]) -> dict[str, FileRow]:
+        asked.append(len(paths))
+        return known(connection, paths)
+
+    settings = draining.ingest.settings
+    draining.ingest.settings = settings.model_copy(update={"batch_files": 1})
+    monkeypatch.setattr(queue, "rows_of", rows_of)
+    monkeypatch.setattr(module, "LOOKS", 4)
+    for number in range(64):
+        draining.ingest.drop(f"{number}.png", number)
+    assert draining.run(draining.inbox).indexed == 64
+    looks = asked[:-1]  # the last is for the summary
+    assert looks == sorted(looks, reverse=True)
+    assert sum(looks) < 6 * 64
 
 
 def test_what_is_indexed_already_needs_no_model(
