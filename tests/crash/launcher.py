@@ -72,9 +72,9 @@ def keep_faking() -> None:
 
     class Keeper(service.keeper.Keeper):
         def __init__(self, command: Sequence[str]) -> None:
-            python, _, program, *rest = command
-            assert program == "person_count"
-            super().__init__([python, str(Path(__file__).resolve()), *rest])
+            program = command.index("person_count")
+            launcher = str(Path(__file__).resolve())
+            super().__init__([command[0], launcher, *command[program + 1 :]])
 
     vars(service.keeper)["Keeper"] = Keeper
     service.keeper.FIRST_DELAY_SECONDS = 0.2
