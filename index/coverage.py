@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -13,8 +13,13 @@ from index.paths import Finder, Roots, is_utf8, signature_of
 from index.schema import FileState
 from index.settle import sight
 from index.store import library, queue
+from index.store.queue import FileRow
 
 log = logging.getLogger(__name__)
+
+
+# by name: the absolute path and lstat of a file; None where there is none that may be asked about
+Places = dict[str, tuple[str, os.stat_result] | None]
 
 
 class FileStatus(StrEnum):
@@ -64,22 +69,27 @@ class Wanted:
         self.waiting |= other.waiting
 
 
-def survey(
-    database: Database, roots: Roots, names: Sequence[str]
-) -> tuple[list[KnownFile], Wanted]:
-    """Look at each file and at what the database says of it.
+def find(roots: Roots, names: Sequence[str]) -> Places:
+    """Look for each file. No file is opened."""
+    finder = Finder(roots)
+    # a root may have a name that is no text, and the database could not even look that up
+    return {
+        name: place if (place := finder.look(name)) and is_utf8(place[0]) else None
+        for name in names
+    }
+
+
+def paths_in(places: Places) -> list[str]:
+    """The paths of the files that are there, each once."""
+    return list(dict.fromkeys(place[0] for place in places.values() if place))
+
+
+def survey(places: Places, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile], Wanted]:
+    """Compare each file with what the database says of it in *rows*, by path.
 
     A file that is new, or not what it was when it was indexed, is reported as pending and wanted;
-    so is one that is queued behind others. No file is opened and nothing is written.
+    so is one that is queued behind others.
     """
-    finder = Finder(roots)
-    places = {name: finder.look(name) for name in names}
-    # a root may have such a name, and the database could not even look it up
-    places = {
-        name: place if place and is_utf8(place[0]) else None for name, place in places.items()
-    }
-    with database.read() as connection:
-        rows = queue.rows_of(connection, [place[0] for place in places.values() if place])
     known: list[KnownFile] = []
     wanted = Wanted()
     for name, place in places.items():
@@ -95,10 +105,18 @@ def survey(
                 wanted.waiting.add(row.path)
             known.append(KnownFile(name, FileStatus.PENDING))
         elif row.state is FileState.FAILED:
-            known.append(KnownFile(name, FileStatus.FAILED, reason=row.error))
+            known.append(KnownFile(name, FileStatus.FAILED, row.error))
         else:
-            known.append(KnownFile(name, FileStatus.COUNTED, image_id=row.image_id))
+            known.append(KnownFile(name, FileStatus.COUNTED, None, row.image_id))
     return known, wanted
+
+
+def look(database: Database, roots: Roots, names: Sequence[str]) -> tuple[list[KnownFile], Wanted]:
+    """Find and survey files of these *names*, without their faces."""
+    places = find(roots, names)
+    with database.read() as connection:
+        rows = queue.rows_of(connection, paths_in(places))
+    return survey(places, rows)
 
 
 def ask_for(database: Database, wanted: Wanted, settle_seconds: float) -> None:

@@ -81,6 +81,7 @@ def _engine(path: Path, *, writer: bool) -> Engine:
         module=sqlite_driver,
         pool_size=1 if writer else 8,
         max_overflow=0,
+        pool_use_lifo=True,  # the connection used last has the warmest caches
         hide_parameters=True,  # exceptions reach the log, and paths are parameters
     )
 
@@ -222,9 +223,17 @@ class CommitCounter:
     def value(self) -> int:
         """The present number; only equality means anything. Errors as in Database.read()."""
         with _passing_trouble():
-            number = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+            number = data_version(self._connection)
             self._connection.rollback()
-        return int(number)
+        return number
+
+
+def data_version(connection: Connection) -> int:
+    """A number that is the same as before on *connection* only if no other has committed since.
+
+    In a transaction it belongs to what the transaction sees.
+    """
+    return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
 
 
 def migrate(path: Path) -> tuple[str | None, str]:

@@ -1,6 +1,5 @@
 """Which faces of a photo count: the key ones, all, or the most prominent."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from index.settings import FaceChoice
@@ -33,22 +32,30 @@ def why_left_out(faces: Sequence[FaceRow], choice: FaceChoice) -> dict[int, str]
     Args:
         faces: of any number of images; each image is judged by itself.
     """
-    by_image: dict[int, list[FaceRow]] = defaultdict(list)
+    if choice is FaceChoice.KEY:
+        return _not_key(faces)
+    return _not_most_prominent(faces) if choice is FaceChoice.ONE else {}
+
+
+def _not_most_prominent(faces: Sequence[FaceRow]) -> dict[int, str]:
+    chosen: dict[int, FaceRow] = {}
     for face in faces:
-        by_image[face.image_id].append(face)
+        other = chosen.setdefault(face.image_id, face)
+        if (prominence(face), -face.id) > (prominence(other), -other.id):
+            chosen[face.image_id] = face
+    return {f.id: "not the most prominent face" for f in faces if f is not chosen[f.image_id]}
+
+
+def _not_key(faces: Sequence[FaceRow]) -> dict[int, str]:
+    # an improbable find, often a pattern, must not make the real faces look small
+    tallest: dict[int, float] = {}
+    for face in faces:
+        if face.probability >= KEY_PROBABILITY:
+            tallest[face.image_id] = max(tallest.get(face.image_id, 0.0), height(face))
     reasons: dict[int, str] = {}
-    if choice is FaceChoice.ONE:
-        for group in by_image.values():
-            chosen = max(group, key=lambda face: (prominence(face), -face.id))
-            reasons |= {f.id: "not the most prominent face" for f in group if f is not chosen}
-    elif choice is FaceChoice.KEY:
-        for group in by_image.values():
-            # an improbable find, often a pattern, must not make the real faces look small
-            probable = [face for face in group if face.probability >= KEY_PROBABILITY]
-            tallest = max(map(height, probable), default=0.0)
-            for face in group:
-                if face.probability < KEY_PROBABILITY:
-                    reasons[face.id] = "improbable"
-                elif height(face) < KEY_HEIGHT_SHARE * tallest:
-                    reasons[face.id] = "small"
+    for face in faces:
+        if face.probability < KEY_PROBABILITY:
+            reasons[face.id] = "improbable"
+        elif height(face) < KEY_HEIGHT_SHARE * tallest[face.image_id]:
+            reasons[face.id] = "small"
     return reasons

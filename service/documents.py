@@ -3,7 +3,7 @@
 from index.documents import Document, count_document, explanation_document
 from index.explain import Explanation
 from index.question import Question
-from service.desk import Reply
+from service.gathering import Reply
 
 
 def persons_document(question: Question, reply: Reply) -> Document:

@@ -183,7 +183,7 @@ def faceless(connection: Connection, images: Sequence[int]) -> set[int]:
     return {image for image, n in face_counts(connection, active.id, images).items() if n == 0}
 
 
-_FACE = (
+FACE_COLUMNS = (  # of images and faces, as face_rows() takes them
     Face.id,
     Face.image_id,
     Face.x1,
@@ -198,7 +198,7 @@ _FACE = (
 )
 _FACES_BY_IMAGE = Lookup(
     Analysis.image_id,
-    select(Analysis.image_id, Analysis.face_count, *_FACE)
+    select(Analysis.image_id, Analysis.face_count, *FACE_COLUMNS)
     .join(Image, Image.id == Analysis.image_id)
     .outerjoin(
         Face,
@@ -226,7 +226,7 @@ def whole_faces(
     """
     rows = _FACES_BY_IMAGE.rows(connection, images, generation=generation_id)
     expected = {row[0]: row[1] for row in rows}
-    faces = _face_rows([row[2:] for row in rows if row[2] is not None])
+    faces = face_rows([row[2:] for row in rows if row[2] is not None])
     present = Counter([face.image_id for face in faces])
     return faces, [image for image in images if expected.get(image) != present[image]]
 
@@ -236,7 +236,8 @@ def faces_of(connection: Connection, generation_id: int, images: Sequence[int]) 
     return whole_faces(connection, generation_id, images)[0]
 
 
-def _face_rows(rows: Sequence[tuple[Any, ...]]) -> list[FaceRow]:
+def face_rows(rows: Sequence[tuple[Any, ...]]) -> list[FaceRow]:
+    """Faces from rows of FACE_COLUMNS, by id."""
     if not rows:
         return []
     points = np.frombuffer(b"".join([row[10] for row in rows]), "<f4").reshape(len(rows), -1, 2)

@@ -7,7 +7,7 @@ a ready_at is tried again then; without one it waits until the file changes.
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -351,20 +351,27 @@ def mark_orphans(connection: Connection, images: Sequence[int], now: float) -> N
         connection.execute(_MARK_ORPHANS, given)
 
 
-_BY_PATH = Lookup(
+FILE_COLUMNS = (  # as file_row() takes them
     File.path,
-    select(File.path, *_SIGNATURE, File.state, File.image_id, File.error, File.priority),
+    *_SIGNATURE,
+    File.state,
+    File.image_id,
+    File.error,
+    File.priority,
 )
+_BY_PATH = Lookup(File.path, select(*FILE_COLUMNS))
+
+
+def file_row(row: tuple[Any, ...]) -> FileRow:
+    """A file from a row that starts with FILE_COLUMNS."""
+    path, size, mtime_ns, ctime_ns, inode, state, image_id, error, priority, *_ = row
+    signature = Signature(size, mtime_ns, ctime_ns, inode)
+    return FileRow(path, signature, _STATES[state], image_id, error, priority)
 
 
 def rows_of(connection: Connection, paths: Sequence[str]) -> dict[str, FileRow]:
     """The rows of *paths*, by path; unknown paths are left out."""
-    return {
-        path: FileRow(path, Signature(size, mtime_ns, ctime_ns, inode), _STATES[state], *others)
-        for path, size, mtime_ns, ctime_ns, inode, state, *others in _BY_PATH.rows(
-            connection, paths
-        )
-    }
+    return {row[0]: file_row(row) for row in _BY_PATH.rows(connection, paths)}
 
 
 def files_of(connection: Connection, image_id: int) -> list[FileRow]:

@@ -15,9 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import event
 
 from index import snapshots, vectors
-from index.coverage import FileStatus, ask_for, survey
+from index.coverage import FileStatus, KnownFile, Wanted, ask_for
 from index.database import Database
-from index.paths import Roots
 from index.question import build_question
 from index.schema import GenerationState
 from index.settings import Settings
@@ -27,9 +26,8 @@ from index.verify import verify
 from ingest import reindex as reindex_module
 from ingest import worker as worker_module
 from ingest.reindex import Reindexer, remove_retired
-from service.desk import Desk, Gathered
 from service.follower import Follower
-from service.threads import Threads
+from service.gathering import Gathered, Gatherer
 from tests.crash.launcher import models_of
 from tests.crash.oracle import components
 from tests.fakes import save_picture
@@ -95,7 +93,6 @@ class History(RuleBasedStateMachine):
         self.patches.enter_context(patch.object(reindex_module, "REMOVE_FACES", 2))
         for module, name in ((reindex_module, "load_models"), (worker_module, "load_generation")):
             self.patches.enter_context(patch.object(module, name, self._load))
-        self.threads = Threads()  # only for the desk to have one
         self.clock = Clock()
         self.inbox = self.settings.inbox
         self.shown: dict[str, tuple[int, ...] | None] = {}  # None: no image
@@ -132,14 +129,13 @@ class History(RuleBasedStateMachine):
             self.database, self.settings, generation, models_of(generation.weights), self.clock
         )
         self.follower = Follower(self.database, self.settings.distance)
-        self.desk = Desk(self.database, self.settings, self.follower, self.threads)
+        self.gatherer = Gatherer(self.database, self.settings, self.follower)
 
     def teardown(self) -> None:
         try:
             self.settle_down()
         finally:
             self.database.close()
-            assert self.threads.close(60.0)
             self.patches.close()
             shutil.rmtree(self.folder)
 
@@ -197,8 +193,15 @@ class History(RuleBasedStateMachine):
     def query(self, asked: list[str]) -> None:
         """Whatever is answered now is right now; the rest says that it is pending."""
         question = build_question({"filepath": asked, "linkage": ["single"]}, self.settings)
-        files, wanted = survey(self.database, Roots(self.settings.all_roots), question.names)
-        ask_for(self.database, wanted, self.settings.settle_seconds)
+        files: list[KnownFile] = []
+
+        def seen(found: list[KnownFile], wanted: Wanted) -> bool:
+            files.extend(found)
+            ask_for(self.database, wanted, self.settings.settle_seconds)
+            return False
+
+        gathered = self.gatherer.gather(question, seen)
+        assert isinstance(gathered, Gathered)
         for file in files:
             if file.status is FileStatus.UNKNOWN:
                 assert file.name not in self.shown
@@ -206,8 +209,6 @@ class History(RuleBasedStateMachine):
                 assert self.shown[file.name] is None or "ended" in (file.reason or "")
             elif file.status is FileStatus.COUNTED:
                 assert self.shown[file.name] is not None
-        gathered = self.desk._gather(question, files)
-        assert isinstance(gathered, Gathered)
         reply = gathered.reply()
         found = [self.shown[file.name] for file in files if file.status is FileStatus.COUNTED]
         assert reply.answer.person_num == self.brute_force(found)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from index.coverage import FileStatus, KnownFile, ask_for, heal, survey
+from index import coverage
+from index.coverage import FileStatus, KnownFile, ask_for, heal
 from index.database import Database
 from index.paths import Roots
 from index.settings import Settings
@@ -44,7 +45,7 @@ def work(worker: Worker) -> None:
 
 
 def look(database: Database, settings: Settings, *names: str) -> list[KnownFile]:
-    known, wanted = survey(database, Roots(settings.all_roots), names)
+    known, wanted = coverage.look(database, Roots(settings.all_roots), names)
     if wanted:
         ask_for(database, wanted, settings.settle_seconds)
     return known
@@ -143,13 +144,13 @@ def test_what_is_asked_for_already_is_not_wanted_again(
 ) -> None:
     Scanner(database, Roots(settings.all_roots), 0.0).scan()
     path, roots = str(inbox / "ann.png"), Roots(settings.all_roots)
-    _, wanted = survey(database, roots, ["ann.png"])
+    _, wanted = coverage.look(database, roots, ["ann.png"])
     assert (wanted.stale, wanted.waiting) == ({}, {path})
     ask_for(database, wanted, settings.settle_seconds)
-    known, wanted = survey(database, roots, ["ann.png"])
+    known, wanted = coverage.look(database, roots, ["ann.png"])
     assert (known[0].status, bool(wanted)) == (PENDING, False)
     save_picture(inbox / "ann.png", 1, 2)
-    assert list(survey(database, roots, ["ann.png"])[1].stale) == [path]
+    assert list(coverage.look(database, roots, ["ann.png"])[1].stale) == [path]
 
 
 def test_two_names_of_one_file_share_its_image(

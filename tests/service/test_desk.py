@@ -17,7 +17,7 @@ import pytest
 
 from index.coverage import ask_for
 from index.errors import StoreUnavailableError
-from service import desk as desk_module
+from service import gathering
 from service.threads import SHORT_THREADS, Threads
 from tests.service.conftest import DEADLINE_SECONDS, Answer, Service, wait_until
 
@@ -113,7 +113,7 @@ def test_what_cannot_be_noted_now_is_noted_when_it_can(
 def test_few_files_with_many_faces_are_a_long_question(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk_module, "LONG_FACES", 2)
+    monkeypatch.setattr(gathering, "LONG_FACES", 2)
     service.drop("one.png", 1)
     service.drop("crowd.png", 2, 3, 4)
     for path in ("/person_count", "/persons"):
@@ -144,13 +144,13 @@ def test_threads_that_have_nothing_to_do_end(caplog: pytest.LogCaptureFixture) -
 ENDLESS = """
 import os, sys, threading
 from commands import serving
-from service import desk, server
+from service import gathering, server
 
 def never_ends(*given):
     print("begun", flush=True)
     threading.Event().wait()
 
-desk.answer_question = never_ends
+gathering.answer_question = never_ends
 server.STOP_SECONDS = server.JOIN_SECONDS = 0.1
 serving.serve(port=0, http=True, no_ingest=True)
 """

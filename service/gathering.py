@@ -1,0 +1,254 @@
+"""Reads all that an answer is computed from, and computes it. Blocking, so for threads."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import chain
+from operator import attrgetter
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from index.answer import Answer, answer_question, choose_faces
+from index.coverage import FileStatus, KnownFile, Wanted, find, look, paths_in, survey
+from index.database import Database
+from index.errors import RequestError, StoreError, StoreUnavailableError
+from index.paths import Roots
+from index.question import Question
+from index.settings import Settings
+from index.space import Space
+from index.store.asked import AskedFile, asked_files
+from index.store.generations import GenerationRow
+from index.store.library import FaceRow
+from service.follower import Follower
+
+Check = Callable[[Sequence[KnownFile]], None]
+
+LONG_FILES = 500  # questions about more are long: some 20 ms and up
+LONG_FACES = 1000  # and so are those of more faces, however few files they are on
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with what it was computed from.
+
+    Attributes:
+        vectors: (n, d) unit vectors of the answer's faces, in order.
+        files: one for each different name, in the caller's order.
+    """
+
+    answer: Answer
+    vectors: NDArray[np.float32]
+    files: tuple[KnownFile, ...]
+    generation: GenerationRow
+    space: Space
+
+    @property
+    def is_long(self) -> bool:
+        """Whether explaining it takes long."""
+        return len(self.files) > LONG_FILES or len(self.vectors) > LONG_FACES
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every file was read."""
+        whole = (FileStatus.COUNTED, FileStatus.NO_FACE)
+        return all(file.status in whole for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All that an answer is computed from."""
+
+    question: Question
+    files: tuple[KnownFile, ...]
+    counted: list[FaceRow]
+    left_out: list[tuple[FaceRow, str]]
+    generation: GenerationRow
+    space: Space
+    vectors: NDArray[np.float32]
+
+    @property
+    def is_long(self) -> bool:
+        """Whether computing the answer takes long."""
+        return len(self.counted) > LONG_FACES
+
+    def reply(self) -> Reply:
+        """Compute the answer."""
+        answer = answer_question(
+            self.question, self.counted, self.left_out, self.vectors, self.space
+        )
+        files = _with_faces(self.files, answer)
+        return Reply(answer, self.vectors, files, self.generation, self.space)
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """Images whose rows are incomplete."""
+
+    images: list[int]
+
+
+class Gatherer:
+    """Looks at the files of questions and reads their faces."""
+
+    def __init__(self, database: Database, settings: Settings, follower: Follower) -> None:
+        self._database = database
+        self._follower = follower
+        self._max_faces = settings.max_request_faces
+        self._roots = Roots(settings.all_roots)
+
+    def look(self, names: Sequence[str]) -> tuple[list[KnownFile], Wanted]:
+        """What is known of files, without their faces."""
+        return look(self._database, self._roots, names)
+
+    def gather(
+        self, question: Question, waits: Callable[[list[KnownFile], Wanted], bool]
+    ) -> Gathered | Damaged | None:
+        """Read what the answer to *question* is computed from; None if it *waits* for files.
+
+        Raises:
+            RequestError: 413 for too many faces; 503 before anything was ever indexed.
+        """
+        places = find(self._roots, question.names)
+        with self._database.read() as connection:
+            generation, asked = asked_files(connection, paths_in(places))
+            files, wanted = survey(places, {path: file.row for path, file in asked.items()})
+            if waits(files, wanted):
+                return None
+            if generation is None:
+                raise RequestError(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    "nothing has been indexed yet",
+                    retry_after_seconds=5,
+                )
+            by_image = {file.row.image_id: file for file in asked.values()}
+            images = {file.image_id: by_image[file.image_id] for file in files if file.image_id}
+            if damaged := [image for image, file in images.items() if not file.is_whole]:
+                return Damaged(damaged)
+            counted, left_out = choose_faces(_faces(images.values()), question, self._max_faces)
+            space, vectors = self._vectors(connection, generation, counted)
+        return Gathered(question, tuple(files), counted, left_out, generation, space, vectors)
+
+    def _vectors(
+        self, connection: Connection, generation: GenerationRow, faces: Sequence[FaceRow]
+    ) -> tuple[Space, NDArray[np.float32]]:
+        try:
+            return self._follower.vectors(connection, generation, [face.id for face in faces])
+        except StoreUnavailableError:
+            raise
+        except StoreError as error:
+            raise RequestError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "the index is damaged; run verify"
+            ) from error
+
+
+class Attempts:
+    """The looks at one question's files, until none is pending or time is up.
+
+    Attributes:
+        wanted: what ingest is to be asked for; whoever asks takes it from here.
+    """
+
+    def __init__(
+        self,
+        gatherer: Gatherer,
+        question: Question,
+        check: Check,
+        check_last: Check,
+        seconds: float,
+    ) -> None:
+        """Look for so many *seconds*.
+
+        Args:
+            check: may refuse after each look.
+            check_last: may refuse when there is no more waiting.
+        """
+        self.wanted = Wanted()
+        self.has_many_files = len(question.filepaths) > LONG_FILES
+        self._gatherer = gatherer
+        self._question = question
+        self._check = check
+        self._check_last = check_last
+        self._deadline = time.monotonic() + seconds
+        self._pending: list[str] = []
+
+    @property
+    def seconds_left(self) -> float:
+        """How long the answer may still wait for files."""
+        return max(self._deadline - time.monotonic(), 0.0)
+
+    def attempt(self) -> Reply | Gathered | Damaged | None:
+        """Answer, or gather what a long answer is computed from; None while files are pending.
+
+        Raises:
+            RequestError: as the checks do; 413 for too many faces; 503 before anything was indexed.
+        """
+        in_time = self.seconds_left > 0
+        # what was waited for comes first: as long as it is pending the others do not matter
+        if self._pending and in_time and self._waits(*self._gatherer.look(self._pending)):
+            return None
+
+        def waits(files: list[KnownFile], wanted: Wanted) -> bool:
+            if self._waits(files, wanted) and in_time:
+                return True
+            self._check_last(files)
+            return False
+
+        found = self._gatherer.gather(self._question, waits)
+        if isinstance(found, Gathered) and (self.has_many_files or not found.is_long):
+            # in one go: each change of threads costs as much as finding several files
+            return found.reply()
+        return found
+
+    def _waits(self, files: list[KnownFile], wanted: Wanted) -> bool:
+        """Whether some of *files* are pending."""
+        self.wanted.add(wanted)
+        self._check(files)
+        self._pending = [file.name for file in files if file.status is FileStatus.PENDING]
+        return bool(self._pending)
+
+
+def accept(_files: Sequence[KnownFile]) -> None:
+    """Refuse nothing."""
+
+
+def refuse_missing(files: Sequence[KnownFile]) -> None:
+    """Raise 404 if a file is not there, else 422 if one cannot be read."""
+    if any(file.status is FileStatus.UNKNOWN for file in files):
+        # the contract's sentence; which file it is would tell what else is on the disk
+        raise RequestError(HTTPStatus.NOT_FOUND, "File does not exist")
+    for file in files:
+        if file.status is FileStatus.FAILED:
+            raise RequestError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"{file.name} is no readable image: {file.reason}",
+            )
+
+
+def refuse_pending(files: Sequence[KnownFile]) -> None:
+    """Raise 503 if files are still waiting to be indexed."""
+    pending = sum(file.status is FileStatus.PENDING for file in files)
+    if pending:
+        raise RequestError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            f"{pending} of {len(files)} files are still being indexed; ask again later",
+            retry_after_seconds=5,
+        )
+
+
+def _faces(files: Iterable[AskedFile]) -> list[FaceRow]:
+    """All their faces, by id."""
+    return sorted(chain.from_iterable(file.faces for file in files), key=attrgetter("id"))
+
+
+def _with_faces(files: Sequence[KnownFile], answer: Answer) -> tuple[KnownFile, ...]:
+    """Say of the files that were read whether any of their faces counts."""
+    with_face = {face.image_id for face in answer.faces}
+    return tuple(
+        file._replace(status=FileStatus.NO_FACE)
+        if file.status is FileStatus.COUNTED and file.image_id not in with_face
+        else file
+        for file in files
+    )
