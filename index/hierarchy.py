@@ -55,7 +55,9 @@ class Hierarchy:
         first, second = self.first[:merged].tolist(), self.second[:merged].tolist()
         for one, other in zip(first, second, strict=True):
             parent[root(other)] = root(one)
-        return by_appearance(np.array([root(face) for face in range(self.count)], np.int64))
+        numbers: dict[int, int] = {}
+        roots = map(root, range(self.count))
+        return np.array([numbers.setdefault(face, len(numbers)) for face in roots], np.int64)
 
 
 def by_appearance(labels: IntVector) -> IntVector:

@@ -11,9 +11,9 @@ import math
 import re
 import sys
 import threading
-from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
@@ -30,6 +30,8 @@ _BEFORE = ("time", "level", "event", "logger", "pid")  # said in other words, or
 _BARE = re.compile(r"[\w.:/+-]+", re.ASCII)
 
 log = logging.getLogger(__name__)
+
+_JSON = json.JSONEncoder(default=str)
 
 
 def configure_logging(*, verbose: bool) -> None:
@@ -70,7 +72,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        return json.dumps(_members(record), default=str)
+        return _JSON.encode(_members(record))
 
 
 class WordFormatter(logging.Formatter):
@@ -109,19 +111,22 @@ def _members(record: logging.LogRecord) -> dict[str, Any]:
 
 def _event(record: logging.LogRecord) -> tuple[str, dict[str, Any], str | None]:
     """The event, its fields, and the remark that may follow them."""
-    template, values = str(record.msg), record.args or ()
-    found = TEMPLATE.fullmatch(template)
-    if found is None or not isinstance(values, tuple):
+    template, values = _parsed(str(record.msg)), record.args or ()
+    if template is None or not isinstance(values, tuple):
         said = without_names(record.getMessage())
         if len(said) > MAX_MESSAGE:
             said = said[:MAX_MESSAGE] + "…"
         return "library.message", {"message": said}, None
-    return found["event"], dict(_fields(found["fields"], values)), found["note"]
+    event, fields, note = template
+    pairs = zip(fields, values, strict=True)
+    return event, {name: _value(conversion, value) for (name, conversion), value in pairs}, note
 
 
-def _fields(template: str, values: tuple[object, ...]) -> Iterator[tuple[str, object]]:
-    for (name, conversion), value in zip(FIELD.findall(template), values, strict=True):
-        yield name, _value(conversion, value)
+@lru_cache(maxsize=256)
+def _parsed(template: str) -> tuple[str, list[tuple[str, str]], str | None] | None:
+    """A template's event, fields and remark; None if it is not one of ours."""
+    found = TEMPLATE.fullmatch(template)
+    return found and (found["event"], FIELD.findall(found["fields"]), found["note"])
 
 
 def _value(conversion: str, value: object) -> object:

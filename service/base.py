@@ -25,6 +25,8 @@ from service.state import StateOfAffairs
 
 log = logging.getLogger(__name__)
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
 MAX_BRACKETS = 100_000  # in a body, names included; parsing millions takes seconds
 METHODS = ("get", "post", "put")
 _SENTENCES = {
@@ -93,7 +95,7 @@ class BaseHandler(RequestHandler):
 
     def send(self, document: Document) -> None:
         """Answer with *document*."""
-        self.finish(json.dumps(document, ensure_ascii=False))
+        self.finish(_JSON.encode(document))
 
     def send_bytes(self, data: bytes, kind: str, etag: str) -> None:
         """Answer with *data*, or with 304 if the caller has it already."""

@@ -109,6 +109,6 @@ def _look_up(
     found: dict[str, AskedFile] = {}
     for path, row in {row[0]: row for row in rows}.items():
         file = file_row(row[:_FACE_COUNT])
-        own = of_image.get(file.image_id, [])
+        own = of_image.get(file.image_id or 0, [])
         found[path] = AskedFile(file, tuple(own), row[_FACE_COUNT] == len(own))
     return found

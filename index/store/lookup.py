@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Dialect, Select, bindparam
 from sqlalchemy.orm import InstrumentedAttribute
 
-from index.database import IN_LIST
+from index.database import IN_LIST, fetch_all
 
 LENGTHS = (8, 32, 128, IN_LIST)  # shorter lists are filled up with their last value
 
@@ -30,7 +30,7 @@ class Lookup:
     def rows(
         self, connection: Connection, values: Sequence[object], **others: object
     ) -> list[tuple[Any, ...]]:
-        """The rows for *values*, which need not be sorted; as the driver gives them."""
+        """The rows for *values*, which need not be sorted."""
         found: list[tuple[Any, ...]] = []
         for start in range(0, len(values), IN_LIST):
             some = values[start : start + IN_LIST]
@@ -39,7 +39,7 @@ class Lookup:
             members = [*some, *[some[-1]] * (length - len(some))]
             given = dict(zip(_names(length), members, strict=True)) | others
             parameters = given if order is None else tuple(map(given.__getitem__, order))
-            found += connection.exec_driver_sql(text, parameters).all()
+            found += fetch_all(connection, text, parameters)
         return found
 
     def _compiled(self, dialect: Dialect, length: int) -> tuple[str, tuple[str, ...] | None]:
