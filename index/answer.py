@@ -1,8 +1,9 @@
 """The answer to a question: from stored faces and their vectors to persons."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from index import people
 from index.errors import RequestError
 from index.prominence import why_left_out
 from index.question import Question
+from index.settings import FaceChoice
 from index.space import Space
 from index.store.library import FaceRow
 
@@ -44,22 +46,42 @@ class Answer:
         return groups
 
 
-def choose_faces(
-    faces: Sequence[FaceRow], question: Question, max_faces: int
-) -> tuple[list[FaceRow], list[tuple[FaceRow, str]]]:
-    """Split *faces* into those that count and those left out, with reasons.
+Chosen = tuple[list[FaceRow], list[tuple[FaceRow, str]]]
+
+
+def split_faces(faces: Sequence[FaceRow], choice: FaceChoice) -> Chosen:
+    """Those of *faces* that count under *choice*, and the others, with reasons; in order."""
+    reasons = why_left_out(faces, choice)
+    if not reasons:
+        return list(faces), []
+    counted = [face for face in faces if face.id not in reasons]
+    return counted, [(face, reasons[face.id]) for face in faces if face.id in reasons]
+
+
+def join_faces(chosen: Iterable[Chosen], max_faces: int) -> Chosen:
+    """What split_faces() made of several images, together, by id.
 
     Raises:
         RequestError: 413, more than *max_faces* count.
     """
-    reasons = why_left_out(faces, question.faces)
-    counted = [face for face in faces if face.id not in reasons]
+    counted: list[FaceRow] = []
+    left_out: list[tuple[FaceRow, str]] = []
+    for some, others in chosen:
+        counted += some
+        left_out += others
     if len(counted) > max_faces:
         raise RequestError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"{len(counted)} faces are more than the {max_faces} allowed; ask about fewer files",
         )
-    return counted, [(face, reasons[face.id]) for face in faces if face.id in reasons]
+    counted.sort(key=attrgetter("id"))
+    left_out.sort(key=lambda pair: pair[0].id)
+    return counted, left_out
+
+
+def choose_faces(faces: Sequence[FaceRow], question: Question, max_faces: int) -> Chosen:
+    """Those of *faces* that count, and the others, with reasons; errors as in join_faces()."""
+    return join_faces([split_faces(faces, question.faces)], max_faces)
 
 
 def answer_question(

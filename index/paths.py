@@ -147,9 +147,12 @@ class Finder:
             found = os.lstat(path)
         except (OSError, ValueError):
             return None
-        if stat.S_ISDIR(found.st_mode) or not _is_open(folder, self._open_folders):
+        if stat.S_ISDIR(found.st_mode):
             return None
-        return path, found
+        is_open = self._open_folders.get(folder)
+        if is_open is None:
+            is_open = _is_open(folder, self._open_folders)
+        return (path, found) if is_open else None
 
 
 def _is_open(folder: str, known: dict[str, bool]) -> bool:

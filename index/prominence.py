@@ -48,14 +48,15 @@ def _not_most_prominent(faces: Sequence[FaceRow]) -> dict[int, str]:
 
 def _not_key(faces: Sequence[FaceRow]) -> dict[int, str]:
     # an improbable find, often a pattern, must not make the real faces look small
+    heights = [height(face) if face.probability >= KEY_PROBABILITY else None for face in faces]
     tallest: dict[int, float] = {}
-    for face in faces:
-        if face.probability >= KEY_PROBABILITY:
-            tallest[face.image_id] = max(tallest.get(face.image_id, 0.0), height(face))
+    for face, own in zip(faces, heights, strict=True):
+        if own is not None:
+            tallest[face.image_id] = max(tallest.get(face.image_id, 0.0), own)
     reasons: dict[int, str] = {}
-    for face in faces:
-        if face.probability < KEY_PROBABILITY:
+    for face, own in zip(faces, heights, strict=True):
+        if own is None:
             reasons[face.id] = "improbable"
-        elif height(face) < KEY_HEIGHT_SHARE * tallest[face.image_id]:
+        elif own < KEY_HEIGHT_SHARE * tallest[face.image_id]:
             reasons[face.id] = "small"
     return reasons

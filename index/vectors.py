@@ -36,6 +36,7 @@ class Chunk:
     def __init__(self, index: faiss.IndexIDMap) -> None:
         self.index = index
         self.ids: Ids = faiss.vector_to_array(index.id_map)
+        self._has_gaps = len(self.ids) != (self.ids[-1] - self.ids[0] + 1 if len(self.ids) else 0)
         flat: Any = faiss.downcast_index(index.index)
         block = faiss.rev_swig_ptr(flat.get_xb(), len(self.ids) * flat.d)
         # FAISS's own memory, (n, d): good only while the index lives
@@ -59,7 +60,13 @@ class Chunk:
         return picked
 
     def copy(self, ids: Ids, into: FloatMatrix) -> int | None:
-        """Copy the vectors of *ids* to *into*, or return the first that is not here."""
+        """Copy the vectors of *ids* to *into*, or return the first that is not here.
+
+        None of them may be below the chunk's first.
+        """
+        if not self._has_gaps and ids[-1] <= self.ids[-1]:
+            self._block.take(ids - self.ids[0], axis=0, out=into, mode="clip")
+            return None
         positions = self.ids.searchsorted(ids)
         found = self.ids.take(positions, mode="clip") == ids
         if not found.all():

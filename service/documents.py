@@ -1,5 +1,9 @@
 """The JSON document of /persons."""
 
+from collections.abc import Sequence
+
+from index.answer import Answer
+from index.coverage import FileStatus, KnownFile
 from index.documents import Document, count_document, explanation_document
 from index.explain import Explanation
 from index.question import Question
@@ -24,7 +28,7 @@ def persons_document(question: Question, reply: Reply) -> Document:
             {"filepath": file.name, "status": file.status}
             | ({"reason": file.reason} if file.reason else {})
             | _size(sizes.get(file.image_id) if file.image_id is not None else None)
-            for file in reply.files
+            for file in _with_faces(reply.files, reply.answer)
         ],
     }
 
@@ -32,3 +36,14 @@ def persons_document(question: Question, reply: Reply) -> Document:
 def _size(pixels: tuple[int, int] | None) -> Document:
     """The photo in whose pixels the boxes are; known where there is a box."""
     return {} if pixels is None else {"width": pixels[0], "height": pixels[1]}
+
+
+def _with_faces(files: Sequence[KnownFile], answer: Answer) -> tuple[KnownFile, ...]:
+    """Say of the files that were read whether any of their faces counts."""
+    with_face = {face.image_id for face in answer.faces}
+    return tuple(
+        file._replace(status=FileStatus.NO_FACE)
+        if file.status is FileStatus.COUNTED and file.image_id not in with_face
+        else file
+        for file in files
+    )

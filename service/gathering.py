@@ -1,23 +1,21 @@
 """Reads all that an answer is computed from, and computes it. Blocking, so for threads."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from itertools import chain
-from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from index.answer import Answer, answer_question, choose_faces
+from index.answer import Answer, Chosen, answer_question, join_faces, split_faces
 from index.coverage import FileStatus, KnownFile, Wanted, find, look, paths_in, survey
 from index.database import Database
 from index.errors import RequestError, StoreError, StoreUnavailableError
 from index.paths import Roots
 from index.question import Question
-from index.settings import Settings
+from index.settings import FaceChoice, Settings
 from index.space import Space
 from index.store.asked import AskedFile, asked_files
 from index.store.generations import GenerationRow
@@ -36,7 +34,7 @@ class Reply:
 
     Attributes:
         vectors: (n, d) unit vectors of the answer's faces, in order.
-        files: one for each different name, in the caller's order.
+        files: one for each different name, in the caller's order, NO_FACE not told from COUNTED.
     """
 
     answer: Answer
@@ -53,8 +51,7 @@ class Reply:
     @property
     def is_complete(self) -> bool:
         """Whether every file was read."""
-        whole = (FileStatus.COUNTED, FileStatus.NO_FACE)
-        return all(file.status in whole for file in self.files)
+        return all(file.status is FileStatus.COUNTED for file in self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +76,7 @@ class Gathered:
         answer = answer_question(
             self.question, self.counted, self.left_out, self.vectors, self.space
         )
-        files = _with_faces(self.files, answer)
-        return Reply(answer, self.vectors, files, self.generation, self.space)
+        return Reply(answer, self.vectors, self.files, self.generation, self.space)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +110,7 @@ class Gatherer:
         places = find(self._roots, question.names)
         with self._database.read() as connection:
             generation, asked = asked_files(connection, paths_in(places))
-            files, wanted = survey(places, {path: file.row for path, file in asked.items()})
+            files, wanted = survey(places, asked)
             if waits(files, wanted):
                 return None
             if generation is None:
@@ -123,11 +119,16 @@ class Gatherer:
                     "nothing has been indexed yet",
                     retry_after_seconds=5,
                 )
-            by_image = {file.row.image_id: file for file in asked.values()}
-            images = {file.image_id: by_image[file.image_id] for file in files if file.image_id}
+            # those of the files that are still what was indexed, each image once
+            images = {
+                file.image_id: asked[place[0]]
+                for file, place in zip(files, places.values(), strict=True)
+                if file.image_id is not None and place is not None
+            }
             if damaged := [image for image, file in images.items() if not file.is_whole]:
                 return Damaged(damaged)
-            counted, left_out = choose_faces(_faces(images.values()), question, self._max_faces)
+            chosen = [_chosen(file, question.faces) for file in images.values()]
+            counted, left_out = join_faces(chosen, self._max_faces)
             space, vectors = self._vectors(connection, generation, counted)
         return Gathered(question, tuple(files), counted, left_out, generation, space, vectors)
 
@@ -238,17 +239,9 @@ def refuse_pending(files: Sequence[KnownFile]) -> None:
         )
 
 
-def _faces(files: Iterable[AskedFile]) -> list[FaceRow]:
-    """All their faces, by id."""
-    return sorted(chain.from_iterable(file.faces for file in files), key=attrgetter("id"))
-
-
-def _with_faces(files: Sequence[KnownFile], answer: Answer) -> tuple[KnownFile, ...]:
-    """Say of the files that were read whether any of their faces counts."""
-    with_face = {face.image_id for face in answer.faces}
-    return tuple(
-        file._replace(status=FileStatus.NO_FACE)
-        if file.status is FileStatus.COUNTED and file.image_id not in with_face
-        else file
-        for file in files
-    )
+def _chosen(file: AskedFile, choice: FaceChoice) -> Chosen:
+    """Which faces of a file count; each image is judged by itself."""
+    known: Chosen | None = file.memo.get(choice)
+    if known is None:
+        known = file.memo[choice] = split_faces(file.faces, choice)
+    return known

@@ -29,6 +29,7 @@ class Metrics:
 
     def __init__(self, routes: Iterable[Route], state: StateOfAffairs) -> None:
         self._registry = CollectorRegistry()
+        self._known: dict[tuple[type[RequestHandler], int], tuple[Counter, Histogram]] = {}
         self._seconds = Histogram(
             "person_count_http_request_duration_seconds",
             "From the request's head to the end of the answer.",
@@ -62,11 +63,17 @@ class Metrics:
 
     def answered(self, handler: RequestHandler) -> None:
         """Count an answer that has just been given."""
+        kind = handler.__class__, handler.get_status()
+        if kind not in self._known:
+            self._known[kind] = self._of(*kind)
+        answers, seconds = self._known[kind]
+        answers.inc()
+        seconds.observe(handler.request.request_time())
+
+    def _of(self, handler: type[RequestHandler], status: int) -> tuple[Counter, Histogram]:
         route = path_of(cast(Route, handler)) if hasattr(handler, "ROUTE") else OTHER
-        status = handler.get_status()
-        self._answers.labels(route, status).inc()
-        seconds = handler.request.request_time()
-        self._seconds.labels(route, f"{status // 100}xx").observe(seconds)
+        answers = self._answers.labels(route, status)
+        return answers, self._seconds.labels(route, f"{status // 100}xx")
 
     def refused(self, status: int) -> None:
         """Count an answer that was given before any handler saw the request."""

@@ -7,32 +7,39 @@ kept is never older than what a new look-up would find.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, select
 
 from index.database import data_version
-from index.schema import Analysis, Face, File, Image
+from index.schema import Analysis, Face, File, FileState, Image
 from index.store import generations
 from index.store.generations import GenerationRow
 from index.store.library import FACE_COLUMNS, FaceRow, face_rows
 from index.store.lookup import Lookup
-from index.store.queue import FILE_COLUMNS, FileRow, file_row
+from index.store.queue import FILE_COLUMNS, Signature, file_row
 
 MAX_KEPT = 10_000  # files and faces a connection; some 10 MiB
 
 
 class AskedFile(NamedTuple):
-    """A file, and what one generation found in its image.
+    """A file as queue.FileRow has it, and what one generation found in its image.
 
     Attributes:
         faces: by id.
         is_whole: whether the image was analysed, and as many faces are stored as were found in it.
+        memo: what readers work out from the faces, as long as they are kept.
     """
 
-    row: FileRow
+    path: str
+    signature: Signature
+    state: FileState
+    image_id: int | None
+    error: str | None
+    priority: int
     faces: tuple[FaceRow, ...]
     is_whole: bool
+    memo: dict[str, Any]
 
 
 _NO_GENERATION = 0  # ids start at 1
@@ -81,7 +88,10 @@ class _Kept:
 def asked_files(
     connection: Connection, paths: Sequence[str]
 ) -> tuple[GenerationRow | None, dict[str, AskedFile]]:
-    """The active generation, and by path what it knows of *paths*; unknown paths are left out."""
+    """The active generation, and by path what it knows of *paths* and perhaps of others.
+
+    Paths that are unknown are left out.
+    """
     version = data_version(connection)  # first, since it fixes what the transaction sees
     kept: _Kept | None = connection.info.get(_Kept)
     if kept is None or kept.version != version:
@@ -89,7 +99,7 @@ def asked_files(
     known = kept.files
     missing = [path for path in paths if path not in known]
     if not missing:
-        return kept.generation, {path: known[path] for path in paths}
+        return kept.generation, known
     found = _look_up(connection, kept.generation, missing)
     answer = {path: known[path] for path in paths if path in known} | found
     kept.keep(found)
@@ -107,8 +117,8 @@ def _look_up(
     for face in face_rows(list(faces.values())):
         of_image[face.image_id].append(face)
     found: dict[str, AskedFile] = {}
-    for path, row in {row[0]: row for row in rows}.items():
+    for row in rows:
         file = file_row(row[:_FACE_COUNT])
-        own = of_image.get(file.image_id or 0, [])
-        found[path] = AskedFile(file, tuple(own), row[_FACE_COUNT] == len(own))
+        own = tuple(of_image.get(file.image_id or 0, ()))
+        found[file.path] = AskedFile(*file, own, row[_FACE_COUNT] == len(own), {})
     return found
