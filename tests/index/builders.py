@@ -147,3 +147,12 @@ def full(database: Database) -> Iterator[None]:
     yield
     with database.write() as connection:
         connection.exec_driver_sql(f"PRAGMA max_page_count = {most}")
+
+
+def faces_by_generation(database: Database) -> dict[int, int]:
+    """How many faces the rows of each generation hold, by its id."""
+    with database.read() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT generation_id, count(*) FROM faces GROUP BY generation_id"
+        ).all()
+    return {row[0]: row[1] for row in rows}

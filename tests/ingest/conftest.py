@@ -1,6 +1,7 @@
 """A scanner and a worker of fake models over one database, driven step by step."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,17 @@ from index.verify import verify
 from ingest.models import Models
 from ingest.scan import Scanner
 from ingest.worker import Worker
-from tests.fakes import FakeDetector, fake_models, save_picture
+from tests.fakes import (
+    DECODERS,
+    BusyDetector,
+    FakeDetector,
+    FakeEncoder,
+    fake_models,
+    save_picture,
+)
 from tests.waiting import wait_until
 
-__all__ = ["Clock", "Ingest", "wait_until"]
+__all__ = ["Clock", "Ingest", "ingest_that", "wait_until"]
 
 
 class Clock:
@@ -178,3 +186,16 @@ class Ingest:
 def ingest(database: Database, settings: Settings, generation: GenerationRow) -> Ingest:
     """Ingest of the fake models into an empty library."""
     return Ingest(database, settings, generation)
+
+
+def ingest_that(
+    act: Callable[[Ingest], None],
+    database: Database,
+    settings: Settings,
+    generation: GenerationRow,
+) -> Ingest:
+    """Ingest during whose first batch *act* happens."""
+    made: list[Ingest] = []
+    detector = BusyDetector(lambda: act(made[0]))
+    made.append(Ingest(database, settings, generation, Models(detector, FakeEncoder(), DECODERS)))
+    return made[0]
