@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import ALBUM, Visit
 from tests.fakes import picture
-from tests.service.conftest import Service, wait_until
+from tests.service.running import Service
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
-from tests.service.conftest import Service
+from tests.service.running import Service
 
 pytestmark = pytest.mark.browser
 

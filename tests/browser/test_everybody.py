@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import ALBUM, Visit
-from tests.service.conftest import Service
+from tests.service.running import Service
 
 pytestmark = pytest.mark.browser
 

@@ -17,7 +17,8 @@ from index.store import generations
 from index.tokens import Scope, add_token, remove_token
 from tests.browser.conftest import ALBUM, Visit
 from tests.fakes import save_picture
-from tests.service.conftest import Service, wait_until
+from tests.service.running import Service
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 

@@ -19,7 +19,7 @@ from index.paths import Roots
 from index.schema import FileState
 from index.settings import Settings
 from index.snapshots import pending_changes, write_snapshot
-from index.space import UNMEASURED, Profile, Space
+from index.space import Profile, Space
 from index.store import generations, library, queue
 from index.store.generations import GenerationRow
 from index.store.queue import FileRow
@@ -29,6 +29,7 @@ from ingest.scan import Scanner
 from ingest.worker import Worker
 from tests.crash import launcher
 from tests.fakes import save_picture
+from tests.index.builders import fake_generation
 
 PATIENCE_SECONDS = 60.0
 WEIGHTS = "casia-webface"  # the settings' default; here only a name
@@ -147,13 +148,8 @@ class Home:
             self.drop(name, *people)
         with self.database() as database:
             with database.write() as connection:
-                generation = generations.create(
-                    connection,
-                    model_id=launcher.models_of(WEIGHTS).encoder.model_id,
-                    weights=WEIGHTS,
-                    profile=UNMEASURED.to_json(),
-                    state=generations.GenerationState.ACTIVE,
-                    now=0.0,
+                generation = fake_generation(
+                    connection, launcher.models_of(WEIGHTS).encoder.model_id, weights=WEIGHTS
                 )
             Scanner(database, Roots(self.settings.all_roots), 0.0).scan()
             worker = Worker(database, self.settings, generation, launcher.models_of(WEIGHTS))

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event, text
 
 from index.database import Database, migrate
 from index.schema import GenerationState
-from index.space import Profile, Space
+from index.space import UNMEASURED, Profile, Space
 from index.store import generations, library, queue
 from index.store.generations import GenerationRow
 from index.store.library import FaceRow, NewFace, NewImage
@@ -35,10 +35,31 @@ def _empty_database() -> bytes:
 
 def open_copy(path: Path) -> Database:
     """A new database at *path*, which need not survive a power cut."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_bytes(_empty_database())
+    path.chmod(0o600)
     opened = Database(path)
     event.listen(opened._writer, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
     return opened
+
+
+def fake_generation(
+    connection: Connection,
+    model_id: str = "fake-1",
+    state: GenerationState = GenerationState.ACTIVE,
+    *,
+    weights: str = "fake",
+    profile: Profile = UNMEASURED,
+) -> GenerationRow:
+    """A generation of a fake model (tests/fakes.py): centre zero, operating at 0.4."""
+    return generations.create(
+        connection,
+        model_id=model_id,
+        weights=weights,
+        profile=profile.to_json(),
+        state=state,
+        now=0.0,
+    )
 
 
 def small_generation(
@@ -46,13 +67,8 @@ def small_generation(
 ) -> GenerationRow:
     """A generation of vectors of DIM numbers."""
     with database.write() as connection:
-        return generations.create(
-            connection,
-            model_id=f"small-{state}",
-            weights="small",
-            profile=PROFILE.to_json(),
-            state=state,
-            now=0.0,
+        return fake_generation(
+            connection, f"small-{state}", state, weights="small", profile=PROFILE
         )
 
 

@@ -23,7 +23,7 @@ from index.verify import verify
 from ingest.process import Housekeeping
 from tests.fakes import save_picture
 from tests.index.builders import SPACE, ask, flip_byte, image, index_file, small_generation
-from tests.ingest.conftest import Ingest
+from tests.ingest.builders import Ingest
 
 
 def quiet(_done: int, _total: int) -> None:

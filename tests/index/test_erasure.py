@@ -28,7 +28,7 @@ from ingest import process, reindex
 from ingest.process import Housekeeping
 from tests.fakes import fake_models
 from tests.index.builders import ask, by_hand
-from tests.ingest.conftest import Ingest
+from tests.ingest.builders import Ingest
 
 SPACE = Space(UNMEASURED)
 DAY = 86_400.0

@@ -21,7 +21,8 @@ from ingest import drain as module
 from ingest.drain import Drain, Summary, collect
 from ingest.models import Models
 from tests.fakes import fake_models, picture, save_picture
-from tests.ingest.conftest import Ingest, wait_until
+from tests.ingest.builders import Ingest
+from tests.waiting import wait_until
 
 
 class Draining:

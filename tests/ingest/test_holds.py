@@ -19,7 +19,7 @@ from ingest.drain import Drain
 from ingest.scan import Held, Scanner
 from ingest.walk import Walk
 from ingest.worker import IN_DOUBT_SECONDS
-from tests.ingest.conftest import Ingest
+from tests.ingest.builders import Ingest
 
 HOUR = 3600.0
 

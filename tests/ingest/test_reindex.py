@@ -22,7 +22,7 @@ from ingest.faces import DetectedFace, RgbImage
 from ingest.models import Models
 from ingest.reindex import Outcome, Reindexer
 from tests.fakes import DECODERS, FakeDetector, FakeEncoder, fake_models, picture
-from tests.ingest.conftest import Ingest
+from tests.ingest.builders import Ingest
 
 Progress = Callable[[int, int], None]
 MOST_REPORTS = 60  # a re-index of so few images that says more goes round in circles

@@ -30,9 +30,10 @@ from ingest.images import decode, decode_reduced
 from ingest.models import Models
 from ingest.pipeline import analyse_all
 from tests.fakes import DECODERS, FakeDetector, FakeEncoder, picture
-from tests.ingest.conftest import Ingest, wait_until
+from tests.ingest.builders import Ingest
 from tests.ingest.hostile_decoder import LIES
 from tests.ingest.samples import SAMPLES, encoded, scene
+from tests.waiting import wait_until
 
 LIMIT = 10  # megapixels
 PHOTO = encoded(Image.fromarray(scene()), "PNG")

@@ -16,7 +16,7 @@ from ingest import scan as module
 from ingest.scan import Scanner
 from ingest.walk import Walk
 from tests.fakes import save_picture
-from tests.ingest.conftest import Ingest
+from tests.ingest.builders import Ingest
 
 
 def write(path: Path, content: bytes = b"x") -> Path:

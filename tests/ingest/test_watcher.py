@@ -29,7 +29,8 @@ from ingest.mounts import is_remote
 from ingest.scan import Scanner
 from ingest.watcher import Watcher
 from tests.fakes import save_picture
-from tests.ingest.conftest import Ingest, wait_until
+from tests.ingest.builders import Ingest
+from tests.waiting import wait_until
 
 # watchdog registers a folder twice when it is made and filled at once, and warns of it in the
 # thread that reads inotify; taken for an error, the warning would end that thread

@@ -7,7 +7,7 @@ import pytest
 
 from index.schema import FileState
 from tests.fakes import expected_vector, picture
-from tests.ingest.conftest import Ingest
+from tests.ingest.builders import Ingest
 
 
 def test_a_new_file_ends_with_its_faces_vectors_and_changes(ingest: Ingest) -> None:

@@ -12,7 +12,7 @@ from index.database import Database
 from index.settings import Settings
 from index.store.generations import GenerationRow
 from tests.fakes import picture, save_picture
-from tests.ingest.conftest import Ingest
+from tests.ingest.builders import Ingest
 from tests.ingest.samples import jpeg, png
 
 MIB = 1 << 20

@@ -9,7 +9,7 @@ from index.database import Database
 from index.settings import Settings
 from index.store import queue
 from index.store.generations import GenerationRow
-from tests.ingest.conftest import Ingest
+from tests.ingest.builders import Ingest
 
 
 def test_batches_are_no_larger_than_the_settings_say(

@@ -11,7 +11,7 @@ from index.settings import Settings
 from index.store import queue
 from index.store.generations import GenerationRow
 from tests.fakes import expected_vector, save_picture
-from tests.ingest.conftest import Ingest, ingest_that
+from tests.ingest.builders import Ingest, ingest_that
 
 
 def test_a_file_that_vanished_before_it_was_read_is_forgotten(ingest: Ingest) -> None:

@@ -20,7 +20,7 @@ from ingest.faces import Crops, DetectedFace, RgbImage
 from ingest.models import Models
 from tests.fakes import DECODERS, FakeDetector, FakeEncoder
 from tests.index.builders import ask, full
-from tests.ingest.conftest import Ingest, ingest_that
+from tests.ingest.builders import Ingest, ingest_that
 from tests.ingest.samples import jpeg
 
 # --- what becomes of bad files -------------------------------------------------------------------

@@ -6,27 +6,19 @@ import pytest
 from index.database import Database
 from index.schema import GenerationState
 from index.settings import Settings
-from index.space import UNMEASURED
 from index.store import generations
 from index.store.generations import GenerationRow
 from ingest import worker as module
 from ingest.models import Models
 from tests.fakes import expected_vector, fake_models
-from tests.index.builders import faces_by_generation
-from tests.ingest.conftest import Ingest, ingest_that
+from tests.index.builders import faces_by_generation, fake_generation
+from tests.ingest.builders import Ingest, ingest_that
 
 
 def switch(ingest: Ingest, model_id: str) -> None:
     """What the end of a re-index does, for an empty library."""
     with ingest.database.write() as connection:
-        made = generations.create(
-            connection,
-            model_id=model_id,
-            weights="fake",
-            profile=UNMEASURED.to_json(),
-            state=GenerationState.BUILDING,
-            now=0.0,
-        )
+        made = fake_generation(connection, model_id, GenerationState.BUILDING)
         generations.switch(connection, made.id)
 
 

@@ -14,7 +14,7 @@ from index.settings import Settings
 from index.tokens import Scope, add_token, read_tokens, remove_token
 from service import streams
 from service.auth import Guard, Tokens, check_exposure
-from tests.service.conftest import NOT_THERE, Answer, Service
+from tests.service.running import NOT_THERE, Answer, Service
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -21,7 +21,8 @@ from index.settings import Linkage
 from index.store import queue
 from ingest.scan import Scanner
 from tests.fakes import picture, save_picture
-from tests.service.conftest import NOT_THERE, Answer, Service, wait_until
+from tests.service.running import NOT_THERE, Answer, Service
+from tests.waiting import wait_until
 
 MIB = 1 << 20
 

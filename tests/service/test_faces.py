@@ -18,7 +18,8 @@ from index.pictures import PictureOrder
 from index.tokens import Scope, add_token
 from service import pictures as pictures_module
 from tests.fakes import colour
-from tests.service.conftest import Answer, Service, wait_until
+from tests.service.running import Answer, Service
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.processes
 

@@ -25,7 +25,8 @@ from index.store.library import NewFace, NewImage
 from index.verify import mend, verify
 from service import follower as module
 from service.follower import Follower
-from tests.service.conftest import wait_until
+from tests.index.builders import fake_generation
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 SPACE = Space(UNMEASURED)
@@ -164,14 +165,7 @@ def test_another_generation_is_answered_from_after_the_switch(
     centre = tuple(np.random.default_rng(5).normal(size=DIM).tolist())
     profile = Profile(centre, 0.3)
     with database.write() as connection:
-        other = generations.create(
-            connection,
-            model_id="fake-2",
-            weights="fake",
-            profile=profile.to_json(),
-            state=GenerationState.BUILDING,
-            now=1.0,
-        )
+        other = fake_generation(connection, "fake-2", GenerationState.BUILDING, profile=profile)
         for number in (2, 3):
             library.record_image(connection, other.id, new_image(number))
     space, _ = vectors(follower, database)
@@ -190,14 +184,7 @@ def test_a_request_never_waits_for_the_thread_to_notice_a_switch(
 ) -> None:
     record(database, generation, new_image(1))
     with database.write() as connection:
-        other = generations.create(
-            connection,
-            model_id="fake-2",
-            weights="fake",
-            profile=UNMEASURED.to_json(),
-            state=GenerationState.BUILDING,
-            now=1.0,
-        )
+        other = fake_generation(connection, "fake-2", GenerationState.BUILDING)
         library.record_image(connection, other.id, new_image(2))
         generations.switch(connection, other.id)
     _, found = vectors(follower, database)

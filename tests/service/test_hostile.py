@@ -15,7 +15,7 @@ import pytest
 
 from service import streams
 from tests.fakes import save_picture
-from tests.service.conftest import NOT_THERE, Service, running_service
+from tests.service.running import NOT_THERE, Service, running_service
 
 
 @pytest.fixture(scope="module")

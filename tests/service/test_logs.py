@@ -10,7 +10,8 @@ import pytest
 
 from index.errors import StoreError
 from index.logs import JsonFormatter
-from tests.service.conftest import Service, wait_until
+from tests.service.running import Service
+from tests.waiting import wait_until
 
 Lines = Callable[[], list[dict[str, Any]]]
 GEHEIM = "geheim 张三"

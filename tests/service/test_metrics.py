@@ -24,7 +24,8 @@ from service.metrics import Metrics
 from service.openapi import path_of
 from service.server import MAX_HEAD_BYTES
 from service.state import StateOfAffairs
-from tests.service.conftest import Service, wait_until
+from tests.service.running import Service
+from tests.waiting import wait_until
 
 Labels = dict[str, str]
 PREFIX = "person_count_"

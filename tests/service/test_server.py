@@ -28,7 +28,10 @@ from service import server as module
 from service.keeper import Keeper
 from service.server import serve
 from tests.fakes import fake_models, save_picture
-from tests.service.conftest import Answer, Service, WorkerThread, add_generation, wait_until
+from tests.index.builders import fake_generation
+from tests.service.running import Answer, Service
+from tests.service.threads import WorkerThread
+from tests.waiting import wait_until
 
 # --- /healthz, /readyz, /status ------------------------------------------------------------------
 
@@ -48,7 +51,8 @@ def test_readyz_is_503_before_anything_is_indexed_and_200_afterwards(
     assert answer.status == 503
     assert answer.json == {"cord": 503, "error": "not ready: nothing has been indexed yet"}
     assert int(answer.headers["Retry-After"]) > 0
-    add_generation(service.database)
+    with service.database.write() as connection:
+        fake_generation(connection)
     wait_until(lambda: service.send("GET", "/readyz").status == 200, "it is ready")
     assert service.send("GET", "/readyz").json == {"status": "ready"}
 

@@ -16,7 +16,8 @@ import pytest
 from service import server as server_module
 from service import streams
 from service.server import MAX_HEAD_BYTES
-from tests.service.conftest import NOT_THERE, Service, read_to_end, wait_until
+from tests.service.running import NOT_THERE, Service, read_to_end
+from tests.waiting import wait_until
 
 MIB = 1 << 20
 

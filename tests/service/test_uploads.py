@@ -20,7 +20,8 @@ from index.tokens import Scope, add_token
 from service import admission, inbox, uploads
 from service.inbox import MAX_NAME_BYTES, Upload, check_name, sweep
 from tests.fakes import picture
-from tests.service.conftest import Answer, Service, read_to_end, running_service, wait_until
+from tests.service.running import Answer, Service, read_to_end, running_service
+from tests.waiting import wait_until
 
 MIB = 1 << 20
 
