@@ -1,14 +1,50 @@
 """Fixtures of ingest: a library of fake models, a watcher over it, a re-index of it."""
 
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+
 import pytest
 
 from index.database import Database
 from index.settings import Settings
 from index.store.generations import GenerationRow
 from tests.ingest.builders import Ingest
+from tests.ingest.watching import Watch, Watched
 
 
 @pytest.fixture
 def ingest(database: Database, settings: Settings, generation: GenerationRow) -> Ingest:
     """Ingest of the fake models into an empty library."""
     return Ingest(database, settings, generation)
+
+
+@pytest.fixture
+def watch(
+    ingest: Ingest,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Watch]:
+    """A function that starts a watcher with the given settings; it ends with the test."""
+    caplog.set_level(logging.INFO, "ingest")
+    monkeypatch.setattr("ingest.watcher.TICK_SECONDS", 0.02)
+    before = set(threading.enumerate())
+    with ExitStack() as stack:
+
+        def start(**changes: object) -> Watched:
+            changed = settings.model_copy(update=changes)
+            return stack.enter_context(Watched(ingest, changed))
+
+        yield start
+    assert [thread for thread in threading.enumerate() if thread not in before] == []
+
+
+@pytest.fixture
+def watched(watch: Watch) -> Iterator[Watched]:
+    """A watcher that has nothing but events to go by: its only scan is over."""
+    made = watch()
+    yield made
+    assert made.scans() == 1, "a scan helped out"
+    assert made.watcher.report.observer_restarts == 0

@@ -17,9 +17,10 @@ from ingest.scan import Scanner
 from ingest.watcher import Watcher
 from tests.fakes import save_picture
 from tests.ingest.builders import Ingest
+from tests.ingest.watching import REGISTERED_TWICE
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")
+pytestmark = REGISTERED_TWICE
 
 FILES, FOLDERS, CONTENTS = 20_000, 40, 10
 

@@ -22,11 +22,10 @@ from ingest.watcher import Watcher
 from tests.fakes import fake_models
 from tests.index.builders import fake_generation
 from tests.ingest.builders import Ingest
+from tests.ingest.watching import REGISTERED_TWICE
 from tests.waiting import wait_until
 
-# watchdog registers a folder twice when it is made and filled at once, and warns of it in the
-# thread that reads inotify; taken for an error, the warning would end that thread
-pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")
+pytestmark = REGISTERED_TWICE
 
 
 class Running:
