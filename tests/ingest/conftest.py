@@ -10,7 +10,9 @@ import pytest
 from index.database import Database
 from index.settings import Settings
 from index.store.generations import GenerationRow
+from tests.fakes import fake_models
 from tests.ingest.builders import Ingest
+from tests.ingest.reindexing import Reindexing
 from tests.ingest.watching import Watch, Watched
 
 
@@ -48,3 +50,22 @@ def watched(watch: Watch) -> Iterator[Watched]:
     yield made
     assert made.scans() == 1, "a scan helped out"
     assert made.watcher.report.observer_restarts == 0
+
+
+@pytest.fixture
+def small(database: Database, settings: Settings, generation: GenerationRow) -> Ingest:
+    """A library of eight photos of four persons, worked on two at a time."""
+    ingest = Ingest(database, settings.model_copy(update={"batch_files": 2}), generation)
+    for number in range(8):
+        ingest.drop(f"{number}.png", number % 4, seed=number)
+    ingest.index()
+    return ingest
+
+
+@pytest.fixture
+def reindexing(small: Ingest, monkeypatch: pytest.MonkeyPatch) -> Reindexing:
+    """A re-index of the small library with another model."""
+    made = Reindexing(small, fake_models("fake-2", salt=5))
+    monkeypatch.setattr("ingest.reindex.load_models", lambda _settings, _weights: made.models)
+    monkeypatch.setattr("ingest.worker.load_generation", lambda _settings, _row: made.models)
+    return made
