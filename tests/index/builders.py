@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, event, text
 
+from index.backup import Restored, restore
 from index.database import Database, migrate
 from index.schema import GenerationState
+from index.settings import Settings
 from index.space import UNMEASURED, Profile, Space
 from index.store import generations, library, queue
 from index.store.generations import GenerationRow
@@ -172,3 +174,15 @@ def faces_by_generation(database: Database) -> dict[int, int]:
             "SELECT generation_id, count(*) FROM faces GROUP BY generation_id"
         ).all()
     return {row[0]: row[1] for row in rows}
+
+
+def quiet(_done: int, _total: int) -> None:
+    """Progress that nobody follows."""
+
+
+def put_back(backup: Path, settings: Settings) -> Restored:
+    return restore(backup, settings.data, settings.database_path, quiet)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}

@@ -11,13 +11,10 @@ from index.erasure import Erased
 from index.forget import Forgotten
 from index.paths import Roots
 from index.space import UNMEASURED, Space
+from tests.index.builders import quiet
 from tests.ingest.builders import Ingest
 
 SPACE = Space(UNMEASURED)
-
-
-def quiet(_done: int, _total: int) -> None:
-    pass
 
 
 class Home(Ingest):

@@ -13,8 +13,8 @@ from index.paths import Roots
 from index.store import library
 from index.vectors import VectorIndex
 from index.verify import verify
-from tests.index.builders import ask, by_hand
-from tests.index.erasing import SPACE, Home, parts, quiet
+from tests.index.builders import ask, by_hand, quiet
+from tests.index.erasing import SPACE, Home, parts
 
 
 def test_a_forgotten_photo_leaves_no_row_and_no_byte(home: Home) -> None:

@@ -16,8 +16,8 @@ from index.forget import Forgotten
 from index.verify import verify
 from ingest import reindex
 from tests.fakes import fake_models
-from tests.index.builders import ask
-from tests.index.erasing import Home, parts, pragma, quiet
+from tests.index.builders import ask, quiet
+from tests.index.erasing import Home, parts, pragma
 
 
 def test_a_photo_forgotten_while_it_is_in_hand_is_not_recorded(home: Home) -> None:

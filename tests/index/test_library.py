@@ -27,11 +27,6 @@ from tests.index.builders import (
 NOW = 1000.0
 
 
-@pytest.fixture
-def small(database: Database) -> GenerationRow:
-    return small_generation(database)
-
-
 def count(database: Database, table: str) -> int:
     number = ask(database, f"SELECT count(*) FROM {table}")[0][0]
     assert isinstance(number, int)

@@ -15,15 +15,9 @@ from tests.index.builders import (
     index_file,
     sighting,
     signature,
-    small_generation,
 )
 
 NOW = 1000.0
-
-
-@pytest.fixture
-def small(database: Database) -> GenerationRow:
-    return small_generation(database)
 
 
 def note(database: Database, *paths: str, version: int = 1, priority: int = 0) -> int:

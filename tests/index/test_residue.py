@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from index import residue
 from index.database import exclusive
-from tests.index.erasing import Home, parts, pragma, quiet
+from tests.index.builders import quiet
+from tests.index.erasing import Home, parts, pragma
 
 # --- while others are at work --------------------------------------------------------------------
 
