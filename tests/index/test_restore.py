@@ -6,15 +6,15 @@ from pathlib import Path
 import pysqlite3.dbapi2 as sqlite_driver
 import pytest
 from alembic import command
-from alembic.config import Config
 
 from index.backup import Contents, back_up
-from index.database import MIGRATIONS, Database, _engine, exclusive
+from index.database import Database, exclusive
 from index.errors import ConfigError, StoreError, WriterBusyError
 from index.settings import Settings
 from index.store.generations import GenerationRow
 from index.verify import verify
 from tests.index.builders import flip_byte, image, index_file, names, put_back, quiet
+from tests.migrations.databases import alembic
 
 
 @pytest.fixture
@@ -154,17 +154,7 @@ def test_a_backup_that_is_not_there_is_named(closed: Settings, target: Path) -> 
 def test_a_backup_of_an_older_revision_is_brought_up_to_date(
     closed: Settings, target: Path
 ) -> None:
-    engine = _engine(target, writer=True)
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.connect() as connection:
-        connection.exec_driver_sql("COMMIT")
-        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-        connection.exec_driver_sql("BEGIN")
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0002")
-        connection.commit()
-    engine.dispose()
+    alembic(target, command.downgrade, "0002")
     assert put_back(target, closed).contents == Contents(3, 6)
     assert names(closed.data) >= {"person_count.db", "person_count.db.before-restore"}
     assert not [name for name in names(closed.data) if "restoring" in name]
