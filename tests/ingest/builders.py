@@ -189,3 +189,12 @@ def ingest_that(
     detector = BusyDetector(lambda: act(made[0]))
     made.append(Ingest(database, settings, generation, Models(detector, FakeEncoder(), DECODERS)))
     return made[0]
+
+
+def write(path: Path, content: bytes = b"x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+Names = Callable[[], set[str]]

@@ -1,18 +1,25 @@
-"""Fixtures of ingest: a library of fake models, a watcher over it, a re-index of it."""
+"""Fixtures of ingest: a library of fake models, and what scans, watches, re-indexes, decodes."""
 
 import logging
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from index.database import Database
+from index.paths import Roots
 from index.settings import Settings
+from index.store import queue
 from index.store.generations import GenerationRow
+from ingest.decoders import Decoder, Decoders
+from ingest.scan import Scanner
 from tests.fakes import fake_models
-from tests.ingest.builders import Ingest
+from tests.ingest.builders import Ingest, Names
+from tests.ingest.holding import Library
 from tests.ingest.reindexing import Reindexing
+from tests.ingest.sandboxed import HOSTILE, LIMIT
 from tests.ingest.watching import Watch, Watched
 
 
@@ -69,3 +76,52 @@ def reindexing(small: Ingest, monkeypatch: pytest.MonkeyPatch) -> Reindexing:
     monkeypatch.setattr("ingest.reindex.load_models", lambda _settings, _weights: made.models)
     monkeypatch.setattr("ingest.worker.load_generation", lambda _settings, _row: made.models)
     return made
+
+
+@pytest.fixture
+def hostile() -> Iterator[Decoders]:
+    """The real thing, with a decoder that does what a file tells it."""
+    decoders = Decoders(HOSTILE)
+    yield decoders
+    decoders.close()
+
+
+@pytest.fixture
+def decoder(hostile: Decoders) -> Iterator[Decoder]:
+    with hostile.decoder(LIMIT) as borrowed:
+        yield borrowed
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second to compute; by the clock a minute, since the machine may be busy."""
+    monkeypatch.setattr("ingest.sandbox.processor_seconds", lambda *_: 1)
+    monkeypatch.setattr("ingest.sandbox.PATIENCE", 60)
+
+
+@pytest.fixture
+def library(database: Database, settings: Settings) -> Library:
+    """A scanner whose stopwatch the test moves."""
+    return Library(database, settings)
+
+
+@pytest.fixture
+def scanner(database: Database, settings: Settings) -> Scanner:
+    return Scanner(database, Roots(settings.all_roots), 0.0)
+
+
+@pytest.fixture
+def inbox(settings: Settings) -> Path:
+    return settings.inbox
+
+
+@pytest.fixture
+def names(database: Database, inbox: Path) -> Names:
+    """The relative names that the table knows."""
+
+    def known() -> set[str]:
+        with database.read() as connection:
+            found = queue.signatures_below(connection, str(inbox))
+        return {path[len(str(inbox)) + 1 :] for path in found}
+
+    return known

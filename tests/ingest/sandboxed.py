@@ -1,0 +1,47 @@
+"""A decoder in its sandbox: whether it is well, which process it is, what it refuses."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from index.errors import UnreadableImageError
+from ingest.decoders import Decoder
+from tests.ingest.samples import encoded, scene
+
+LIMIT = 10  # megapixels
+
+
+PHOTO = encoded(Image.fromarray(scene()), "PNG")
+
+
+HOSTILE = "tests.ingest.hostile_decoder"
+
+
+def reason(decoder: Decoder, data: bytes, *, for_good: bool = True) -> str:
+    with pytest.raises(UnreadableImageError) as caught:
+        decoder.decode(data, None)
+    assert caught.value.maybe_partial is not for_good
+    return str(caught.value)
+
+
+def is_well(decoder: Decoder) -> bool:
+    found, size = decoder.decode(PHOTO, None)
+    return size == (64, 48) and np.array_equal(found, scene())
+
+
+def pid(decoder: Decoder) -> int:
+    assert decoder.sandbox is not None
+    return decoder.sandbox._process.pid
+
+
+def is_gone(number: int) -> bool:
+    """Whether a process has ended; its parent may not have noticed yet."""
+    try:
+        state = (
+            Path(f"/proc/{number}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        )
+    except OSError:
+        return True
+    return state in "ZX"
