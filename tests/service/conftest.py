@@ -1,12 +1,18 @@
 """The real service on a port of its own, with a worker of fake models beside it."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from index.database import Database
+from index.settings import DistanceScale
+from index.store.generations import GenerationRow
+from service.follower import Follower
 from tests.service.running import Service, running_service
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -60,4 +66,30 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         answer = service.ask(*names)
         assert (answer.status, answer.json["person_num"]) == (200, 10)
         assert service.ask("broken.jpg").status == 422  # the worker has nothing left to do
+        yield service
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    made = asyncio.new_event_loop()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def follower(
+    database: Database, generation: GenerationRow, loop: asyncio.AbstractEventLoop
+) -> Iterator[Follower]:
+    """A follower that has seen the empty library."""
+    made = Follower(database, DistanceScale.CALIBRATED)
+    made.start(loop)
+    wait_until(lambda: made.ready, f"generation {generation.id} is loaded")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service to which a module's tests send what it refuses."""
+    with running_service(tmp_path_factory.mktemp("shared")) as service:
         yield service

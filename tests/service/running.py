@@ -180,3 +180,17 @@ def running_service(
                 generation = fake_generation(connection)
         with Service(settings, database, generation) as service:
             yield service
+
+
+def refusal(answer: Answer, status: int) -> str:
+    """The sentence of an error whose shape has been checked to the letter."""
+    assert answer.status == status
+    document = answer.json
+    assert list(document) == ["cord", "error"]
+    assert document["cord"] == status
+    assert isinstance(document["error"], str)
+    assert document["error"]
+    assert answer.body == json.dumps(document, ensure_ascii=False).encode()
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-store"
+    return str(document["error"])
