@@ -25,8 +25,6 @@ from tests.index.builders import (
 )
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
-
-
 NO_IDS = np.empty(0, np.int64)
 NO_VECTORS = np.empty((0, DIM), np.float32)
 

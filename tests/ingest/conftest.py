@@ -2,22 +2,31 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
+from demo.portraits import draw_identity, draw_portrait
 from index.database import Database
 from index.paths import Roots
-from index.settings import Settings
+from index.settings import DistanceScale, Settings
 from index.store import queue
 from index.store.generations import GenerationRow
+from ingest.crops import crop_faces
 from ingest.decoders import Decoder, Decoders
+from ingest.faces import Crops
+from ingest.models import Models, load_models
 from ingest.scan import Scanner
+from ingest.weights import Weights, load_weights
 from tests.fakes import fake_models
 from tests.ingest.builders import Ingest, Names
 from tests.ingest.holding import Library
+from tests.ingest.portraits import PEOPLE, PHOTOS
 from tests.ingest.reindexing import Reindexing
 from tests.ingest.sandboxed import HOSTILE, LIMIT
 from tests.ingest.watching import Watch, Watched
@@ -125,3 +134,51 @@ def names(database: Database, inbox: Path) -> Names:
         return {path[len(str(inbox)) + 1 :] for path in found}
 
     return known
+
+
+@pytest.fixture(scope="session")
+def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose converted weights all tests share."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def casia(models_folder: Path) -> Weights:
+    return load_weights("casia-webface", models_folder / "weights")
+
+
+@pytest.fixture(scope="session")
+def real_settings(models_folder: Path) -> Settings:
+    return Settings(
+        inbox=models_folder / "inbox", data=models_folder, distance=DistanceScale.COSINE
+    )
+
+
+@pytest.fixture(scope="session")
+def models(real_settings: Settings) -> Models:
+    return load_models(real_settings, "casia-webface")
+
+
+@pytest.fixture(scope="session")
+def portraits(models_folder: Path) -> list[Path]:
+    """PHOTOS portraits of each of PEOPLE, one person after the other."""
+    made = []
+    for number, person in enumerate(PEOPLE):
+        for photo in range(PHOTOS):
+            path = models_folder / f"{number}-{photo}.png"
+            draw_portrait(draw_identity(person), seed=photo).save(path)
+            made.append(path)
+    return made
+
+
+@pytest.fixture(scope="session")
+def pixels(portraits: Sequence[Path]) -> list[NDArray[np.uint8]]:
+    return [np.asarray(Image.open(path).convert("RGB")) for path in portraits]
+
+
+@pytest.fixture(scope="session")
+def crops(models: Models, pixels: list[NDArray[np.uint8]]) -> Crops:
+    """The face of each portrait."""
+    found = models.detector.detect(pixels)
+    cut = [crop_faces(image, [faces[0].box]) for image, faces in zip(pixels, found, strict=True)]
+    return np.concatenate(cut)

@@ -12,8 +12,6 @@ from tests.fakes import FakeDetector
 from tests.ingest.builders import Ingest
 
 Progress = Callable[[int, int], None]
-
-
 MOST_REPORTS = 60  # a re-index of so few images that says more goes round in circles
 
 

@@ -11,11 +11,7 @@ from ingest.decoders import Decoder
 from tests.ingest.samples import encoded, scene
 
 LIMIT = 10  # megapixels
-
-
 PHOTO = encoded(Image.fromarray(scene()), "PNG")
-
-
 HOSTILE = "tests.ingest.hostile_decoder"
 
 

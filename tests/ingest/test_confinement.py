@@ -22,7 +22,6 @@ def try_to(deed):
     return "done"
 """
 
-
 AS_NOBODY = """
 import ctypes
 if os.geteuid() == 0:  # root keeps rights that limits do not touch

@@ -17,11 +17,7 @@ from index.database import MIGRATIONS, integrity_problems
 from index.space import Profile
 
 PROFILE = Profile((0.0,) * 4, 0.4)
-
-
 VECTORS = np.arange(12, dtype="<f4").reshape(3, 4) + 1
-
-
 BLOBS = [vector.tobytes() for vector in VECTORS]
 
 
@@ -38,7 +34,6 @@ FIRST_COLUMNS = {
     ),
     "changelog": "seq generation_id face_id added",
 }
-
 
 POPULATION: dict[str, list[tuple[Any, ...]]] = {
     "generations": [(1, "model", "weights", PROFILE.to_json(), "active", 1.5)],

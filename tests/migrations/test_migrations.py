@@ -36,7 +36,6 @@ SECOND_COLUMNS = {
     "snapshot_chunks": "snapshot_id position chunk_id",
 }
 
-
 FIFTH_COLUMNS = {
     "ingest_report": "id document reported_at",
     "places": "path device inode missing reason held_scans held_seconds accepted",

@@ -13,8 +13,6 @@ from index.store.library import NewFace, NewImage
 from service.follower import Follower
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
 SPACE = Space(UNMEASURED)
 
 
