@@ -10,6 +10,7 @@ import pytest
 from index.database import Database
 from index.settings import DistanceScale
 from index.store.generations import GenerationRow
+from service import server, streams
 from service.follower import Follower
 from tests.service.running import Service, running_service
 from tests.waiting import wait_until
@@ -27,6 +28,18 @@ def make_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
             return started[-1]
 
         yield make
+
+
+@pytest.fixture
+def brief_linger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused connections are closed soon, so that reading to the end does not take seconds."""
+    monkeypatch.setattr(streams, "LINGER_SECONDS", 0.3)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that start now cut slow clients off within a second."""
+    monkeypatch.setattr(server, "IDLE_SECONDS", 0.7)
 
 
 @pytest.fixture

@@ -169,6 +169,7 @@ def test_too_many_faces_are_refused(make_service: Callable[..., Service]) -> Non
     assert "4 faces" in refusal(service.ask("three.png", "four.png", path="/persons"), 413)
 
 
+@pytest.mark.usefixtures("brief_linger")
 def test_a_body_that_is_too_large_is_refused_in_the_same_shape(service: Service) -> None:
     head = (
         "POST /person_count HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

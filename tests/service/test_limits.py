@@ -22,12 +22,7 @@ from service.streams import MAX_HEAD_LINES, make_stream
 from tests.service.running import NOT_THERE, Service, read_to_end
 from tests.waiting import wait_until
 
-
-@pytest.fixture(autouse=True)
-def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes seconds of patience takes tenths here."""
-    monkeypatch.setattr(streams, "LINGER_SECONDS", 0.3)
-    monkeypatch.setattr(server_module, "IDLE_SECONDS", 0.7)
+pytestmark = pytest.mark.usefixtures("brief_linger", "impatient")
 
 
 @pytest.fixture(params=[True, False], ids=["tls", "plain"])

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from service import admission, uploads
+from service import admission, server, uploads
 from tests.service.running import Service, read_to_end
 from tests.service.uploading import MIB, everything_in, expect_rest, png, put, raw, refused
 from tests.waiting import wait_until
 
 
+@pytest.mark.usefixtures("brief_linger")
 def test_heads_that_promise_nothing_good_are_refused_before_the_body(
     make_service: Callable[..., Service],
 ) -> None:
@@ -36,6 +37,7 @@ def test_heads_that_promise_nothing_good_are_refused_before_the_body(
     assert put(service, "a.png", bytes(MIB)).status == 201
 
 
+@pytest.mark.usefixtures("brief_linger")
 def test_zeros_before_a_length_let_nothing_larger_in(make_service: Callable[..., Service]) -> None:
     service = make_service(max_file_mib=1)
     image = "Content-Type: image/png\r\nConnection: close\r\n"
@@ -112,7 +114,8 @@ def test_the_next_request_on_the_connection_is_served(service: Service) -> None:
     connection.close()
 
 
-def test_a_stop_lets_no_half_file_behind(service: Service) -> None:
+def test_a_stop_lets_no_half_file_behind(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "STOP_SECONDS", 0.3)
     bare = begin(service, "a.png", 4 * MIB, bytes(MIB))
     wait_until(lambda: len(os.listdir(service.settings.inbox)) == 1, "it has begun")
     service.thread.close()

@@ -11,9 +11,14 @@ from service.inbox import MAX_NAME_BYTES, check_name
 from tests.service.running import Service
 from tests.service.uploading import MIB, everything_in, png, put, raw
 
+OUTSIDE = [Path("/x.png"), Path("/etc/x.png"), Path("/tmp/x.png")]
 
-def everything_below(folder: Path, data: Path) -> set[Path]:
-    return {path for path in folder.rglob("*") if data not in path.parents}
+
+def everything_in_reach(service: Service) -> set[Path]:
+    """What lies below the service's folder except its data, beside it, and where names point."""
+    folder, data = service.settings.inbox.parent, service.settings.data
+    below = {path for path in folder.rglob("*") if data not in path.parents}
+    return below | set(folder.parent.iterdir()) | {path for path in OUTSIDE if path.exists()}
 
 
 BAD_NAMES = [
@@ -63,18 +68,15 @@ BAD_NAMES = [
 
 
 @pytest.mark.parametrize("name", BAD_NAMES, ids=range(len(BAD_NAMES)))
-def test_no_other_name_gets_anything_written_anywhere(
-    shared: Service, tmp_path_factory: pytest.TempPathFactory, name: str
-) -> None:
-    top = tmp_path_factory.getbasetemp()
-    before = everything_below(top, shared.settings.data)
+def test_no_other_name_gets_anything_written_anywhere(shared: Service, name: str) -> None:
+    before = everything_in_reach(shared)
     data = png(1)
     head = f"PUT /files/{name} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
     head += f"Content-Length: {len(data)}\r\nConnection: close\r\n\r\n"
     answer = raw(shared, head.encode() + data)
     assert answer.status in (400, 405)
     assert set(answer.json) == {"cord", "error"}
-    assert everything_below(top, shared.settings.data) == before
+    assert everything_in_reach(shared) == before
 
 
 @pytest.mark.parametrize("name", ["x.PNG.tmp", "x.png.part", "x.png.crdownload", "x.png~"])
