@@ -189,6 +189,9 @@ class Visit:
         assert foreign == []
 
 
+Begin = Callable[..., Visit]
+
+
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
     """A function that begins visits to a service; each is checked when the test ends."""

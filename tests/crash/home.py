@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
@@ -27,6 +26,7 @@ from index.vectors import VectorIndex
 from index.verify import verify
 from ingest.scan import Scanner
 from ingest.worker import Worker
+from tests import waiting
 from tests.crash import launcher
 from tests.fakes import save_picture
 from tests.index.builders import fake_generation
@@ -53,10 +53,7 @@ def _project_on_path() -> Iterator[None]:
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:.0f} s: {what}"
-        time.sleep(0.05)
+    waiting.wait_until(condition, what, PATIENCE_SECONDS, step=0.05)
 
 
 class Home:

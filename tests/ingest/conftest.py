@@ -25,6 +25,7 @@ from ingest.scan import Scanner
 from ingest.weights import Weights, load_weights
 from tests.fakes import fake_models
 from tests.ingest.builders import Ingest, Names
+from tests.ingest.draining import Draining
 from tests.ingest.holding import Library
 from tests.ingest.portraits import PEOPLE, PHOTOS
 from tests.ingest.reindexing import Reindexing
@@ -48,6 +49,7 @@ def watch(
     """A function that starts a watcher with the given settings; it ends with the test."""
     caplog.set_level(logging.INFO, "ingest")
     monkeypatch.setattr("ingest.watcher.TICK_SECONDS", 0.02)
+    monkeypatch.setattr("ingest.watcher.FIRST_PAUSE_SECONDS", 0.05)
     before = set(threading.enumerate())
     with ExitStack() as stack:
 
@@ -182,3 +184,15 @@ def crops(models: Models, pixels: list[NDArray[np.uint8]]) -> Crops:
     found = models.detector.detect(pixels)
     cut = [crop_faces(image, [faces[0].box]) for image, faces in zip(pixels, found, strict=True)]
     return np.concatenate(cut)
+
+
+@pytest.fixture
+def draining(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> Draining:
+    """The commands, with the fake models of *ingest*."""
+
+    def open_generation(*_: object) -> tuple[GenerationRow, Models]:
+        return ingest.active(), ingest.models
+
+    monkeypatch.setattr("ingest.drain.open_generation", open_generation)
+    monkeypatch.setattr("ingest.drain.POLL_SECONDS", 0.02)
+    return Draining(ingest)

@@ -12,6 +12,7 @@ from index.settings import DistanceScale
 from index.store.generations import GenerationRow
 from service import server, streams
 from service.follower import Follower
+from tests.fakes import save_picture
 from tests.service.running import Service, running_service
 from tests.waiting import wait_until
 
@@ -105,4 +106,28 @@ def follower(
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service to which a module's tests send what it refuses."""
     with running_service(tmp_path_factory.mktemp("shared")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with two roots, things that are not to be had, and ways to try for them."""
+    folder = tmp_path_factory.mktemp("house")
+    outside, other = folder / "outside", folder / "other"
+    outside.mkdir()
+    (other / ".hidden").mkdir(parents=True)
+    save_picture(folder / "secret.png", 1)
+    save_picture(outside / "secret.png", 1)
+    save_picture(other / ".hidden" / "secret.png", 1)
+    save_picture(other / ".secret.png", 1)
+    with running_service(folder, roots=(other,)) as service:
+        inbox = service.settings.inbox
+        service.drop("a.png", 1)
+        service.drop("folder/b.png", 2)
+        service.drop(".hidden/secret.png", 3)
+        (inbox / "way out").symlink_to(outside)
+        (inbox / "way in").symlink_to(inbox / "folder")
+        (inbox / "devices").symlink_to("/dev")
+        (inbox / "loop").symlink_to(inbox / "loop")
+        (inbox / "processes").symlink_to("/proc")
         yield service
