@@ -22,6 +22,8 @@ from index.store.generations import GenerationRow
 from index.store.library import FaceRow, NewFace, NewImage
 from index.store.queue import Claim, Sighting, Signature
 
+Matrix = NDArray[np.float32]
+
 DIM = 8
 PROFILE = Profile((0.5, -0.25, *(0.0,) * (DIM - 2)), 0.4)
 SPACE = Space(PROFILE)
@@ -145,6 +147,11 @@ def flip_byte(database: Database, table: str, column: str, row_id: int, at: int)
     changed[at] ^= 1
     sql = f"UPDATE {table} SET {column} = :data WHERE id = :id"
     assert by_hand(database, sql, data=bytes(changed), id=row_id) == 1
+
+
+def unit(rows: NDArray[np.float64]) -> Matrix:
+    """Rows of length 1, as an index holds them."""
+    return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def stored_units(database: Database, generation_id: int, ids: Sequence[int]) -> NDArray[np.float32]:

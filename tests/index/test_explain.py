@@ -13,20 +13,13 @@ from index.question import Question, parse_threshold
 from index.settings import DistanceScale, FaceChoice, Linkage
 from index.space import Profile, Space
 from index.store.library import FaceRow
-from tests.index.builders import face_row
+from tests.index.builders import Matrix, face_row, unit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-Matrix = NDArray[np.float32]
-
 DIM = 64
 SPACE = Space(Profile((0.0,) * DIM, 0.46))
 SLIDER = [f"{step * CURVE_STEP:.3f}" for step in range(round(CURVE_END / CURVE_STEP) + 1)]
 HIERARCHICAL = [linkage for linkage in Linkage if linkage is not Linkage.SUPPORTED]
-
-
-def unit(rows: NDArray[np.float64]) -> Matrix:
-    return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def pair_at(distance: float) -> Matrix:

@@ -13,17 +13,11 @@ from scipy.spatial.distance import squareform
 from index.hierarchy import Hierarchy, by_appearance, content_order, hierarchy
 from index.people import components, find_links
 from index.settings import Linkage
+from tests.index.builders import Matrix, unit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-Matrix = NDArray[np.float32]
-
 HIERARCHICAL = (Linkage.EVIDENCE, Linkage.SINGLE, Linkage.AVERAGE, Linkage.COMPLETE)
 GAP = 1e-5  # heights nearer than this are taken for a tie
-
-
-def unit(rows: NDArray[np.float64]) -> Matrix:
-    return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 @st.composite

@@ -1,5 +1,6 @@
 """A scanner and a worker of fake models over one database, driven step by step."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,8 @@ from tests.fakes import (
     fake_models,
     save_picture,
 )
+
+Names = Callable[[], set[str]]  # what a table knows
 
 
 class Clock:
@@ -197,4 +200,10 @@ def write(path: Path, content: bytes = b"x") -> Path:
     return path
 
 
-Names = Callable[[], set[str]]
+def failing(number: int) -> Callable[..., int]:
+    """A system call that fails with an errno, whatever it is given."""
+
+    def fail(*_: object, **__: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    return fail

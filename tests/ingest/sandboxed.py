@@ -1,7 +1,5 @@
 """A decoder in its sandbox: whether it is well, which process it is, what it refuses."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -30,14 +28,3 @@ def is_well(decoder: Decoder) -> bool:
 def pid(decoder: Decoder) -> int:
     assert decoder.sandbox is not None
     return decoder.sandbox._process.pid
-
-
-def is_gone(number: int) -> bool:
-    """Whether a process has ended; its parent may not have noticed yet."""
-    try:
-        state = (
-            Path(f"/proc/{number}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-        )
-    except OSError:
-        return True
-    return state in "ZX"

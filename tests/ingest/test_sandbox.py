@@ -15,9 +15,10 @@ from ingest import sandbox as module
 from ingest.crops import crop_faces
 from ingest.decoders import Decoder, Decoders
 from ingest.images import decode, decode_reduced
+from tests.crash.processes import has_ended
 from tests.fakes import DECODERS
 from tests.ingest.samples import SAMPLES, encoded, scene
-from tests.ingest.sandboxed import HOSTILE, LIMIT, PHOTO, is_gone, is_well, pid, reason
+from tests.ingest.sandboxed import HOSTILE, LIMIT, PHOTO, is_well, pid, reason
 from tests.waiting import wait_until
 
 # --- the same pixels -----------------------------------------------------------------------------
@@ -157,7 +158,7 @@ def test_it_ends_with_its_parent_even_in_the_middle_of_a_file(deed: bytes) -> No
         if deed == b"spin":
             wait_until(lambda: computed(number) > before + 10, "it is in the middle of the file")
         parent.kill()
-        wait_until(lambda: is_gone(number), "the decoder has ended")
+        wait_until(lambda: has_ended(number), "the decoder has ended")
 
 
 def test_it_ends_when_nobody_holds_it_any_more() -> None:
@@ -166,9 +167,9 @@ def test_it_ends_when_nobody_holds_it_any_more() -> None:
         assert is_well(borrowed)
         number = pid(borrowed)
         del borrowed
-    assert not is_gone(number)
+    assert not has_ended(number)
     del decoders
-    wait_until(lambda: is_gone(number), "the decoder has ended")
+    wait_until(lambda: has_ended(number), "the decoder has ended")
 
 
 def test_closing_ends_it_and_the_next_file_starts_another(hostile: Decoders) -> None:
@@ -176,7 +177,7 @@ def test_closing_ends_it_and_the_next_file_starts_another(hostile: Decoders) -> 
         assert is_well(borrowed)
         first = pid(borrowed)
     hostile.close()
-    assert is_gone(first)
+    assert has_ended(first)
     with hostile.decoder(LIMIT) as borrowed:
         assert is_well(borrowed)
 

@@ -24,11 +24,12 @@ from ingest.decoders import Decoder, Decoders
 from ingest.faces import DetectedFace, RgbImage
 from ingest.models import Models
 from ingest.pipeline import analyse_all
+from tests.crash.processes import has_ended
 from tests.fakes import DECODERS, FakeDetector, FakeEncoder, picture
 from tests.ingest.builders import Ingest
 from tests.ingest.hostile_decoder import LIES
 from tests.ingest.samples import encoded
-from tests.ingest.sandboxed import HOSTILE, LIMIT, PHOTO, is_gone, is_well, pid, reason
+from tests.ingest.sandboxed import HOSTILE, LIMIT, PHOTO, is_well, pid, reason
 from tests.waiting import wait_until
 
 # --- what a file can do to it --------------------------------------------------------------------
@@ -56,7 +57,7 @@ def test_a_file_that_computes_for_ever_costs_that_file(decoder: Decoder) -> None
     assert is_well(decoder)
     first = pid(decoder)
     assert reason(decoder, b"spin") == "decoding it took longer than 1 s of computing"
-    assert is_gone(first)
+    assert has_ended(first)
     assert is_well(decoder)
 
 
@@ -69,7 +70,7 @@ def test_a_file_that_waits_for_ever_costs_that_file(
         patch.setattr(module, "processor_seconds", lambda *_: 1)
         found = reason(decoder, b"sleep", for_good=False)  # the machine may have been busy
         assert found == "decoding it took longer than 3 s"
-    assert is_gone(first)
+    assert has_ended(first)
     assert is_well(decoder)
 
 
@@ -94,7 +95,7 @@ def test_an_idle_decoder_that_ended_is_held_against_no_file(
     else:
         assert select.select([idle._channel], [], [], 60)[0], "it has said that it is ready"
     os.kill(idle._process.pid, number)
-    wait_until(lambda: is_gone(idle._process.pid), "the decoder has ended")
+    wait_until(lambda: has_ended(idle._process.pid), "the decoder has ended")
     with hostile.decoder(LIMIT) as borrowed:
         assert is_well(borrowed)
     assert not caplog.records

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -20,7 +20,7 @@ from ingest.faces import Crops, DetectedFace, RgbImage
 from ingest.models import Models
 from tests.fakes import DECODERS, FakeDetector, FakeEncoder
 from tests.index.builders import ask, full
-from tests.ingest.builders import Ingest, ingest_that
+from tests.ingest.builders import Ingest, failing, ingest_that
 from tests.ingest.samples import jpeg
 
 # --- what becomes of bad files -------------------------------------------------------------------
@@ -56,13 +56,6 @@ def test_a_file_that_looks_cut_off_is_read_again_when_it_changes(ingest: Ingest)
     ingest.index()
     assert ingest.states() == {"slow.jpg": "indexed"}
     ingest.check()
-
-
-def failing(number: int) -> Callable[..., int]:
-    def fail(*_: object) -> int:
-        raise OSError(number, os.strerror(number))
-
-    return fail
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])

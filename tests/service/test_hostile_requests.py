@@ -11,13 +11,8 @@ from service import streams
 from tests.service.running import NOT_THERE, Service
 
 POST = b"POST /person_count HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-
-
 BODY = b'{"filepaths": ["none.png"]}'
-
-
 NEXT = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-
 
 LIES = {
     "both lengths": POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
