@@ -104,7 +104,7 @@ def follower(
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service to which a module's tests send what it refuses."""
+    """A service that a module's tests share; what they leave in it, they name and draw apart."""
     with running_service(tmp_path_factory.mktemp("shared")) as service:
         yield service
 
