@@ -193,3 +193,14 @@ def put_back(backup: Path, settings: Settings) -> Restored:
 
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
+
+
+def count(database: Database, table: str) -> int:
+    number = ask(database, f"SELECT count(*) FROM {table}")[0][0]
+    assert isinstance(number, int)
+    return number
+
+
+def drop_orphans(database: Database, before: float = 1e12) -> int:
+    with database.write() as connection:
+        return library.drop_orphans(connection, before)
