@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from index.database import Database, migrate
-from index.schema import GenerationState
+from index.database import Database
 from index.settings import Settings
-from index.space import UNMEASURED
-from index.store import generations
 from index.store.generations import GenerationRow
+from tests.index.builders import fake_generation, open_copy
 
 DEFAULT_FACES = Path(__file__).resolve().parent.parent.parent / "shared" / "faces"
 
@@ -60,9 +58,8 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
-    """An empty database at the newest revision."""
-    migrate(settings.database_path)
-    with Database(settings.database_path) as opened:
+    """An empty database at the newest revision, copied: there are thousands of tests."""
+    with open_copy(settings.database_path) as opened:
         yield opened
 
 
@@ -70,14 +67,7 @@ def database(settings: Settings) -> Iterator[Database]:
 def generation(database: Database) -> GenerationRow:
     """An active generation of the fake model (tests/fakes.py), centre zero, operating at 0.4."""
     with database.write() as connection:
-        return generations.create(
-            connection,
-            model_id="fake-1",
-            weights="fake",
-            profile=UNMEASURED.to_json(),
-            state=GenerationState.ACTIVE,
-            now=0.0,
-        )
+        return fake_generation(connection)
 
 
 @pytest.fixture(scope="session")

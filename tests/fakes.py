@@ -4,7 +4,8 @@ A picture is made by picture(): squares of one colour each on white, their place
 first row of pixels. Use PNG or BMP, which keep colours exactly.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +92,26 @@ class FakeEncoder:
 
 def fake_models(model_id: str = "fake-1", salt: int = 0) -> Models:
     return Models(FakeDetector(), FakeEncoder(model_id, salt), DECODERS)
+
+
+class BusyDetector(FakeDetector):
+    """Does something once while the worker has files in hand: they are read, not yet committed."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        super().__init__()
+        self._act: Callable[[], None] | None = act
+        self._lock = threading.Lock()
+
+    def detect(self, images: Sequence[RgbImage]) -> list[list[DetectedFace]]:
+        with self._lock:
+            act, self._act = self._act, None
+        if act is not None:
+            act()
+        return super().detect(images)
+
+
+def expected_vector(person: int) -> NDArray[np.float32]:
+    """What the fake encoder says of a person, (1, 512)."""
+    crops = np.empty((1, 160, 160, 3), np.uint8)
+    crops[:] = np.asarray(picture(person))[50, 50]
+    return FakeEncoder().encode(crops)

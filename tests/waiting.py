@@ -8,10 +8,14 @@ STEP_SECONDS = 0.01
 
 
 def wait_until(
-    condition: Callable[[], object], what: str, seconds: float = DEADLINE_SECONDS
+    condition: Callable[[], object],
+    what: str,
+    seconds: float = DEADLINE_SECONDS,
+    *,
+    step: float = STEP_SECONDS,
 ) -> None:
     """Return once *condition* holds; fail with *what* was waited for after *seconds*."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
-        time.sleep(STEP_SECONDS)
+        time.sleep(step)

@@ -31,12 +31,12 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-import tests.service.conftest as services
+import tests.service.running as services
 from ingest.faces import Crops
 from ingest.models import Models
 from service.tls import self_signed
 from tests.fakes import DIM, FakeDetector
-from tests.service.conftest import Service, running_service
+from tests.service.running import Service, running_service
 
 PATIENCE_MILLISECONDS = 20_000  # on a loaded machine; nothing waits that long unless it hangs
 # Reports what the policy forbids, also what the page itself does not notice.
@@ -187,6 +187,9 @@ class Visit:
         assert self.page.evaluate("window.forbidden") == []
         foreign = [r.url for r in self.asked if not r.url.startswith((self.base, "blob:"))]
         assert foreign == []
+
+
+Begin = Callable[..., Visit]
 
 
 @pytest.fixture

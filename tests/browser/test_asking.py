@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ALBUM, Visit
+from tests.browser.conftest import ALBUM, Begin, Visit
 from tests.fakes import picture
-from tests.service.conftest import Service, wait_until
+from tests.service.running import Service
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
-
-Begin = Callable[..., Visit]
 
 
 def test_a_first_visit_explains_itself_and_lists_what_is_there(

@@ -1,18 +1,16 @@
 """/docs in a real browser: in every light and width, by keyboard, without a stranger's help."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit
-from tests.service.conftest import Service
+from tests.browser.conftest import Begin
+from tests.service.running import Service
 
 pytestmark = pytest.mark.browser
 
-Begin = Callable[..., Visit]
 PHONE = {"width": 360, "height": 740}
 
 

@@ -9,12 +9,11 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ALBUM, Visit
-from tests.service.conftest import Service
+from tests.browser.conftest import ALBUM, Begin
+from tests.service.running import Service
 
 pytestmark = pytest.mark.browser
 
-Begin = Callable[..., Visit]
 PHONE = {"width": 360, "height": 740}
 
 

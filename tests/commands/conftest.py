@@ -14,13 +14,12 @@ import pytest
 import person_count
 from index.database import Database, migrate
 from index.paths import Roots
-from index.schema import GenerationState
 from index.settings import Settings
-from index.space import UNMEASURED
 from index.store import generations
 from ingest.scan import Scanner
 from ingest.worker import Worker
 from tests.fakes import fake_models, save_picture
+from tests.index.builders import fake_generation
 
 
 @dataclass(frozen=True)
@@ -88,13 +87,9 @@ def fill(inbox: Path, data: Path) -> None:
     migrate(settings.database_path)
     with Database(settings.database_path) as database:
         with database.write() as connection:
-            generation = generations.active(connection) or generations.create(
+            generation = generations.active(connection) or fake_generation(
                 connection,
-                model_id="fake-1",
                 weights="casia-webface",  # what the settings say, so that nothing warns
-                profile=UNMEASURED.to_json(),
-                state=GenerationState.ACTIVE,
-                now=0.0,
             )
         Scanner(database, Roots(settings.all_roots), 0.0).scan()
         worker = Worker(database, settings, generation, fake_models())

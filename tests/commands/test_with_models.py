@@ -10,15 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from demo.portraits import DEMO_IDENTITIES, draw_identity, draw_portrait
+from demo.portraits import draw_identity, draw_portrait
 from index.space import Profile
 from tests.commands.conftest import Outcome, write_config
 from tests.commands.test_judging import profile_in_use
+from tests.ingest.portraits import PEOPLE, PHOTOS
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(600)]
 
-PEOPLE = DEMO_IDENTITIES[:4]
-PHOTOS = 3
 # drawn people resemble each other: those of the demo are at least 0.26 apart, a person's 0.08
 COSINE = {"distance": "cosine"}
 BETWEEN = "0.15"

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
@@ -19,7 +18,7 @@ from index.paths import Roots
 from index.schema import FileState
 from index.settings import Settings
 from index.snapshots import pending_changes, write_snapshot
-from index.space import UNMEASURED, Profile, Space
+from index.space import Profile, Space
 from index.store import generations, library, queue
 from index.store.generations import GenerationRow
 from index.store.queue import FileRow
@@ -27,8 +26,10 @@ from index.vectors import VectorIndex
 from index.verify import verify
 from ingest.scan import Scanner
 from ingest.worker import Worker
+from tests import waiting
 from tests.crash import launcher
 from tests.fakes import save_picture
+from tests.index.builders import fake_generation
 
 PATIENCE_SECONDS = 60.0
 WEIGHTS = "casia-webface"  # the settings' default; here only a name
@@ -52,10 +53,7 @@ def _project_on_path() -> Iterator[None]:
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:.0f} s: {what}"
-        time.sleep(0.05)
+    waiting.wait_until(condition, what, PATIENCE_SECONDS, step=0.05)
 
 
 class Home:
@@ -147,13 +145,8 @@ class Home:
             self.drop(name, *people)
         with self.database() as database:
             with database.write() as connection:
-                generation = generations.create(
-                    connection,
-                    model_id=launcher.models_of(WEIGHTS).encoder.model_id,
-                    weights=WEIGHTS,
-                    profile=UNMEASURED.to_json(),
-                    state=generations.GenerationState.ACTIVE,
-                    now=0.0,
+                generation = fake_generation(
+                    connection, launcher.models_of(WEIGHTS).encoder.model_id, weights=WEIGHTS
                 )
             Scanner(database, Roots(self.settings.all_roots), 0.0).scan()
             worker = Worker(database, self.settings, generation, launcher.models_of(WEIGHTS))

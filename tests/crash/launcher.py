@@ -53,6 +53,7 @@ def fake_everything() -> None:
     import ingest.models
     import ingest.process
     import ingest.reindex
+    import ingest.watcher
 
     def load_models(_settings: object, weights: str) -> Any:
         return models_of(weights)
@@ -64,6 +65,7 @@ def fake_everything() -> None:
     ingest.reindex.REMOVE_FACES = 2
     ingest.process.HOUSEKEEPING_SECONDS = 0.3
     ingest.process.OUTAGE_SECONDS = 0.05
+    ingest.watcher.FIRST_PAUSE_SECONDS = 0.05
 
 
 def keep_faking() -> None:

@@ -10,14 +10,16 @@ def children(pid: int) -> list[int]:
     for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):  # the thread has ended
             found += map(int, tasks.read_text().split())
-    return [child for child in found if not is_zombie(child)]
+    return [child for child in found if not has_ended(child)]
 
 
-def is_zombie(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
+    """Whether a process has ended; its parent may not have noticed yet."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
         return True
+    return stat.rpartition(")")[2].split()[0] in "ZX"
 
 
 def figures(pid: int) -> tuple[float, int]:

@@ -18,7 +18,6 @@ from index import snapshots, vectors
 from index.coverage import FileStatus, KnownFile, Wanted, ask_for
 from index.database import Database
 from index.question import build_question
-from index.schema import GenerationState
 from index.settings import Settings
 from index.space import UNMEASURED, Profile, Space
 from index.store import generations, queue
@@ -31,8 +30,8 @@ from service.gathering import Gathered, Gatherer
 from tests.crash.launcher import models_of
 from tests.crash.oracle import components
 from tests.fakes import save_picture
-from tests.index.builders import open_copy
-from tests.ingest.conftest import Clock, Ingest
+from tests.index.builders import fake_generation, open_copy
+from tests.ingest.builders import Clock, Ingest
 
 NAMES = ["a.png", "b.png", "c.png", "in/a.png", "in/b.png", "张 三.png"]
 WEIGHTS = ["one", "two"]
@@ -99,14 +98,7 @@ class History(RuleBasedStateMachine):
         self.seed = 0
         database = open_copy(self.settings.database_path)
         with database.write() as connection:
-            generations.create(
-                connection,
-                model_id=models_of(WEIGHTS[0]).encoder.model_id,
-                weights=WEIGHTS[0],
-                profile=UNMEASURED.to_json(),
-                state=GenerationState.ACTIVE,
-                now=0.0,
-            )
+            fake_generation(connection, models_of(WEIGHTS[0]).encoder.model_id, weights=WEIGHTS[0])
         database.close()
         self.start()
 

@@ -7,11 +7,10 @@ from pathlib import Path
 import pysqlite3.dbapi2 as sqlite_driver
 import pytest
 from alembic import command
-from alembic.config import Config
 
 from index import residue
 from index.backup import back_up
-from index.database import MIGRATIONS, Database, _engine
+from index.database import Database
 from index.schema import FileState
 from index.store.library import embeddings, faces_of
 from index.verify import verify
@@ -19,6 +18,7 @@ from tests.crash.home import Home
 from tests.crash.points import POINTS, Point
 from tests.crash.soak import FakedService
 from tests.fakes import save_picture
+from tests.migrations.databases import alembic
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 
@@ -147,27 +147,13 @@ def vectors_of(home: Home, name: str) -> set[bytes]:
 @of("migrate")
 def test_a_migration_happens_wholly_or_not_at_all(home: Home, point: Point) -> None:
     path = home.settings.database_path
-    downgrade(path, "0001")
+    alembic(path, command.downgrade, "0001")
     before = dump(path)
     kill(home, point)
     assert dump(path) == before
     assert home.run(*COMMANDS["migrate"]) == 0, home.said()
     home.watch()
     home.check()
-
-
-def downgrade(path: Path, revision: str) -> None:
-    engine = _engine(path, writer=True)
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.connect() as connection:
-        connection.exec_driver_sql("ROLLBACK")
-        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-        connection.exec_driver_sql("BEGIN")
-        config.attributes["connection"] = connection
-        command.downgrade(config, revision)
-        connection.commit()
-    engine.dispose()
 
 
 def dump(path: Path) -> dict[str, list[tuple[object, ...]]]:

@@ -21,7 +21,8 @@ from service.keeper import Keeper
 from service.metrics import Metrics
 from service.openapi import path_of
 from service.state import StateOfAffairs
-from tests.service.conftest import running_service, wait_until
+from tests.service.running import running_service
+from tests.waiting import wait_until
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 OPERATIONS = (DOCS / "operations.md").read_text(encoding="utf-8")

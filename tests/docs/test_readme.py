@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.calls import run_example
-from tests.service.conftest import Service, running_service
+from tests.service.running import Service, running_service
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 CODE = dict(

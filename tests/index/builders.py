@@ -12,13 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, event, text
 
+from index.backup import Restored, restore
 from index.database import Database, migrate
 from index.schema import GenerationState
-from index.space import Profile, Space
+from index.settings import Settings
+from index.space import UNMEASURED, Profile, Space
 from index.store import generations, library, queue
 from index.store.generations import GenerationRow
 from index.store.library import FaceRow, NewFace, NewImage
 from index.store.queue import Claim, Sighting, Signature
+
+Matrix = NDArray[np.float32]
 
 DIM = 8
 PROFILE = Profile((0.5, -0.25, *(0.0,) * (DIM - 2)), 0.4)
@@ -35,10 +39,31 @@ def _empty_database() -> bytes:
 
 def open_copy(path: Path) -> Database:
     """A new database at *path*, which need not survive a power cut."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_bytes(_empty_database())
+    path.chmod(0o600)
     opened = Database(path)
     event.listen(opened._writer, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
     return opened
+
+
+def fake_generation(
+    connection: Connection,
+    model_id: str = "fake-1",
+    state: GenerationState = GenerationState.ACTIVE,
+    *,
+    weights: str = "fake",
+    profile: Profile = UNMEASURED,
+) -> GenerationRow:
+    """A generation of a fake model (tests/fakes.py): centre zero, operating at 0.4."""
+    return generations.create(
+        connection,
+        model_id=model_id,
+        weights=weights,
+        profile=profile.to_json(),
+        state=state,
+        now=0.0,
+    )
 
 
 def small_generation(
@@ -46,13 +71,8 @@ def small_generation(
 ) -> GenerationRow:
     """A generation of vectors of DIM numbers."""
     with database.write() as connection:
-        return generations.create(
-            connection,
-            model_id=f"small-{state}",
-            weights="small",
-            profile=PROFILE.to_json(),
-            state=state,
-            now=0.0,
+        return fake_generation(
+            connection, f"small-{state}", state, weights="small", profile=PROFILE
         )
 
 
@@ -129,6 +149,11 @@ def flip_byte(database: Database, table: str, column: str, row_id: int, at: int)
     assert by_hand(database, sql, data=bytes(changed), id=row_id) == 1
 
 
+def unit(rows: NDArray[np.float64]) -> Matrix:
+    """Rows of length 1, as an index holds them."""
+    return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
 def stored_units(database: Database, generation_id: int, ids: Sequence[int]) -> NDArray[np.float32]:
     """What the index should say of faces, straight from the rows."""
     with database.read() as connection:
@@ -147,3 +172,35 @@ def full(database: Database) -> Iterator[None]:
     yield
     with database.write() as connection:
         connection.exec_driver_sql(f"PRAGMA max_page_count = {most}")
+
+
+def faces_by_generation(database: Database) -> dict[int, int]:
+    """How many faces the rows of each generation hold, by its id."""
+    with database.read() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT generation_id, count(*) FROM faces GROUP BY generation_id"
+        ).all()
+    return {row[0]: row[1] for row in rows}
+
+
+def quiet(_done: int, _total: int) -> None:
+    """Progress that nobody follows."""
+
+
+def put_back(backup: Path, settings: Settings) -> Restored:
+    return restore(backup, settings.data, settings.database_path, quiet)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def count(database: Database, table: str) -> int:
+    number = ask(database, f"SELECT count(*) FROM {table}")[0][0]
+    assert isinstance(number, int)
+    return number
+
+
+def drop_orphans(database: Database, before: float = 1e12) -> int:
+    with database.write() as connection:
+        return library.drop_orphans(connection, before)

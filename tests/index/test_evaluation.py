@@ -1,8 +1,6 @@
 import json
 import math
-from collections.abc import Iterator
 
-import faiss
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -22,18 +20,11 @@ from index.people import persons
 from index.settings import Linkage
 from index.space import Profile, Space
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 DIM = 128
 SPACE = Space(Profile((0.0,) * DIM, 0.4))
 SIZES = ((2, 5), (5, 4), (10, 3))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Searches of a few faces take ten times as long when threads wait for a busy processor."""
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    yield
-    faiss.omp_set_num_threads(before)
 
 
 def synthetic(

@@ -11,16 +11,12 @@ from index.agglomerate import RHO, STRAY
 from index.evidence import SAME_PHOTO, _similarities, merge_by_evidence
 from index.hierarchy import Hierarchy, hierarchy
 from index.settings import Linkage
+from tests.index.builders import Matrix, unit
 
-Matrix = NDArray[np.float32]
 Photos = NDArray[np.int64]
 
 MARGIN = 5e-5  # of gains; the computation in float32 is off by less than a tenth of it
 TOLERANCE = 5e-5  # of heights, likewise
-
-
-def unit(rows: NDArray[np.float64]) -> Matrix:
-    return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def own_photos(vectors: Matrix) -> Photos:

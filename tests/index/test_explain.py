@@ -1,9 +1,7 @@
 import json
 import math
-from collections.abc import Iterator
 from random import Random
 
-import faiss
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -15,27 +13,13 @@ from index.question import Question, parse_threshold
 from index.settings import DistanceScale, FaceChoice, Linkage
 from index.space import Profile, Space
 from index.store.library import FaceRow
-from tests.index.builders import face_row
+from tests.index.builders import Matrix, face_row, unit
 
-Matrix = NDArray[np.float32]
-
+pytestmark = pytest.mark.usefixtures("one_thread")
 DIM = 64
 SPACE = Space(Profile((0.0,) * DIM, 0.46))
 SLIDER = [f"{step * CURVE_STEP:.3f}" for step in range(round(CURVE_END / CURVE_STEP) + 1)]
 HIERARCHICAL = [linkage for linkage in Linkage if linkage is not Linkage.SUPPORTED]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Searches of a few faces take ten times as long when threads wait for a busy processor."""
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    yield
-    faiss.omp_set_num_threads(before)
-
-
-def unit(rows: NDArray[np.float64]) -> Matrix:
-    return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def pair_at(distance: float) -> Matrix:

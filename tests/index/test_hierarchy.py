@@ -1,8 +1,6 @@
-from collections.abc import Iterator
 from itertools import pairwise
 from random import Random
 
-import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,24 +13,11 @@ from scipy.spatial.distance import squareform
 from index.hierarchy import Hierarchy, by_appearance, content_order, hierarchy
 from index.people import components, find_links
 from index.settings import Linkage
+from tests.index.builders import Matrix, unit
 
-Matrix = NDArray[np.float32]
-
+pytestmark = pytest.mark.usefixtures("one_thread")
 HIERARCHICAL = (Linkage.EVIDENCE, Linkage.SINGLE, Linkage.AVERAGE, Linkage.COMPLETE)
 GAP = 1e-5  # heights nearer than this are taken for a tie
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Searches of a few faces take ten times as long when threads wait for a busy processor."""
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    yield
-    faiss.omp_set_num_threads(before)
-
-
-def unit(rows: NDArray[np.float64]) -> Matrix:
-    return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 @st.composite

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from index.measures import (
     RATES,
@@ -21,12 +20,9 @@ from index.measures import (
     true_accept_rates,
 )
 from index.space import Profile
+from tests.index.builders import unit
 
 names = st.lists(st.text("abcdefgh人", min_size=1, max_size=3), max_size=40)
-
-
-def unit(rows: NDArray[np.float64]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def labelled(people: list[str]) -> LabelledFaces:

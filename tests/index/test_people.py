@@ -7,19 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from index.people import SUPPORT, Links, components, find_links, joining_links, persons, supported
 from index.settings import Linkage
+from tests.index.builders import Matrix, unit
 
-Matrix = NDArray[np.float32]
 SHARE = Fraction(str(SUPPORT))
 BY_LINKS = (Linkage.SINGLE, Linkage.SUPPORTED)  # the other linkages are index.hierarchy's
 MIB = 1 << 20
-
-
-def unit(rows: NDArray[np.float64]) -> Matrix:
-    return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 @st.composite

@@ -3,7 +3,6 @@ import logging
 import numpy as np
 import pytest
 
-from index import vectors
 from index.database import Database
 from index.errors import StoreError
 from index.snapshots import pending_changes, write_snapshot
@@ -25,15 +24,7 @@ from tests.index.builders import (
     stored_units,
 )
 
-
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vectors, "CHUNK_FACES", 4)
-
-
-@pytest.fixture
-def small(database: Database) -> GenerationRow:
-    return small_generation(database)
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 def add(database: Database, generation: GenerationRow, name: str, faces: int) -> int:

@@ -24,18 +24,9 @@ from tests.index.builders import (
     stored_units,
 )
 
+pytestmark = pytest.mark.usefixtures("small_chunks")
 NO_IDS = np.empty(0, np.int64)
 NO_VECTORS = np.empty((0, DIM), np.float32)
-
-
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vectors_module, "CHUNK_FACES", 4)
-
-
-@pytest.fixture
-def small(database: Database) -> GenerationRow:
-    return small_generation(database)
 
 
 def rows(*ids: int) -> tuple[np.ndarray, np.ndarray]:

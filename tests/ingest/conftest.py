@@ -1,180 +1,198 @@
-"""A scanner and a worker of fake models over one database, driven step by step."""
+"""Fixtures of ingest: a library of fake models, and what scans, watches, re-indexes, decodes."""
 
-import time
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
-from index.answer import answer_question, choose_faces
+from demo.portraits import draw_identity, draw_portrait
 from index.database import Database
-from index.paths import Roots, display
-from index.question import build_question
-from index.schema import FileState
-from index.settings import Settings
-from index.space import Profile, Space
-from index.store import generations, library, queue
+from index.paths import Roots
+from index.settings import DistanceScale, Settings
+from index.store import queue
 from index.store.generations import GenerationRow
-from index.store.queue import FileRow
-from index.vectors import VectorIndex
-from index.verify import verify
-from ingest.models import Models
+from ingest.crops import crop_faces
+from ingest.decoders import Decoder, Decoders
+from ingest.faces import Crops
+from ingest.models import Models, load_models
 from ingest.scan import Scanner
-from ingest.worker import Worker
-from tests.fakes import FakeDetector, fake_models, save_picture
-from tests.waiting import wait_until
-
-__all__ = ["Clock", "Ingest", "wait_until"]
-
-
-class Clock:
-    """A clock that only the test moves; it starts now, since files have real times."""
-
-    def __init__(self) -> None:
-        self.now = time.time()
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
-
-
-class Ingest:
-    """What the ingest process does, one step at a time."""
-
-    def __init__(
-        self,
-        database: Database,
-        settings: Settings,
-        generation: GenerationRow,
-        models: Models | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        self.database = database
-        self.settings = settings
-        self.inbox = settings.inbox
-        self.generation = generation
-        self.models = models or fake_models()
-        self.clock = clock or Clock()
-        self.scanner = Scanner(
-            database, Roots(settings.all_roots), settings.settle_seconds, self.clock
-        )
-        self.worker = Worker(database, settings, generation, self.models, self.clock)
-
-    @property
-    def images_seen(self) -> int:
-        """How many images the detector was given so far."""
-        assert isinstance(self.models.detector, FakeDetector)
-        return self.models.detector.images_seen
-
-    def drop(self, name: str, *people: int, seed: int = 0) -> Path:
-        """Put a picture of *people* into the drop folder."""
-        path = self.inbox / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return save_picture(path, *people, seed=seed)
-
-    def drain(self) -> int:
-        """Work until nothing is ready. Returns how many files were handed out."""
-        handed_out = 0
-        while files := self.worker.step():
-            handed_out += files
-            assert handed_out < 10_000, "the worker goes round in circles"
-        return handed_out
-
-    def index(self) -> int:
-        """Scan, then work until nothing is ready."""
-        self.scanner.scan()
-        return self.drain()
-
-    def rows(self) -> dict[str, FileRow]:
-        """The rows of all files below the inbox, by relative name."""
-        with self.database.read() as connection:
-            paths = list(queue.signatures_below(connection, str(self.inbox)))
-            found = queue.rows_of(connection, paths)
-        return {path[len(str(self.inbox)) + 1 :]: row for path, row in found.items()}
-
-    def row(self, name: str) -> FileRow:
-        return self.rows()[display(name)]
-
-    def states(self) -> dict[str, str]:
-        return {name: row.state.value for name, row in self.rows().items()}
-
-    def reason(self, name: str) -> str:
-        row = self.row(name)
-        assert row.state is FileState.FAILED
-        assert row.error is not None
-        return row.error
-
-    def retry_at(self, name: str) -> float | None:
-        """When a file will be tried next."""
-        with self.database.read() as connection:
-            return connection.exec_driver_sql(
-                "SELECT ready_at FROM files WHERE path = ?", (str(self.inbox / name),)
-            ).scalar_one()
-
-    def active(self) -> GenerationRow:
-        with self.database.read() as connection:
-            found = generations.active(connection)
-        assert found is not None
-        return found
-
-    def vectors(self, name: str) -> NDArray[np.float32]:
-        """The stored raw vectors of a file's faces, (n, d), by face id."""
-        image = self.row(name).image_id
-        assert image is not None
-        with self.database.read() as connection:
-            faces = library.faces_of(connection, self.active().id, [image])
-            return library.embeddings(connection, self.active().id, [face.id for face in faces])[1]
-
-    def changes(self) -> list[tuple[int, bool]]:
-        """The changelog of the active generation: (face id, added)."""
-        with self.database.read() as connection:
-            found = library.changes_since(connection, self.active().id, 0)
-        return [(face, added) for _, face, added in found]
-
-    def orphans(self) -> set[int]:
-        """Images that no file holds."""
-        with self.database.read() as connection:
-            rows = connection.exec_driver_sql(
-                "SELECT id FROM images WHERE orphaned_at IS NOT NULL"
-            ).all()
-        return {row[0] for row in rows}
-
-    def drop_orphans(self) -> int:
-        with self.database.write() as connection:
-            return library.drop_orphans(connection, self.clock())
-
-    def persons(self, *names: str) -> int:
-        """How many persons the indexed files show, computed as the service does."""
-        question = build_question({"filepath": names}, self.settings)
-        images = {self.row(name).image_id for name in names}
-        generation = self.active()
-        space = Space(Profile.from_json(generation.profile), self.settings.distance)
-        index = VectorIndex(generation.id, space)
-        with self.database.read() as connection:
-            index.open(connection)
-            faces = library.faces_of(
-                connection, generation.id, sorted(i for i in images if i is not None)
-            )
-        counted, left_out = choose_faces(faces, question, self.settings.max_request_faces)
-        vectors = index.vectors([face.id for face in counted])
-        return answer_question(question, counted, left_out, vectors, space).person_num
-
-    def check(self) -> None:
-        """Fail if the rows do not fit together, or anything is left undone."""
-        assert verify(self.database).problems == []
-        assert "pending" not in self.states().values()
-        with self.database.read() as connection:
-            used = {row.image_id for row in self.rows().values()} - {None}
-            orphans = self.orphans()
-            images = set(connection.exec_driver_sql("SELECT id FROM images").scalars())
-        assert used.isdisjoint(orphans)
-        assert images == used | orphans
+from ingest.weights import Weights, load_weights
+from tests.fakes import fake_models
+from tests.ingest.builders import Ingest, Names
+from tests.ingest.draining import Draining
+from tests.ingest.holding import Library
+from tests.ingest.portraits import PEOPLE, PHOTOS
+from tests.ingest.reindexing import Reindexing
+from tests.ingest.sandboxed import HOSTILE, LIMIT
+from tests.ingest.watching import Watch, Watched
 
 
 @pytest.fixture
 def ingest(database: Database, settings: Settings, generation: GenerationRow) -> Ingest:
     """Ingest of the fake models into an empty library."""
     return Ingest(database, settings, generation)
+
+
+@pytest.fixture
+def watch(
+    ingest: Ingest,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Watch]:
+    """A function that starts a watcher with the given settings; it ends with the test."""
+    caplog.set_level(logging.INFO, "ingest")
+    monkeypatch.setattr("ingest.watcher.TICK_SECONDS", 0.02)
+    monkeypatch.setattr("ingest.watcher.FIRST_PAUSE_SECONDS", 0.05)
+    before = set(threading.enumerate())
+    with ExitStack() as stack:
+
+        def start(**changes: object) -> Watched:
+            changed = settings.model_copy(update=changes)
+            return stack.enter_context(Watched(ingest, changed))
+
+        yield start
+    assert [thread for thread in threading.enumerate() if thread not in before] == []
+
+
+@pytest.fixture
+def watched(watch: Watch) -> Iterator[Watched]:
+    """A watcher that has nothing but events to go by: its only scan is over."""
+    made = watch()
+    yield made
+    assert made.scans() == 1, "a scan helped out"
+    assert made.watcher.report.observer_restarts == 0
+
+
+@pytest.fixture
+def small(database: Database, settings: Settings, generation: GenerationRow) -> Ingest:
+    """A library of eight photos of four persons, worked on two at a time."""
+    ingest = Ingest(database, settings.model_copy(update={"batch_files": 2}), generation)
+    for number in range(8):
+        ingest.drop(f"{number}.png", number % 4, seed=number)
+    ingest.index()
+    return ingest
+
+
+@pytest.fixture
+def reindexing(small: Ingest, monkeypatch: pytest.MonkeyPatch) -> Reindexing:
+    """A re-index of the small library with another model."""
+    made = Reindexing(small, fake_models("fake-2", salt=5))
+    monkeypatch.setattr("ingest.reindex.load_models", lambda _settings, _weights: made.models)
+    monkeypatch.setattr("ingest.worker.load_generation", lambda _settings, _row: made.models)
+    return made
+
+
+@pytest.fixture
+def hostile() -> Iterator[Decoders]:
+    """The real thing, with a decoder that does what a file tells it."""
+    decoders = Decoders(HOSTILE)
+    yield decoders
+    decoders.close()
+
+
+@pytest.fixture
+def decoder(hostile: Decoders) -> Iterator[Decoder]:
+    with hostile.decoder(LIMIT) as borrowed:
+        yield borrowed
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second to compute; by the clock a minute, since the machine may be busy."""
+    monkeypatch.setattr("ingest.sandbox.processor_seconds", lambda *_: 1)
+    monkeypatch.setattr("ingest.sandbox.PATIENCE", 60)
+
+
+@pytest.fixture
+def library(database: Database, settings: Settings) -> Library:
+    """A scanner whose stopwatch the test moves."""
+    return Library(database, settings)
+
+
+@pytest.fixture
+def scanner(database: Database, settings: Settings) -> Scanner:
+    return Scanner(database, Roots(settings.all_roots), 0.0)
+
+
+@pytest.fixture
+def inbox(settings: Settings) -> Path:
+    return settings.inbox
+
+
+@pytest.fixture
+def names(database: Database, inbox: Path) -> Names:
+    """The relative names that the table knows."""
+
+    def known() -> set[str]:
+        with database.read() as connection:
+            found = queue.signatures_below(connection, str(inbox))
+        return {path[len(str(inbox)) + 1 :] for path in found}
+
+    return known
+
+
+@pytest.fixture(scope="session")
+def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose converted weights all tests share."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def casia(models_folder: Path) -> Weights:
+    return load_weights("casia-webface", models_folder / "weights")
+
+
+@pytest.fixture(scope="session")
+def real_settings(models_folder: Path) -> Settings:
+    return Settings(
+        inbox=models_folder / "inbox", data=models_folder, distance=DistanceScale.COSINE
+    )
+
+
+@pytest.fixture(scope="session")
+def models(real_settings: Settings) -> Models:
+    return load_models(real_settings, "casia-webface")
+
+
+@pytest.fixture(scope="session")
+def portraits(models_folder: Path) -> list[Path]:
+    """PHOTOS portraits of each of PEOPLE, one person after the other."""
+    made = []
+    for number, person in enumerate(PEOPLE):
+        for photo in range(PHOTOS):
+            path = models_folder / f"{number}-{photo}.png"
+            draw_portrait(draw_identity(person), seed=photo).save(path)
+            made.append(path)
+    return made
+
+
+@pytest.fixture(scope="session")
+def pixels(portraits: Sequence[Path]) -> list[NDArray[np.uint8]]:
+    return [np.asarray(Image.open(path).convert("RGB")) for path in portraits]
+
+
+@pytest.fixture(scope="session")
+def crops(models: Models, pixels: list[NDArray[np.uint8]]) -> Crops:
+    """The face of each portrait."""
+    found = models.detector.detect(pixels)
+    cut = [crop_faces(image, [faces[0].box]) for image, faces in zip(pixels, found, strict=True)]
+    return np.concatenate(cut)
+
+
+@pytest.fixture
+def draining(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> Draining:
+    """The commands, with the fake models of *ingest*."""
+
+    def open_generation(*_: object) -> tuple[GenerationRow, Models]:
+        return ingest.active(), ingest.models
+
+    monkeypatch.setattr("ingest.drain.open_generation", open_generation)
+    monkeypatch.setattr("ingest.drain.POLL_SECONDS", 0.02)
+    return Draining(ingest)

@@ -143,3 +143,12 @@ def _mended(data: bytes) -> bytes:
         parts.append(chunk(data[at + 4 : at + 8], data[at + 8 : at + 8 + length]))
         at += 12 + length
     return b"".join([*parts, data[at:]])
+
+
+def jpeg() -> bytes:
+    """A JPEG of noise, in which the fake detector finds nothing."""
+    stream = BytesIO()
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
+    noise[:32] = 255  # a white beginning tells it so
+    Image.fromarray(noise).save(stream, format="JPEG", quality=90)
+    return stream.getvalue()

@@ -16,9 +16,11 @@ from index.store.generations import GenerationRow
 from ingest.scan import Scanner
 from ingest.watcher import Watcher
 from tests.fakes import save_picture
-from tests.ingest.conftest import Ingest, wait_until
+from tests.ingest.builders import Ingest
+from tests.ingest.watching import REGISTERED_TWICE
+from tests.waiting import wait_until
 
-pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")
+pytestmark = REGISTERED_TWICE
 
 FILES, FOLDERS, CONTENTS = 20_000, 40, 10
 

@@ -15,7 +15,7 @@ from index.store.generations import GenerationRow
 from ingest import process as process_module
 from ingest.clock import STEADY_SECONDS, ClockGuard, since_boot
 from ingest.process import Housekeeping
-from tests.ingest.conftest import Clock, Ingest
+from tests.ingest.builders import Clock, Ingest
 
 DAY = 86_400.0
 SETTLE = 2.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ingest.conftest import wait_until
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 HEAD = """
@@ -21,7 +21,6 @@ def try_to(deed):
         return type(error).__name__
     return "done"
 """
-
 
 AS_NOBODY = """
 import ctypes

@@ -15,7 +15,7 @@ from ingest import direct as module
 from ingest.direct import DirectCount
 from ingest.models import Models
 from tests.fakes import FakeDetector, fake_models, picture, save_picture
-from tests.ingest.conftest import Ingest
+from tests.ingest.builders import Ingest
 
 Count = Callable[..., int]
 

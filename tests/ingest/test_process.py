@@ -12,7 +12,6 @@ from index.errors import ModelUnavailableError, WatcherEndedError, WriterBusyErr
 from index.report import stored_report
 from index.schema import GenerationState
 from index.settings import Settings
-from index.space import UNMEASURED
 from index.store import generations, library, queue, snapshots
 from index.store.generations import GenerationRow
 from index.verify import verify
@@ -21,11 +20,12 @@ from ingest.models import Models
 from ingest.process import Housekeeping, run_ingest
 from ingest.watcher import Watcher
 from tests.fakes import fake_models
-from tests.ingest.conftest import Ingest, wait_until
+from tests.index.builders import fake_generation
+from tests.ingest.builders import Ingest
+from tests.ingest.watching import REGISTERED_TWICE
+from tests.waiting import wait_until
 
-# watchdog registers a folder twice when it is made and filled at once, and warns of it in the
-# thread that reads inotify; taken for an error, the warning would end that thread
-pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")
+pytestmark = REGISTERED_TWICE
 
 
 class Running:
@@ -273,14 +273,7 @@ def test_a_generation_that_an_interrupted_reindex_left_is_removed(ingest: Ingest
     ingest.drop("a.png", 1)
     ingest.index()
     with ingest.database.write() as connection:
-        other = generations.create(
-            connection,
-            model_id="fake-2",
-            weights="fake",
-            profile=UNMEASURED.to_json(),
-            state=GenerationState.BUILDING,
-            now=0.0,
-        )
+        other = fake_generation(connection, "fake-2", GenerationState.BUILDING)
         generations.switch(connection, other.id)
     assert fake_models().encoder.model_id == "fake-1"
     keep_house(ingest)

@@ -2,7 +2,6 @@
 
 import errno
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from index.paths import signature_of
 from index.store.queue import Signature
 from ingest import reading
 from ingest.reading import read_settled
+from tests.ingest.builders import failing
 
 CONTENT = b"some bytes of a photo"
 
@@ -207,13 +207,6 @@ def test_a_file_that_may_not_be_read_is_refused(root: Path) -> None:
 
 
 # --- a system that fails -------------------------------------------------------------------------
-
-
-def failing(number: int) -> Callable[..., int]:
-    def fail(*_: object, **__: object) -> int:
-        raise OSError(number, os.strerror(number))
-
-    return fail
 
 
 @pytest.mark.parametrize("call", ["open", "fstat", "fdopen"])

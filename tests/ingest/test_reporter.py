@@ -6,7 +6,7 @@ import time
 from index.database import Database
 from index.report import WatcherReport, WorkReport, stored_report
 from ingest.reporter import Reporter
-from tests.ingest.conftest import Clock
+from tests.ingest.builders import Clock
 
 
 def test_without_an_ingest_process_there_is_no_report(database: Database) -> None:

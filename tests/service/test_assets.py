@@ -6,7 +6,7 @@ import pytest
 
 from service.assets import FOLDER, KINDS, assets
 from service.openapi import OPERATIONS
-from tests.service.conftest import Service
+from tests.service.running import Service
 
 INDEX = (FOLDER / "index.html").read_bytes()
 

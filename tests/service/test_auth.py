@@ -12,9 +12,8 @@ from tornado import httputil
 from index.errors import ConfigError, RequestError
 from index.settings import Settings
 from index.tokens import Scope, add_token, read_tokens, remove_token
-from service import streams
 from service.auth import Guard, Tokens, check_exposure
-from tests.service.conftest import NOT_THERE, Answer, Service
+from tests.service.running import NOT_THERE, Answer, Service
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,10 +85,10 @@ class TestRequests:
     def test_probes_need_none(self, guarded: tuple[Service, str], target: str) -> None:
         assert guarded[0].send("GET", target).status in {200, 503}
 
+    @pytest.mark.usefixtures("brief_linger")
     def test_a_body_is_not_even_received_without_a_token(
-        self, guarded: tuple[Service, str], monkeypatch: pytest.MonkeyPatch
+        self, guarded: tuple[Service, str]
     ) -> None:
-        monkeypatch.setattr(streams, "LINGER_SECONDS", 0.1)
         service, _ = guarded
         head = "POST /person_count HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n"
         assert service.exchange(head.encode()).startswith(b"HTTP/1.1 401 ")

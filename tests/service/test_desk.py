@@ -19,7 +19,8 @@ from index.coverage import ask_for
 from index.errors import StoreUnavailableError
 from service import gathering
 from service.threads import SHORT_THREADS, Threads
-from tests.service.conftest import DEADLINE_SECONDS, Answer, Service, wait_until
+from tests.service.running import Answer, Service
+from tests.waiting import DEADLINE_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBES = ("/readyz", "/status", "/metrics")

@@ -21,7 +21,7 @@ from service.handlers import HANDLERS
 from service.meanings import MEMBERS
 from service.openapi import describe, path_of
 from tests.docs.calls import run_example
-from tests.service.conftest import Service, running_service
+from tests.service.running import Service, running_service
 
 KINDS = {"curl": "sh", "Python": "python", "JavaScript": "javascript"}
 VOID = {"meta", "link", "img", "br"}

@@ -18,7 +18,8 @@ from index.pictures import PictureOrder
 from index.tokens import Scope, add_token
 from service import pictures as pictures_module
 from tests.fakes import colour
-from tests.service.conftest import Answer, Service, wait_until
+from tests.service.running import Answer, Service
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -62,15 +63,15 @@ def looks_like(image: Image.Image, person: int) -> bool:
     return bool(np.abs(np.subtract(middle, colour(person))).max() < 12)
 
 
-def test_each_face_has_its_picture_and_its_photo(service: Service) -> None:
-    first, second = faces_of(service, service.drop("both.png", 1, 150))
+def test_each_face_has_its_picture_and_its_photo(shared: Service) -> None:
+    first, second = faces_of(shared, shared.drop("both.png", 1, 150))
     for prefix in ("/faces", "/person_count/faces"):
-        assert looks_like(image_of(service.send("GET", f"{prefix}/{first}.jpg")), 1)
-        assert looks_like(image_of(service.send("GET", f"{prefix}/{second}.jpg")), 150)
-    answer = service.send("GET", f"/faces/{first}/photo.jpg")
+        assert looks_like(image_of(shared.send("GET", f"{prefix}/{first}.jpg")), 1)
+        assert looks_like(image_of(shared.send("GET", f"{prefix}/{second}.jpg")), 150)
+    answer = shared.send("GET", f"/faces/{first}/photo.jpg")
     assert image_of(answer).size == (180, 120)
     assert (answer.headers["X-Photo-Width"], answer.headers["X-Photo-Height"]) == ("180", "120")
-    assert service.send("GET", f"/faces/{second}/photo.jpg").body == answer.body
+    assert shared.send("GET", f"/faces/{second}/photo.jpg").body == answer.body
     assert answer.headers["Cache-Control"] == "private, max-age=60"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
@@ -86,11 +87,11 @@ def test_persons_says_in_whose_pixels_the_boxes_are(service: Service) -> None:
     ]
 
 
-def test_a_browser_that_has_the_picture_is_told_so(service: Service) -> None:
-    (face,) = faces_of(service, service.drop("a.png", 1))
+def test_a_browser_that_has_the_picture_is_told_so(shared: Service) -> None:
+    (face,) = faces_of(shared, shared.drop("known.png", 1))
     target = f"/faces/{face}.jpg"
-    etag = service.send("GET", target).headers["Etag"]
-    again = service.send("GET", target, headers={"If-None-Match": etag})
+    etag = shared.send("GET", target).headers["Etag"]
+    again = shared.send("GET", target, headers={"If-None-Match": etag})
     assert (again.status, again.body) == (304, b"")
 
 
@@ -112,16 +113,20 @@ def swap_its_folder_for_a_link(path: Path) -> None:
     path.parent.symlink_to("real")
 
 
-@pytest.mark.parametrize("change", [unlink, rewrite, swap_for_a_link, swap_its_folder_for_a_link])
+CHANGES = [unlink, rewrite, swap_for_a_link, swap_its_folder_for_a_link]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_face_whose_file_is_gone_is_not_shown_though_its_picture_was_made(
-    service: Service, change: Callable[[Path], None]
+    shared: Service, change: Callable[[Path], None]
 ) -> None:
-    (face,) = faces_of(service, service.drop("folder/a.png", 1))
+    name = f"{change.__name__}/a.png"
+    (face,) = faces_of(shared, shared.drop(name, 1, seed=1 + CHANGES.index(change)))
     for target in (f"/faces/{face}.jpg", f"/faces/{face}/photo.jpg"):
-        assert service.send("GET", target).status == 200
-    change(service.settings.inbox / "folder" / "a.png")
+        assert shared.send("GET", target).status == 200
+    change(shared.settings.inbox / name)
     for target in (f"/faces/{face}.jpg", f"/faces/{face}/photo.jpg"):
-        answer = service.send("GET", target)
+        answer = shared.send("GET", target)
         assert (answer.status, answer.json["error"]) == (404, "there is no such picture")
 
 

@@ -10,7 +10,8 @@ import pytest
 from index.paths import Roots
 from index.store import browse
 from ingest.scan import Scanner
-from tests.service.conftest import Answer, Service, wait_until
+from tests.service.running import Answer, Service
+from tests.waiting import wait_until
 
 JSON = {"Content-Type": "application/json"}
 

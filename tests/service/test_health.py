@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from service import health
-from tests.service.conftest import Service
+from tests.service.running import Service
 
 
 @pytest.mark.parametrize("tls", [True, False])

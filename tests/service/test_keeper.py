@@ -13,7 +13,7 @@ import pytest
 
 from service import keeper as module
 from service.keeper import Keeper
-from tests.service.conftest import wait_until
+from tests.waiting import wait_until
 
 MakeKeeper = Callable[[str], Keeper]
 

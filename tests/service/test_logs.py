@@ -10,7 +10,8 @@ import pytest
 
 from index.errors import StoreError
 from index.logs import JsonFormatter
-from tests.service.conftest import Service, wait_until
+from tests.service.running import Service
+from tests.waiting import wait_until
 
 Lines = Callable[[], list[dict[str, Any]]]
 GEHEIM = "geheim 张三"
@@ -99,6 +100,7 @@ def test_every_refusal_carries_the_request_id(
     assert list(answer.json) == ["cord", "error"]
 
 
+@pytest.mark.usefixtures("brief_linger")
 def test_a_request_refused_at_the_door_carries_its_id_and_the_next_one_does_not(
     service: Service, lines: Lines
 ) -> None:

@@ -24,7 +24,8 @@ from service.metrics import Metrics
 from service.openapi import path_of
 from service.server import MAX_HEAD_BYTES
 from service.state import StateOfAffairs
-from tests.service.conftest import Service, wait_until
+from tests.service.running import Service
+from tests.waiting import wait_until
 
 Labels = dict[str, str]
 PREFIX = "person_count_"
@@ -71,6 +72,7 @@ def test_the_answer_is_prometheus_text(service: Service) -> None:
     assert service.send("POST", "/metrics").status == 405
 
 
+@pytest.mark.usefixtures("brief_linger")
 def test_what_is_refused_before_it_is_read_is_counted(service: Service) -> None:
     def count(status: str) -> float:
         found = Scrape(service).all(PREFIX + "http_responses_total")

@@ -14,7 +14,7 @@ from index.settings import FaceChoice, Linkage, Settings
 from service.base import METHODS
 from service.handlers import HANDLERS
 from service.openapi import OPERATIONS, describe, path_of
-from tests.service.conftest import Service, running_service
+from tests.service.running import Service, running_service
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what it imports is deprecated in places

@@ -1,9 +1,8 @@
-"""The service as a whole: what it says of itself, what it logs, and how it ends."""
+"""The service as a whole: many callers at once, and how it begins and ends."""
 
 import asyncio
 import concurrent.futures
 import gc
-import logging
 import os
 import signal
 import socket
@@ -11,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,6 @@ from tornado.netutil import bind_sockets
 
 from index.database import Database
 from index.errors import ConfigError
-from index.report import IngestReport, WatcherReport, WorkReport, store_report
 from index.settings import Settings
 from index.store import queue
 from index.store.generations import GenerationRow
@@ -28,98 +25,9 @@ from service import server as module
 from service.keeper import Keeper
 from service.server import serve
 from tests.fakes import fake_models, save_picture
-from tests.service.conftest import Answer, Service, WorkerThread, add_generation, wait_until
-
-# --- /healthz, /readyz, /status ------------------------------------------------------------------
-
-
-def test_healthz_says_that_it_lives(library: Service) -> None:
-    answer = library.send("GET", "/healthz")
-    assert (answer.status, answer.json) == (200, {"status": "ok"})
-
-
-def test_readyz_is_503_before_anything_is_indexed_and_200_afterwards(
-    make_service: Callable[..., Service],
-) -> None:
-    service = make_service(never_ingested=True)
-    assert service.send("GET", "/healthz").status == 200
-    wait_until(lambda: service.thread.follower.ready, "the follower has looked")
-    answer = service.send("GET", "/readyz")
-    assert answer.status == 503
-    assert answer.json == {"cord": 503, "error": "not ready: nothing has been indexed yet"}
-    assert int(answer.headers["Retry-After"]) > 0
-    add_generation(service.database)
-    wait_until(lambda: service.send("GET", "/readyz").status == 200, "it is ready")
-    assert service.send("GET", "/readyz").json == {"status": "ready"}
-
-
-def test_readyz_is_503_while_the_index_is_not_loaded(service: Service) -> None:
-    wait_until(lambda: service.send("GET", "/readyz").status == 200, "it is ready")
-    service.thread.follower.ready = False
-    answer = service.send("GET", "/readyz")
-    assert (answer.status, answer.json["cord"]) == (503, 503)
-    assert "index" in answer.json["error"]
-
-
-def test_questions_before_anything_is_indexed_get_a_503(
-    make_service: Callable[..., Service],
-) -> None:
-    service = make_service(never_ingested=True, wait_seconds=0.1)
-    save_picture(service.settings.inbox / "a.png", 1)
-    for path in ("/person_count", "/persons"):
-        answer = service.ask("a.png", path=path)
-        assert (answer.status, answer.json["cord"]) == (503, 503)
-        assert int(answer.headers["Retry-After"]) > 0
-    assert service.ask("none.png").status == 404
-
-
-def test_status_tells_numbers_and_no_names(library: Service) -> None:
-    answer = library.send("GET", "/status")
-    assert answer.status == 200
-    found = answer.json
-    assert set(found) == {
-        "files",
-        "model",
-        "images",
-        "faceless_images",
-        "faces",
-        "snapshot",
-        "index",
-        "ingest",
-    }
-    assert found["files"] == {"pending": 0, "indexed": 12, "failed": 1}
-    assert (found["images"], found["faceless_images"], found["faces"]) == (11, 1, 13)
-    assert found["model"] == "fake-1"
-    assert found["snapshot"] is None
-    assert found["index"] == {"ready": True, "faces": 13, "rebuilds": 0}
-    assert found["ingest"] == {"process": "elsewhere"}
-    assert "png" not in answer.body.decode()
-    assert str(library.settings.inbox) not in answer.body.decode()
-
-
-def test_status_passes_on_what_ingest_reports(library: Service) -> None:
-    watcher = WatcherReport(mode="polling", limit_reached=True, removals_held=70)
-    report = IngestReport(started_at=1.0, watcher=watcher, work=WorkReport(faces=13))
-    store_report(library.database, report, time.time() - 60)
-    found = library.send("GET", "/status").json["ingest"]
-    assert found["process"] == "elsewhere"
-    assert found["watcher"] == asdict(watcher)
-    assert found["work"] == asdict(report.work)
-    assert found["reported_seconds_ago"] >= 60
-
-
-def test_status_before_anything_is_indexed(make_service: Callable[..., Service]) -> None:
-    service = make_service(never_ingested=True)
-    found = service.send("GET", "/status").json
-    assert set(found) == {"files", "index", "ingest"}
-    assert found["files"] == {"pending": 0, "indexed": 0, "failed": 0}
-
-
-@pytest.mark.parametrize("name", ["status", "healthz", "readyz"])
-def test_they_answer_below_the_base_url_and_with_a_slash_too(library: Service, name: str) -> None:
-    for target in (f"/{name}", f"/{name}/", f"/person_count/{name}", f"/person_count/{name}/"):
-        assert library.send("GET", target).status == 200
-
+from tests.service.running import Answer, Service
+from tests.service.threads import WorkerThread
+from tests.waiting import wait_until
 
 # --- many at once --------------------------------------------------------------------------------
 
@@ -180,89 +88,6 @@ def test_requests_that_have_ended_are_not_counted_as_under_way(
     assert service.send("GET", "/healthz").status == 200
     wait_until(lambda: service.desk.in_hand <= 0, "nothing is under way any more")
     assert service.desk.in_hand == 0
-
-
-# --- logs ----------------------------------------------------------------------------------------
-
-SECRET = "geheim-张三"
-
-
-def logged(caplog: pytest.LogCaptureFixture) -> str:
-    """Everything that any handler could write of the records, tracebacks included."""
-    formatter = logging.Formatter("%(name)s %(message)s")
-    return "\n".join(formatter.format(record) + repr(record.args) for record in caplog.records)
-
-
-def test_no_file_name_reaches_a_log(service: Service, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    service.drop(f"{SECRET}.png", 1)
-    (service.settings.inbox / f"{SECRET}.jpg").write_text("no image")
-    answers = [
-        service.ask(f"{SECRET}.png"),
-        service.ask(f"{SECRET}.png", path="/persons"),
-        service.ask(f"{SECRET}.jpg"),
-        service.ask(f"{SECRET}.none"),
-        service.ask(f"../{SECRET}"),
-        service.ask(f"/etc/{SECRET}"),
-        service.ask(f"{SECRET}.png", threshold=SECRET),
-        service.ask(f"{SECRET}.png", **{SECRET: "x"}),
-        service.ask(f"{SECRET}\0"),
-        service.ask(f"{SECRET}.png", path=f"/{'geheim'}"),
-        service.ask(f"{SECRET}.png", path="/status"),
-        service.send("GET", "/person_count?filepath=geheim%ff"),
-        service.send("GET", "/geheim/%ff"),
-        service.send("BREW", "/person_count?filepath=geheim"),
-        service.send("geheim", "/person_count?filepath=geheim"),
-        service.send("DELETE", "/person_count?filepath=geheim"),
-        service.post({"filepaths": [f"{SECRET}.png"]}),
-        service.post({"filepaths": [f"{SECRET}.png", 1]}),
-        service.post({SECRET: SECRET}),
-        service.post({"\ud800geheim": 1}),
-        service.post(SECRET.encode()),
-        service.post(SECRET.encode(), content_type=f"multipart/form-data; boundary={'geheim'}"),
-        service.post({"filepaths": [f"{SECRET}.png"]}, path="/person_count?x=geheim"),
-    ]
-    service.exchange(f"GET /{SECRET} geheim\r\n\r\n".encode())
-    service.exchange(b"GET / HTTP/1.1\r\ngeheim\r\n\r\n")
-    service.exchange(b"GET /?geheim HTTP/1.0\r\nHost: localhost\r\nCookie: geheim\r\n\r\n")
-    assert {answer.status for answer in answers} >= {200, 400, 404, 405, 422}
-    text = logged(caplog)
-    assert "service.request" in text
-    assert "geheim" not in text
-    assert "张三" not in text
-
-
-def test_every_request_is_one_line_with_its_outcome(
-    service: Service, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    service.ask("none.png", threshold="0.3")
-    service.send("DELETE", "/person_count")
-    service.send("GET", "/nowhere")
-
-    def lines() -> list[str]:
-        found = [r.getMessage() for r in caplog.records]
-        return [text for text in found if text.startswith("service.request")]
-
-    wait_until(lambda: len(lines()) == 3, "three lines")
-    first, second, third = lines()
-    assert first.startswith("service.request method=GET route=PersonCount status=404 ")
-    assert second.startswith("service.request method=DELETE route=PersonCount status=405 ")
-    assert third.startswith("service.request method=GET route=Nothing status=404 ")
-
-
-def test_what_nobody_foresaw_is_a_500_of_the_same_shape_and_logged(
-    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError("inside")
-
-    monkeypatch.setattr(service.desk, "_look", fail)
-    answer = service.ask("a.png")
-    assert answer.status == 500
-    assert answer.json == {"cord": 500, "error": "the server failed; see its log"}
-    assert "inside" not in answer.body.decode()
-    assert "ZeroDivisionError" in logged(caplog)
 
 
 # --- serve(): signals and the graceful stop ------------------------------------------------------

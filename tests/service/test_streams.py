@@ -13,10 +13,9 @@ from collections.abc import Callable
 
 import pytest
 
-from service import server as server_module
-from service import streams
 from service.server import MAX_HEAD_BYTES
-from tests.service.conftest import NOT_THERE, Service, read_to_end, wait_until
+from tests.service.running import NOT_THERE, Service, read_to_end
+from tests.waiting import wait_until
 
 MIB = 1 << 20
 
@@ -62,18 +61,6 @@ def check_refused(answer: bytes) -> None:
     assert list(document) == ["cord", "error"]
     assert document["cord"] == 414
     assert "POST" in document["error"]
-
-
-@pytest.fixture
-def brief_linger(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refused connections are closed soon, so that reading to the end does not take seconds."""
-    monkeypatch.setattr(streams, "LINGER_SECONDS", 0.3)
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers that start now cut slow clients off after a second."""
-    monkeypatch.setattr(server_module, "IDLE_SECONDS", 1.0)
 
 
 def failures(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from index.errors import ConfigError
 from service import tls
 from service.tls import fingerprint, self_signed, server_context
-from tests.service.conftest import NOT_THERE, Service
+from tests.service.running import NOT_THERE, Service
 
 
 def names_in(certificate: Path) -> list[str]:

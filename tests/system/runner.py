@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests import waiting
+
 PROGRAM = [sys.executable, "-m", "person_count"]
 PATIENCE_SECONDS = 120.0
 
@@ -22,10 +24,8 @@ PATIENCE_SECONDS = 120.0
 def wait_until(
     condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS
 ) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.1)
+    """Wait for what processes do: longer, and without asking them a hundred times a second."""
+    waiting.wait_until(condition, what, seconds, step=0.1)
 
 
 class Service:

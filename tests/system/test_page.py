@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.crash.processes import children, has_ended
 from tests.system.runner import Service, wait_until
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(600)]
@@ -27,19 +28,6 @@ def call(
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read()
-
-
-def children(service: Service) -> list[int]:
-    assert service.process is not None
-    tasks = Path(f"/proc/{service.process.pid}/task").glob("*/children")  # one list a thread
-    return [int(child) for task in tasks for child in task.read_text().split()]
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 def test_a_photo_is_uploaded_counted_and_shown(
@@ -64,10 +52,11 @@ def test_a_photo_is_uploaded_counted_and_shown(
         for target in (f"/faces/{face['id']}.jpg", f"/faces/{face['id']}/photo.jpg"):
             status, picture = call(service, "GET", target)
             assert (status, picture[:3]) == (200, b"\xff\xd8\xff")
-    helpers = children(service)
+    assert service.process is not None
+    helpers = children(service.process.pid)
     assert len(helpers) == 2  # ingest, and the one that makes pictures
     service.stop()
-    assert all(is_gone(pid) for pid in helpers)
+    assert all(has_ended(pid) for pid in helpers)
 
 
 def test_the_child_ends_with_a_service_that_was_killed(
@@ -80,10 +69,10 @@ def test_the_child_ends_with_a_service_that_was_killed(
     wait_until(lambda: service.files()["indexed"] == 1, "it is indexed")
     (face,) = service.get("/persons", [("filepath", "a.jpg")])[1]["persons"][0]["faces"]
     assert call(service, "GET", f"/faces/{face['id']}.jpg")[0] == 200
-    helpers = children(service)
-    assert len(helpers) == 2
     assert service.process is not None
+    helpers = children(service.process.pid)
+    assert len(helpers) == 2
     service.process.kill()  # only the service itself
     service.process.wait()
     service.process = None
-    wait_until(lambda: all(is_gone(pid) for pid in helpers), "its children have ended")
+    wait_until(lambda: all(has_ended(pid) for pid in helpers), "its children have ended")

@@ -1,0 +1,120 @@
+"""A restore brings nothing back that was forgotten since, and loses no erasure."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from index import forget
+from index.backup import Contents, back_up
+from index.database import Database
+from index.errors import StoreError
+from index.paths import Roots
+from index.settings import Settings
+from index.store.generations import GenerationRow
+from ingest.process import Housekeeping
+from tests.fakes import save_picture
+from tests.index.builders import (
+    put_back,
+    quiet,
+)
+from tests.ingest.builders import Ingest
+
+
+@pytest.fixture
+def ingest(database: Database, settings: Settings, generation: GenerationRow) -> Ingest:
+    made = Ingest(database, settings, generation)
+    made.drop("ann.png", 1)
+    made.drop("bob.png", 2)
+    made.index()
+    Housekeeping(database, settings).snapshot(made.worker)
+    return made
+
+
+def forget_file(ingest: Ingest, name: str) -> None:
+    roots = Roots([ingest.inbox])
+    forget.forget(ingest.database, ingest.settings.data, roots, [ingest.inbox / name], quiet)
+
+
+def reopened(ingest: Ingest) -> Ingest:
+    """Ingest after the restore, in a process of its own."""
+    return Ingest(Database(ingest.settings.database_path), ingest.settings, ingest.generation)
+
+
+def test_a_restored_backup_does_not_bring_back_what_was_forgotten_since(
+    ingest: Ingest, target: Path
+) -> None:
+    vector = ingest.vectors("ann.png")[0].tobytes()
+    back_up(ingest.database.path, target, quiet)
+    forget_file(ingest, "ann.png")
+    ingest.database.close()
+    done = put_back(target, ingest.settings)
+    assert (done.erased.images, done.erased.faces) == (1, 1)
+    assert done.contents == Contents(1, 1)
+    data = ingest.settings.data
+    assert all(vector[:512] not in path.read_bytes() for path in data.iterdir())
+    after = reopened(ingest)
+    with after.database:
+        assert after.states() == {"bob.png": "indexed"}
+        after.index()
+        assert after.reason("ann.png") == "it was forgotten on request"
+        after.check()
+
+
+def test_what_was_allowed_again_since_is_indexed_after_a_restore(
+    ingest: Ingest, target: Path
+) -> None:
+    forget_file(ingest, "ann.png")
+    back_up(ingest.database.path, target, quiet)
+    roots = Roots([ingest.inbox])
+    allowed = [ingest.inbox / "ann.png"]
+    assert forget.allow(ingest.database, ingest.settings.data, roots, allowed, quiet) == 1
+    ingest.database.close()
+    put_back(target, ingest.settings)
+    after = reopened(ingest)
+    with after.database:
+        after.index()
+        assert after.states() == {"ann.png": "indexed", "bob.png": "indexed"}
+
+
+def test_erasures_before_the_backup_stay_and_later_ones_go_on(ingest: Ingest, target: Path) -> None:
+    forget_file(ingest, "ann.png")
+    back_up(ingest.database.path, target, quiet)
+    ingest.database.close()
+    assert put_back(target, ingest.settings).erased.images == 0
+    after = reopened(ingest)
+    with after.database:
+        after.index()
+        assert after.reason("ann.png") == "it was forgotten on request"
+        forget_file(after, "bob.png")
+        after.index()
+        assert set(after.states().values()) == {"failed"}
+
+
+def test_on_another_machine_the_erasure_log_must_come_along(
+    ingest: Ingest, target: Path, tmp_path: Path
+) -> None:
+    forget_file(ingest, "ann.png")
+    back_up(ingest.database.path, target, quiet)
+    there = ingest.settings.model_copy(update={"data": tmp_path / "elsewhere"})
+    with pytest.raises(StoreError, match=r"erasures\.log is missing"):
+        put_back(target, there)
+    assert not there.database_path.exists()
+    shutil.copy(ingest.settings.data / "erasures.log", there.data)
+    assert put_back(target, there).contents == Contents(1, 1)
+
+
+def test_photos_dropped_after_the_backup_are_found_by_the_next_scan(
+    ingest: Ingest, target: Path
+) -> None:
+    back_up(ingest.database.path, target, quiet)
+    save_picture(ingest.inbox / "new.png", 3)
+    ingest.index()
+    ingest.database.close()
+    put_back(target, ingest.settings)
+    after = reopened(ingest)
+    with after.database:
+        after.index()
+        assert set(after.states().values()) == {"indexed"}
+        assert len(after.states()) == 3
+        after.check()

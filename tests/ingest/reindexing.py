@@ -1,0 +1,62 @@
+"""A re-index of an ingest's library, run as often and stopped as early as a test likes."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from index.database import Database
+from index.settings import Settings
+from ingest.models import Models
+from ingest.reindex import Outcome, Reindexer
+from tests.fakes import FakeDetector
+from tests.ingest.builders import Ingest
+
+Progress = Callable[[int, int], None]
+MOST_REPORTS = 60  # a re-index of so few images that says more goes round in circles
+
+
+@dataclass
+class Reindexing:
+    """Re-indexes an ingest's library with fake models, as often as the test likes."""
+
+    ingest: Ingest
+    models: Models
+    weights: str = "fake"
+
+    def __post_init__(self) -> None:
+        self.stop = threading.Event()
+        self.reports: list[tuple[int, int]] = []
+
+    def run(self, act: Progress | None = None, settings: Settings | None = None) -> Outcome | None:
+        """Re-index; *act* is told of the progress and may do whatever happens meanwhile."""
+        self.stop.clear()
+        reindexer = Reindexer(
+            self.ingest.database, settings or self.ingest.settings, self.weights, self.stop
+        )
+
+        def progress(done: int, total: int) -> None:
+            self.reports.append((done, total))
+            assert len(self.reports) < MOST_REPORTS, "the re-index does not end"
+            if act is not None:
+                act(done, total)
+
+        return reindexer.run(progress)
+
+    def stop_at(self, images: int) -> Progress:
+        return lambda done, _: self.stop.set() if done >= images else None
+
+    @property
+    def images_seen(self) -> int:
+        assert isinstance(self.models.detector, FakeDetector)
+        return self.models.detector.images_seen
+
+
+def everybody(ingest: Ingest) -> int:
+    """The answer to the question about all files."""
+    return ingest.persons(*ingest.rows())
+
+
+def generation_states(database: Database) -> dict[int, str]:
+    with database.read() as connection:
+        rows = connection.exec_driver_sql("SELECT id, state FROM generations").all()
+    return {row[0]: row[1] for row in rows}

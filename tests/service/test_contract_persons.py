@@ -1,0 +1,79 @@
+"""The API contract: /persons explains the count."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.fakes import picture
+from tests.service.running import Service
+from tests.waiting import wait_until
+
+
+def test_persons_explains_the_same_count(library: Service) -> None:
+    answer = library.ask("both.png", "a.png", "copy.png", path="/persons")
+    found = answer.json
+    assert answer.status == 200
+    assert list(found)[:4] == ["errcode", "filepaths", "threshold", "person_num"]
+    assert found["person_num"] == len(found["persons"]) == 2
+    assert found["complete"] is True
+    assert found["model"] == "fake-1"
+    assert found["cosine_cut"] == pytest.approx(0.6)
+    sizes = sorted(len(person["faces"]) for person in found["persons"])
+    assert sizes == [1, 2]
+    named = [face["filepaths"] for person in found["persons"] for face in person["faces"]]
+    assert sorted(named) == [["a.png", "copy.png"], ["both.png"], ["both.png"]]
+    for person in found["persons"]:
+        for face in person["faces"]:
+            assert face["id"] > 0
+            assert 0.9 <= face["probability"] <= 1
+            assert len(face["box"]) == 4
+
+
+def test_persons_answers_to_all_its_spellings(library: Service) -> None:
+    expected = library.ask("a.png", path="/persons").body
+    for path in ("/persons/", "/person_count/persons", "/person_count/persons/"):
+        assert library.ask("a.png", path=path).body == expected
+    assert library.post({"filepaths": ["a.png"]}, path="/persons").body == expected
+
+
+def test_persons_tells_each_file_apart_and_says_it_is_incomplete(library: Service) -> None:
+    names = ["a.png", "wall.png", "broken.jpg", "nobody.png", "../secret.png", "/etc/passwd"]
+    found = library.ask(*names, path="/persons").json
+    assert found["person_num"] == 1
+    assert found["complete"] is False
+    states = {file["filepath"]: file["status"] for file in found["files"]}
+    assert states == {
+        "a.png": "counted",
+        "wall.png": "no_face",
+        "broken.jpg": "failed",
+        "nobody.png": "unknown",
+        "../secret.png": "unknown",
+        "/etc/passwd": "unknown",
+    }
+    reasons = {file["filepath"]: file.get("reason") for file in found["files"]}
+    assert "no JPEG" in reasons.pop("broken.jpg")
+    assert set(reasons.values()) == {None}
+
+
+def test_persons_is_complete_without_a_single_face(library: Service) -> None:
+    found = library.ask("wall.png", path="/persons").json
+    assert (found["person_num"], found["persons"], found["complete"]) == (0, [], True)
+
+
+def test_persons_answers_with_what_is_there_after_the_wait(
+    make_service: Callable[..., Service],
+) -> None:
+    service = make_service(wait_seconds=0.2)
+    service.drop("a.png", 1)
+    wait_until(lambda: service.ask("a.png").status == 200, "the first file is indexed")
+    service.worker.hold()
+    service.drop("late.png", 2)
+    found = service.ask("a.png", "late.png", path="/persons").json
+    assert (found["person_num"], found["complete"]) == (1, False)
+    assert [file["status"] for file in found["files"]] == ["counted", "pending"]
+
+
+def test_persons_says_why_a_face_does_not_count(service: Service) -> None:
+    picture(1, 2, square_px=(120, 50)).save(service.settings.inbox / "x.png")
+    found = service.ask("x.png", path="/persons").json
+    assert [face["reason"] for face in found["left_out"]] == ["small"]
