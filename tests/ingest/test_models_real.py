@@ -6,6 +6,7 @@ import io
 import logging
 import pickle
 import shutil
+import time
 import urllib.error
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ import openvino as ov
 import pytest
 import torch
 from facenet_pytorch import MTCNN
+from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -26,6 +28,7 @@ from index.question import build_question
 from index.settings import DistanceScale, Settings
 from index.space import Space, shipped_profile
 from ingest import weights as module
+from ingest.cascade import _Stage
 from ingest.crops import crop_faces
 from ingest.direct import DirectCount
 from ingest.encoder import FaceNetEncoder
@@ -130,6 +133,17 @@ def test_faces_are_those_that_facenet_pytorch_finds(
         ):
             wanted = np.asarray(expected, np.float64)
             np.testing.assert_allclose(np.asarray(found), wanted, atol=most)
+
+
+@pytest.mark.parametrize("build", [PNet, RNet, ONet])
+def test_a_net_that_scales_pixels_itself_gives_what_it_gave(build: type[torch.nn.Module]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (3, 48, 48, 3)).astype(np.float32)
+    pixels = torch.from_numpy(noise if build is not RNet else noise[:, :24, :24].copy())
+    with torch.inference_mode():
+        *shifts, scores = build()(((pixels - 127.5) / 128).permute(0, 3, 1, 2))
+        (found,) = _Stage(build())(pixels)
+    expected = torch.cat([scores[:, 1:2], *shifts], dim=1)
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), atol=1e-5)
 
 
 def test_nothing_is_found_where_nothing_is(models: Models) -> None:
@@ -397,6 +411,48 @@ class Doubling(torch.nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
         return (pixels * self.factor,)
+
+
+class Heavy(torch.nn.Module):
+    """Some work, so that it matters who does it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Conv2d(3, 64, 9)
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
+        return (self.layer(pixels.permute(0, 3, 1, 2)).mean((2, 3)),)
+
+
+def test_the_thread_that_calls_a_net_computes_and_more_threads_than_streams_take_turns() -> None:
+    shape = (4, 128, 128, 3)
+    model = converted("heavy", Heavy, torch.zeros(shape), (-1, *shape[1:]), None)
+    net = OpenVinoNet(model, precision="f32", streams=2)
+    pixels = np.random.default_rng(0).random(shape, np.float32)
+    (expected,) = net(pixels)
+
+    def call(_: int) -> float:
+        before = time.thread_time()
+        for _ in range(20):
+            (found,) = net(pixels)
+            np.testing.assert_array_equal(found, expected)
+        return time.thread_time() - before
+
+    before = time.process_time()
+    with ThreadPoolExecutor(3) as pool:
+        own = sum(pool.map(call, range(3)))
+    assert own > 0.5 * (time.process_time() - before)
+    assert len(net._idle) == 2
+
+
+def test_a_call_that_fails_keeps_nobody_waiting() -> None:
+    model = converted("doubling", Doubling, torch.zeros(2, 2, 2, 3), (-1, 2, 2, 3), None)
+    net = OpenVinoNet(model, precision="f32", streams=1)
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            net(np.ones((1, 3, 3, 3), np.float32))
+    (found,) = net(np.ones((1, 2, 2, 3), np.float32))
+    assert found.max() == 2.0
 
 
 def test_converted_models_are_kept_and_made_again_when_tampered_with(tmp_path: Path) -> None:
