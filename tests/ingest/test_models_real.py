@@ -442,7 +442,7 @@ def test_the_thread_that_calls_a_net_computes_and_more_threads_than_streams_take
     with ThreadPoolExecutor(3) as pool:
         own = sum(pool.map(call, range(3)))
     assert own > 0.5 * (time.process_time() - before)
-    assert len(net._idle) == 2
+    assert len(net._idle) <= 2
 
 
 def test_a_call_that_fails_keeps_nobody_waiting() -> None:
