@@ -28,6 +28,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,7 @@ def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
     from index.settings import Settings  # noqa: PLC0415
     from index.store import library, queue  # noqa: PLC0415
     from ingest.models import load_models, open_generation  # noqa: PLC0415
+    from ingest.nets import cores  # noqa: PLC0415
     from ingest.scan import Scanner  # noqa: PLC0415
     from ingest.worker import Worker  # noqa: PLC0415
 
@@ -129,8 +132,12 @@ def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
         loading = time.perf_counter() - loading
         with Database(settings.database_path) as database:
             generation, models = open_generation(database, settings)
-            warm = sorted(inbox.iterdir())[:WARM_FILES]
-            models.analyse([(b"", path.read_bytes()) for path in warm], settings.max_megapixels)
+            warm = [(b"", path.read_bytes()) for path in sorted(inbox.iterdir())[:WARM_FILES]]
+            # each core makes what it needs when it first computes beside the others
+            with ThreadPoolExecutor(cores()) as pool:
+                list(
+                    pool.map(models.analyse, [warm] * 4 * cores(), repeat(settings.max_megapixels))
+                )
             models.stages.seconds.clear()
             worker = Worker(database, settings, generation, models)
             wall, cpu = time.perf_counter(), processor_seconds()

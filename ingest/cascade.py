@@ -64,11 +64,21 @@ class _Stage(torch.nn.Module):
     def __init__(self, net: torch.nn.Module) -> None:
         super().__init__()
         self.net = net
+        _absorb(net.get_submodule("conv1"))
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
         """Return ((n, 1 + m, ...),): probability of a face, box shifts, landmarks if any."""
-        outputs = self.net(((pixels - 127.5) * 0.0078125).permute(0, 3, 1, 2))
+        outputs = self.net(pixels.permute(0, 3, 1, 2))
         return (torch.cat([outputs[-1][:, 1:2], *outputs[:-1]], dim=1),)
+
+
+@torch.no_grad()
+def _absorb(first: torch.nn.Module) -> None:
+    """Let a net's first layer, which has no padding, scale pixels to -1..1 as it reads them."""
+    weight, bias = first.parameters()
+    scaled = weight.double() / 128
+    bias.copy_(bias.double() - 127.5 * scaled.sum((1, 2, 3)))
+    weight.copy_(scaled)
 
 
 class Cascade:
@@ -164,7 +174,7 @@ def _load(
         return TorchNet(_Stage(build()), device)
     side = edge or -1
     example = torch.zeros(2, edge or 32, edge or 32, 3)
-    name = f"mtcnn-{build.__name__.lower()}"
+    name = f"mtcnn-{build.__name__.lower()}-2"
     model = converted(name, lambda: _Stage(build()), example, (-1, side, side, 3), cache)
     return OpenVinoNet(model, precision="f32", streams=streams)
 

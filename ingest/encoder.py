@@ -12,7 +12,7 @@ from ingest.faces import CROP_PX, Crops, FloatMatrix
 from ingest.nets import Net, OpenVinoNet, TorchNet, best_precision, converted, cores
 from ingest.weights import Weights
 
-BLOCK = 16  # more brings nothing, and one core's cache still holds the activations
+BLOCK = 32  # more brings little, and takes memory for each
 
 
 class _RawFaceNet(torch.nn.Module):

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from ingest.models import Models, Outcome
 from ingest.nets import cores
 
-CHUNK_FILES = 16
+CHUNK_FILES = max(8, 64 // cores())  # a usual batch shared out: fewer, larger calls of the nets
 CHUNK_BYTES = 4_000_000  # large photos gain little from company, and leave a core without work
 
 Content = tuple[bytes, bytes]  # SHA-256 and bytes of a file

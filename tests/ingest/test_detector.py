@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 from facenet_pytorch import MTCNN
+from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from numpy.typing import NDArray
 from PIL import Image
 
+from ingest.cascade import _Stage
 from ingest.faces import MIN_FACE_PX
 from ingest.models import Models
 
@@ -45,6 +47,17 @@ def test_faces_are_those_that_facenet_pytorch_finds(
         ):
             wanted = np.asarray(expected, np.float64)
             np.testing.assert_allclose(np.asarray(found), wanted, atol=most)
+
+
+@pytest.mark.parametrize("build", [PNet, RNet, ONet])
+def test_a_net_that_scales_pixels_itself_gives_what_it_gave(build: type[torch.nn.Module]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (3, 48, 48, 3)).astype(np.float32)
+    pixels = torch.from_numpy(noise if build is not RNet else noise[:, :24, :24].copy())
+    with torch.inference_mode():
+        *shifts, scores = build()(((pixels - 127.5) / 128).permute(0, 3, 1, 2))
+        (found,) = _Stage(build())(pixels)
+    expected = torch.cat([scores[:, 1:2], *shifts], dim=1)
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), atol=1e-5)
 
 
 def test_nothing_is_found_where_nothing_is(models: Models) -> None:

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,50 @@ class Doubling(torch.nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
         return (pixels * self.factor,)
+
+
+class Heavy(torch.nn.Module):
+    """Some work, so that it matters who does it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Conv2d(3, 64, 9)
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
+        return (self.layer(pixels.permute(0, 3, 1, 2)).mean((2, 3)),)
+
+
+@pytest.mark.models
+def test_the_thread_that_calls_a_net_computes_and_more_threads_than_streams_take_turns() -> None:
+    shape = (4, 128, 128, 3)
+    model = converted("heavy", Heavy, torch.zeros(shape), (-1, *shape[1:]), None)
+    net = OpenVinoNet(model, precision="f32", streams=2)
+    pixels = np.random.default_rng(0).random(shape, np.float32)
+    (expected,) = net(pixels)
+
+    def call(_: int) -> float:
+        before = time.thread_time()
+        for _ in range(20):
+            (found,) = net(pixels)
+            np.testing.assert_array_equal(found, expected)
+        return time.thread_time() - before
+
+    before = time.process_time()
+    with ThreadPoolExecutor(3) as pool:
+        own = sum(pool.map(call, range(3)))
+    assert own > 0.5 * (time.process_time() - before)
+    assert len(net._idle) <= 2
+
+
+@pytest.mark.models
+def test_a_call_that_fails_keeps_nobody_waiting() -> None:
+    model = converted("doubling", Doubling, torch.zeros(2, 2, 2, 3), (-1, 2, 2, 3), None)
+    net = OpenVinoNet(model, precision="f32", streams=1)
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            net(np.ones((1, 3, 3, 3), np.float32))
+    (found,) = net(np.ones((1, 2, 2, 3), np.float32))
+    assert found.max() == 2.0
 
 
 @pytest.mark.models
