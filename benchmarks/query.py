@@ -9,6 +9,9 @@ POST. Two floors are measured in turn with it:
     tornado   the same server class and the same request bytes, answered with a constant
     search    FAISS range search and scipy's connected components on the same vectors
 
+"first" are questions about files that no question has named since the last commit; "again" are
+questions asked over and over while nobody commits: for those the service reads no rows.
+
 How to read the JSON: milliseconds of wall clock at p50 and p99, requests a second, and the
 processor's milliseconds a request in the server (cpu_ms), which other programs on the machine
 disturb least. times_floor is p50 divided by the sum of both floors' p50. fairness gives the times
@@ -17,127 +20,42 @@ of 10-file requests alone and while another client asks about 5,000 files withou
 """
 
 import argparse
-import http.client
 import json
-import os
-import re
-import ssl
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import faiss
 import numpy as np
 import yaml
+from asking import Client, Process, started
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from synthetic import Library, fill, settings_in
 
+from index.database import Database
+from index.settings import Settings
 from index.space import UNMEASURED, Space
+from index.store import generations
 from service.tls import self_signed, server_context
 
 FloatMatrix = NDArray[np.float32]
+Touch = Callable[[], None]
 
-ROOT = Path(__file__).resolve().parent.parent
-LONGEST_GET = 64 << 10
 SHORT = 100
 LEAST_TURNS = 5
 QUESTIONS = 20  # different ones of each length, in turn
+FRESH = 100  # questions that share no file, as far as there are files
+PAUSE_SECONDS = 0.5  # for the service to follow a commit
 FAIRNESS_SECONDS = 8.0
 CUT = Space(UNMEASURED).cut(0.2)
-
-
-@dataclass(frozen=True)
-class Process:
-    """A server that was started, and where it listens."""
-
-    pid: int
-    port: int
-
-    def cpu_seconds(self) -> float:
-        """Processor time of all its threads so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def peak_mib(self) -> float:
-        """The most memory it has had."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
-@contextmanager
-def started(command: list[str], log: Path, root: Path = ROOT) -> Iterator[Process]:
-    """Run a server of the checkout at *root* that says on stderr where it is answering."""
-    environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(root)}
-    with log.open("wb") as stream:
-        process = subprocess.Popen(  # noqa: S603 - our own
-            command, stderr=stream, env=environment, cwd=root
-        )
-    try:
-        yield Process(process.pid, _announced(process, log))
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _announced(process: "subprocess.Popen[bytes]", log: Path) -> int:
-    while process.poll() is None:
-        if found := re.search(r":(\d+)/person_count", log.read_text(errors="replace")):
-            return int(found[1])
-        time.sleep(0.02)
-    raise SystemExit(f"the server ended: {log.read_text(errors='replace')[-2000:]}")
-
-
-class Client:
-    """One kept connection."""
-
-    def __init__(self, port: int) -> None:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self._connection = http.client.HTTPSConnection(
-            "127.0.0.1", port, timeout=120, context=context
-        )
-
-    def ask(self, names: list[str]) -> int:
-        """The number of persons in the files called *names*."""
-        try:
-            return self._ask(names)
-        except (OSError, http.client.HTTPException):  # the server closes idle connections
-            self._connection.close()
-            return self._ask(names)
-
-    def _ask(self, names: list[str]) -> int:
-        target = "/person_count?" + urlencode([("filepath", name) for name in names])
-        if len(target) <= LONGEST_GET:
-            self._connection.request("GET", target)
-        else:
-            body = json.dumps({"filepaths": names}).encode()
-            headers = {"Content-Type": "application/json"}
-            self._connection.request("POST", "/person_count", body, headers)
-        answer = self._connection.getresponse()
-        document = json.loads(answer.read())
-        if answer.status != http.client.OK:
-            raise SystemExit(f"the server refused: {document}")
-        return int(document["person_num"])
-
-    def wait_ready(self) -> None:
-        """Return once the server answers questions."""
-        while True:
-            self._connection.request("GET", "/readyz")
-            answer = self._connection.getresponse()
-            answer.read()
-            if answer.status == http.client.OK:
-                return
-            time.sleep(0.05)
 
 
 def search(vectors: FloatMatrix) -> int:
@@ -165,44 +83,62 @@ def summary(times: list[float]) -> dict[str, float]:
     }
 
 
-def compare(
-    library: Library, servers: dict[str, Process], files: int, seconds: float
-) -> dict[str, Any]:
-    """Ask the servers, then search, again and again for *seconds*."""
-    clients = {name: Client(process.port) for name, process in servers.items()}
-    space = Space(UNMEASURED)
-    questions = [library.question(files, seed) for seed in range(QUESTIONS)]
-    picked = [
-        space.unit(library.vectors_of(library.chosen(files, seed)))
-        for seed in range(min(QUESTIONS, max(2, 2000 // files)))
-    ]
-    times: dict[str, list[float]] = {name: [] for name in (*servers, "search")}
-    spent = dict.fromkeys(servers, 0.0)
-    for client in clients.values():
-        client.ask(questions[0])
-    stop, turn = time.monotonic() + seconds, 0
-    at_once = 10 if files <= SHORT else 1  # the processor's clock has steps of 10 ms
-    while time.monotonic() < stop or turn < LEAST_TURNS:
-        for name, process in servers.items():
+class Turns:
+    """Asks servers and searches in turn, and keeps the times."""
+
+    def __init__(self, library: Library, servers: dict[str, Process]) -> None:
+        self._library = library
+        self._servers = servers
+        self._clients = {name: Client(process.port) for name, process in servers.items()}
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the times."""
+        self._times: dict[str, list[float]] = {name: [] for name in (*self._servers, "search")}
+        self._spent = dict.fromkeys(self._servers, 0.0)
+
+    def run(self, questions: list[list[int]]) -> None:
+        """Ask every server all *questions*, then search for each."""
+        names = [[self._library.name(number) for number in question] for question in questions]
+        vectors = [Space(UNMEASURED).unit(self._library.vectors_of(some)) for some in questions]
+        for name, process in self._servers.items():
             before = process.cpu_seconds()
-            for number in range(at_once):
-                names = questions[(turn * at_once + number) % QUESTIONS]
-                times[name].append(milliseconds(partial(clients[name].ask, names)))
-            spent[name] += process.cpu_seconds() - before
-        for number in range(at_once):
-            vectors = picked[(turn * at_once + number) % len(picked)]
-            times["search"].append(milliseconds(partial(search, vectors)))
+            ask = self._clients[name].ask
+            self._times[name] += [milliseconds(partial(ask, some)) for some in names]
+            self._spent[name] += process.cpu_seconds() - before
+        self._times["search"] += [milliseconds(partial(search, some)) for some in vectors]
+
+    def summary(self) -> dict[str, Any]:
+        """What was measured since restart()."""
+        result: dict[str, Any] = {name: summary(values) for name, values in self._times.items()}
+        for name, value in self._spent.items():
+            result[name]["cpu_ms"] = round(value * 1e3 / len(self._times[name]), 3)
+        floors = result["tornado"]["p50_ms"] + result["search"]["p50_ms"]
+        times = round(result["service"]["p50_ms"] / floors, 2)
+        return {"requests": len(self._times["service"]), **result, "times_floor": times}
+
+
+def compare(
+    library: Library, servers: dict[str, Process], files: int, seconds: float, touch: Touch
+) -> dict[str, Any]:
+    """Ask about files that no question has named since the last commit, then again and again."""
+    turns = Turns(library, servers)
+    at_once = 10 if files <= SHORT else 1  # the processor's clock has steps of 10 ms
+    chosen = [library.chosen(files, seed) for seed in range(QUESTIONS)]
+    turns.run(chosen[:1])  # connects
+    turns.restart()
+    touch()
+    fresh = library.disjoint(files, FRESH)
+    for start in range(0, len(fresh), at_once):
+        turns.run(fresh[start : start + at_once])
+    first = turns.summary()
+    turns.run(chosen)
+    turns.restart()
+    stop, turn = time.monotonic() + seconds, 0
+    while time.monotonic() < stop or turn < LEAST_TURNS:
+        turns.run([chosen[(turn * at_once + number) % QUESTIONS] for number in range(at_once)])
         turn += 1
-    result: dict[str, Any] = {name: summary(values) for name, values in times.items()}
-    for name, value in spent.items():
-        result[name]["cpu_ms"] = round(value * 1e3 / len(times[name]), 3)
-    floors = result["tornado"]["p50_ms"] + result["search"]["p50_ms"]
-    return {
-        "files": files,
-        "requests": len(times["service"]),
-        **result,
-        "times_floor": round(result["service"]["p50_ms"] / floors, 2),
-    }
+    return {"files": files, "first": first, "again": turns.summary()}
 
 
 def fairness(library: Library, service: Process) -> dict[str, Any]:
@@ -275,6 +211,15 @@ def serve_floor(data: Path) -> None:
     asyncio.run(run())
 
 
+def commit(settings: Settings) -> None:
+    """Change nothing, in a transaction of its own."""
+    with Database(settings.database_path) as database, database.write() as connection:
+        active = generations.active(connection)
+        if active is not None:
+            generations.set_profile(connection, active.id, active.profile)
+    time.sleep(PAUSE_SECONDS)
+
+
 def at(faces: int, lengths: list[int], seconds: float, earlier: Path | None) -> dict[str, Any]:
     """All measurements over a library of so many faces."""
     with tempfile.TemporaryDirectory() as name:
@@ -296,7 +241,8 @@ def at(faces: int, lengths: list[int], seconds: float, earlier: Path | None) -> 
                 Client(process.port).wait_ready()
             services = dict(servers)
             servers["tornado"] = stack.enter_context(started(beside, folder / "floor.log"))
-            found = [compare(library, servers, files, seconds) for files in lengths]
+            touch = partial(commit, settings)
+            found = [compare(library, servers, files, seconds, touch) for files in lengths]
             return {
                 "faces": faces,
                 "questions": found,

@@ -76,10 +76,20 @@ class Library:
 
     def chosen(self, files: int, seed: int) -> list[int]:
         """The numbers of the files of question()."""
+        return self._shuffled(files, seed)[:files]
+
+    def disjoint(self, files: int, most: int) -> list[list[int]]:
+        """The files of at most *most* questions about *files* files each that share none."""
+        numbers = self._shuffled(files, 0)
+        count = min(most, self.count // files)
+        return [numbers[start * files : (start + 1) * files] for start in range(count)]
+
+    def _shuffled(self, files: int, seed: int) -> list[int]:
+        """All files, those of a person together."""
         rng = np.random.default_rng([self._seed, files, seed])
-        people = rng.permutation(self.people)[: -(-files // PHOTOS_EACH)]
+        people = rng.permutation(self.people)
         numbers = (people + self.people * np.arange(PHOTOS_EACH)[:, None]).T.reshape(-1)
-        return [int(number) for number in numbers[:files]]
+        return [int(number) for number in numbers]
 
 
 def fill(settings: Settings, library: Library, on_disk: Sequence[int] | None = None) -> float:

@@ -1,0 +1,101 @@
+"""Starts servers in processes of their own and asks them over TLS."""
+
+import http.client
+import json
+import os
+import re
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+ROOT = Path(__file__).resolve().parent.parent
+LONGEST_GET = 64 << 10
+
+
+@dataclass(frozen=True)
+class Process:
+    """A server that was started, and where it listens."""
+
+    pid: int
+    port: int
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all its threads so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def peak_mib(self) -> float:
+        """The most memory it has had."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+@contextmanager
+def started(command: list[str], log: Path, root: Path = ROOT) -> Iterator[Process]:
+    """Run a server of the checkout at *root* that says on stderr where it is answering."""
+    environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(root)}
+    with log.open("wb") as stream:
+        process = subprocess.Popen(  # noqa: S603 - our own
+            command, stderr=stream, env=environment, cwd=root
+        )
+    try:
+        yield Process(process.pid, _announced(process, log))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _announced(process: "subprocess.Popen[bytes]", log: Path) -> int:
+    while process.poll() is None:
+        if found := re.search(r":(\d+)/person_count", log.read_text(errors="replace")):
+            return int(found[1])
+        time.sleep(0.02)
+    raise SystemExit(f"the server ended: {log.read_text(errors='replace')[-2000:]}")
+
+
+class Client:
+    """One kept connection."""
+
+    def __init__(self, port: int) -> None:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self._connection = http.client.HTTPSConnection(
+            "127.0.0.1", port, timeout=120, context=context
+        )
+
+    def ask(self, names: list[str]) -> int:
+        """The number of persons in the files called *names*."""
+        try:
+            return self._ask(names)
+        except (OSError, http.client.HTTPException):  # the server closes idle connections
+            self._connection.close()
+            return self._ask(names)
+
+    def _ask(self, names: list[str]) -> int:
+        target = "/person_count?" + urlencode([("filepath", name) for name in names])
+        if len(target) <= LONGEST_GET:
+            self._connection.request("GET", target)
+        else:
+            body = json.dumps({"filepaths": names}).encode()
+            headers = {"Content-Type": "application/json"}
+            self._connection.request("POST", "/person_count", body, headers)
+        answer = self._connection.getresponse()
+        document = json.loads(answer.read())
+        if answer.status != http.client.OK:
+            raise SystemExit(f"the server refused: {document}")
+        return int(document["person_num"])
+
+    def wait_ready(self) -> None:
+        """Return once the server answers questions."""
+        while True:
+            self._connection.request("GET", "/readyz")
+            answer = self._connection.getresponse()
+            answer.read()
+            if answer.status == http.client.OK:
+                return
+            time.sleep(0.05)
