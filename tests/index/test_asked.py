@@ -1,0 +1,264 @@
+"""What answers look up of files: right at every commit, and read once between two of them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, event
+
+from index.database import Database
+from index.schema import FileState, GenerationState
+from index.store import asked, generations, library, queue
+from index.store.asked import AskedFile, asked_files
+from index.store.generations import GenerationRow
+from tests.index.builders import (
+    ask,
+    by_hand,
+    image,
+    index_file,
+    open_copy,
+    sighting,
+    signature,
+    small_generation,
+)
+
+PATHS = ["/a", "/b", "/c", "/none"]
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    """What any reader runs from now on, in SQL."""
+    ran: list[str] = []
+
+    def trace(raw: object, _record: object, _proxy: object) -> None:
+        raw.set_trace_callback(ran.append)  # type: ignore[attr-defined]
+
+    event.listen(database._readers, "checkout", trace)
+    try:
+        yield ran
+    finally:
+        event.remove(database._readers, "checkout", trace)
+
+
+def look(connection: Connection, paths: list[str]) -> dict[str, AskedFile]:
+    found = asked_files(connection, paths)[1]
+    return {path: found[path] for path in paths if path in found}
+
+
+def plain(
+    generation: GenerationRow | None, found: dict[str, AskedFile], paths: list[str]
+) -> object:
+    """Something that can be compared: arrays cannot."""
+    files = [found[path] for path in paths if path in found]
+    return generation, [
+        (
+            *file[:6],
+            [(*face[:4], face.landmarks.tolist(), *face[5:]) for face in file.faces],
+            file[7],
+        )
+        for file in files
+    ]
+
+
+class TestLookingUp:
+    def test_a_file_comes_with_its_row_and_its_faces(
+        self, database: Database, small: GenerationRow
+    ) -> None:
+        two = index_file(database, small.id, "/a", image("two", 2))
+        none = index_file(database, small.id, "/b", image("none", 0), version=4)
+        with database.read() as connection:
+            active, found = asked_files(connection, PATHS)
+            expected = library.faces_of(connection, small.id, [two])
+        assert active == small
+        assert sorted(found) == ["/a", "/b"]
+        assert [face.id for face in found["/a"].faces] == [face.id for face in expected] == [1, 2]
+        assert found["/a"].faces[0][:4] == expected[0][:4]
+        np.testing.assert_array_equal(found["/a"].faces[1].landmarks, expected[1].landmarks)
+        assert found["/a"][:6] == ("/a", signature(1), FileState.INDEXED, two, None, 0)
+        assert found["/b"][:6] == ("/b", signature(4), FileState.INDEXED, none, None, 0)
+        assert found["/b"].faces == ()
+        assert found["/a"].is_whole
+        assert found["/b"].is_whole
+
+    def test_files_of_one_image_have_the_same_faces_each_once(
+        self, database: Database, small: GenerationRow
+    ) -> None:
+        for path in ("/a", "/b"):
+            index_file(database, small.id, path, image("same", 3))
+        with database.read() as connection:
+            found = look(connection, ["/b", "/a"])
+        assert [[face.id for face in file.faces] for file in found.values()] == [[1, 2, 3]] * 2
+
+    def test_an_image_that_lacks_faces_or_was_not_analysed_is_not_whole(
+        self, database: Database, small: GenerationRow
+    ) -> None:
+        for path, faces in (("/a", 2), ("/b", 1)):
+            index_file(database, small.id, path, image(path, faces))
+        by_hand(database, "DELETE FROM faces WHERE id = 2")
+        by_hand(database, "DELETE FROM analyses WHERE image_id = 2")
+        with database.read() as connection:
+            found = look(connection, PATHS)
+        assert {path: file.is_whole for path, file in found.items()} == {"/a": False, "/b": False}
+
+    def test_a_file_that_is_not_indexed_has_its_state_and_reason(
+        self, database: Database, small: GenerationRow
+    ) -> None:
+        index_file(database, small.id, "/a", image("a"))
+        with database.write() as connection:
+            queue.note(connection, [sighting("/a", 2), sighting("/b", refusal="a link")])
+        with database.read() as connection:
+            found = look(connection, PATHS)
+        assert found["/a"].state is FileState.PENDING
+        assert (found["/b"].state, found["/b"].error) == (FileState.FAILED, "a link")
+
+    def test_faces_are_those_of_the_active_generation(
+        self, database: Database, small: GenerationRow
+    ) -> None:
+        other = small_generation(database, GenerationState.BUILDING)
+        index_file(database, small.id, "/a", image("a"))
+        with database.write() as connection:
+            library.record_image(connection, other.id, image("a", 2))
+        with database.read() as connection:
+            assert len(look(connection, ["/a"])["/a"].faces) == 1
+        with database.write() as connection:
+            generations.switch(connection, other.id)
+        with database.read() as connection:
+            active, found = asked_files(connection, ["/a"])
+        assert active is not None
+        assert active.id == other.id
+        assert len(found["/a"].faces) == 2
+
+    def test_before_anything_was_indexed_there_are_rows_without_faces(
+        self, database: Database
+    ) -> None:
+        with database.write() as connection:
+            queue.note(connection, [sighting("/a")])
+        with database.read() as connection:
+            active, found = asked_files(connection, PATHS)
+        assert active is None
+        assert (found["/a"].faces, found["/a"].is_whole) == ((), False)
+
+    def test_faces_are_found_without_their_long_rows(
+        self, database: Database, small: GenerationRow
+    ) -> None:
+        index_file(database, small.id, "/a", image("a"))
+        with statements(database) as ran, database.read() as connection:
+            look(connection, ["/a"])
+        [sql] = [one for one in ran if "FROM files" in one]
+        plan = [row[3] for row in ask(database, f"EXPLAIN QUERY PLAN {sql}")]
+        [faces] = [line for line in plan if "faces" in str(line)]
+        assert "COVERING INDEX ix_faces_answers" in str(faces)
+        assert not [line for line in plan if str(line).startswith("SCAN")]
+
+
+class TestKeeping:
+    def test_what_was_looked_up_is_not_read_again_while_nobody_commits(
+        self, database: Database, small: GenerationRow
+    ) -> None:
+        for path in ("/a", "/b"):
+            index_file(database, small.id, path, image(path))
+        with database.read() as connection:
+            first = look(connection, ["/a"])
+        with statements(database) as ran:
+            with database.read() as connection:
+                again = look(connection, ["/a"])
+            assert not [sql for sql in ran if "SELECT" in sql]
+            with database.read() as connection:
+                both = look(connection, ["/b", "/a"])
+            [sql] = [sql for sql in ran if "SELECT" in sql]
+        assert "'/b'" in sql
+        assert "'/a'" not in sql
+        assert again["/a"] is both["/a"] is first["/a"]
+
+    def test_a_commit_in_between_is_seen_by_the_next_transaction_and_not_by_this_one(
+        self, database: Database, small: GenerationRow
+    ) -> None:
+        index_file(database, small.id, "/a", image("one", 1))
+        with database.read() as connection:
+            assert len(look(connection, ["/a"])["/a"].faces) == 1
+        with database.read() as connection:
+            assert len(look(connection, ["/a"])["/a"].faces) == 1
+            index_file(database, small.id, "/a", image("two", 2), version=2)
+            index_file(database, small.id, "/b", image("three", 3))
+            assert len(look(connection, ["/a"])["/a"].faces) == 1
+            assert "/b" not in look(connection, ["/a", "/b"])
+        with database.read() as connection:
+            found = look(connection, ["/a", "/b"])
+        assert [len(file.faces) for file in found.values()] == [2, 3]
+
+    def test_no_more_is_kept_than_a_limit(
+        self, database: Database, small: GenerationRow, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(asked, "MAX_KEPT", 6)
+        for number, path in enumerate(PATHS):
+            index_file(database, small.id, path, image(path, number))
+        with statements(database) as ran, database.read() as connection:
+            for number, path in enumerate(PATHS):  # 1, 2, 3 and 4 files and faces
+                assert len(look(connection, [path])[path].faces) == number
+                kept = connection.info[asked._Kept]
+                assert len(kept.files) + sum(len(f.faces) for f in kept.files.values()) <= 6
+            assert sorted(kept.files) == ["/none"]
+            assert [len(file.faces) for file in look(connection, PATHS).values()] == [0, 1, 2, 3]
+            assert sorted(kept.files) == ["/a", "/b", "/c"]
+        assert len([sql for sql in ran if "FROM files" in sql]) == 5
+        index_file(database, small.id, "/new", image("new"))
+        with database.read() as connection:  # all at once are more than may be kept
+            assert len(look(connection, PATHS)) == 4
+            assert connection.info[asked._Kept].files == {}
+
+
+CHANGES = st.sampled_from(["index", "change", "forget", "lose a face", "activate", "nothing"])
+
+
+@given(
+    st.lists(
+        st.tuples(
+            CHANGES,
+            st.sampled_from(PATHS[:3]),
+            st.integers(0, 2),
+            st.integers(0, 1),
+            st.lists(st.sampled_from(PATHS), min_size=1, max_size=4, unique=True),
+        ),
+        min_size=1,
+        max_size=25,
+    )
+)
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+)
+def test_old_connections_always_find_what_a_new_one_does(
+    steps: list[tuple[str, str, int, int, list[str]]],
+) -> None:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        database = stack.enter_context(open_copy(folder / "library.db"))
+        both = [small_generation(database), small_generation(database, GenerationState.BUILDING)]
+        old = [stack.enter_context(database._readers.connect()) for _ in range(2)]
+        for version, (change, path, number, which, paths) in enumerate(steps):
+            if change == "index":
+                index_file(database, both[which].id, path, image(str(number), number), version)
+            elif change == "activate":
+                with database.write() as connection:
+                    generations.switch(connection, both[1].id)
+                both = [both[1], small_generation(database, GenerationState.BUILDING)]
+            elif change == "change":
+                with database.write() as connection:
+                    queue.note(connection, [sighting(path, 1000 + version)])
+            elif change == "forget":
+                with database.write() as connection:
+                    queue.forget(connection, path, 0.0)
+                    library.drop_orphans(connection, 1.0)
+            elif change == "lose a face":
+                by_hand(database, "DELETE FROM faces WHERE id = (SELECT max(id) FROM faces)")
+            with Database(database.path) as new, new.read() as connection:
+                expected = plain(*asked_files(connection, paths), paths)
+            for connection in old if number else old[:1]:  # one of them may miss some commits
+                with connection.begin():
+                    assert plain(*asked_files(connection, paths), paths) == expected
