@@ -27,6 +27,8 @@ from ingest.integral import FloatArray
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 import openvino as ov  # noqa: E402
 
+MAX_CORES = 8  # each takes some 100 MiB, and a batch is too small to occupy more
+
 Pixels = NDArray[np.float32] | NDArray[np.uint8]
 
 
@@ -152,5 +154,6 @@ def best_precision() -> str:
 
 
 def cores() -> int:
-    """Return the number of processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many processors to compute on: those this process may use, MAX_CORES at most."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(here, MAX_CORES)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from ingest.nets import OpenVinoNet, converted
+from ingest.nets import OpenVinoNet, converted, cores
 from tests.ingest.portraits import flip
 
 PROGRAM = """
@@ -111,3 +111,11 @@ def test_converted_models_are_kept_and_made_again_when_tampered_with(tmp_path: P
         path.unlink()
         assert run() == 2.0
         assert len(built) == number
+
+
+@pytest.mark.parametrize(("here", "expected"), [(1, 1), (2, 2), (8, 8), (64, 8)])
+def test_no_more_cores_are_used_than_a_batch_can_occupy(
+    monkeypatch: pytest.MonkeyPatch, here: int, expected: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(here)))
+    assert cores() == expected
