@@ -1,6 +1,7 @@
 """Sockets, signals and the graceful stop."""
 
 import asyncio
+import gc
 import logging
 import signal
 import ssl
@@ -131,7 +132,7 @@ async def serve(
         if left := await asyncio.to_thread(sweep, str(settings.inbox)):
             log.info("service.swept partial_uploads=%d", left)
         server.add_sockets(sockets)
-        threads.long.submit(compile_now)  # while the index loads
+        threads.long.submit(_warm_up)  # while the index loads
         follower.start(loop)
         if ingest is not None:
             ingest.start()
@@ -150,6 +151,13 @@ async def serve(
         has_ended = threads.close(JOIN_SECONDS)
     log.info("service.stopped")
     return has_ended
+
+
+def _warm_up() -> None:
+    compile_now()
+    # what was imported and compiled stays: looking through it again and again for garbage held up
+    # everybody for a tenth of a second
+    gc.freeze()
 
 
 async def _finish(server: HTTPServer, desk: Desk) -> None:
