@@ -14,7 +14,7 @@ from index.database_file import copy_database, looks_like_database, remove, sett
 from index.erasure import Erased, eraser
 from index.errors import ConfigError, StoreError, WriterBusyError
 from index.proof import fresh_snapshot
-from index.store import generations, library
+from index.store import analyses, generations
 from index.verify import verify
 
 Progress = Callable[[int, int], None]  # pages copied, pages in all
@@ -116,7 +116,7 @@ def _check(path: Path, failure: str) -> Contents:
                 raise StoreError(f"{problems[0]}; see person-count verify")
             with database.read() as connection:
                 active = generations.active(connection)
-                totals = library.totals(connection, active.id) if active else {}
+                totals = analyses.totals(connection, active.id) if active else {}
     except (StoreError, DBAPIError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise StoreError(f"{failure}: {cause}") from error

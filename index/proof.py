@@ -14,7 +14,7 @@ from index.residue import Progress
 from index.settings import DistanceScale
 from index.snapshots import write_snapshot
 from index.space import Profile, Space
-from index.store import erasures, generations, library
+from index.store import embeddings, erasures, generations
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def _rightful(database: Database, hits: set[bytes]) -> set[bytes]:
     with database.read() as connection:
         for generation_id, profile in erasures.profiles(connection).items():
             space = Space(Profile.from_json(profile), DistanceScale.COSINE)
-            for _, raw in library.iterate_embeddings(connection, generation_id, BATCH):
+            for _, raw in embeddings.iterate_embeddings(connection, generation_id, BATCH):
                 found |= residue.pieces(raw) & hits
                 if raw.shape[1] == space.dim:
                     found |= residue.pieces(np.asarray(space.unit(raw))) & hits

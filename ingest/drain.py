@@ -16,7 +16,7 @@ from index.paths import Roots, display, is_in
 from index.schema import FileState
 from index.settings import Settings
 from index.space import Profile, Space
-from index.store import generations, library, queue
+from index.store import analyses, generations, queue
 from index.verify import mend, verify
 from ingest.doubt import places_in_doubt
 from ingest.models import open_generation
@@ -162,7 +162,7 @@ class Drain:
         with self._database.read() as connection:
             rows = queue.rows_of(connection, names)
             images = [row.image_id for row in rows.values() if row.image_id is not None]
-            faceless = library.faceless(connection, images)
+            faceless = analyses.faceless(connection, images)
         for name in dict.fromkeys(names):
             row = rows.get(name)
             if row is None:

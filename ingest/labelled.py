@@ -12,7 +12,8 @@ from index.measures import LabelledFaces
 from index.prominence import why_left_out
 from index.settings import FaceChoice, Settings
 from index.space import Profile
-from index.store import generations, library, queue
+from index.store import embeddings, generations, queue
+from index.store.faces import faces_of
 from ingest.drain import Drain, Progress
 
 
@@ -67,10 +68,10 @@ def _read(
             parts, row = Path(path).relative_to(folder).parts, rows[path]
             if len(parts) > 1 and row.image_id is not None and parts[-1] not in without:
                 labels.setdefault(row.image_id, parts[0])
-        faces = library.faces_of(connection, generation.id, sorted(labels))
+        faces = faces_of(connection, generation.id, sorted(labels))
         left_out = why_left_out(faces, choice)
         kept = [face for face in faces if face.id not in left_out]
-        _, raw = library.embeddings(connection, generation.id, [face.id for face in kept])
+        _, raw = embeddings.embeddings_of(connection, generation.id, [face.id for face in kept])
     return LabelledFaces(
         raw,
         [labels[face.image_id] for face in kept],

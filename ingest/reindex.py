@@ -20,7 +20,7 @@ from index.paths import Roots, is_in, signature_of
 from index.schema import GenerationState
 from index.settings import Settings
 from index.space import Profile, Space, shipped_profile
-from index.store import erasures, generations, library, queue
+from index.store import analyses, erasures, generations, library, queue
 from index.store.generations import GenerationRow
 from index.store.queue import FileRow
 from ingest.doubt import places_in_doubt
@@ -88,7 +88,7 @@ class Reindexer:
                 break
         remove_retired(self._database)
         with self._database.read() as connection:
-            totals = library.totals(connection, generation.id)
+            totals = analyses.totals(connection, generation.id)
         return Outcome(models.encoder.model_id, totals["images"], totals["faces"], already)
 
     def _target(self, models: Models) -> GenerationRow:

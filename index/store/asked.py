@@ -14,8 +14,8 @@ from sqlalchemy import Connection, and_, bindparam, select
 from index.database import data_version
 from index.schema import Analysis, Face, File, FileState, Image
 from index.store import generations
+from index.store.faces import FACE_COLUMNS, FaceRow, face_rows
 from index.store.generations import GenerationRow
-from index.store.library import FACE_COLUMNS, FaceRow, face_rows
 from index.store.lookup import Lookup
 from index.store.queue import FILE_COLUMNS, Signature, file_row
 

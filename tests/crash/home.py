@@ -12,6 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import Connection
 
 from index.database import Database, migrate
 from index.paths import Roots
@@ -19,7 +20,8 @@ from index.schema import FileState
 from index.settings import Settings
 from index.snapshots import pending_changes, write_snapshot
 from index.space import Profile, Space
-from index.store import generations, library, queue
+from index.store import analyses, embeddings, generations, library, queue
+from index.store.faces import faces_of
 from index.store.generations import GenerationRow
 from index.store.queue import FileRow
 from index.vectors import VectorIndex
@@ -192,7 +194,7 @@ class Home:
             with database.read() as connection:
                 for name, row in self.rows(database).items():
                     if row.state is FileState.INDEXED and row.image_id is not None:
-                        faces = library.faces_of(connection, generation.id, [row.image_id])
+                        faces = faces_of(connection, generation.id, [row.image_id])
                         found[name] = [face.id for face in faces]
         return found
 
@@ -218,7 +220,7 @@ class Home:
                     digest = hashlib.sha256(data).digest()
                     known = library.known_images(connection, generation.id, [digest])
                     assert known == {digest: rows[name].image_id}, name
-                totals = library.totals(connection, generation.id)
+                totals = analyses.totals(connection, generation.id)
                 images = connection.exec_driver_sql("SELECT count(*) FROM images").scalar_one()
         distinct = {
             hashlib.sha256(data).digest(): self.people[name] for name, data in contents.items()
@@ -229,7 +231,7 @@ class Home:
 
     def _check_file(
         self,
-        connection: library.Connection,
+        connection: Connection,
         generation: GenerationRow,
         index: VectorIndex,
         row: FileRow,
@@ -241,9 +243,9 @@ class Home:
         [expected] = models.analyse([(b"", data)], 50)
         assert not isinstance(expected, Exception)
         assert row.image_id is not None
-        faces = library.faces_of(connection, generation.id, [row.image_id])
+        faces = faces_of(connection, generation.id, [row.image_id])
         ids = [face.id for face in faces]
-        _, raw = library.embeddings(connection, generation.id, ids)
+        _, raw = embeddings.embeddings_of(connection, generation.id, ids)
         assert [face.box for face in faces] == [face.box for face in expected.faces]
         if ids:
             assert np.array_equal(raw, [face.embedding for face in expected.faces])

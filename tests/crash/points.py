@@ -29,7 +29,9 @@ POINTS = [
     Point("orphans' removal committed", "before:ingest.process:remove_retired:2", "watch"),
     # the service's index, which follows the commits of others
     Point(
-        "committed, before the index follows", "before:index.vectors:library.embeddings", "serve"
+        "committed, before the index follows",
+        "before:index.vectors:embeddings.embeddings_of",
+        "serve",
     ),
     # a snapshot: 3 faces a chunk, so there are several
     Point("before the first chunk", "before:index.store.snapshots:add_chunk", "snapshot"),

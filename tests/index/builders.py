@@ -17,9 +17,10 @@ from index.database import Database, migrate
 from index.schema import GenerationState
 from index.settings import Settings
 from index.space import UNMEASURED, Profile, Space
-from index.store import generations, library, queue
+from index.store import embeddings, generations, library, queue
+from index.store.faces import FaceRow
 from index.store.generations import GenerationRow
-from index.store.library import FaceRow, NewFace, NewImage
+from index.store.library import NewFace, NewImage
 from index.store.queue import Claim, Sighting, Signature
 
 Matrix = NDArray[np.float32]
@@ -157,7 +158,7 @@ def unit(rows: NDArray[np.float64]) -> Matrix:
 def stored_units(database: Database, generation_id: int, ids: Sequence[int]) -> NDArray[np.float32]:
     """What the index should say of faces, straight from the rows."""
     with database.read() as connection:
-        found, raw = library.embeddings(connection, generation_id, ids)
+        found, raw = embeddings.embeddings_of(connection, generation_id, ids)
     assert found == list(ids)
     return SPACE.unit(raw)
 

@@ -15,6 +15,7 @@ from index.database import Database
 from index.schema import FileState, GenerationState
 from index.store import asked, generations, library, queue
 from index.store.asked import AskedFile, asked_files
+from index.store.faces import faces_of
 from index.store.generations import GenerationRow
 from tests.index.builders import (
     ask,
@@ -73,7 +74,7 @@ class TestLookingUp:
         none = index_file(database, small.id, "/b", image("none", 0), version=4)
         with database.read() as connection:
             active, found = asked_files(connection, PATHS)
-            expected = library.faces_of(connection, small.id, [two])
+            expected = faces_of(connection, small.id, [two])
         assert active == small
         assert sorted(found) == ["/a", "/b"]
         assert [face.id for face in found["/a"].faces] == [face.id for face in expected] == [1, 2]
