@@ -22,8 +22,9 @@ from index.paths import is_in
 from index.schema import ErasureAction
 from index.settings import DistanceScale
 from index.space import Profile, Space
-from index.store import erasures, places, queue
+from index.store import erasures, places
 from index.store.erasures import Entry
+from index.store.files import rows_of
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class Eraser:
         gone = [sha for sha, action in decisions.items() if action is not ErasureAction.ALLOW]
         with self._database.write() as connection:
             self._apply(connection, entries, sorted(erasures.present(connection, gone).values()))
-            rows = queue.rows_of(connection, paths)
+            rows = rows_of(connection, paths)
             self.erased.paths.update(rows)
             places.forgo(connection, rows)
             erasures.remove_files(connection, paths)

@@ -20,6 +20,7 @@ from index.store import (
     queue,
     snapshots,
 )
+from index.store.files import files_of
 from index.vectors import CHUNK_FACES, Ids, load_chunks
 
 
@@ -118,7 +119,7 @@ def mend(database: Database, findings: Findings) -> None:
     with database.write() as connection:
         images = sorted(findings.images)
         library.drop_analyses(connection, images)
-        paths = [row.path for image in images for row in queue.files_of(connection, image)]
+        paths = [row.path for image in images for row in files_of(connection, image)]
         queue.requeue(connection, paths, time.time())
         for generation_id in findings.snapshots:
             snapshots.prune(connection, generation_id, keep=0)

@@ -17,6 +17,7 @@ from index.schema import FileState
 from index.settings import Settings
 from index.space import Profile, Space
 from index.store import analyses, generations, queue
+from index.store.files import rows_of
 from index.verify import mend, verify
 from ingest.doubt import places_in_doubt
 from ingest.models import open_generation
@@ -152,7 +153,7 @@ class Drain:
     def _pending(self, names: Sequence[str]) -> list[str]:
         """Those of *names* that are still pending, and can be done."""
         with self._database.read() as connection:
-            rows = queue.rows_of(connection, names)
+            rows = rows_of(connection, names)
             doubt = places_in_doubt(connection, Roots(self._settings.all_roots))
         waiting = (name for name, row in rows.items() if row.state is FileState.PENDING)
         return [name for name in waiting if not _is_out(name, doubt)]
@@ -160,7 +161,7 @@ class Drain:
     def _summary(self, names: Sequence[str]) -> Summary:
         summary = Summary()
         with self._database.read() as connection:
-            rows = queue.rows_of(connection, names)
+            rows = rows_of(connection, names)
             images = [row.image_id for row in rows.values() if row.image_id is not None]
             faceless = analyses.faceless(connection, images)
         for name in dict.fromkeys(names):

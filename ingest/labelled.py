@@ -12,8 +12,9 @@ from index.measures import LabelledFaces
 from index.prominence import why_left_out
 from index.settings import FaceChoice, Settings
 from index.space import Profile
-from index.store import embeddings, generations, queue
+from index.store import embeddings, generations
 from index.store.faces import faces_of
+from index.store.files import rows_of, signatures_below
 from ingest.drain import Drain, Progress
 
 
@@ -62,8 +63,8 @@ def _read(
         if generation is None:
             raise ConfigError(f"there are no images below {folder}")
         labels: dict[int, str] = {}
-        paths = sorted(queue.signatures_below(connection, str(folder)))
-        rows = queue.rows_of(connection, paths)
+        paths = sorted(signatures_below(connection, str(folder)))
+        rows = rows_of(connection, paths)
         for path in paths:
             parts, row = Path(path).relative_to(folder).parts, rows[path]
             if len(parts) > 1 and row.image_id is not None and parts[-1] not in without:

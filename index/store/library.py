@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from index.database import IN_LIST, upsert
 from index.schema import Analysis, Change, Face, File, Image, table
-from index.store import queue
+from index.store import queue, sightings
 from index.store.lookup import Lookup
 
 
@@ -97,7 +97,7 @@ def link_file(connection: Connection, claim: queue.Claim, image_id: int, now: fl
     """Say that a claimed file holds an image. Returns False when the file has changed since."""
     before = connection.scalar(_IMAGE_OF_FILE, {"file": claim.file_id})
     linked = queue.finish(connection, claim, image_id)
-    queue.mark_orphans(connection, [image_id, *([before] if before else [])], now)
+    sightings.mark_orphans(connection, [image_id, *([before] if before else [])], now)
     return linked
 
 
@@ -108,7 +108,7 @@ def unlink_file(
     before = connection.scalar(_IMAGE_OF_FILE, {"file": claim.file_id})
     failed = queue.fail(connection, claim, reason, retry_at)
     if before:
-        queue.mark_orphans(connection, [before], now)
+        sightings.mark_orphans(connection, [before], now)
     return failed
 
 

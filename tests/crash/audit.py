@@ -9,7 +9,7 @@ from index.database import Database
 from index.schema import FileState
 from index.store import analyses, embeddings, generations, library, queue
 from index.store.faces import faces_of
-from index.store.queue import FileRow
+from index.store.files import FileRow, rows_of
 from index.verify import verify
 from tests.crash.launcher import models_of
 from tests.crash.oracle import NAMES, Folder
@@ -27,7 +27,7 @@ class Audit:
 
     def _rows(self, connection: Connection) -> dict[str, FileRow]:
         inbox = self._folder.inbox
-        rows = queue.rows_of(connection, [str(inbox / name) for name in NAMES])
+        rows = rows_of(connection, [str(inbox / name) for name in NAMES])
         return {str(Path(path).relative_to(inbox)): row for path, row in rows.items()}
 
     def is_settled(self) -> bool:

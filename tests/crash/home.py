@@ -20,10 +20,10 @@ from index.schema import FileState
 from index.settings import Settings
 from index.snapshots import pending_changes, write_snapshot
 from index.space import Profile, Space
-from index.store import analyses, embeddings, generations, library, queue
+from index.store import analyses, embeddings, generations, library
 from index.store.faces import faces_of
+from index.store.files import FileRow, rows_of, signatures_below
 from index.store.generations import GenerationRow
-from index.store.queue import FileRow
 from index.vectors import VectorIndex
 from index.verify import verify
 from ingest.scan import Scanner
@@ -162,8 +162,8 @@ class Home:
     def rows(self, database: Database) -> dict[str, FileRow]:
         """The rows of all files below the drop folder, by name."""
         with database.read() as connection:
-            paths = list(queue.signatures_below(connection, str(self.inbox)))
-            found = queue.rows_of(connection, paths)
+            paths = list(signatures_below(connection, str(self.inbox)))
+            found = rows_of(connection, paths)
         return {os.path.relpath(path, self.inbox): row for path, row in found.items()}
 
     def active(self, database: Database) -> GenerationRow:

@@ -20,7 +20,7 @@ class Point:
 
 POINTS = [
     # files on their way in
-    Point("files noted, gone ones not yet", "before:index.store.queue:forget_files", "watch"),
+    Point("files noted, gone ones not yet", "before:index.store.sightings:forget_files", "watch"),
     Point("batch claimed", "before:ingest.worker:Worker._process", "watch"),
     Point("batch half written", "after:index.store.library:record_image:2", "watch"),
     Point("batch written, before commit", "after:ingest.worker:Worker._commit", "watch"),

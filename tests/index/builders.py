@@ -17,11 +17,13 @@ from index.database import Database, migrate
 from index.schema import GenerationState
 from index.settings import Settings
 from index.space import UNMEASURED, Profile, Space
-from index.store import embeddings, generations, library, queue
+from index.store import embeddings, generations, library, queue, sightings
 from index.store.faces import FaceRow
+from index.store.files import Signature
 from index.store.generations import GenerationRow
 from index.store.library import NewFace, NewImage
-from index.store.queue import Claim, Sighting, Signature
+from index.store.queue import Claim
+from index.store.sightings import Sighting
 
 Matrix = NDArray[np.float32]
 
@@ -122,7 +124,7 @@ def index_file(
 ) -> int:
     """Do what the worker does for one new or changed file. Returns its image's id."""
     with database.write() as connection:
-        queue.note(connection, [sighting(path, version)])
+        sightings.note(connection, [sighting(path, version)])
         claim = claim_all(connection)[path]
         image_id = library.record_image(connection, generation_id, content)
         assert library.link_file(connection, claim, image_id, 0.0)

@@ -9,7 +9,7 @@ from index.coverage import FileStatus, KnownFile, ask_for, heal
 from index.database import Database
 from index.paths import Roots
 from index.settings import Settings
-from index.store import queue
+from index.store import queue, sightings
 from index.store.faces import faces_of
 from index.store.generations import GenerationRow
 from ingest.scan import Scanner
@@ -250,6 +250,6 @@ def test_images_whose_files_have_changed_in_the_meantime_are_left_alone(
     [known] = look(database, settings, "ann.png")
     assert known.image_id is not None
     with database.write() as connection:
-        queue.forget(connection, str(settings.inbox), 0.0)
+        sightings.forget(connection, str(settings.inbox), 0.0)
     heal(database, [known.image_id])
     assert face_count(database, worker.generation, known.image_id) == 1

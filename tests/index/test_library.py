@@ -7,7 +7,7 @@ import numpy as np
 
 from index.database import Database
 from index.schema import GenerationState
-from index.store import changelog, embeddings, library, queue
+from index.store import changelog, embeddings, library, sightings
 from index.store.faces import faces_of, stored_faces
 from index.store.generations import GenerationRow
 from index.store.library import NewFace, NewImage
@@ -68,7 +68,7 @@ class TestRecording:
         index_file(database, small.id, "/a", image("a", 3))
         with database.write() as connection:
             library.drop_analyses(connection, [1])
-            queue.forget(connection, "/a", NOW)
+            sightings.forget(connection, "/a", NOW)
         drop_orphans(database)
         index_file(database, small.id, "/a", image("a", 1))
         assert ask(database, "SELECT id, image_id FROM faces") == [(4, 2)]
@@ -109,9 +109,9 @@ class TestLinking:
         self, database: Database, small: GenerationRow
     ) -> None:
         with database.write() as connection:
-            queue.note(connection, [sighting("/a")])
+            sightings.note(connection, [sighting("/a")])
             claim = claim_all(connection)["/a"]
-            queue.note(connection, [sighting("/a", 2)])
+            sightings.note(connection, [sighting("/a", 2)])
             image_id = library.record_image(connection, small.id, image("a"))
             assert not library.link_file(connection, claim, image_id, NOW)
         assert ask(database, "SELECT orphaned_at FROM images") == [(NOW,)]
@@ -131,7 +131,7 @@ class TestLinking:
     ) -> None:
         index_file(database, small.id, "/a", image("a"))
         with database.write() as connection:
-            queue.note(connection, [sighting("/a", 2)])
+            sightings.note(connection, [sighting("/a", 2)])
             claim = claim_all(connection)["/a"]
             assert library.unlink_file(connection, claim, "no image", None, NOW)
         assert ask(database, "SELECT state, image_id, error FROM files") == [
@@ -147,7 +147,7 @@ class TestDropping:
         for number in range(4):
             index_file(database, small.id, f"/{number}", image(str(number), 2))
             with database.write() as connection:
-                queue.forget(connection, f"/{number}", NOW + number)
+                sightings.forget(connection, f"/{number}", NOW + number)
         index_file(database, small.id, "/kept", image("kept"))
         assert drop_orphans(database, NOW - 1) == 0
         assert drop_orphans(database, NOW) == 1
@@ -162,7 +162,7 @@ class TestDropping:
     ) -> None:
         image_id = index_file(database, small.id, "/a", image("a"))
         with database.write() as connection:
-            queue.forget(connection, "/a", NOW)
+            sightings.forget(connection, "/a", NOW)
         assert index_file(database, small.id, "/moved", image("a")) == image_id
         assert drop_orphans(database) == 0
 

@@ -8,7 +8,7 @@ from index.database import Database
 from index.errors import StoreError
 from index.schema import GenerationState
 from index.snapshots import write_snapshot
-from index.store import analyses, embeddings, generations, library, queue
+from index.store import analyses, embeddings, generations, library, sightings
 from index.store.faces import faces_of, whole_faces
 from index.store.generations import GenerationRow
 from tests.index.builders import (
@@ -108,7 +108,7 @@ class TestSwitchingGenerations:
     ) -> None:
         images = [index_file(database, small.id, f"/{n}", image(str(n))) for n in range(4)]
         with database.write() as connection:
-            queue.forget(connection, "/0", 1000.0)  # no file has it any more
+            sightings.forget(connection, "/0", 1000.0)  # no file has it any more
             other = generations.create(
                 connection,
                 model_id="new",

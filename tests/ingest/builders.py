@@ -15,10 +15,10 @@ from index.question import build_question
 from index.schema import FileState
 from index.settings import Settings
 from index.space import Profile, Space
-from index.store import changelog, embeddings, generations, library, queue
+from index.store import changelog, embeddings, generations, library
 from index.store.faces import faces_of
+from index.store.files import FileRow, rows_of, signatures_below
 from index.store.generations import GenerationRow
-from index.store.queue import FileRow
 from index.vectors import VectorIndex
 from index.verify import verify
 from ingest.models import Models
@@ -99,8 +99,8 @@ class Ingest:
     def rows(self) -> dict[str, FileRow]:
         """The rows of all files below the inbox, by relative name."""
         with self.database.read() as connection:
-            paths = list(queue.signatures_below(connection, str(self.inbox)))
-            found = queue.rows_of(connection, paths)
+            paths = list(signatures_below(connection, str(self.inbox)))
+            found = rows_of(connection, paths)
         return {path[len(str(self.inbox)) + 1 :]: row for path, row in found.items()}
 
     def row(self, name: str) -> FileRow:
