@@ -113,7 +113,8 @@ def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
     """Index everything in *inbox* into a new database."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as person_count.py does
 
-    from index.database import Database, migrate  # noqa: PLC0415
+    from index.database import Database  # noqa: PLC0415
+    from index.migration import migrate  # noqa: PLC0415
     from index.paths import Roots  # noqa: PLC0415
     from index.settings import Settings  # noqa: PLC0415
     from index.store import analyses, queue  # noqa: PLC0415

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from index.database import Database, exclusive, migrate
+from index.database import Database
 from index.database_file import copy_database, looks_like_database, remove, settle, side_files, sync
 from index.erasure import Erased, eraser
 from index.errors import ConfigError, StoreError, WriterBusyError
+from index.lock import exclusive
+from index.migration import migrate
 from index.proof import fresh_snapshot
 from index.store import analyses, generations
 from index.verify import verify

@@ -16,8 +16,9 @@ import numpy as np
 from sqlalchemy import Connection
 
 from index import residue
-from index.database import Database, exclusive
+from index.database import Database
 from index.erasure_log import ErasureLog
+from index.lock import exclusive
 from index.paths import is_in
 from index.schema import ErasureAction
 from index.settings import DistanceScale

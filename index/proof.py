@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from index import residue
-from index.database import Database, exclusive
+from index.database import Database
 from index.database_file import sync
 from index.errors import WriterBusyError
+from index.lock import exclusive
 from index.residue import Progress
 from index.settings import DistanceScale
 from index.snapshots import write_snapshot

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Connection
 
-from index.database import Database, integrity_problems
+from index.database import Database
 from index.errors import SnapshotDamagedError
+from index.migration import integrity_problems
 from index.settings import DistanceScale
 from index.space import Profile, Space
 from index.store import (

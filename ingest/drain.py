@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from index import snapshots
-from index.database import Database, exclusive
+from index.database import Database
 from index.erasure import finish_erasures
 from index.errors import ConfigError, WriterBusyError
+from index.lock import exclusive
 from index.paths import Roots, display, is_in
 from index.schema import FileState
 from index.settings import Settings

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from index.database import Database, migrate
+from index.database import Database
 from index.errors import ConfigError
 from index.measures import LabelledFaces
+from index.migration import migrate
 from index.prominence import why_left_out
 from index.settings import FaceChoice, Settings
 from index.space import Profile

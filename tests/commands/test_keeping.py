@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from index.database import Database, exclusive
+from index.database import Database
+from index.lock import exclusive
 from index.store.files import rows_of, signatures_below
 from tests.commands.conftest import Run, fill, write_config
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection
 
-from index.database import Database, migrate
+from index.database import Database
+from index.migration import migrate
 from index.paths import Roots
 from index.schema import FileState
 from index.settings import Settings

@@ -67,7 +67,7 @@ POINTS = [
         "before:alembic.runtime.migration:HeadMaintainer.update_to_step",
         "migrate",
     ),
-    Point("all done, before commit", "before:index.database:integrity_problems", "migrate"),
+    Point("all done, before commit", "before:index.migration:integrity_problems", "migrate"),
     # a backup and a restore
     Point("copied, before the check", "after:index.backup:copy_database", "backup"),
     Point("checked, before its name", "after:index.backup:settle", "backup"),

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, event, text
 
 from index.backup import Restored, restore
-from index.database import Database, migrate
+from index.database import Database
+from index.migration import migrate
 from index.schema import GenerationState
 from index.settings import Settings
 from index.space import UNMEASURED, Profile, Space

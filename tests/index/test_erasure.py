@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from index import forget
-from index.database import exclusive
 from index.erasure_log import FORGOTTEN
 from index.errors import ConfigError
+from index.lock import exclusive
 from index.paths import Roots
 from index.store import embeddings
 from index.vectors import VectorIndex

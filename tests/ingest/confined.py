@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from index.database import Database, migrate
+from index.database import Database
+from index.migration import migrate
 from index.paths import Roots
 from index.report import stored_report
 from index.settings import Settings

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from index.database import Database, exclusive
+from index.database import Database
 from index.errors import ConfigError
+from index.lock import exclusive
 from index.paths import Roots
 from index.settings import Settings
 from index.store import snapshots

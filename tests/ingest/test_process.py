@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from index.database import Database, exclusive
+from index.database import Database
 from index.errors import ModelUnavailableError, WatcherEndedError, WriterBusyError
+from index.lock import exclusive
 from index.report import stored_report
 from index.schema import GenerationState
 from index.settings import Settings

@@ -10,8 +10,9 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 
-from index.database import MIGRATIONS, Database, head_revision, integrity_problems, migrate
+from index.database import MIGRATIONS, Database, head_revision
 from index.errors import StoreError
+from index.migration import integrity_problems, migrate
 from index.snapshots import write_snapshot
 from index.space import Space
 from index.store import embeddings, generations, library, queue
