@@ -113,10 +113,11 @@ def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
     """Index everything in *inbox* into a new database."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as person_count.py does
 
-    from index.database import Database, migrate  # noqa: PLC0415
+    from index.database import Database  # noqa: PLC0415
+    from index.migration import migrate  # noqa: PLC0415
     from index.paths import Roots  # noqa: PLC0415
     from index.settings import Settings  # noqa: PLC0415
-    from index.store import library, queue  # noqa: PLC0415
+    from index.store import analyses, queue  # noqa: PLC0415
     from ingest.models import load_models, open_generation  # noqa: PLC0415
     from ingest.nets import cores  # noqa: PLC0415
     from ingest.scan import Scanner  # noqa: PLC0415
@@ -148,7 +149,7 @@ def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
             wall, cpu = time.perf_counter() - wall, processor_seconds() - cpu
             with database.read() as connection:
                 states = queue.counts(connection)
-                faces = library.totals(connection, generation.id)["faces"]
+                faces = analyses.totals(connection, generation.id)["faces"]
     if states["pending"] or states["failed"]:
         raise SystemExit(f"not everything was indexed: {states}")
     stages = {"scan": scanned, **models.stages.seconds}

@@ -44,10 +44,11 @@ from index.database import Database
 from index.settings import Settings
 from index.snapshots import write_snapshot
 from index.space import DIM, Profile, Space
-from index.store import generations, library, queue
+from index.store import generations, library, queue, sightings
+from index.store.files import Signature
 from index.store.generations import GenerationRow
 from index.store.library import NewFace, NewImage
-from index.store.queue import Sighting, Signature
+from index.store.sightings import Sighting
 from index.vectors import VectorIndex
 
 ASKED = 100
@@ -87,7 +88,7 @@ def commit_some(database: Database, generation: GenerationRow, number: int) -> N
         for one in range(COMMIT_FILES)
     ]
     with database.write() as connection:
-        queue.note(connection, seen)
+        sightings.note(connection, seen)
         claims = queue.claim(connection, COMMIT_FILES, time.time())
     with database.write() as connection:
         for claim, vector in zip(claims, raw, strict=True):

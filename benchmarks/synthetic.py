@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, insert
 
-from index.database import Database, migrate
+from index.database import Database
+from index.migration import migrate
 from index.paths import signature_of
 from index.schema import Analysis, Change, Face, File, FileState, GenerationState, Image
 from index.settings import Settings

@@ -16,7 +16,7 @@ from index.measures import SIZES, Split, of_half
 from index.question import parse_threshold
 from index.settings import FaceChoice, Linkage, Settings, load_settings
 from index.space import DEFAULT_THRESHOLD, Profile, Space
-from index.store import generations, library
+from index.store import embeddings, generations
 
 if TYPE_CHECKING:
     from index.evaluation import Evaluation
@@ -195,14 +195,14 @@ def calibrate(
         _store_profile(settings, profile)
 
 
-def _library_embeddings(settings: Settings) -> "library.FloatMatrix":
+def _library_embeddings(settings: Settings) -> "embeddings.FloatMatrix":
     import numpy as np
 
     with Database(settings.database_path) as database, database.read() as connection:
         generation = generations.active(connection)
         if generation is None:
             raise ConfigError("the library is empty; index some photos first")
-        parts = [raw for _, raw in library.iterate_embeddings(connection, generation.id, 4096)]
+        parts = [raw for _, raw in embeddings.iterate_embeddings(connection, generation.id, 4096)]
     if not parts:
         raise ConfigError("the library holds no faces yet")
     return np.concatenate(parts)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.console import INTERRUPTED, Config, errors, progress_bar, stop_on_signals
-from index.database import Database, exclusive, migrate
+from index.database import Database
 from index.documents import count_document, error_document, explanation_document
 from index.errors import RequestError
 from index.explain import Explanation, explanation_lines
+from index.lock import exclusive
 from index.logs import configure_logging
+from index.migration import migrate
 from index.question import build_question
 from index.report import stored_report
 from index.settings import FaceChoice, Linkage, load_settings

@@ -14,7 +14,7 @@ from index.prominence import why_left_out
 from index.question import Question
 from index.settings import FaceChoice
 from index.space import Space
-from index.store.library import FaceRow
+from index.store.faces import FaceRow
 
 FloatMatrix = NDArray[np.float32]
 

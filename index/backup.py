@@ -9,12 +9,14 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from index.database import Database, exclusive, migrate
+from index.database import Database
 from index.database_file import copy_database, looks_like_database, remove, settle, side_files, sync
 from index.erasure import Erased, eraser
 from index.errors import ConfigError, StoreError, WriterBusyError
+from index.lock import exclusive
+from index.migration import migrate
 from index.proof import fresh_snapshot
-from index.store import generations, library
+from index.store import analyses, generations
 from index.verify import verify
 
 Progress = Callable[[int, int], None]  # pages copied, pages in all
@@ -116,7 +118,7 @@ def _check(path: Path, failure: str) -> Contents:
                 raise StoreError(f"{problems[0]}; see person-count verify")
             with database.read() as connection:
                 active = generations.active(connection)
-                totals = library.totals(connection, active.id) if active else {}
+                totals = analyses.totals(connection, active.id) if active else {}
     except (StoreError, DBAPIError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise StoreError(f"{failure}: {cause}") from error

@@ -12,9 +12,9 @@ from index.database import Database
 from index.paths import Finder, Roots, is_same, is_utf8
 from index.schema import FileState
 from index.settle import sight
-from index.store import library, queue
+from index.store import library, queue, sightings
 from index.store.asked import AskedFile
-from index.store.queue import FileRow
+from index.store.files import FileRow, files_of, rows_of
 
 log = logging.getLogger(__name__)
 
@@ -119,23 +119,23 @@ def look(database: Database, roots: Roots, names: Sequence[str]) -> tuple[list[K
     """Find and survey files of these *names*, without their faces."""
     places = find(roots, names)
     with database.read() as connection:
-        rows = queue.rows_of(connection, paths_in(places))
+        rows = rows_of(connection, paths_in(places))
     return survey(places, rows)
 
 
 def ask_for(database: Database, wanted: Wanted, settle_seconds: float) -> None:
     """Put what is *wanted* into the queue before all others."""
     now = time.time()
-    sightings = [sight(path, found, now, settle_seconds) for path, found in wanted.stale.items()]
+    seen = [sight(path, found, now, settle_seconds) for path, found in wanted.stale.items()]
     with database.write() as connection:
-        queue.note(connection, sightings, priority=1)
+        sightings.note(connection, seen, priority=1)
         queue.prioritise(connection, sorted(wanted.waiting))
 
 
 def heal(database: Database, images: Sequence[int]) -> None:
     """Have *images* whose face rows are incomplete read again, as if they were new."""
     with database.write() as connection:
-        paths = [row.path for image in images for row in queue.files_of(connection, image)]
+        paths = [row.path for image in images for row in files_of(connection, image)]
         if not paths:
             return  # not damaged: their files have changed since they were looked up
         library.drop_analyses(connection, images)

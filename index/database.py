@@ -1,12 +1,9 @@
-"""Opens the SQLite database: the one place that knows which database it is.
+"""Opens the SQLite database; only this, index.migration and index.database_file know its kind.
 
 SQLite comes from pysqlite3, not from Python: versions up to 3.51.2 can corrupt a database in WAL
 mode (https://sqlite.org/wal.html#walresetbug), and Python may be linked to one of those.
 """
 
-import fcntl
-import os
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,17 +13,12 @@ from typing import Any, Self
 import pysqlite3.dbapi2 as sqlite_driver
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from index.errors import (
-    SchemaMismatchError,
-    StoreError,
-    StoreUnavailableError,
-    WriterBusyError,
-)
+from index.errors import SchemaMismatchError, StoreError, StoreUnavailableError
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 BUSY_TIMEOUT_MS = 10_000
@@ -61,7 +53,7 @@ _PASSING = {
 
 
 @contextmanager
-def _passing_trouble() -> Iterator[None]:
+def passing_trouble() -> Iterator[None]:
     """Turn what the disk or another process does to a transaction into StoreUnavailableError."""
     try:
         yield
@@ -75,7 +67,8 @@ def _passing_trouble() -> Iterator[None]:
         raise StoreUnavailableError(f"the database cannot be used at present: {cause}") from error
 
 
-def _engine(path: Path, *, writer: bool) -> Engine:
+def open_engine(path: Path, *, writer: bool) -> Engine:
+    """A pool of readers' connections to the file, or of the writer's one, with _PRAGMAS set."""
     engine = create_engine(
         f"sqlite+pysqlite:///{path}",
         module=sqlite_driver,
@@ -110,10 +103,6 @@ def head_revision() -> str:
     return head
 
 
-def _revisions() -> set[str]:
-    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
-
-
 class Database:
     """Two engines over one file: readers, and one writer at a time."""
 
@@ -129,8 +118,8 @@ class Database:
             raise SchemaMismatchError(
                 f"there is no database at {path}; create it with: person-count migrate"
             )
-        self._readers = _engine(path, writer=False)
-        self._writer = _engine(path, writer=True)
+        self._readers = open_engine(path, writer=False)
+        self._writer = open_engine(path, writer=True)
         try:
             self._check_revision()
         except BaseException:
@@ -139,7 +128,7 @@ class Database:
 
     def _check_revision(self) -> None:
         try:
-            with _passing_trouble(), self._readers.connect() as connection:
+            with passing_trouble(), self._readers.connect() as connection:
                 found = MigrationContext.configure(connection).get_current_revision()
         except DBAPIError as error:
             raise StoreError(
@@ -159,7 +148,7 @@ class Database:
         Raises:
             StoreUnavailableError: the disk fails; asking again later may help.
         """
-        with _passing_trouble(), self._readers.connect() as connection, connection.begin():
+        with passing_trouble(), self._readers.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -169,13 +158,13 @@ class Database:
         Raises:
             StoreUnavailableError: the disk is full or fails, or another process writes for long.
         """
-        with _passing_trouble(), self._writer.connect() as connection, connection.begin():
+        with passing_trouble(), self._writer.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def watch_commits(self) -> Iterator["CommitCounter"]:
         """A cheap way to see that anybody has committed; errors as in read()."""
-        with _passing_trouble(), self._readers.connect() as connection:
+        with passing_trouble(), self._readers.connect() as connection:
             yield CommitCounter(connection)
 
     def checkpoint(self) -> None:
@@ -190,7 +179,7 @@ class Database:
         self._run_outside_transactions("VACUUM")
 
     def _run_outside_transactions(self, statement: str) -> None:
-        with _passing_trouble():
+        with passing_trouble():
             raw = self._writer.raw_connection()
             try:
                 raw.cursor().execute(statement)
@@ -222,7 +211,7 @@ class CommitCounter:
 
     def value(self) -> int:
         """The present number; only equality means anything. Errors as in Database.read()."""
-        with _passing_trouble():
+        with passing_trouble():
             number = data_version(self._connection)
             self._connection.rollback()
         return number
@@ -253,92 +242,3 @@ def fetch_all(
     except sqlite_driver.Error as error:
         raise DBAPIError(statement, None, error, hide_parameters=True) from error
     return list(rows)
-
-
-def migrate(path: Path) -> tuple[str | None, str]:
-    """Bring the database at *path* to this program's revision, creating it if need be.
-
-    A populated database is copied to ``person_count.db.before-REVISION`` first.
-
-    Returns: the revisions before and after.
-
-    Raises:
-        StoreError: the file is no database, or is newer than this program.
-        StoreUnavailableError: the disk is full or fails.
-    """
-    from alembic import command  # noqa: PLC0415 - only this command needs it
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.util import CommandError  # noqa: PLC0415
-
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = _engine(path, writer=True)
-    # Rebuilding a table drops the old one; with foreign keys on that would delete its children.
-    event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA foreign_keys=OFF"))
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    try:
-        with _passing_trouble(), engine.connect() as connection:
-            before = MigrationContext.configure(connection).get_current_revision()
-            connection.rollback()
-            head = head_revision()
-            if before == head:
-                return before, head
-            if before is not None and before not in _revisions():
-                raise StoreError(
-                    f"{path} has schema revision {before}, which this program does not know; "
-                    "install the version that wrote it"
-                )
-            if before is not None:
-                copy = path.with_name(f"{path.name}.before-{head}")
-                copy.unlink(missing_ok=True)
-                connection.exec_driver_sql("COMMIT")  # VACUUM must stand outside a transaction
-                connection.exec_driver_sql("VACUUM INTO ?", (str(copy),))
-                copy.chmod(0o600)
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            if problems := integrity_problems(connection):
-                raise StoreError(f"{path} was not migrated: {problems[0]}")
-            connection.commit()
-    except CommandError as error:
-        raise StoreError(f"{path} was not migrated: {error}") from error
-    except DBAPIError as error:
-        raise StoreError(f"{path} was not migrated: {error.orig}; {NO_DATABASE}") from error
-    finally:
-        engine.dispose()
-    path.chmod(0o600)
-    return before, head
-
-
-@contextmanager
-def exclusive(data: Path, job: str, *, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Be the only process that does *job* ("ingest", "reindex") in the folder *data*.
-
-    Raises:
-        WriterBusyError: another process is still at it after *wait_seconds*.
-    """
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(data / f"{job}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        deadline = time.monotonic() + wait_seconds
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() >= deadline:
-                    raise WriterBusyError(
-                        f"another person-count is at work on {data} ({job}); wait for it or stop it"
-                    ) from error
-                time.sleep(0.1)
-        yield
-    finally:
-        os.close(handle)
-
-
-def integrity_problems(connection: Connection) -> list[str]:
-    """What SQLite itself finds wrong with the file: pages, then foreign keys."""
-    found = [row for row in connection.scalars(text("PRAGMA quick_check")) if row != "ok"]
-    broken = connection.execute(text("PRAGMA foreign_key_check")).all()
-    found += [f"{row[0]} row {row[1]} refers to a missing row of {row[2]}" for row in broken]
-    return found

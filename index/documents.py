@@ -6,7 +6,7 @@ from index.answer import Answer
 from index.explain import Explanation, JoiningLink, Person
 from index.question import Question
 from index.space import Space
-from index.store.library import FaceRow
+from index.store.faces import FaceRow
 
 Document = dict[str, Any]
 

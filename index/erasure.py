@@ -16,14 +16,16 @@ import numpy as np
 from sqlalchemy import Connection
 
 from index import residue
-from index.database import Database, exclusive
+from index.database import Database
 from index.erasure_log import ErasureLog
+from index.lock import exclusive
 from index.paths import is_in
 from index.schema import ErasureAction
 from index.settings import DistanceScale
 from index.space import Profile, Space
-from index.store import erasures, places, queue
+from index.store import erasures, places
 from index.store.erasures import Entry
+from index.store.files import rows_of
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +91,7 @@ class Eraser:
         gone = [sha for sha, action in decisions.items() if action is not ErasureAction.ALLOW]
         with self._database.write() as connection:
             self._apply(connection, entries, sorted(erasures.present(connection, gone).values()))
-            rows = queue.rows_of(connection, paths)
+            rows = rows_of(connection, paths)
             self.erased.paths.update(rows)
             places.forgo(connection, rows)
             erasures.remove_files(connection, paths)

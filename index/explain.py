@@ -15,7 +15,7 @@ from index.people import persons
 from index.question import Question
 from index.settings import Linkage
 from index.space import Space
-from index.store.library import FaceRow
+from index.store.faces import FaceRow
 
 FloatMatrix = NDArray[np.float32]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from index.store import generations, library, queue, reports, snapshots
+from index.store import changelog, generations, queue, reports, snapshots
 from index.store.generations import GenerationRow
 
 
@@ -69,5 +69,5 @@ def _snapshot(connection: Connection, generation_id: int) -> SnapshotFigures | N
     stored = snapshots.newest_first(connection, generation_id)
     if not stored:
         return None
-    missing = library.count_changes(connection, generation_id, stored[0].upto_seq)
+    missing = changelog.count_changes(connection, generation_id, stored[0].upto_seq)
     return SnapshotFigures(stored[0].face_count, stored[0].created_at, missing)

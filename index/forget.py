@@ -16,6 +16,7 @@ from index.paths import Roots, display, is_ignored, is_in, signature_of
 from index.proof import clean_up, drop_copies
 from index.schema import ErasureAction, FileState
 from index.store import erasures, queue
+from index.store.files import FileRow, rows_of
 
 Progress = Callable[[int, int], None]  # photos read, photos in all
 
@@ -90,7 +91,7 @@ def allow(
             suppressed = ErasureLog(data).suppressed(connection, plan.contents)
         at_work.decide(dict.fromkeys(suppressed, ErasureAction.ALLOW), time.time())
         with database.write() as connection:
-            rows = queue.rows_of(connection, plan.rows)
+            rows = rows_of(connection, plan.rows)
             refused = [path for path, row in rows.items() if row.error == FORGOTTEN]
             queue.requeue(connection, refused, time.time())
     return len(suppressed)
@@ -98,7 +99,7 @@ def allow(
 
 def make_plan(database: Database, roots: Roots, paths: Sequence[Path], progress: Progress) -> Plan:
     """Find out what *paths* stand for; photos whose content the database does not know are read."""
-    rows: dict[str, queue.FileRow] = {}
+    rows: dict[str, FileRow] = {}
     on_disk: list[str] = []
     for given in paths:
         path = _real(given)
@@ -145,7 +146,7 @@ def _photos(path: str) -> Iterator[str]:
                 yield found
 
 
-def _is_known(path: str, row: queue.FileRow | None) -> bool:
+def _is_known(path: str, row: FileRow | None) -> bool:
     """Whether the row's image is what the file holds."""
     if row is None or row.state is not FileState.INDEXED:
         return False

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
-from index.store.queue import Signature
+from index.store.files import Signature
 
 MAX_NAME_BYTES = 4096
 IGNORED_SUFFIXES = (".tmp", ".part", ".crdownload", "~")  # what uploads and editors leave behind

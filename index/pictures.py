@@ -7,8 +7,8 @@ from index.database import Database
 from index.frames import Head
 from index.paths import Finder, Roots, refusal, signature_of
 from index.schema import FileState
-from index.store import browse, queue
-from index.store.queue import Signature
+from index.store import browse
+from index.store.files import Signature, files_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def order_for(
     """
     with database.read() as connection:
         place = browse.face_place(connection, face_id)
-        files = [] if place is None else queue.files_of(connection, place.image_id)
+        files = [] if place is None else files_of(connection, place.image_id)
     if place is None:
         return None
     finder = Finder(roots)

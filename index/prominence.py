@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from index.settings import FaceChoice
-from index.store.library import FaceRow
+from index.store.faces import FaceRow
 
 KEY_PROBABILITY = 0.9
 KEY_HEIGHT_SHARE = 0.5  # of the height of the image's largest probable face

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from index import residue
-from index.database import Database, exclusive
+from index.database import Database
 from index.database_file import sync
 from index.errors import WriterBusyError
+from index.lock import exclusive
 from index.residue import Progress
 from index.settings import DistanceScale
 from index.snapshots import write_snapshot
 from index.space import Profile, Space
-from index.store import erasures, generations, library
+from index.store import embeddings, erasures, generations
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ def _rightful(database: Database, hits: set[bytes]) -> set[bytes]:
     with database.read() as connection:
         for generation_id, profile in erasures.profiles(connection).items():
             space = Space(Profile.from_json(profile), DistanceScale.COSINE)
-            for _, raw in library.iterate_embeddings(connection, generation_id, BATCH):
+            for _, raw in embeddings.iterate_embeddings(connection, generation_id, BATCH):
                 found |= residue.pieces(raw) & hits
                 if raw.shape[1] == space.dim:
                     found |= residue.pieces(np.asarray(space.unit(raw))) & hits

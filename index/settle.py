@@ -3,7 +3,8 @@
 import os
 
 from index.paths import display, refusal, signature_of
-from index.store.queue import Sighting, Signature
+from index.store.files import Signature
+from index.store.sightings import Sighting
 
 NANOSECONDS = 1e-9
 RETRY_SECONDS = (5.0, 60.0, 600.0)  # a file that looks cut off may still be on its way

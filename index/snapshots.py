@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from index.database import Database
 from index.errors import SnapshotDamagedError, StoreError
 from index.space import Space
-from index.store import erasures, library, snapshots
+from index.store import changelog, embeddings, erasures, snapshots
 from index.vectors import Chunk, chunks_from_rows, last_position, load_chunks, replay
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def pending_changes(database: Database, generation_id: int) -> int:
     with database.read() as connection:
         rows = snapshots.newest_first(connection, generation_id)
         since = rows[0].upto_seq if rows else 0
-        return library.count_changes(connection, generation_id, since)
+        return changelog.count_changes(connection, generation_id, since)
 
 
 def dropped(database: Database, generation_id: int) -> bool:
@@ -67,7 +67,7 @@ def _write_snapshot(database: Database, generation_id: int, space: Space, now: f
         erasure = erasures.last_seq(connection)
         rows = snapshots.newest_first(connection, generation_id)
         newest = rows[0] if rows else None
-        upto = library.newest_change(connection, generation_id)
+        upto = changelog.newest_change(connection, generation_id)
         if newest is not None and upto <= newest.upto_seq and newest.fits(space.space_id):
             return False
     with database.write() as connection:
@@ -135,10 +135,10 @@ def _advance(
 ) -> tuple[list[int], int, int]:
     """Chunk ids of *newest* with all later changes applied, their position, and the face count."""
     with database.read() as connection:
-        changes = library.changes_since(connection, generation_id, newest.upto_seq)
+        changes = changelog.changes_since(connection, generation_id, newest.upto_seq)
         added = {face_id for _, face_id, is_added in changes if is_added}
         removed = {face_id for _, face_id, is_added in changes if not is_added}
-        ids, raw = library.embeddings(connection, generation_id, sorted(added - removed))
+        ids, raw = embeddings.embeddings_of(connection, generation_id, sorted(added - removed))
         gone = np.array(sorted(removed), np.int64)
         chunk_ids: list[int] = []
         faces = 0

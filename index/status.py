@@ -3,7 +3,7 @@
 from typing import Any
 
 from index.database import Database
-from index.store import generations, library, queue, snapshots
+from index.store import analyses, generations, queue, snapshots
 
 
 def library_status(database: Database) -> dict[str, Any]:
@@ -13,7 +13,7 @@ def library_status(database: Database) -> dict[str, Any]:
         building = generations.building(connection)
         found: dict[str, Any] = {"files": queue.counts(connection)}
         if active is not None:
-            found |= {"model": active.model_id, **library.totals(connection, active.id)}
+            found |= {"model": active.model_id, **analyses.totals(connection, active.id)}
             stored = snapshots.newest_first(connection, active.id)
             found["snapshot"] = (
                 {"faces": stored[0].face_count, "written_at": stored[0].created_at}

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from index.errors import IndexOutOfDateError, SnapshotDamagedError
 from index.space import Space
-from index.store import library, snapshots
+from index.store import changelog, embeddings, snapshots
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +179,7 @@ class VectorIndex:
             break
         else:
             self._rebuild(connection)
-        if not np.array_equal(self.ids, library.face_ids(connection, self.generation_id)):
+        if not np.array_equal(self.ids, embeddings.face_ids(connection, self.generation_id)):
             self.rebuilds += 1
             log.warning("index.rows_differ generation=%d", self.generation_id)
             self._rebuild(connection)
@@ -194,12 +194,12 @@ class VectorIndex:
                 self._replay(connection)
 
     def _replay(self, connection: Connection) -> None:
-        changes = library.changes_since(connection, self.generation_id, self.applied_seq)
+        changes = changelog.changes_since(connection, self.generation_id, self.applied_seq)
         if not changes:
             return
         added = {face_id for _, face_id, is_added in changes if is_added}
         removed = {face_id for _, face_id, is_added in changes if not is_added}
-        ids, raw = library.embeddings(connection, self.generation_id, sorted(added - removed))
+        ids, raw = embeddings.embeddings_of(connection, self.generation_id, sorted(added - removed))
         unit = self.space.unit(raw) if ids else np.empty((0, self.space.dim), np.float32)
         with self._lock:
             chunks = list(self._chunks)
@@ -246,7 +246,7 @@ def _first_id(chunk: Chunk) -> int:
 def last_position(connection: Connection, generation_id: int) -> int:
     """The changelog position of the last commit, also when all changes have been pruned."""
     return max(
-        library.newest_change(connection, generation_id),
+        changelog.newest_change(connection, generation_id),
         snapshots.newest_upto(connection, generation_id),
     )
 
@@ -279,5 +279,5 @@ def chunks_from_rows(connection: Connection, generation_id: int, space: Space) -
     Raises:
         StoreError: a row does not match its checksum.
     """
-    for ids, raw in library.iterate_embeddings(connection, generation_id, CHUNK_FACES):
+    for ids, raw in embeddings.iterate_embeddings(connection, generation_id, CHUNK_FACES):
         yield Chunk.of(np.array(ids, np.int64), space.unit(raw))

@@ -6,11 +6,22 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Connection
 
-from index.database import Database, integrity_problems
+from index.database import Database
 from index.errors import SnapshotDamagedError
+from index.migration import integrity_problems
 from index.settings import DistanceScale
 from index.space import Profile, Space
-from index.store import erasures, generations, library, queue, snapshots
+from index.store import (
+    analyses,
+    changelog,
+    embeddings,
+    erasures,
+    generations,
+    library,
+    queue,
+    snapshots,
+)
+from index.store.files import files_of
 from index.vectors import CHUNK_FACES, Ids, load_chunks
 
 
@@ -44,14 +55,14 @@ def verify(database: Database) -> Findings:
 
 
 def _check_rows(connection: Connection, generation_id: int, findings: Findings) -> None:
-    findings.faces = library.totals(connection, generation_id)["faces"]
-    for image, expected, present in library.miscounted_images(connection, generation_id):
+    findings.faces = analyses.totals(connection, generation_id)["faces"]
+    for image, expected, present in analyses.miscounted_images(connection, generation_id):
         findings.problems.append(f"image {image} has {present} face rows instead of {expected}")
         findings.images.add(image)
-    for face, image in library.damaged_faces(connection, generation_id, CHUNK_FACES):
+    for face, image in embeddings.damaged_faces(connection, generation_id, CHUNK_FACES):
         findings.problems.append(f"the vector of face {face} does not match its checksum")
         findings.images.add(image)
-    for image in library.unanalysed_images(connection, generation_id):
+    for image in analyses.unanalysed_images(connection, generation_id):
         findings.problems.append(f"image {image} is marked as indexed, but was never analysed")
         findings.images.add(image)
 
@@ -61,8 +72,8 @@ def _check_snapshots(
 ) -> None:
     rows = snapshots.newest_first(connection, generation_id)
     if not rows and not erasures.last_seq(connection):  # an erasure drops them all
-        changes = library.changes_since(connection, generation_id, 0)
-        if not np.array_equal(_replayed(changes), library.face_ids(connection, generation_id)):
+        changes = changelog.changes_since(connection, generation_id, 0)
+        if not np.array_equal(_replayed(changes), embeddings.face_ids(connection, generation_id)):
             findings.problems.append(
                 "the snapshot is missing, and the changelog does not reach back"
             )
@@ -88,18 +99,18 @@ def _check_snapshot(
     connection: Connection, generation_id: int, row: snapshots.SnapshotRow, space: Space
 ) -> None:
     """Compare a snapshot with the rows: its vectors, and its ids once later changes are applied."""
-    changes = library.changes_since(connection, generation_id, row.upto_seq)
+    changes = changelog.changes_since(connection, generation_id, row.upto_seq)
     removed = {face for _, face, added in changes if not added}
     ids: list[int] = [face for _, face, added in changes if added and face not in removed]
     for chunk in load_chunks(connection, row, space):
         kept = chunk.ids[~np.isin(chunk.ids, np.array(sorted(removed), np.int64))]
         ids.extend(kept.tolist())
-        found, raw = library.embeddings(connection, generation_id, kept.tolist(), check=False)
+        found, raw = embeddings.embeddings_of(connection, generation_id, kept.tolist(), check=False)
         fits = found == kept.tolist() and raw.shape[1:] == (space.dim,)
         if len(kept) and not (fits and np.array_equal(space.unit(raw), chunk.pick(kept))):
             raise SnapshotDamagedError("its vectors are not those of the rows")
     if not np.array_equal(
-        np.sort(np.array(ids, np.int64)), library.face_ids(connection, generation_id)
+        np.sort(np.array(ids, np.int64)), embeddings.face_ids(connection, generation_id)
     ):
         raise SnapshotDamagedError("its faces are not those of the rows")
 
@@ -109,7 +120,7 @@ def mend(database: Database, findings: Findings) -> None:
     with database.write() as connection:
         images = sorted(findings.images)
         library.drop_analyses(connection, images)
-        paths = [row.path for image in images for row in queue.files_of(connection, image)]
+        paths = [row.path for image in images for row in files_of(connection, image)]
         queue.requeue(connection, paths, time.time())
         for generation_id in findings.snapshots:
             snapshots.prune(connection, generation_id, keep=0)

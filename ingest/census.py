@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from index.holds import Finding, Identity, PlaceState
 from index.paths import display, is_in, is_utf8, signature_of
-from index.store.queue import Signature
+from index.store.files import Signature
 from ingest.walk import Walk, identity
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,9 @@ from index.errors import RequestError, UnreadableImageError
 from index.question import Question
 from index.settings import Settings
 from index.space import Profile, Space, shipped_profile
-from index.store import generations, library
-from index.store.library import FaceRow, NewFace
+from index.store import generations
+from index.store.faces import FaceRow, stored_faces
+from index.store.library import NewFace
 from ingest.models import Models, load_generation, load_models
 
 Progress = Callable[[int, int], None]  # files done, files in all
@@ -108,7 +109,7 @@ class DirectCount:
         """The faces of an image and its size, from the library or found now."""
         if self._database is not None and self._generation is not None:
             with self._database.read() as connection:
-                known = library.stored_faces(connection, self._generation.id, digest)
+                known = stored_faces(connection, self._generation.id, digest)
             if known is not None:
                 return known
         if self._models is None:

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from index import snapshots
-from index.database import Database, exclusive
+from index.database import Database
 from index.erasure import finish_erasures
 from index.errors import ConfigError, WriterBusyError
+from index.lock import exclusive
 from index.paths import Roots, display, is_in
 from index.schema import FileState
 from index.settings import Settings
 from index.space import Profile, Space
-from index.store import generations, library, queue
+from index.store import analyses, generations, queue
+from index.store.files import rows_of
 from index.verify import mend, verify
 from ingest.doubt import places_in_doubt
 from ingest.models import open_generation
@@ -152,7 +154,7 @@ class Drain:
     def _pending(self, names: Sequence[str]) -> list[str]:
         """Those of *names* that are still pending, and can be done."""
         with self._database.read() as connection:
-            rows = queue.rows_of(connection, names)
+            rows = rows_of(connection, names)
             doubt = places_in_doubt(connection, Roots(self._settings.all_roots))
         waiting = (name for name, row in rows.items() if row.state is FileState.PENDING)
         return [name for name in waiting if not _is_out(name, doubt)]
@@ -160,9 +162,9 @@ class Drain:
     def _summary(self, names: Sequence[str]) -> Summary:
         summary = Summary()
         with self._database.read() as connection:
-            rows = queue.rows_of(connection, names)
+            rows = rows_of(connection, names)
             images = [row.image_id for row in rows.values() if row.image_id is not None]
-            faceless = library.faceless(connection, images)
+            faceless = analyses.faceless(connection, images)
         for name in dict.fromkeys(names):
             row = rows.get(name)
             if row is None:

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from index.database import Database, migrate
+from index.database import Database
 from index.errors import ConfigError
 from index.measures import LabelledFaces
+from index.migration import migrate
 from index.prominence import why_left_out
 from index.settings import FaceChoice, Settings
 from index.space import Profile
-from index.store import generations, library, queue
+from index.store import embeddings, generations
+from index.store.faces import faces_of
+from index.store.files import rows_of, signatures_below
 from ingest.drain import Drain, Progress
 
 
@@ -61,16 +64,16 @@ def _read(
         if generation is None:
             raise ConfigError(f"there are no images below {folder}")
         labels: dict[int, str] = {}
-        paths = sorted(queue.signatures_below(connection, str(folder)))
-        rows = queue.rows_of(connection, paths)
+        paths = sorted(signatures_below(connection, str(folder)))
+        rows = rows_of(connection, paths)
         for path in paths:
             parts, row = Path(path).relative_to(folder).parts, rows[path]
             if len(parts) > 1 and row.image_id is not None and parts[-1] not in without:
                 labels.setdefault(row.image_id, parts[0])
-        faces = library.faces_of(connection, generation.id, sorted(labels))
+        faces = faces_of(connection, generation.id, sorted(labels))
         left_out = why_left_out(faces, choice)
         kept = [face for face in faces if face.id not in left_out]
-        _, raw = library.embeddings(connection, generation.id, [face.id for face in kept])
+        _, raw = embeddings.embeddings_of(connection, generation.id, [face.id for face in kept])
     return LabelledFaces(
         raw,
         [labels[face.image_id] for face in kept],

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 
 from index import snapshots
-from index.database import Database, exclusive
+from index.database import Database
 from index.erasure import expire, finish_erasures
 from index.errors import StoreError, StoreUnavailableError, WatcherEndedError
+from index.lock import exclusive
 from index.outage import Outage
 from index.paths import Roots
 from index.settings import Settings

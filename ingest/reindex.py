@@ -20,9 +20,9 @@ from index.paths import Roots, is_in, signature_of
 from index.schema import GenerationState
 from index.settings import Settings
 from index.space import Profile, Space, shipped_profile
-from index.store import erasures, generations, library, queue
+from index.store import analyses, erasures, generations, library, queue
+from index.store.files import FileRow, files_of
 from index.store.generations import GenerationRow
-from index.store.queue import FileRow
 from ingest.doubt import places_in_doubt
 from ingest.models import Models, load_models
 from ingest.pipeline import analyse_all
@@ -88,7 +88,7 @@ class Reindexer:
                 break
         remove_retired(self._database)
         with self._database.read() as connection:
-            totals = library.totals(connection, generation.id)
+            totals = analyses.totals(connection, generation.id)
         return Outcome(models.encoder.model_id, totals["images"], totals["faces"], already)
 
     def _target(self, models: Models) -> GenerationRow:
@@ -148,7 +148,7 @@ class Reindexer:
         """
         image_id, sha256 = image
         with self._database.read() as connection:
-            files = queue.files_of(connection, image_id)
+            files = files_of(connection, image_id)
         limit = self._settings.max_file_bytes
         for row in files:
             try:
@@ -178,7 +178,7 @@ class Reindexer:
             return False
         with self._database.write() as connection:
             missing = [image for image, _ in self._missing(connection, generation)]
-            files = {image: queue.files_of(connection, image) for image in missing}
+            files = {image: files_of(connection, image) for image in missing}
             if any(files[image] != lost.get(image) for image in missing):
                 return False  # some came, or were found elsewhere, since
             paths = [row.path for rows in files.values() for row in rows]
@@ -199,7 +199,7 @@ class Reindexer:
         """
         with self._database.read() as connection:
             missing = list(self._missing(connection, generation))
-            lost = {image: queue.files_of(connection, image) for image, _ in missing}
+            lost = {image: files_of(connection, image) for image, _ in missing}
         found = any(self._content(image)[1] is not None for image in missing)
         return None if found else lost
 

@@ -12,7 +12,8 @@ from index.database import Database
 from index.holds import Finding, HoldReason, Identity, PlaceState, judge
 from index.paths import Roots, display, is_in
 from index.settle import sight
-from index.store import places, queue
+from index.store import places, sightings
+from index.store.files import paths_below, signatures_below
 from ingest.census import NOTHING_MOUNTED, Census
 from ingest.walk import Walk, identity
 
@@ -87,7 +88,7 @@ class Scanner:
     def _census(self, root: str) -> Census:
         states = self._states(root)
         with self._database.read() as connection:
-            rows = queue.signatures_below(connection, root)
+            rows = signatures_below(connection, root)
         return Census(root, states, rows)
 
     def _remove_missing(self, census: Census) -> int:
@@ -130,7 +131,7 @@ class Scanner:
         """Remove rows; in batches, since others want to write, too."""
         for start in range(0, len(names), BATCH):
             with self._database.write() as connection:
-                queue.forget_files(connection, names[start : start + BATCH], self._clock())
+                sightings.forget_files(connection, names[start : start + BATCH], self._clock())
 
     def _since_last(self, place: str) -> float:
         """Seconds since the place was last scanned by this process."""
@@ -145,9 +146,9 @@ class Scanner:
         changed = 0
         while some := list(islice(waiting, BATCH)):
             now = self._clock()
-            sightings = [sight(path, status, now, self._settle_seconds) for path, status in some]
+            seen = [sight(path, status, now, self._settle_seconds) for path, status in some]
             with self._database.write() as connection:
-                changed += queue.note(connection, sightings, priority=priority)
+                changed += sightings.note(connection, seen, priority=priority)
         return changed
 
     def examine(self, paths: Iterable[str]) -> None:
@@ -178,7 +179,7 @@ class Scanner:
         removable = [path for path in gone if not any(_touches(path, place) for place in changed)]
         names = [display(path) for path in removable]
         with self._database.read() as connection:
-            below = [name for folder in names for name in queue.paths_below(connection, folder)]
+            below = [name for folder in names for name in paths_below(connection, folder)]
         self._forget([*names, *below])
 
     def _changed_places(self) -> list[str]:

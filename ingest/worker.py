@@ -20,7 +20,7 @@ from index.paths import Roots, is_in, signature_of
 from index.report import WorkReport
 from index.settings import Settings
 from index.settle import RETRY_SECONDS, ready_at, retry_at
-from index.store import generations, library, queue
+from index.store import generations, library, queue, sightings
 from index.store.generations import GenerationRow
 from index.store.library import NewImage
 from index.store.queue import Claim
@@ -233,7 +233,7 @@ class Worker:
             if any(is_in(claim.path, place) for place in places_in_doubt(connection, self._roots)):
                 queue.resight(connection, claim, claim.signature, now + IN_DOUBT_SECONDS)
             else:
-                queue.forget(connection, claim.path, now, below=False)
+                sightings.forget(connection, claim.path, now, below=False)
             return
         except OSError as error:
             reason = f"it cannot be looked at ({error.strerror})"

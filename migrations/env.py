@@ -1,4 +1,4 @@
-"""Runs the revisions on the connection that index.database.migrate hands over."""
+"""Runs the revisions on the connection that index.migration.migrate hands over."""
 
 from alembic import context
 

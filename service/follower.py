@@ -19,7 +19,7 @@ from index.errors import (
 from index.outage import Outage
 from index.settings import DistanceScale
 from index.space import Profile, Space
-from index.store import generations, library
+from index.store import changelog, embeddings, generations
 from index.store.generations import GenerationRow
 from index.vectors import VectorIndex
 
@@ -142,7 +142,7 @@ class Follower:
         except IndexOutOfDateError:
             # the rows are the truth; this connection may see faces that were removed since
             log.info("follower.rows_used generation=%d", generation.id)
-        found, raw = library.embeddings(connection, generation.id, ids)
+        found, raw = embeddings.embeddings_of(connection, generation.id, ids)
         if len(found) != len(ids):
             raise StoreError("faces disappeared while they were being read")
         return index.space, index.space.unit(raw)
@@ -154,7 +154,7 @@ class Follower:
         index = self._index
         is_its = index is not None and index[0].id == generation.id
         applied = index[1].applied_seq if index is not None and is_its else 0
-        return library.count_changes(connection, generation.id, applied)
+        return changelog.count_changes(connection, generation.id, applied)
 
     def state(self) -> dict[str, int | bool]:
         """For /status: how many faces are loaded, and how often the index had to be rebuilt."""

@@ -18,8 +18,8 @@ from index.question import Question
 from index.settings import FaceChoice, Settings
 from index.space import Space
 from index.store.asked import AskedFile, asked_files
+from index.store.faces import FaceRow
 from index.store.generations import GenerationRow
-from index.store.library import FaceRow
 from service.follower import Follower
 
 Check = Callable[[Sequence[KnownFile]], None]

@@ -14,16 +14,16 @@ from sqlalchemy import Connection, and_, bindparam, select
 from index.database import data_version
 from index.schema import Analysis, Face, File, FileState, Image
 from index.store import generations
+from index.store.faces import FACE_COLUMNS, FaceRow, face_rows
+from index.store.files import FILE_COLUMNS, Signature, file_row
 from index.store.generations import GenerationRow
-from index.store.library import FACE_COLUMNS, FaceRow, face_rows
 from index.store.lookup import Lookup
-from index.store.queue import FILE_COLUMNS, Signature, file_row
 
 MAX_KEPT = 10_000  # files and faces a connection; some 10 MiB
 
 
 class AskedFile(NamedTuple):
-    """A file as queue.FileRow has it, and what one generation found in its image.
+    """A file as files.FileRow has it, and what one generation found in its image.
 
     Attributes:
         faces: by id.

@@ -17,7 +17,8 @@ from index.schema import (
     Snapshot,
     SnapshotChunk,
 )
-from index.store import library, queue
+from index.store import library
+from index.store.files import FileRow, rows_of, signatures_below
 
 BATCH = 4096  # digests read at once
 
@@ -131,10 +132,10 @@ def drop_snapshots(connection: Connection) -> None:
         connection.execute(delete(table))
 
 
-def rows_at(connection: Connection, path: str) -> dict[str, queue.FileRow]:
+def rows_at(connection: Connection, path: str) -> dict[str, FileRow]:
     """The rows of *path* and of everything below it."""
-    below = queue.signatures_below(connection, path)
-    return queue.rows_of(connection, [path, *below])
+    below = signatures_below(connection, path)
+    return rows_of(connection, [path, *below])
 
 
 def digests_of(connection: Connection, images: Sequence[int]) -> dict[int, bytes]:

@@ -12,7 +12,8 @@ import faiss
 import pytest
 
 import person_count
-from index.database import Database, migrate
+from index.database import Database
+from index.migration import migrate
 from index.paths import Roots
 from index.settings import Settings
 from index.store import generations

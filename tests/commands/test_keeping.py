@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from index.database import Database, exclusive
-from index.store import queue
+from index.database import Database
+from index.lock import exclusive
+from index.store.files import rows_of, signatures_below
 from tests.commands.conftest import Run, fill, write_config
 
 
@@ -15,8 +16,8 @@ def states(config: Path) -> dict[str, str]:
     inbox = config.parent / "inbox"
     path = config.parent / "data" / "person_count.db"
     with Database(path) as database, database.read() as connection:
-        paths = list(queue.signatures_below(connection, str(inbox)))
-        rows = queue.rows_of(connection, paths)
+        paths = list(signatures_below(connection, str(inbox)))
+        rows = rows_of(connection, paths)
     return {Path(path).name: row.state.value for path, row in rows.items()}
 
 

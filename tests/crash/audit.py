@@ -7,8 +7,9 @@ from sqlalchemy import Connection
 
 from index.database import Database
 from index.schema import FileState
-from index.store import generations, library, queue
-from index.store.queue import FileRow
+from index.store import analyses, embeddings, generations, library, queue
+from index.store.faces import faces_of
+from index.store.files import FileRow, rows_of
 from index.verify import verify
 from tests.crash.launcher import models_of
 from tests.crash.oracle import NAMES, Folder
@@ -26,7 +27,7 @@ class Audit:
 
     def _rows(self, connection: Connection) -> dict[str, FileRow]:
         inbox = self._folder.inbox
-        rows = queue.rows_of(connection, [str(inbox / name) for name in NAMES])
+        rows = rows_of(connection, [str(inbox / name) for name in NAMES])
         return {str(Path(path).relative_to(inbox)): row for path, row in rows.items()}
 
     def is_settled(self) -> bool:
@@ -68,15 +69,15 @@ class Audit:
             "SELECT coalesce(sum(face_count), 0) FROM analyses JOIN images ON id = image_id "
             f"WHERE orphaned_at IS NOT NULL AND generation_id = {active.id}"
         ).scalar_one()
-        faces_in_use = library.totals(connection, active.id)["faces"] - orphans
+        faces_in_use = analyses.totals(connection, active.id)["faces"] - orphans
         self.duplicates += faces_in_use - sum(faces_of.values())
 
     def _compare_vectors(
         self, connection: Connection, generation: int, image: int, models: Any, data: bytes
     ) -> None:
         [expected] = models.analyse([(b"", data)], 50)
-        ids = [face.id for face in library.faces_of(connection, generation, [image])]
-        _, raw = library.embeddings(connection, generation, ids)
+        ids = [face.id for face in faces_of(connection, generation, [image])]
+        _, raw = embeddings.embeddings_of(connection, generation, ids)
         wanted = [face.embedding.tobytes() for face in expected.faces]
         if [vector.tobytes() for vector in raw] != wanted:
             self._lose(f"image {image} has other vectors than its file")

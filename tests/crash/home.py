@@ -12,16 +12,19 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import Connection
 
-from index.database import Database, migrate
+from index.database import Database
+from index.migration import migrate
 from index.paths import Roots
 from index.schema import FileState
 from index.settings import Settings
 from index.snapshots import pending_changes, write_snapshot
 from index.space import Profile, Space
-from index.store import generations, library, queue
+from index.store import analyses, embeddings, generations, library
+from index.store.faces import faces_of
+from index.store.files import FileRow, rows_of, signatures_below
 from index.store.generations import GenerationRow
-from index.store.queue import FileRow
 from index.vectors import VectorIndex
 from index.verify import verify
 from ingest.scan import Scanner
@@ -160,8 +163,8 @@ class Home:
     def rows(self, database: Database) -> dict[str, FileRow]:
         """The rows of all files below the drop folder, by name."""
         with database.read() as connection:
-            paths = list(queue.signatures_below(connection, str(self.inbox)))
-            found = queue.rows_of(connection, paths)
+            paths = list(signatures_below(connection, str(self.inbox)))
+            found = rows_of(connection, paths)
         return {os.path.relpath(path, self.inbox): row for path, row in found.items()}
 
     def active(self, database: Database) -> GenerationRow:
@@ -192,7 +195,7 @@ class Home:
             with database.read() as connection:
                 for name, row in self.rows(database).items():
                     if row.state is FileState.INDEXED and row.image_id is not None:
-                        faces = library.faces_of(connection, generation.id, [row.image_id])
+                        faces = faces_of(connection, generation.id, [row.image_id])
                         found[name] = [face.id for face in faces]
         return found
 
@@ -218,7 +221,7 @@ class Home:
                     digest = hashlib.sha256(data).digest()
                     known = library.known_images(connection, generation.id, [digest])
                     assert known == {digest: rows[name].image_id}, name
-                totals = library.totals(connection, generation.id)
+                totals = analyses.totals(connection, generation.id)
                 images = connection.exec_driver_sql("SELECT count(*) FROM images").scalar_one()
         distinct = {
             hashlib.sha256(data).digest(): self.people[name] for name, data in contents.items()
@@ -229,7 +232,7 @@ class Home:
 
     def _check_file(
         self,
-        connection: library.Connection,
+        connection: Connection,
         generation: GenerationRow,
         index: VectorIndex,
         row: FileRow,
@@ -241,9 +244,9 @@ class Home:
         [expected] = models.analyse([(b"", data)], 50)
         assert not isinstance(expected, Exception)
         assert row.image_id is not None
-        faces = library.faces_of(connection, generation.id, [row.image_id])
+        faces = faces_of(connection, generation.id, [row.image_id])
         ids = [face.id for face in faces]
-        _, raw = library.embeddings(connection, generation.id, ids)
+        _, raw = embeddings.embeddings_of(connection, generation.id, ids)
         assert [face.box for face in faces] == [face.box for face in expected.faces]
         if ids:
             assert np.array_equal(raw, [face.embedding for face in expected.faces])

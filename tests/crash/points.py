@@ -20,7 +20,7 @@ class Point:
 
 POINTS = [
     # files on their way in
-    Point("files noted, gone ones not yet", "before:index.store.queue:forget_files", "watch"),
+    Point("files noted, gone ones not yet", "before:index.store.sightings:forget_files", "watch"),
     Point("batch claimed", "before:ingest.worker:Worker._process", "watch"),
     Point("batch half written", "after:index.store.library:record_image:2", "watch"),
     Point("batch written, before commit", "after:ingest.worker:Worker._commit", "watch"),
@@ -29,7 +29,9 @@ POINTS = [
     Point("orphans' removal committed", "before:ingest.process:remove_retired:2", "watch"),
     # the service's index, which follows the commits of others
     Point(
-        "committed, before the index follows", "before:index.vectors:library.embeddings", "serve"
+        "committed, before the index follows",
+        "before:index.vectors:embeddings.embeddings_of",
+        "serve",
     ),
     # a snapshot: 3 faces a chunk, so there are several
     Point("before the first chunk", "before:index.store.snapshots:add_chunk", "snapshot"),
@@ -65,7 +67,7 @@ POINTS = [
         "before:alembic.runtime.migration:HeadMaintainer.update_to_step",
         "migrate",
     ),
-    Point("all done, before commit", "before:index.database:integrity_problems", "migrate"),
+    Point("all done, before commit", "before:index.migration:integrity_problems", "migrate"),
     # a backup and a restore
     Point("copied, before the check", "after:index.backup:copy_database", "backup"),
     Point("checked, before its name", "after:index.backup:settle", "backup"),

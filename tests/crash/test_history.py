@@ -20,7 +20,7 @@ from index.database import Database
 from index.question import build_question
 from index.settings import Settings
 from index.space import UNMEASURED, Profile, Space
-from index.store import generations, queue
+from index.store import generations, queue, sightings
 from index.verify import verify
 from ingest import reindex as reindex_module
 from ingest import worker as worker_module
@@ -37,7 +37,7 @@ NAMES = ["a.png", "b.png", "c.png", "in/a.png", "in/b.png", "张 三.png"]
 WEIGHTS = ["one", "two"]
 # where the program may end: before the function is called, or after it has returned
 PLACES = [
-    (queue, "forget_files"),
+    (sightings, "forget_files"),
     (queue, "finish"),
     (worker_module.library, "record_image"),
     (worker_module.Worker, "_process"),

@@ -12,7 +12,8 @@ from index import residue
 from index.backup import back_up
 from index.database import Database
 from index.schema import FileState
-from index.store.library import embeddings, faces_of
+from index.store.embeddings import embeddings_of
+from index.store.faces import faces_of
 from index.verify import verify
 from tests.crash.home import Home
 from tests.crash.points import POINTS, Point
@@ -140,7 +141,7 @@ def vectors_of(home: Home, name: str) -> set[bytes]:
         generation, row = home.active(database), home.rows(database)[name]
         with database.read() as connection:
             ids = [face.id for face in faces_of(connection, generation.id, [row.image_id or 0])]
-            _, raw = embeddings(connection, generation.id, ids)
+            _, raw = embeddings_of(connection, generation.id, ids)
         return residue.pieces(raw) | residue.pieces(home.space(generation).unit(raw))
 
 

@@ -13,14 +13,18 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, event, text
 
 from index.backup import Restored, restore
-from index.database import Database, migrate
+from index.database import Database
+from index.migration import migrate
 from index.schema import GenerationState
 from index.settings import Settings
 from index.space import UNMEASURED, Profile, Space
-from index.store import generations, library, queue
+from index.store import embeddings, generations, library, queue, sightings
+from index.store.faces import FaceRow
+from index.store.files import Signature
 from index.store.generations import GenerationRow
-from index.store.library import FaceRow, NewFace, NewImage
-from index.store.queue import Claim, Sighting, Signature
+from index.store.library import NewFace, NewImage
+from index.store.queue import Claim
+from index.store.sightings import Sighting
 
 Matrix = NDArray[np.float32]
 
@@ -121,7 +125,7 @@ def index_file(
 ) -> int:
     """Do what the worker does for one new or changed file. Returns its image's id."""
     with database.write() as connection:
-        queue.note(connection, [sighting(path, version)])
+        sightings.note(connection, [sighting(path, version)])
         claim = claim_all(connection)[path]
         image_id = library.record_image(connection, generation_id, content)
         assert library.link_file(connection, claim, image_id, 0.0)
@@ -157,7 +161,7 @@ def unit(rows: NDArray[np.float64]) -> Matrix:
 def stored_units(database: Database, generation_id: int, ids: Sequence[int]) -> NDArray[np.float32]:
     """What the index should say of faces, straight from the rows."""
     with database.read() as connection:
-        found, raw = library.embeddings(connection, generation_id, ids)
+        found, raw = embeddings.embeddings_of(connection, generation_id, ids)
     assert found == list(ids)
     return SPACE.unit(raw)
 

@@ -1,7 +1,8 @@
 """The queue in transactions of one step each."""
 
 from index.database import Database
-from index.store import queue
+from index.store import queue, sightings
+from index.store.files import FileRow, rows_of
 from index.store.queue import Claim
 from tests.index.builders import (
     sighting,
@@ -13,7 +14,7 @@ NOW = 1000.0
 def note(database: Database, *paths: str, version: int = 1, priority: int = 0) -> int:
     with database.write() as connection:
         seen = [sighting(path, version, ready_at=NOW) for path in paths]
-        return queue.note(connection, seen, priority=priority)
+        return sightings.note(connection, seen, priority=priority)
 
 
 def claim(database: Database, limit: int = 100, now: float = NOW) -> list[Claim]:
@@ -25,9 +26,9 @@ def paths_of(claims: list[Claim]) -> list[str]:
     return [each.path for each in claims]
 
 
-def row(database: Database, path: str) -> queue.FileRow:
+def row(database: Database, path: str) -> FileRow:
     with database.read() as connection:
-        return queue.rows_of(connection, [path])[path]
+        return rows_of(connection, [path])[path]
 
 
 def crash(database: Database, now: float = NOW) -> int:

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, event
 
 from index.database import Database
 from index.schema import FileState, GenerationState
-from index.store import asked, generations, library, queue
+from index.store import asked, generations, library, sightings
 from index.store.asked import AskedFile, asked_files
+from index.store.faces import faces_of
 from index.store.generations import GenerationRow
 from tests.index.builders import (
     ask,
@@ -73,7 +74,7 @@ class TestLookingUp:
         none = index_file(database, small.id, "/b", image("none", 0), version=4)
         with database.read() as connection:
             active, found = asked_files(connection, PATHS)
-            expected = library.faces_of(connection, small.id, [two])
+            expected = faces_of(connection, small.id, [two])
         assert active == small
         assert sorted(found) == ["/a", "/b"]
         assert [face.id for face in found["/a"].faces] == [face.id for face in expected] == [1, 2]
@@ -110,7 +111,7 @@ class TestLookingUp:
     ) -> None:
         index_file(database, small.id, "/a", image("a"))
         with database.write() as connection:
-            queue.note(connection, [sighting("/a", 2), sighting("/b", refusal="a link")])
+            sightings.note(connection, [sighting("/a", 2), sighting("/b", refusal="a link")])
         with database.read() as connection:
             found = look(connection, PATHS)
         assert found["/a"].state is FileState.PENDING
@@ -137,7 +138,7 @@ class TestLookingUp:
         self, database: Database
     ) -> None:
         with database.write() as connection:
-            queue.note(connection, [sighting("/a")])
+            sightings.note(connection, [sighting("/a")])
         with database.read() as connection:
             active, found = asked_files(connection, PATHS)
         assert active is None
@@ -250,10 +251,10 @@ def test_old_connections_always_find_what_a_new_one_does(
                 both = [both[1], small_generation(database, GenerationState.BUILDING)]
             elif change == "change":
                 with database.write() as connection:
-                    queue.note(connection, [sighting(path, 1000 + version)])
+                    sightings.note(connection, [sighting(path, 1000 + version)])
             elif change == "forget":
                 with database.write() as connection:
-                    queue.forget(connection, path, 0.0)
+                    sightings.forget(connection, path, 0.0)
                     library.drop_orphans(connection, 1.0)
             elif change == "lose a face":
                 by_hand(database, "DELETE FROM faces WHERE id = (SELECT max(id) FROM faces)")

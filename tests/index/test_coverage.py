@@ -9,7 +9,8 @@ from index.coverage import FileStatus, KnownFile, ask_for, heal
 from index.database import Database
 from index.paths import Roots
 from index.settings import Settings
-from index.store import library, queue
+from index.store import queue, sightings
+from index.store.faces import faces_of
 from index.store.generations import GenerationRow
 from ingest.scan import Scanner
 from ingest.worker import Worker
@@ -55,10 +56,10 @@ def statuses(database: Database, settings: Settings, *names: str) -> list[FileSt
     return [known.status for known in look(database, settings, *names)]
 
 
-def faces_of(database: Database, generation: GenerationRow, image_id: int | None) -> int:
+def face_count(database: Database, generation: GenerationRow, image_id: int | None) -> int:
     assert image_id is not None
     with database.read() as connection:
-        return len(library.faces_of(connection, generation.id, [image_id]))
+        return len(faces_of(connection, generation.id, [image_id]))
 
 
 def test_files_are_pending_until_they_are_indexed_and_then_tell_what_came_of_them(
@@ -72,7 +73,7 @@ def test_files_are_pending_until_they_are_indexed_and_then_tell_what_came_of_the
     assert [known.name for known in found] == names
     assert [known.status for known in found] == [COUNTED, COUNTED, COUNTED, FAILED, UNKNOWN]
     assert [known.reason is not None for known in found] == [False, False, False, True, False]
-    counts = [faces_of(database, worker.generation, known.image_id) for known in found[:3]]
+    counts = [face_count(database, worker.generation, known.image_id) for known in found[:3]]
     assert counts == [1, 2, 0]
 
 
@@ -237,7 +238,7 @@ def test_images_that_lost_a_face_are_read_again_first(
     work(worker)
     found = look(database, settings, "pair.png")[0]
     assert found.image_id == pair.image_id != ann.image_id
-    assert faces_of(database, worker.generation, found.image_id) == 2
+    assert face_count(database, worker.generation, found.image_id) == 2
 
 
 def test_images_whose_files_have_changed_in_the_meantime_are_left_alone(
@@ -249,6 +250,6 @@ def test_images_whose_files_have_changed_in_the_meantime_are_left_alone(
     [known] = look(database, settings, "ann.png")
     assert known.image_id is not None
     with database.write() as connection:
-        queue.forget(connection, str(settings.inbox), 0.0)
+        sightings.forget(connection, str(settings.inbox), 0.0)
     heal(database, [known.image_id])
-    assert faces_of(database, worker.generation, known.image_id) == 1
+    assert face_count(database, worker.generation, known.image_id) == 1

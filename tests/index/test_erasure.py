@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from index import forget
-from index.database import exclusive
 from index.erasure_log import FORGOTTEN
 from index.errors import ConfigError
+from index.lock import exclusive
 from index.paths import Roots
-from index.store import library
+from index.store import embeddings
 from index.vectors import VectorIndex
 from index.verify import verify
 from tests.index.builders import ask, by_hand, quiet
@@ -55,7 +55,7 @@ def test_a_running_index_sees_the_face_go(home: Home) -> None:
     home.forget("trip/pair.png")
     with home.database.read() as connection:
         index.refresh(connection)
-        assert index.ids.tolist() == library.face_ids(connection, home.generation.id).tolist()
+        assert index.ids.tolist() == embeddings.face_ids(connection, home.generation.id).tolist()
     assert (len(index), index.rebuilds) == (2, 0)
 
 

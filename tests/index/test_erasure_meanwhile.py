@@ -8,11 +8,11 @@ import pytest
 from numpy.typing import NDArray
 
 from index import snapshots
-from index.database import exclusive
 from index.erasure import eraser
 from index.erasure_log import FORGOTTEN
 from index.errors import WriterBusyError
 from index.forget import Forgotten
+from index.lock import exclusive
 from index.verify import verify
 from ingest import reindex
 from tests.fakes import fake_models

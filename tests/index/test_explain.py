@@ -12,7 +12,7 @@ from index.explain import CURVE_END, CURVE_STEP, Explanation, explanation_lines
 from index.question import Question, parse_threshold
 from index.settings import DistanceScale, FaceChoice, Linkage
 from index.space import Profile, Space
-from index.store.library import FaceRow
+from index.store.faces import FaceRow
 from tests.index.builders import Matrix, face_row, unit
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -7,7 +7,8 @@ import numpy as np
 
 from index.database import Database
 from index.schema import GenerationState
-from index.store import library, queue
+from index.store import changelog, embeddings, library, sightings
+from index.store.faces import faces_of, stored_faces
 from index.store.generations import GenerationRow
 from index.store.library import NewFace, NewImage
 from tests.index.builders import (
@@ -45,8 +46,8 @@ class TestRecording:
         face = NewFace((-1.5, 2.25, 30.5, 40.75), 0.875, points, 12.5, embedding)
         image_id = index_file(database, small.id, "/a", NewImage(bytes(32), (640, 480), [face]))
         with database.read() as connection:
-            [row] = library.faces_of(connection, small.id, [image_id])
-            ids, raw = library.embeddings(connection, small.id, [row.id])
+            [row] = faces_of(connection, small.id, [image_id])
+            ids, raw = embeddings.embeddings_of(connection, small.id, [row.id])
         assert (row.image_id, row.box, row.probability) == (image_id, face.box, 0.875)
         assert (row.sharpness, row.image_size) == (12.5, (640, 480))
         np.testing.assert_array_equal(row.landmarks, points)
@@ -67,7 +68,7 @@ class TestRecording:
         index_file(database, small.id, "/a", image("a", 3))
         with database.write() as connection:
             library.drop_analyses(connection, [1])
-            queue.forget(connection, "/a", NOW)
+            sightings.forget(connection, "/a", NOW)
         drop_orphans(database)
         index_file(database, small.id, "/a", image("a", 1))
         assert ask(database, "SELECT id, image_id FROM faces") == [(4, 2)]
@@ -90,17 +91,17 @@ class TestRecording:
         index_file(database, small.id, "/none", image("none", 0))
         digest = hashlib.sha256(b"a").digest()
         with database.read() as connection:
-            found = library.stored_faces(connection, small.id, digest)
+            found = stored_faces(connection, small.id, digest)
             assert found is not None
             for (face, size), original in zip(found, image("a", 2).faces, strict=True):
                 np.testing.assert_array_equal(face.embedding, original.embedding)
                 assert size == (640, 480)
             none = hashlib.sha256(b"none").digest()
-            assert library.stored_faces(connection, small.id, none) == []
-            assert library.stored_faces(connection, small.id, bytes(32)) is None
+            assert stored_faces(connection, small.id, none) == []
+            assert stored_faces(connection, small.id, bytes(32)) is None
         by_hand(database, "DELETE FROM faces WHERE id = 2")
         with database.read() as connection:
-            assert library.stored_faces(connection, small.id, digest) is None
+            assert stored_faces(connection, small.id, digest) is None
 
 
 class TestLinking:
@@ -108,9 +109,9 @@ class TestLinking:
         self, database: Database, small: GenerationRow
     ) -> None:
         with database.write() as connection:
-            queue.note(connection, [sighting("/a")])
+            sightings.note(connection, [sighting("/a")])
             claim = claim_all(connection)["/a"]
-            queue.note(connection, [sighting("/a", 2)])
+            sightings.note(connection, [sighting("/a", 2)])
             image_id = library.record_image(connection, small.id, image("a"))
             assert not library.link_file(connection, claim, image_id, NOW)
         assert ask(database, "SELECT orphaned_at FROM images") == [(NOW,)]
@@ -130,7 +131,7 @@ class TestLinking:
     ) -> None:
         index_file(database, small.id, "/a", image("a"))
         with database.write() as connection:
-            queue.note(connection, [sighting("/a", 2)])
+            sightings.note(connection, [sighting("/a", 2)])
             claim = claim_all(connection)["/a"]
             assert library.unlink_file(connection, claim, "no image", None, NOW)
         assert ask(database, "SELECT state, image_id, error FROM files") == [
@@ -146,7 +147,7 @@ class TestDropping:
         for number in range(4):
             index_file(database, small.id, f"/{number}", image(str(number), 2))
             with database.write() as connection:
-                queue.forget(connection, f"/{number}", NOW + number)
+                sightings.forget(connection, f"/{number}", NOW + number)
         index_file(database, small.id, "/kept", image("kept"))
         assert drop_orphans(database, NOW - 1) == 0
         assert drop_orphans(database, NOW) == 1
@@ -161,7 +162,7 @@ class TestDropping:
     ) -> None:
         image_id = index_file(database, small.id, "/a", image("a"))
         with database.write() as connection:
-            queue.forget(connection, "/a", NOW)
+            sightings.forget(connection, "/a", NOW)
         assert index_file(database, small.id, "/moved", image("a")) == image_id
         assert drop_orphans(database) == 0
 
@@ -173,9 +174,12 @@ class TestDropping:
         with database.write() as connection:
             library.record_image(connection, other.id, image("a", 1))
             library.drop_analyses(connection, [image_id])
-            assert library.changes_since(connection, small.id, 2) == [(4, 1, False), (5, 2, False)]
-            assert library.changes_since(connection, other.id, 3) == [(6, 3, False)]
-            assert library.newest_change(connection, small.id) == 5
+            assert changelog.changes_since(connection, small.id, 2) == [
+                (4, 1, False),
+                (5, 2, False),
+            ]
+            assert changelog.changes_since(connection, other.id, 3) == [(6, 3, False)]
+            assert changelog.newest_change(connection, small.id) == 5
         assert (count(database, "faces"), count(database, "analyses")) == (0, 0)
         assert count(database, "images") == 1
 

@@ -8,7 +8,8 @@ from index.database import Database
 from index.errors import StoreError
 from index.schema import GenerationState
 from index.snapshots import write_snapshot
-from index.store import generations, library, queue
+from index.store import analyses, embeddings, generations, library, sightings
+from index.store.faces import faces_of, whole_faces
 from index.store.generations import GenerationRow
 from tests.index.builders import (
     DIM,
@@ -35,19 +36,19 @@ class TestCounting:
         by_hand(database, "DELETE FROM analyses WHERE image_id = :id", id=names["lost"])
         images = set(names.values())
         with database.read() as connection:
-            faces, damaged = library.whole_faces(connection, small.id, sorted(images))
+            faces, damaged = whole_faces(connection, small.id, sorted(images))
             assert damaged == [names["lacks"], names["lost"]]
-            [(wrong, expected, present)] = library.miscounted_images(connection, small.id)
+            [(wrong, expected, present)] = analyses.miscounted_images(connection, small.id)
             assert (wrong, expected) == (names["lacks"], 3)
             assert 0 < present < 3
-            assert library.unanalysed_images(connection, small.id) == [names["lost"]]
-            assert library.face_counts(connection, small.id, sorted(images)) == {
+            assert analyses.unanalysed_images(connection, small.id) == [names["lost"]]
+            assert analyses.face_counts(connection, small.id, sorted(images)) == {
                 names["whole"]: 2,
                 names["none"]: 0,
                 names["lacks"]: 3,
             }
-            assert library.faceless(connection, sorted(images)) == {names["none"]}
-            assert library.totals(connection, small.id) == {
+            assert analyses.faceless(connection, sorted(images)) == {names["none"]}
+            assert analyses.totals(connection, small.id) == {
                 "images": 3,
                 "faceless_images": 1,
                 "faces": len(faces) + 1,  # the face of the image whose analysis is lost
@@ -55,7 +56,7 @@ class TestCounting:
 
     def test_without_a_generation_nothing_is_faceless(self, database: Database) -> None:
         with database.read() as connection:
-            assert library.faceless(connection, [1]) == set()
+            assert analyses.faceless(connection, [1]) == set()
 
     def test_thousands_of_images_are_looked_up_at_once(
         self, database: Database, small: GenerationRow
@@ -65,11 +66,11 @@ class TestCounting:
                 library.record_image(connection, small.id, image(str(number)))
                 for number in range(950)
             ]
-            faces, damaged = library.whole_faces(connection, small.id, images)
+            faces, damaged = whole_faces(connection, small.id, images)
             assert [face.image_id for face in faces] == images
             assert damaged == []
-            assert set(library.face_counts(connection, small.id, images).values()) == {1}
-            ids, raw = library.embeddings(connection, small.id, [face.id for face in faces])
+            assert set(analyses.face_counts(connection, small.id, images).values()) == {1}
+            ids, raw = embeddings.embeddings_of(connection, small.id, [face.id for face in faces])
         assert (len(ids), raw.shape) == (950, (950, DIM))
 
 
@@ -80,24 +81,24 @@ class TestChecksums:
         image_id = index_file(database, small.id, "/a", image("a", 3))
         flip_byte(database, "faces", "embedding", 2, 7)
         with database.read() as connection:
-            assert list(library.damaged_faces(connection, small.id, 2)) == [(2, image_id)]
-            assert library.embeddings(connection, small.id, [1, 3])[0] == [1, 3]
+            assert list(embeddings.damaged_faces(connection, small.id, 2)) == [(2, image_id)]
+            assert embeddings.embeddings_of(connection, small.id, [1, 3])[0] == [1, 3]
             with pytest.raises(StoreError, match="face 2 does not match"):
-                library.embeddings(connection, small.id, [1, 2])
+                embeddings.embeddings_of(connection, small.id, [1, 2])
             with pytest.raises(StoreError, match="face 2 does not match"):
-                list(library.iterate_embeddings(connection, small.id, 2))
-            assert library.embeddings(connection, small.id, [1, 2], check=False)[0] == [1, 2]
+                list(embeddings.iterate_embeddings(connection, small.id, 2))
+            assert embeddings.embeddings_of(connection, small.id, [1, 2], check=False)[0] == [1, 2]
 
     def test_vectors_come_by_ascending_id_and_missing_ones_are_left_out(
         self, database: Database, small: GenerationRow
     ) -> None:
         index_file(database, small.id, "/a", image("a", 3))
         with database.read() as connection:
-            assert library.embeddings(connection, small.id, [3, 1, 99])[0] == [1, 3]
-            assert library.embeddings(connection, small.id, [])[0] == []
-            assert library.embeddings(connection, small.id + 1, [1])[0] == []
-            batches = [ids for ids, _ in library.iterate_embeddings(connection, small.id, 2)]
-            assert library.face_ids(connection, small.id).tolist() == [1, 2, 3]
+            assert embeddings.embeddings_of(connection, small.id, [3, 1, 99])[0] == [1, 3]
+            assert embeddings.embeddings_of(connection, small.id, [])[0] == []
+            assert embeddings.embeddings_of(connection, small.id + 1, [1])[0] == []
+            batches = [ids for ids, _ in embeddings.iterate_embeddings(connection, small.id, 2)]
+            assert embeddings.face_ids(connection, small.id).tolist() == [1, 2, 3]
         assert batches == [[1, 2], [3]]
 
 
@@ -107,7 +108,7 @@ class TestSwitchingGenerations:
     ) -> None:
         images = [index_file(database, small.id, f"/{n}", image(str(n))) for n in range(4)]
         with database.write() as connection:
-            queue.forget(connection, "/0", 1000.0)  # no file has it any more
+            sightings.forget(connection, "/0", 1000.0)  # no file has it any more
             other = generations.create(
                 connection,
                 model_id="new",
@@ -138,7 +139,7 @@ class TestSwitchingGenerations:
             assert generations.active(connection) == other
             assert generations.building(connection) is None
             assert generations.retired(connection) == [small.id]
-            assert [f.id for f in library.faces_of(connection, other.id, [image_id])] == [5, 6]
+            assert [f.id for f in faces_of(connection, other.id, [image_id])] == [5, 6]
             with pytest.raises(StoreError, match="active already"):
                 generations.switch(connection, other.id)
         steps = 0

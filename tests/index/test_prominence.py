@@ -2,7 +2,7 @@ import pytest
 
 from index.prominence import height, prominence, why_left_out
 from index.settings import FaceChoice
-from index.store.library import FaceRow
+from index.store.faces import FaceRow
 from tests.index.builders import face_row
 
 Box = tuple[float, float, float, float]

@@ -7,7 +7,8 @@ import pytest
 from index.database import Database
 from index.schema import FileState
 from index.settings import Settings
-from index.store import library, queue
+from index.store import library, queue, sightings
+from index.store.files import files_of, rows_of, signatures_below
 from index.store.generations import GenerationRow
 from tests.index.builders import (
     ask,
@@ -37,7 +38,7 @@ class TestNoting:
 
     def test_a_file_that_is_never_read_keeps_the_reason(self, database: Database) -> None:
         with database.write() as connection:
-            queue.note(connection, [sighting("/a", ready_at=NOW, refusal="it is a link")])
+            sightings.note(connection, [sighting("/a", ready_at=NOW, refusal="it is a link")])
         assert (row(database, "/a").state, row(database, "/a").error) == ("failed", "it is a link")
         assert claim(database, now=1e12) == []
 
@@ -56,7 +57,7 @@ class TestNoting:
     ) -> None:
         image_id = index_file(database, small.id, "/a", image("a"))
         with database.write() as connection:
-            queue.note(connection, [sighting("/a", 2, refusal="it is a link")])
+            sightings.note(connection, [sighting("/a", 2, refusal="it is a link")])
             library.drop_orphans(connection, 1e12)
         assert row(database, "/a").image_id is None
         assert ask(database, "SELECT id FROM images WHERE id = :id", id=image_id) == []
@@ -76,7 +77,7 @@ class TestClaiming:
         with database.write() as connection:
             for number, path in enumerate(["/late", "/early", "/middle"]):
                 ready = {"/early": 1.0, "/middle": 2.0, "/late": 3.0}[path]
-                queue.note(connection, [sighting(path, number, ready_at=ready)])
+                sightings.note(connection, [sighting(path, number, ready_at=ready)])
         assert paths_of(claim(database, limit=2)) == ["/early", "/middle"]
         assert paths_of(claim(database, limit=2)) == ["/late"]
 
@@ -91,8 +92,8 @@ class TestClaiming:
     def test_the_backlog_says_how_many_since_when_and_for_whom(self, database: Database) -> None:
         with database.write() as connection:
             assert queue.backlog(connection, NOW) == (0, None, False)
-            queue.note(connection, [sighting("/a", ready_at=5.0), sighting("/b", ready_at=3.0)])
-            queue.note(connection, [sighting("/c", ready_at=2 * NOW)], priority=1)
+            sightings.note(connection, [sighting("/a", ready_at=5.0), sighting("/b", ready_at=3.0)])
+            sightings.note(connection, [sighting("/c", ready_at=2 * NOW)], priority=1)
             assert queue.backlog(connection, NOW) == (2, 3.0, False)
             queue.prioritise(connection, ["/a"])
             assert queue.backlog(connection, NOW) == (2, 3.0, True)
@@ -125,7 +126,7 @@ class TestRequeueing:
 
     def test_files_that_are_never_read_are_not_tried_again(self, database: Database) -> None:
         with database.write() as connection:
-            queue.note(connection, [sighting("/link", refusal="it is a symbolic link")])
+            sightings.note(connection, [sighting("/link", refusal="it is a symbolic link")])
             queue.retry_failed(connection, NOW)
         assert claim(database) == []
         assert row(database, "/link").error == "it is a symbolic link"
@@ -134,7 +135,7 @@ class TestRequeueing:
         paths = [f"/{number}" for number in range(1000)]
         note(database, *paths)
         with database.write() as connection:
-            assert sorted(queue.rows_of(connection, paths)) == sorted(paths)
+            assert sorted(rows_of(connection, paths)) == sorted(paths)
             queue.prioritise(connection, paths)
             queue.requeue(connection, paths, NOW + 1)
             assert queue.backlog(connection, NOW + 1) == (1000, NOW + 1, True)
@@ -148,23 +149,23 @@ class TestForgetting:
         beside = ["/d%_0", "/d%_.jpg", "/d%_-1", "/dab/x", "/d%__/x", "/d%", "/D%_/x"]
         note(database, *below, *beside)
         with database.write() as connection:
-            assert queue.forget(connection, "/d%_", NOW) == len(below)
+            assert sightings.forget(connection, "/d%_", NOW) == len(below)
             assert sorted(queue.pending_paths(connection)) == sorted(beside)
 
     def test_can_take_one_path_alone(self, database: Database) -> None:
         note(database, "/d", "/d/x")
         with database.write() as connection:
-            assert queue.forget(connection, "/d", NOW, below=False) == 1
+            assert sightings.forget(connection, "/d", NOW, below=False) == 1
             assert queue.pending_paths(connection) == ["/d/x"]
-            assert queue.forget(connection, "/nothing", NOW) == 0
+            assert sightings.forget(connection, "/nothing", NOW) == 0
 
     def test_a_name_of_zeros_next_to_a_folder_is_not_in_it(self, database: Database) -> None:
         note(database, "/r/a/1", "/r/a0", "/r/a0/1", "/r/a")
         with database.write() as connection:
-            assert list(queue.signatures_below(connection, "/r/a")) == ["/r/a/1"]
-            assert list(queue.signatures_below(connection, "/r/a/")) == ["/r/a/1"]
-            assert len(queue.signatures_below(connection, "/")) == 4
-            queue.forget(connection, "/r/a", NOW)
+            assert list(signatures_below(connection, "/r/a")) == ["/r/a/1"]
+            assert list(signatures_below(connection, "/r/a/")) == ["/r/a/1"]
+            assert len(signatures_below(connection, "/")) == 4
+            sightings.forget(connection, "/r/a", NOW)
             assert sorted(queue.pending_paths(connection)) == ["/r/a0", "/r/a0/1"]
 
     def test_the_last_file_of_an_image_leaves_it_an_orphan(
@@ -174,12 +175,12 @@ class TestForgetting:
         index_file(database, small.id, "/b", image("a"))
         orphaned = "SELECT orphaned_at FROM images WHERE id = :id"
         with database.write() as connection:
-            queue.forget(connection, "/a", NOW)
+            sightings.forget(connection, "/a", NOW)
         assert ask(database, orphaned, id=image_id) == [(None,)]
         with database.write() as connection:
-            assert [file.path for file in queue.files_of(connection, image_id)] == ["/b"]
-            queue.forget(connection, "/b", NOW + 1)
-            queue.mark_orphans(connection, [image_id], NOW + 2)
+            assert [file.path for file in files_of(connection, image_id)] == ["/b"]
+            sightings.forget(connection, "/b", NOW + 1)
+            sightings.mark_orphans(connection, [image_id], NOW + 2)
         assert ask(database, orphaned, id=image_id) == [(NOW + 1,)]
         index_file(database, small.id, "/c", image("a"))
         assert ask(database, orphaned, id=image_id) == [(None,)]
@@ -224,11 +225,11 @@ class TestTwoHandles:
     def test_what_fails_halfway_leaves_nothing(self, database: Database) -> None:
         def fail_halfway() -> None:
             with database.write() as connection:
-                queue.note(connection, [sighting("/a")])
+                sightings.note(connection, [sighting("/a")])
                 claim_all(connection)
                 raise KeyError
 
         with pytest.raises(KeyError):
             fail_halfway()
         with database.read() as connection:
-            assert queue.rows_of(connection, ["/a"]) == {}
+            assert rows_of(connection, ["/a"]) == {}

@@ -4,7 +4,8 @@ import pytest
 
 from index.database import Database
 from index.schema import FileState
-from index.store import library, queue
+from index.store import library, queue, sightings
+from index.store.files import rows_of
 from index.store.generations import GenerationRow
 from index.store.queue import CRASH_LIMIT, CRASH_RETRY_SECONDS
 from tests.index.builders import (
@@ -64,10 +65,10 @@ class TestSettling:
         note(database, "/a")
         [given] = claim(database)
         with database.write() as connection:
-            queue.forget(connection, "/a", NOW)
+            sightings.forget(connection, "/a", NOW)
             image_id = library.record_image(connection, small.id, image("a"))
             assert not queue.finish(connection, given, image_id)
-            assert queue.rows_of(connection, ["/a"]) == {}
+            assert rows_of(connection, ["/a"]) == {}
 
     def test_a_file_that_is_still_growing_goes_back_into_the_queue(
         self, database: Database

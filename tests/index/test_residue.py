@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from index import residue
-from index.database import exclusive
+from index.lock import exclusive
 from tests.index.builders import quiet
 from tests.index.erasing import Home, parts, pragma
 

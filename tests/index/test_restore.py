@@ -8,8 +8,9 @@ import pytest
 from alembic import command
 
 from index.backup import Contents, back_up
-from index.database import Database, exclusive
+from index.database import Database
 from index.errors import ConfigError, StoreError, WriterBusyError
+from index.lock import exclusive
 from index.settings import Settings
 from index.store.generations import GenerationRow
 from index.verify import verify

@@ -7,7 +7,7 @@ from index.database import Database
 from index.errors import StoreError
 from index.snapshots import pending_changes, write_snapshot
 from index.space import Profile, Space
-from index.store import library, snapshots
+from index.store import embeddings, library, snapshots
 from index.store.generations import GenerationRow
 from index.store.snapshots import SnapshotRow
 from index.vectors import VectorIndex, load_chunks
@@ -265,7 +265,7 @@ def test_an_index_follows_across_snapshots_and_pruning(
         if number % 3 == 2:  # by now the changes since the last refresh have been pruned
             with database.read() as connection:
                 index.refresh(connection)
-                expected = library.face_ids(connection, small.id)
+                expected = embeddings.face_ids(connection, small.id)
             np.testing.assert_array_equal(index.ids, expected)
     assert index.rebuilds == 0
 

@@ -9,7 +9,7 @@ from index.database import Database
 from index.errors import IndexOutOfDateError, SnapshotDamagedError, StoreError
 from index.snapshots import write_snapshot
 from index.space import Profile, Space
-from index.store import generations, library, snapshots
+from index.store import embeddings, generations, library, snapshots
 from index.store.generations import GenerationRow
 from index.vectors import Chunk, VectorIndex, replay
 from tests.index.builders import (
@@ -53,7 +53,7 @@ def refresh(index: VectorIndex, database: Database) -> None:
 
 def assert_equals_rows(index: VectorIndex, database: Database) -> None:
     with database.read() as connection:
-        ids = library.face_ids(connection, index.generation_id).tolist()
+        ids = embeddings.face_ids(connection, index.generation_id).tolist()
     assert index.ids.tolist() == ids
     assert len(index) == len(ids)
     if ids:
@@ -233,7 +233,7 @@ class TestOpening:
         index = VectorIndex(twice_stored.id, other)
         with database.read() as connection:
             index.open(connection)
-            ids, raw = library.embeddings(connection, twice_stored.id, index.ids.tolist())
+            ids, raw = embeddings.embeddings_of(connection, twice_stored.id, index.ids.tolist())
         assert index.rebuilds == 2
         np.testing.assert_array_equal(index.vectors(ids), other.unit(raw))
 

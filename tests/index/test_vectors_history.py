@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from index import vectors
 from index.snapshots import write_snapshot
 from index.store import library
+from index.store.faces import faces_of
 from index.vectors import VectorIndex
 from tests.index.builders import DIM, SPACE, image, open_copy, small_generation
 
@@ -50,7 +51,7 @@ class History(RuleBasedStateMachine):
         new = image(f"image {self.added}", faces)
         with self.database.write() as connection:
             image_id = library.record_image(connection, self.generation_id, new)
-            rows = library.faces_of(connection, self.generation_id, [image_id])
+            rows = faces_of(connection, self.generation_id, [image_id])
         self.images[image_id] = [row.id for row in rows]
         for row, face in zip(rows, new.faces, strict=True):
             self.oracle[row.id] = SPACE.unit(face.embedding[None])[0]

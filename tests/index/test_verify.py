@@ -12,7 +12,7 @@ from index.paths import Roots
 from index.settings import Settings
 from index.snapshots import write_snapshot
 from index.space import UNMEASURED, Profile, Space
-from index.store import generations, library
+from index.store import embeddings, generations, library
 from index.store.generations import GenerationRow
 from index.vectors import VectorIndex
 from index.verify import Findings, mend, verify
@@ -64,7 +64,7 @@ class Site:
 
     def faces(self) -> int:
         with self.database.read() as connection:
-            return len(library.face_ids(connection, self.generation.id))
+            return len(embeddings.face_ids(connection, self.generation.id))
 
     def assert_well(self) -> None:
         found = verify(self.database)
@@ -73,8 +73,8 @@ class Site:
         index = VectorIndex(self.generation.id, SPACE)
         with self.database.read() as connection:
             index.open(connection)
-            ids = library.face_ids(connection, self.generation.id).tolist()
-            _, raw = library.embeddings(connection, self.generation.id, ids)
+            ids = embeddings.face_ids(connection, self.generation.id).tolist()
+            _, raw = embeddings.embeddings_of(connection, self.generation.id, ids)
         assert index.rebuilds == 0
         np.testing.assert_array_equal(index.vectors(ids), SPACE.unit(raw))
 

@@ -15,9 +15,10 @@ from index.question import build_question
 from index.schema import FileState
 from index.settings import Settings
 from index.space import Profile, Space
-from index.store import generations, library, queue
+from index.store import changelog, embeddings, generations, library
+from index.store.faces import faces_of
+from index.store.files import FileRow, rows_of, signatures_below
 from index.store.generations import GenerationRow
-from index.store.queue import FileRow
 from index.vectors import VectorIndex
 from index.verify import verify
 from ingest.models import Models
@@ -98,8 +99,8 @@ class Ingest:
     def rows(self) -> dict[str, FileRow]:
         """The rows of all files below the inbox, by relative name."""
         with self.database.read() as connection:
-            paths = list(queue.signatures_below(connection, str(self.inbox)))
-            found = queue.rows_of(connection, paths)
+            paths = list(signatures_below(connection, str(self.inbox)))
+            found = rows_of(connection, paths)
         return {path[len(str(self.inbox)) + 1 :]: row for path, row in found.items()}
 
     def row(self, name: str) -> FileRow:
@@ -132,13 +133,15 @@ class Ingest:
         image = self.row(name).image_id
         assert image is not None
         with self.database.read() as connection:
-            faces = library.faces_of(connection, self.active().id, [image])
-            return library.embeddings(connection, self.active().id, [face.id for face in faces])[1]
+            faces = faces_of(connection, self.active().id, [image])
+            return embeddings.embeddings_of(
+                connection, self.active().id, [face.id for face in faces]
+            )[1]
 
     def changes(self) -> list[tuple[int, bool]]:
         """The changelog of the active generation: (face id, added)."""
         with self.database.read() as connection:
-            found = library.changes_since(connection, self.active().id, 0)
+            found = changelog.changes_since(connection, self.active().id, 0)
         return [(face, added) for _, face, added in found]
 
     def orphans(self) -> set[int]:
@@ -162,9 +165,7 @@ class Ingest:
         index = VectorIndex(generation.id, space)
         with self.database.read() as connection:
             index.open(connection)
-            faces = library.faces_of(
-                connection, generation.id, sorted(i for i in images if i is not None)
-            )
+            faces = faces_of(connection, generation.id, sorted(i for i in images if i is not None))
         counted, left_out = choose_faces(faces, question, self.settings.max_request_faces)
         vectors = index.vectors([face.id for face in counted])
         return answer_question(question, counted, left_out, vectors, space).person_num

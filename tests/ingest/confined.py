@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from index.database import Database, migrate
+from index.database import Database
+from index.migration import migrate
 from index.paths import Roots
 from index.report import stored_report
 from index.settings import Settings
-from index.store import queue
+from index.store.files import signatures_below
 from ingest import watcher as module
 from ingest.reporter import Reporter
 from ingest.scan import Scanner
@@ -37,7 +38,7 @@ class Confined:
 
     def names(self) -> set[str]:
         with self.database.read() as connection:
-            found = queue.signatures_below(connection, str(self.inbox))
+            found = signatures_below(connection, str(self.inbox))
         return {path[len(str(self.inbox)) + 1 :] for path in found}
 
     def write(self, *names: str) -> None:

@@ -15,7 +15,7 @@ from demo.portraits import draw_identity, draw_portrait
 from index.database import Database
 from index.paths import Roots
 from index.settings import DistanceScale, Settings
-from index.store import queue
+from index.store.files import signatures_below
 from index.store.generations import GenerationRow
 from ingest.crops import crop_faces
 from ingest.decoders import Decoder, Decoders
@@ -132,7 +132,7 @@ def names(database: Database, inbox: Path) -> Names:
 
     def known() -> set[str]:
         with database.read() as connection:
-            found = queue.signatures_below(connection, str(inbox))
+            found = signatures_below(connection, str(inbox))
         return {path[len(str(inbox)) + 1 :] for path in found}
 
     return known

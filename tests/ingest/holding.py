@@ -6,7 +6,8 @@ from index.database import Database
 from index.holds import CONFIRMING_SCANS, CONFIRMING_SECONDS, HoldReason
 from index.paths import Roots
 from index.settings import Settings
-from index.store import places, queue
+from index.store import places
+from index.store.files import signatures_below
 from ingest.scan import Scanner
 
 HOUR = 3600.0
@@ -33,7 +34,7 @@ class Library:
 
     def names(self) -> set[str]:
         with self.database.read() as connection:
-            found = queue.signatures_below(connection, str(self.inbox))
+            found = signatures_below(connection, str(self.inbox))
         return {path[len(str(self.inbox)) + 1 :] for path in found}
 
     def accept(self) -> int:

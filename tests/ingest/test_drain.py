@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from index.database import Database, exclusive
+from index.database import Database
 from index.errors import ConfigError
+from index.lock import exclusive
 from index.paths import Roots
 from index.settings import Settings
-from index.store import queue, snapshots
+from index.store import snapshots
+from index.store.files import FileRow
 from index.store.generations import GenerationRow
-from index.store.queue import FileRow
 from ingest import drain as module
 from ingest.drain import Summary, collect
 from tests.fakes import save_picture
@@ -123,7 +124,7 @@ def test_what_is_done_is_not_asked_for_again(
 ) -> None:
     """Or the cost of many files would grow with the square of their number."""
     asked: list[int] = []
-    known = queue.rows_of
+    known = module.rows_of
 
     def rows_of(connection: Connection, paths: Sequence[str]) -> dict[str, FileRow]:
         asked.append(len(paths))
@@ -131,7 +132,7 @@ def test_what_is_done_is_not_asked_for_again(
 
     settings = draining.ingest.settings
     draining.ingest.settings = settings.model_copy(update={"batch_files": 1})
-    monkeypatch.setattr(queue, "rows_of", rows_of)
+    monkeypatch.setattr(module, "rows_of", rows_of)
     monkeypatch.setattr(module, "LOOKS", 4)
     for number in range(64):
         draining.ingest.drop(f"{number}.png", number)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from index.database import Database, exclusive
+from index.database import Database
 from index.errors import ModelUnavailableError, WatcherEndedError, WriterBusyError
+from index.lock import exclusive
 from index.report import stored_report
 from index.schema import GenerationState
 from index.settings import Settings
-from index.store import generations, library, queue, snapshots
+from index.store import analyses, generations, queue, snapshots
 from index.store.generations import GenerationRow
 from index.verify import verify
 from ingest import process as module
@@ -219,7 +220,7 @@ def test_orphans_go_at_once_when_the_queue_is_empty(ingest: Ingest) -> None:
     keep_house(ingest)
     assert ingest.orphans() == set()
     with ingest.database.read() as connection:
-        assert library.totals(connection, ingest.active().id)["faces"] == 0
+        assert analyses.totals(connection, ingest.active().id)["faces"] == 0
 
 
 def test_orphans_wait_while_their_new_names_may_be_in_the_queue(ingest: Ingest) -> None:

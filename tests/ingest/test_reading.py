@@ -8,7 +8,7 @@ import pytest
 
 from index.errors import OutOfResourcesError, UnreadableImageError, UnsettledFileError
 from index.paths import signature_of
-from index.store.queue import Signature
+from index.store.files import Signature
 from ingest import reading
 from ingest.reading import read_settled
 from tests.ingest.builders import failing

@@ -10,7 +10,7 @@ import pytest
 from index.database import Database
 from index.paths import Roots
 from index.settings import Settings
-from index.store import queue
+from index.store.files import signatures_below
 from ingest import scan as module
 from ingest.scan import Scanner
 from tests.ingest.builders import Names, write
@@ -169,7 +169,7 @@ def test_each_root_is_looked_at_and_stands_for_itself(
     (settings.inbox / "a.jpg").unlink()
     assert scanner.scan() == (0, 1)
     with database.read() as connection:
-        assert set(queue.signatures_below(connection, str(more))) == {str(more / "b.jpg")}
+        assert set(signatures_below(connection, str(more))) == {str(more / "b.jpg")}
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
 
-from index import database as database_module
-from index.database import MIGRATIONS, integrity_problems
+from index.database import MIGRATIONS, open_engine
+from index.migration import integrity_problems
 from index.space import Profile
 
 PROFILE = Profile((0.0,) * 4, 0.4)
@@ -54,9 +54,9 @@ POPULATION: dict[str, list[tuple[Any, ...]]] = {
 
 
 def alembic(path: Path, action: Callable[[Config, str], None], revision: str) -> None:
-    """Run an Alembic command as index.database.migrate does."""
+    """Run an Alembic command as index.migration.migrate does."""
     path.parent.mkdir(exist_ok=True)
-    engine = database_module._engine(path, writer=True)
+    engine = open_engine(path, writer=True)
     event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA foreign_keys=OFF"))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))

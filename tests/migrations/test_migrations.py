@@ -10,11 +10,12 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 
-from index.database import MIGRATIONS, Database, head_revision, integrity_problems, migrate
+from index.database import MIGRATIONS, Database, head_revision
 from index.errors import StoreError
+from index.migration import integrity_problems, migrate
 from index.snapshots import write_snapshot
 from index.space import Space
-from index.store import generations, library, queue
+from index.store import embeddings, generations, library, queue
 from index.vectors import VectorIndex
 from tests.migrations.databases import (
     FIRST_COLUMNS,
@@ -97,7 +98,7 @@ class TestFromAnOlderRevision:
             with database.read() as connection:
                 generation = generations.active(connection)
                 assert generation is not None
-                assert library.face_ids(connection, 1).tolist() == [5, 6, 9]
+                assert embeddings.face_ids(connection, 1).tolist() == [5, 6, 9]
             assert write_snapshot(database, generation.id, space, 1.0)
             index = VectorIndex(generation.id, space)
             with database.read() as connection:

@@ -9,9 +9,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from index import database as database_module
-from index.database import Database, head_revision, migrate
+from index.database import Database, head_revision, open_engine
 from index.errors import SchemaMismatchError, StoreError
+from index.migration import migrate
 from index.schema import Base
 from tests.migrations.databases import POPULATION, contents, populate, run, tables
 
@@ -28,7 +28,7 @@ class TestModels:
     def test_agree_on_what_alembic_does_not_compare(self, path: Path) -> None:
         migrate(path)
         modelled = path.with_name("modelled.db")
-        engine = database_module._engine(modelled, writer=True)
+        engine = open_engine(modelled, writer=True)
         Base.metadata.create_all(engine)
         engine.dispose()
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from index.database import Database
 from index.space import DIM, UNMEASURED, Space
-from index.store import generations, library
+from index.store import embeddings, generations, library
 from index.store.generations import GenerationRow
 from index.store.library import NewFace, NewImage
 from service.follower import Follower
@@ -42,7 +42,7 @@ def record(database: Database, generation: GenerationRow, image: NewImage) -> in
 
 def all_ids(database: Database, generation: GenerationRow) -> list[int]:
     with database.read() as connection:
-        return [int(number) for number in library.face_ids(connection, generation.id)]
+        return [int(number) for number in embeddings.face_ids(connection, generation.id)]
 
 
 def loaded(follower: Follower) -> int:
@@ -54,5 +54,5 @@ def vectors(follower: Follower, database: Database) -> tuple[Space, NDArray[np.f
     with database.read() as connection:
         active = generations.active(connection)
         assert active is not None
-        ids = library.face_ids(connection, active.id).tolist()
+        ids = embeddings.face_ids(connection, active.id).tolist()
         return follower.vectors(connection, active, ids)

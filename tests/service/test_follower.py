@@ -12,7 +12,7 @@ from index.errors import StoreUnavailableError
 from index.schema import GenerationState
 from index.settings import DistanceScale, Settings
 from index.space import DIM, UNMEASURED, Profile, Space
-from index.store import generations, library
+from index.store import embeddings, generations, library
 from index.store.generations import GenerationRow
 from service import follower as module
 from service.follower import Follower
@@ -163,7 +163,7 @@ def test_rows_are_used_when_the_index_lacks_a_face(
     image = record(database, generation, new_image(1, faces=3))
     wait_until(lambda: loaded(follower) == 3, "the faces are followed")
     with database.read() as connection:  # sees the faces to its end, whatever others commit
-        ids = library.face_ids(connection, generation.id).tolist()
+        ids = embeddings.face_ids(connection, generation.id).tolist()
         with database.write() as writing:
             library.drop_analyses(writing, [image])
         wait_until(lambda: loaded(follower) == 0, "the faces have left the index")

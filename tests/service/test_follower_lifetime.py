@@ -13,7 +13,7 @@ from index.database import Database
 from index.schema import Chunk, Face, Generation
 from index.settings import DistanceScale
 from index.space import DIM, UNMEASURED
-from index.store import generations, library
+from index.store import embeddings, generations, library
 from index.store.generations import GenerationRow
 from index.verify import mend, verify
 from service.follower import Follower
@@ -160,9 +160,9 @@ def test_many_threads_may_ask_while_faces_come_and_go(
         try:
             while not stop.is_set():
                 with database.read() as connection:
-                    ids = library.face_ids(connection, generation.id).tolist()
+                    ids = embeddings.face_ids(connection, generation.id).tolist()
                     _, found = follower.vectors(connection, generation, ids)
-                    _, raw = library.embeddings(connection, generation.id, ids)
+                    _, raw = embeddings.embeddings_of(connection, generation.id, ids)
                 if ids:
                     np.testing.assert_array_equal(found, SPACE.unit(raw))
         except BaseException as error:  # noqa: BLE001 - shown by the test

@@ -18,7 +18,7 @@ from tornado.netutil import bind_sockets
 from index.database import Database
 from index.errors import ConfigError
 from index.settings import Settings
-from index.store import queue
+from index.store.files import rows_of
 from index.store.generations import GenerationRow
 from ingest.worker import Worker
 from service import server as module
@@ -144,7 +144,7 @@ class Visit:
     def is_queued(self, name: str) -> bool:
         with self.database.read() as connection:
             path = str(self.settings.inbox / name)
-            return path in queue.rows_of(connection, [path])
+            return path in rows_of(connection, [path])
 
 
 def _plain_get(port: int, target: str) -> tuple[int, object, bytes]:

@@ -1,0 +1,36 @@
+"""Locks: one process at a time for what two must not do at once in a data folder."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from index.errors import WriterBusyError
+
+
+@contextmanager
+def exclusive(data: Path, job: str, *, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Be the only process that does *job* ("ingest", "reindex") in the folder *data*.
+
+    Raises:
+        WriterBusyError: another process is still at it after *wait_seconds*.
+    """
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(data / f"{job}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= deadline:
+                    raise WriterBusyError(
+                        f"another person-count is at work on {data} ({job}); wait for it or stop it"
+                    ) from error
+                time.sleep(0.1)
+        yield
+    finally:
+        os.close(handle)

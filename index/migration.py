@@ -1,0 +1,78 @@
+"""Migration: bringing a database to the revision that this program needs."""
+
+from pathlib import Path
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DBAPIError
+
+from index.database import MIGRATIONS, NO_DATABASE, head_revision, open_engine, passing_trouble
+from index.errors import StoreError
+
+
+def migrate(path: Path) -> tuple[str | None, str]:
+    """Bring the database at *path* to this program's revision, creating it if need be.
+
+    A populated database is copied to ``person_count.db.before-REVISION`` first.
+
+    Returns: the revisions before and after.
+
+    Raises:
+        StoreError: the file is no database, or is newer than this program.
+        StoreUnavailableError: the disk is full or fails.
+    """
+    from alembic import command  # noqa: PLC0415 - only this command needs it
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = open_engine(path, writer=True)
+    # Rebuilding a table drops the old one; with foreign keys on that would delete its children.
+    event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA foreign_keys=OFF"))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    try:
+        with passing_trouble(), engine.connect() as connection:
+            before = MigrationContext.configure(connection).get_current_revision()
+            connection.rollback()
+            head = head_revision()
+            if before == head:
+                return before, head
+            if before is not None and before not in _known_revisions():
+                raise StoreError(
+                    f"{path} has schema revision {before}, which this program does not know; "
+                    "install the version that wrote it"
+                )
+            if before is not None:
+                copy = path.with_name(f"{path.name}.before-{head}")
+                copy.unlink(missing_ok=True)
+                connection.exec_driver_sql("COMMIT")  # VACUUM must stand outside a transaction
+                connection.exec_driver_sql("VACUUM INTO ?", (str(copy),))
+                copy.chmod(0o600)
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            if problems := integrity_problems(connection):
+                raise StoreError(f"{path} was not migrated: {problems[0]}")
+            connection.commit()
+    except CommandError as error:
+        raise StoreError(f"{path} was not migrated: {error}") from error
+    except DBAPIError as error:
+        raise StoreError(f"{path} was not migrated: {error.orig}; {NO_DATABASE}") from error
+    finally:
+        engine.dispose()
+    path.chmod(0o600)
+    return before, head
+
+
+def _known_revisions() -> set[str]:
+    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+
+
+def integrity_problems(connection: Connection) -> list[str]:
+    """What SQLite itself finds wrong with the file: pages, then foreign keys."""
+    found = [row for row in connection.scalars(text("PRAGMA quick_check")) if row != "ok"]
+    broken = connection.execute(text("PRAGMA foreign_key_check")).all()
+    found += [f"{row[0]} row {row[1]} refers to a missing row of {row[2]}" for row in broken]
+    return found

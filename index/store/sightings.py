@@ -1,0 +1,115 @@
+"""Sightings: files that were seen are noted, those that are gone are forgotten."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, case, delete, func, or_, select, update
+
+from index.database import IN_LIST, Upsert, upsert
+from index.schema import File, FileState, Image, table
+from index.store.files import SIGNATURE_COLUMNS, Signature, is_below
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A file as the watcher, a scan or a request saw it."""
+
+    path: str
+    signature: Signature
+    ready_at: float  # seconds since 1970, when it may be read
+    refusal: str | None = None  # why it will never be read (a link, a pipe), if so
+
+
+def _note_statement() -> Upsert:
+    """Insert a sighting, or overwrite what is known if the signature differs.
+
+    Made once: building it takes ten times as long as SQLite takes to do it.
+    """
+    statement = upsert(File)
+    new = statement.excluded
+    names = [column.key for column in SIGNATURE_COLUMNS]
+    names += ["state", "attempts", "crashes", "error", "priority", "ready_at"]
+    return statement.on_conflict_do_update(
+        index_elements=[File.path],
+        set_={name: new[name] for name in names},
+        where=or_(*(column != new[column.key] for column in SIGNATURE_COLUMNS)),
+    )
+
+
+_NOTE = _note_statement()
+
+
+def note(connection: Connection, sightings: Iterable[Sighting], *, priority: int = 0) -> int:
+    """Make every new or changed file pending; leave rows whose signature is the same alone.
+
+    Returns: how many rows were added or changed.
+    """
+    rows = [
+        {
+            "path": seen.path,
+            "size": seen.signature.size,
+            "mtime_ns": seen.signature.mtime_ns,
+            "ctime_ns": seen.signature.ctime_ns,
+            "inode": seen.signature.inode,
+            "state": FileState.FAILED if seen.refusal else FileState.PENDING,
+            "attempts": 0,
+            "crashes": 0,
+            "error": seen.refusal,
+            "priority": priority,
+            "ready_at": None if seen.refusal else seen.ready_at,
+        }
+        for seen in sightings
+    ]
+    if not rows:
+        return 0
+    for row in rows:
+        if row["error"]:
+            _give_up_image(connection, row)
+    return connection.execute(_NOTE, rows).rowcount
+
+
+def _give_up_image(connection: Connection, row: Mapping[str, object]) -> None:
+    """A path that became something that is never read no longer holds its image."""
+    image = connection.scalar(select(File.image_id).where(File.path == row["path"]))
+    if image is not None:
+        connection.execute(update(File).where(File.path == row["path"]).values(image_id=None))
+        mark_orphans(connection, [image], time.time())
+
+
+def forget(connection: Connection, path: str, now: float, *, below: bool = True) -> int:
+    """Remove the row of *path*, and with *below* of everything below it. Returns how many went.
+
+    Their images stay until library.drop_orphans, so that a moved file is not embedded again.
+    """
+    where = or_(File.path == path, is_below(path)) if below else File.path == path
+    images = connection.scalars(select(File.image_id).where(where).distinct()).all()
+    gone = connection.execute(delete(File).where(where)).rowcount
+    mark_orphans(connection, [image for image in images if image is not None], now)
+    return gone
+
+
+def forget_files(connection: Connection, paths: Sequence[str], now: float) -> None:
+    """Remove the rows of many *paths*, as forget() does of one."""
+    for start in range(0, len(paths), IN_LIST):
+        some = File.path.in_(paths[start : start + IN_LIST])
+        images = connection.scalars(select(File.image_id).where(some).distinct()).all()
+        connection.execute(delete(File).where(some))
+        mark_orphans(connection, [image for image in images if image is not None], now)
+
+
+_IS_USED = select(File.id).where(File.image_id == Image.id).exists()
+_MARK_ORPHANS = (
+    update(table(Image))
+    .where(Image.id.in_(bindparam("images", expanding=True)))
+    .values(
+        orphaned_at=case((_IS_USED, None), else_=func.coalesce(Image.orphaned_at, bindparam("now")))
+    )
+)
+
+
+def mark_orphans(connection: Connection, images: Sequence[int], now: float) -> None:
+    """Note the time at which images lost their last file; clear it for those that have one."""
+    for start in range(0, len(images), IN_LIST):
+        given = {"images": images[start : start + IN_LIST], "now": now}
+        connection.execute(_MARK_ORPHANS, given)
