@@ -13,7 +13,6 @@ from index.paths import Finder, Roots, is_same, is_utf8
 from index.schema import FileState
 from index.settle import sight
 from index.store import library, queue, sightings
-from index.store.asked import AskedFile
 from index.store.files import FileRow, files_of, rows_of
 
 log = logging.getLogger(__name__)
@@ -86,9 +85,7 @@ def paths_in(places: Places) -> list[str]:
     return list(dict.fromkeys(place[0] for place in places.values() if place))
 
 
-def survey(
-    places: Places, rows: Mapping[str, FileRow] | Mapping[str, AskedFile]
-) -> tuple[list[KnownFile], Wanted]:
+def survey(places: Places, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile], Wanted]:
     """Compare each file with what the database says of it in *rows*, by path.
 
     A file that is new, or not what it was when it was indexed, is reported as pending and wanted;

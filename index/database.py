@@ -233,7 +233,7 @@ def fetch_all(
     Past SQLAlchemy, whose result objects take several times as long as SQLite does.
 
     Raises:
-        DBAPIError: as if SQLAlchemy had run it.
+        DBAPIError: of no subclass, with the driver's error as its cause.
     """
     try:
         cursor = connection.connection.cursor()

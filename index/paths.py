@@ -67,7 +67,7 @@ class Roots:
         Works on the text alone; whether folders on the way are links is for look().
         """
         if name[:1] not in "./" and name[-1] != "/" and "/." not in name and "//" not in name:
-            return self._first + name  # as it comes out below, in a fifth of the time
+            return self._first + name  # no part is empty, "." or "..": normpath changes nothing
         # normpath keeps two slashes at the start, which POSIX leaves to the system
         path = "/" + os.path.normpath(os.path.join(self._spelt[0], name)).lstrip("/")
         for prefix, real in self._prefixes:

@@ -147,19 +147,7 @@ class Face(Base):
     __tablename__ = "faces"
     __table_args__ = (
         CheckConstraint("length(embedding) = 4 * dim", name="embedding_length"),
-        # all that answers read of a face: its row is long, since its embedding is in it
-        Index(
-            "ix_faces_answers",
-            "image_id",
-            "generation_id",
-            "x1",
-            "y1",
-            "x2",
-            "y2",
-            "probability",
-            "sharpness",
-            "landmarks",
-        ),
+        Index("ix_faces_image_id_generation_id", "image_id", "generation_id"),
         {"sqlite_autoincrement": True},
     )
 

@@ -27,7 +27,7 @@ from ingest.integral import FloatArray
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 import openvino as ov  # noqa: E402
 
-MAX_CORES = 8  # each takes some 100 MiB, and a batch is too small to occupy more
+MAX_CORES = 8  # each takes 100 to 200 MiB, and a batch is too small to occupy more
 
 Pixels = NDArray[np.float32] | NDArray[np.uint8]
 
@@ -64,7 +64,8 @@ class OpenVinoNet:
         Args:
             precision: "f32" or "bf16".
             streams: how many threads may compute at once; others wait for their turn. What each
-                needs, about 100 MiB for FaceNet, is made when it calls while all others compute.
+                needs, 100 MiB for FaceNet in bf16 and 200 in f32, is made when it first calls
+                while all others compute.
         """
         self._config: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": precision,

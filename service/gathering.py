@@ -17,7 +17,7 @@ from index.paths import Roots
 from index.question import Question
 from index.settings import FaceChoice, Settings
 from index.space import Space
-from index.store.asked import AskedFile, asked_files
+from index.store.asked import AskedImage, asked_files
 from index.store.faces import FaceRow
 from index.store.generations import GenerationRow
 from service.follower import Follower
@@ -109,25 +109,25 @@ class Gatherer:
         """
         places = find(self._roots, question.names)
         with self._database.read() as connection:
-            generation, asked = asked_files(connection, paths_in(places))
-            files, wanted = survey(places, asked)
+            asked = asked_files(connection, paths_in(places))
+            files, wanted = survey(places, asked.files)
             if waits(files, wanted):
                 return None
+            generation = asked.generation
             if generation is None:
                 raise RequestError(
                     HTTPStatus.SERVICE_UNAVAILABLE,
                     "nothing has been indexed yet",
                     retry_after_seconds=5,
                 )
-            # those of the files that are still what was indexed, each image once
             images = {
-                file.image_id: asked[place[0]]
-                for file, place in zip(files, places.values(), strict=True)
-                if file.image_id is not None and place is not None
+                file.image_id: asked.images[file.image_id]
+                for file in files
+                if file.image_id is not None
             }
-            if damaged := [image for image, file in images.items() if not file.is_whole]:
+            if damaged := [number for number, image in images.items() if not image.is_whole]:
                 return Damaged(damaged)
-            chosen = [_chosen(file, question.faces) for file in images.values()]
+            chosen = [_chosen(image, question.faces) for image in images.values()]
             counted, left_out = join_faces(chosen, self._max_faces)
             space, vectors = self._vectors(connection, generation, counted)
         return Gathered(question, tuple(files), counted, left_out, generation, space, vectors)
@@ -149,7 +149,7 @@ class Attempts:
     """The looks at one question's files, until none is pending or time is up.
 
     Attributes:
-        wanted: what ingest is to be asked for; whoever asks takes it from here.
+        wanted: what ingest is to be asked for; the desk empties it after each look.
     """
 
     def __init__(
@@ -239,9 +239,9 @@ def refuse_pending(files: Sequence[KnownFile]) -> None:
         )
 
 
-def _chosen(file: AskedFile, choice: FaceChoice) -> Chosen:
-    """Which faces of a file count; each image is judged by itself."""
-    known: Chosen | None = file.memo.get(choice)
+def _chosen(image: AskedImage, choice: FaceChoice) -> Chosen:
+    """Which faces of an image count; each is judged by itself."""
+    known: Chosen | None = image.memo.get(choice)
     if known is None:
-        known = file.memo[choice] = split_faces(file.faces, choice)
+        known = image.memo[choice] = split_faces(image.faces, choice)
     return known

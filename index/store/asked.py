@@ -1,29 +1,29 @@
-"""All that an answer needs to know of files, in one look-up that is kept while nobody commits.
+"""All that an answer needs to know of files, kept as long as nobody commits.
 
 What was looked up stays with the database connection it came from, together with SQLite's
-data_version as it was then. The number is the same only if nobody has committed since, so what is
-kept is never older than what a new look-up would find.
+data_version as it was then. The number is the same only if no other connection has committed
+since, so what is kept is never older than what a new look-up would find. It does not tell of a
+connection's own commits: this is for connections that only read.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import Connection
 
 from index.database import data_version
-from index.schema import Analysis, Face, File, FileState, Image
 from index.store import generations
-from index.store.faces import FACE_COLUMNS, FaceRow, face_rows
-from index.store.files import FILE_COLUMNS, Signature, file_row
+from index.store.faces import FaceRow, whole_faces
+from index.store.files import FileRow, rows_of
 from index.store.generations import GenerationRow
-from index.store.lookup import Lookup
 
 MAX_KEPT = 10_000  # files and faces a connection; some 10 MiB
 
 
-class AskedFile(NamedTuple):
-    """A file as files.FileRow has it, and what one generation found in its image.
+class AskedImage(NamedTuple):
+    """What one generation found in an image.
 
     Attributes:
         faces: by id.
@@ -31,94 +31,55 @@ class AskedFile(NamedTuple):
         memo: what readers work out from the faces, as long as they are kept.
     """
 
-    path: str
-    signature: Signature
-    state: FileState
-    image_id: int | None
-    error: str | None
-    priority: int
     faces: tuple[FaceRow, ...]
     is_whole: bool
     memo: dict[str, Any]
 
 
-_NO_GENERATION = 0  # ids start at 1
-_BY_PATH = Lookup(
-    File.path,
-    select(*FILE_COLUMNS, Analysis.face_count, *FACE_COLUMNS)
-    .outerjoin(
-        Analysis,
-        and_(
-            Analysis.image_id == File.image_id,
-            Analysis.generation_id == bindparam("generation"),
-        ),
-    )
-    .outerjoin(Image, Image.id == Analysis.image_id)
-    .outerjoin(
-        Face,
-        and_(
-            Face.image_id == Analysis.image_id,
-            Face.generation_id == Analysis.generation_id,
-        ),
-    ),
-)
-_FACE_COUNT = len(FILE_COLUMNS)
-_FACE = _FACE_COUNT + 1
+@dataclass(slots=True)
+class Asked:
+    """What is known of files, at least of those that were asked for, at one data_version.
 
-
-class _Kept:
-    """What one connection has looked up since the last commit."""
-
-    def __init__(self, version: int, generation: GenerationRow | None) -> None:
-        self.version = version
-        self.generation = generation
-        self.files: dict[str, AskedFile] = {}
-        self._room = MAX_KEPT
-
-    def keep(self, found: dict[str, AskedFile]) -> None:
-        """Keep *found*, instead of everything else if that becomes too much."""
-        size = len(found) + sum(len(file.faces) for file in found.values())
-        if size > self._room:
-            self.files, self._room = {}, MAX_KEPT
-        if size <= self._room:
-            self.files |= found
-            self._room -= size
-
-
-def asked_files(
-    connection: Connection, paths: Sequence[str]
-) -> tuple[GenerationRow | None, dict[str, AskedFile]]:
-    """The active generation, and by path what it knows of *paths* and perhaps of others.
-
-    Paths that are unknown are left out.
+    Attributes:
+        generation: the active one, which the faces are of.
+        files: by path; without those that are unknown.
+        images: by id, those of all files; none without a generation.
     """
+
+    version: int
+    generation: GenerationRow | None
+    files: dict[str, FileRow] = field(default_factory=dict)
+    images: dict[int, AskedImage] = field(default_factory=dict)
+    size: int = 0  # files and faces
+
+    def read(self, connection: Connection, paths: Sequence[str]) -> None:
+        """Add the files of *paths*."""
+        found = rows_of(connection, paths)
+        self.files |= found
+        self.size += len(found)
+        if self.generation is None:
+            return
+        wanted = {file.image_id for file in found.values() if file.image_id is not None}
+        new = sorted(wanted - self.images.keys())
+        faces, damaged = whole_faces(connection, self.generation.id, new)
+        of_image: dict[int, list[FaceRow]] = defaultdict(list)
+        for face in faces:
+            of_image[face.image_id].append(face)
+        broken = set(damaged)
+        for image in new:
+            self.images[image] = AskedImage(tuple(of_image[image]), image not in broken, {})
+        self.size += len(faces)
+
+
+def asked_files(connection: Connection, paths: Sequence[str]) -> Asked:
+    """What the database says of *paths*, and perhaps of others; good for this transaction."""
     version = data_version(connection)  # first, since it fixes what the transaction sees
-    kept: _Kept | None = connection.info.get(_Kept)
+    kept: Asked | None = connection.info.get(Asked)
     if kept is None or kept.version != version:
-        kept = connection.info[_Kept] = _Kept(version, generations.active(connection))
-    known = kept.files
-    missing = [path for path in paths if path not in known]
-    if not missing:
-        return kept.generation, known
-    found = _look_up(connection, kept.generation, missing)
-    answer = {path: known[path] for path in paths if path in known} | found
-    kept.keep(found)
-    return kept.generation, answer
-
-
-def _look_up(
-    connection: Connection, generation: GenerationRow | None, paths: Sequence[str]
-) -> dict[str, AskedFile]:
-    number = generation.id if generation else _NO_GENERATION
-    rows = _BY_PATH.rows(connection, paths, generation=number)
-    # a file has a row for each face, and several files may hold one image
-    faces = {row[_FACE]: row[_FACE:] for row in rows if row[_FACE] is not None}
-    of_image: dict[int, list[FaceRow]] = defaultdict(list)
-    for face in face_rows(list(faces.values())):
-        of_image[face.image_id].append(face)
-    found: dict[str, AskedFile] = {}
-    for row in rows:
-        file = file_row(row[:_FACE_COUNT])
-        own = tuple(of_image.get(file.image_id or 0, ()))
-        found[file.path] = AskedFile(*file, own, row[_FACE_COUNT] == len(own), {})
-    return found
+        kept = connection.info[Asked] = Asked(version, generations.active(connection))
+    missing = [path for path in paths if path not in kept.files]
+    if missing:
+        kept.read(connection, missing)
+        if kept.size > MAX_KEPT:
+            del connection.info[Asked]  # the next look-up starts with nothing
+    return kept

@@ -27,7 +27,7 @@ class FaceRow(NamedTuple):
     image_size: tuple[int, int]  # width, height in pixels
 
 
-FACE_COLUMNS = (  # of images and faces, as face_rows() takes them
+_FACE = (
     Face.id,
     Face.image_id,
     Face.x1,
@@ -42,7 +42,7 @@ FACE_COLUMNS = (  # of images and faces, as face_rows() takes them
 )
 _FACES_BY_IMAGE = Lookup(
     Analysis.image_id,
-    select(Analysis.image_id, Analysis.face_count, *FACE_COLUMNS)
+    select(Analysis.image_id, Analysis.face_count, *_FACE)
     .join(Image, Image.id == Analysis.image_id)
     .outerjoin(
         Face,
@@ -64,7 +64,7 @@ def whole_faces(
     """
     rows = _FACES_BY_IMAGE.rows(connection, images, generation=generation_id)
     expected = {row[0]: row[1] for row in rows}
-    faces = face_rows([row[2:] for row in rows if row[2] is not None])
+    faces = _face_rows([row[2:] for row in rows if row[2] is not None])
     present = Counter([face.image_id for face in faces])
     return faces, [image for image in images if expected.get(image) != present[image]]
 
@@ -74,8 +74,7 @@ def faces_of(connection: Connection, generation_id: int, images: Sequence[int]) 
     return whole_faces(connection, generation_id, images)[0]
 
 
-def face_rows(rows: Sequence[tuple[Any, ...]]) -> list[FaceRow]:
-    """Faces from rows of FACE_COLUMNS, by id."""
+def _face_rows(rows: Sequence[tuple[Any, ...]]) -> list[FaceRow]:
     if not rows:
         return []
     points = np.frombuffer(b"".join([row[10] for row in rows]), "<f4").reshape(len(rows), -1, 2)

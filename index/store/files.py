@@ -31,7 +31,7 @@ class FileRow(NamedTuple):
 
 _STATES = {state.value: state for state in FileState}
 SIGNATURE_COLUMNS = (File.size, File.mtime_ns, File.ctime_ns, File.inode)
-FILE_COLUMNS = (  # as file_row() takes them
+_FILE = (
     File.path,
     *SIGNATURE_COLUMNS,
     File.state,
@@ -39,20 +39,20 @@ FILE_COLUMNS = (  # as file_row() takes them
     File.error,
     File.priority,
 )
-_BY_PATH = Lookup(File.path, select(*FILE_COLUMNS))
+_BY_PATH = Lookup(File.path, select(*_FILE))
 _BELOW = select(File.path).where(File.path >= bindparam("first"), File.path < bindparam("end"))
 
 
-def file_row(row: tuple[Any, ...]) -> FileRow:
-    """A file from a row that starts with FILE_COLUMNS."""
-    path, size, mtime_ns, ctime_ns, inode, state, image_id, error, priority, *_ = row
+def _file_row(row: tuple[Any, ...]) -> FileRow:
+    """A file from a row of _FILE."""
+    path, size, mtime_ns, ctime_ns, inode, state, image_id, error, priority = row
     signature = Signature(size, mtime_ns, ctime_ns, inode)
     return FileRow(path, signature, _STATES[state], image_id, error, priority)
 
 
 def rows_of(connection: Connection, paths: Sequence[str]) -> dict[str, FileRow]:
     """The rows of *paths*, by path; unknown paths are left out."""
-    return {row[0]: file_row(row) for row in _BY_PATH.rows(connection, paths)}
+    return {row[0]: _file_row(row) for row in _BY_PATH.rows(connection, paths)}
 
 
 def files_of(connection: Connection, image_id: int) -> list[FileRow]:
