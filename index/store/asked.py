@@ -7,7 +7,7 @@ connection's own commits: this is for connections that only read.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -55,13 +55,18 @@ class Asked:
     def read(self, connection: Connection, paths: Sequence[str]) -> None:
         """Add the files of *paths*."""
         found = rows_of(connection, paths)
+        if self.generation is not None:
+            self._read_images(connection, self.generation, found.values())
+        # last: a file that is here must have its image here, also when reading that failed
         self.files |= found
         self.size += len(found)
-        if self.generation is None:
-            return
-        wanted = {file.image_id for file in found.values() if file.image_id is not None}
+
+    def _read_images(
+        self, connection: Connection, generation: GenerationRow, found: Collection[FileRow]
+    ) -> None:
+        wanted = {file.image_id for file in found if file.image_id is not None}
         new = sorted(wanted - self.images.keys())
-        faces, damaged = whole_faces(connection, self.generation.id, new)
+        faces, damaged = whole_faces(connection, generation.id, new)
         of_image: dict[int, list[FaceRow]] = defaultdict(list)
         for face in faces:
             of_image[face.image_id].append(face)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, event
 
 from index.database import Database
+from index.errors import StoreUnavailableError
 from index.schema import FileState, GenerationState
 from index.store import asked, generations, library, sightings
 from index.store.asked import Asked, AskedImage, asked_files
@@ -210,6 +211,21 @@ class TestKeeping:
             assert [len(file.faces) for file in found.values()] == [0, 1, 2, 3]
             assert Asked not in connection.info  # all at once are more than may be kept
         assert len([sql for sql in ran if "FROM files" in sql]) == 5
+
+    def test_a_look_up_that_broke_off_leaves_nothing_behind(
+        self, database: Database, small: GenerationRow, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        index_file(database, small.id, "/a", image("a"))
+
+        def fail(*_: object) -> None:
+            raise StoreUnavailableError("the disk fails")
+
+        with database.read() as connection, monkeypatch.context() as patch:
+            patch.setattr(asked, "whole_faces", fail)
+            with pytest.raises(StoreUnavailableError):
+                look(connection, ["/a"])
+        with database.read() as connection:
+            assert look(connection, ["/a"])["/a"].faces == [1]
 
     def test_copies_of_a_group_photo_share_its_faces(
         self, database: Database, small: GenerationRow
