@@ -43,9 +43,6 @@ def configure_logging(*, verbose: bool) -> None:
     handler.setFormatter(WordFormatter() if sys.stderr.isatty() else JsonFormatter())
     logging.basicConfig(handlers=[handler], level=logging.INFO if verbose else logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    # what no line of ours says need not be found out (Python's logging HOWTO, "Optimization")
-    logging.logThreads = logging.logMultiprocessing = False
-    logging._srcfile = None  # noqa: SLF001 - the way that the HOWTO names
     # Tornado's own access log would write the query, which holds file names
     logging.getLogger("tornado.access").disabled = True
 

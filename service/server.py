@@ -71,7 +71,6 @@ class Server(HTTPServer):
             stream.close()
             return
         try:
-            stream.socket.getpeername()  # for a peer that is gone, ssl would leak the socket
             ours = make_stream(stream.socket, self._context, MAX_BUFFER_BYTES)
         except OSError:  # the client has hung up already
             self._gate.leave(address[0])

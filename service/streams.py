@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
+from traceback import walk_tb
 from typing import Any
 
 from tornado.concurrent import Future
@@ -113,8 +114,26 @@ AnyStream = PlainStream | TlsStream
 def make_stream(
     connection: socket.socket, context: ssl.SSLContext | None, max_buffer_bytes: int
 ) -> AnyStream:
-    """A stream on an accepted *connection*; with a *context* the handshake follows."""
+    """A stream on an accepted *connection*; with a *context* the handshake follows.
+
+    Raises:
+        OSError: the peer is gone, and the socket is closed.
+    """
     if context is None:
         return PlainStream(connection, max_buffer_size=max_buffer_bytes)
-    wrapped = ssl_wrap_socket(connection, context, server_side=True, do_handshake_on_connect=False)
+    try:
+        wrapped = ssl_wrap_socket(
+            connection, context, server_side=True, do_handshake_on_connect=False
+        )
+    except OSError as error:
+        _close_lost(error)
+        raise
     return TlsStream(wrapped, ssl_options=context, max_buffer_size=max_buffer_bytes)
+
+
+def _close_lost(error: OSError) -> None:
+    """Close the socket that ssl has taken over and, failing, left to nobody but the traceback."""
+    for frame, _ in walk_tb(error.__traceback__):
+        lost = frame.f_locals.get("self")
+        if isinstance(lost, ssl.SSLSocket):
+            lost.close()

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import json
 import logging
+import os
 import select
 import socket
 import ssl
@@ -14,6 +15,7 @@ from collections.abc import Callable
 import pytest
 
 from service.server import MAX_HEAD_BYTES
+from service.streams import make_stream
 from tests.service.running import NOT_THERE, Service, read_to_end
 from tests.waiting import wait_until
 
@@ -196,6 +198,19 @@ def test_a_client_that_hangs_up_at_once_is_no_news(
     caplog.clear()  # a logged exception would keep a lost socket alive
     gc.collect()  # and one that nobody closed would be complained of in another test
     assert messages == []
+
+
+def test_the_socket_of_a_client_that_is_gone_before_it_is_wrapped_is_closed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        bare = socket.create_connection(listening.getsockname())
+        accepted, _ = listening.accept()
+        bare.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        bare.close()  # with a reset
+        number = accepted.fileno()
+        with pytest.raises(OSError, match="reset"):
+            make_stream(accepted, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), 1 << 20)
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(number)
 
 
 def test_a_client_that_hangs_up_while_it_waits_is_no_news(
