@@ -31,8 +31,15 @@ class Process:
 
     def peak_mib(self) -> float:
         """The most memory it has had."""
+        return self._memory_mib("VmHWM:")
+
+    def resident_mib(self) -> float:
+        """The memory it has now."""
+        return self._memory_mib("VmRSS:")
+
+    def _memory_mib(self, which: str) -> float:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+        return int(status.partition(which)[2].split()[0]) / 1024
 
 
 @contextmanager
@@ -61,7 +68,9 @@ def _announced(process: "subprocess.Popen[bytes]", log: Path) -> int:
 class Client:
     """One kept connection."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, longest_get: int = LONGEST_GET) -> None:
+        """Ask by GET up to a target of *longest_get* characters, above by POST."""
+        self._longest_get = longest_get
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         self._connection = http.client.HTTPSConnection(
@@ -78,7 +87,7 @@ class Client:
 
     def _ask(self, names: list[str]) -> int:
         target = "/person_count?" + urlencode([("filepath", name) for name in names])
-        if len(target) <= LONGEST_GET:
+        if len(target) <= self._longest_get:
             self._connection.request("GET", target)
         else:
             body = json.dumps({"filepaths": names}).encode()
@@ -90,12 +99,12 @@ class Client:
             raise SystemExit(f"the server refused: {document}")
         return int(document["person_num"])
 
-    def wait_ready(self) -> None:
-        """Return once the server answers questions."""
+    def wait_for(self, target: str) -> None:
+        """Return once the server answers *target* with 200, as /readyz when it takes questions."""
         while True:
-            self._connection.request("GET", "/readyz")
+            self._connection.request("GET", target)
             answer = self._connection.getresponse()
             answer.read()
             if answer.status == http.client.OK:
                 return
-            time.sleep(0.05)
+            time.sleep(0.02)

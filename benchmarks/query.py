@@ -238,7 +238,7 @@ def at(faces: int, lengths: list[int], seconds: float, earlier: Path | None) -> 
                 before = started(command, folder / "before.log", earlier)
                 servers["before"] = stack.enter_context(before)
             for process in servers.values():
-                Client(process.port).wait_ready()
+                Client(process.port).wait_for("/readyz")
             services = dict(servers)
             servers["tornado"] = stack.enter_context(started(beside, folder / "floor.log"))
             touch = partial(commit, settings)

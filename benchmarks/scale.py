@@ -23,21 +23,20 @@ grows divides the last by the first: 1 means it does not grow.
 import argparse
 import gc
 import hashlib
-import http.client
 import json
-import os
 import resource
-import ssl
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
+from asking import Client, started
 from synthetic import Library, fill, settings_in
 
 from index.database import Database
@@ -139,72 +138,29 @@ def measure_index(data: Path) -> dict[str, Any]:
     }
 
 
-def connect(port: int) -> http.client.HTTPSConnection:
-    """A connection that trusts anybody."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return http.client.HTTPSConnection("127.0.0.1", port, timeout=60, context=context)
-
-
-def get(port: int, target: str) -> int:
-    """The status of an answer, 0 when nobody listens yet."""
-    connection = connect(port)
-    try:
-        connection.request("GET", target)
-        answer = connection.getresponse()
-        answer.read()
-    except OSError:
-        return 0
-    finally:
-        connection.close()
-    return answer.status
-
-
 def measure_service(settings: Settings, drawn: Library, folder: Path) -> dict[str, Any]:
     """Start the service on a filled database and ask it."""
-    port = 20_000 + os.getpid() % 20_000
     config = folder / "config.yaml"
-    values = {"inbox": str(settings.inbox), "data": str(settings.data), "port": port}
+    values = {"inbox": str(settings.inbox), "data": str(settings.data), "port": 0}
     config.write_text(yaml.safe_dump(values))
     command = [sys.executable, "-m", "person_count", "serve", "--no-ingest", "--config"]
-    start = time.perf_counter()
-    process = subprocess.Popen(  # noqa: S603 - our own
-        [*command, str(config)], stderr=subprocess.DEVNULL
-    )
     up: dict[str, float] = {}
-    try:
+    start = time.perf_counter()
+    with started([*command, str(config)], folder / "service.log") as process:
+        client = Client(process.port, longest_get=0)
         for target in ("/healthz", "/readyz"):
-            while get(port, target) != http.client.OK:
-                time.sleep(0.02)
+            client.wait_for(target)
             up[target] = time.perf_counter() - start
-        connection = connect(port)
-        times = []
-        for turn in range(5 * QUESTIONS):
-            names = drawn.question(ASKED, turn % QUESTIONS)
-            body = json.dumps({"filepaths": names}).encode()
-            headers = {"Content-Type": "application/json"}
-
-            def ask(body: bytes = body, headers: dict[str, str] = headers) -> None:
-                connection.request("POST", "/person_count", body, headers)
-                answer = connection.getresponse()
-                if answer.status != http.client.OK:
-                    raise SystemExit(answer.read().decode())
-                answer.read()
-
-            times.append(seconds(ask))
-        status = Path(f"/proc/{process.pid}/status").read_text()
-    finally:
-        process.terminate()
-        process.wait()
-    resident = int(status.partition("VmRSS:")[2].split()[0]) * 1024
-    peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
+        questions = [drawn.question(ASKED, seed) for seed in range(QUESTIONS)]
+        times = [seconds(partial(client.ask, names)) for names in questions * 5]
+        resident, peak = process.resident_mib(), process.peak_mib()
     return {
         "healthz_seconds": round(up["/healthz"], 2),
         "readyz_seconds": round(up["/readyz"], 2),
         "query_100_p50_ms": round(float(np.median(times)) * 1e3, 2),
-        "resident_mib": round(resident / 2**20),
-        "peak_mib": round(peak / 2**20),
-        "resident_over_vectors": round(resident / (drawn.count * DIM * 4), 3),
+        "resident_mib": round(resident),
+        "peak_mib": round(peak),
+        "resident_over_vectors": round(resident * 2**20 / (drawn.count * DIM * 4), 3),
     }
 
 
