@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from index.database import Database
-from index.paths import Finder, Roots, is_same, is_utf8
+from index.paths import Finder, Roots, is_utf8, signature_of
 from index.schema import FileState
 from index.settle import sight
 from index.store import library, queue, sightings
@@ -73,11 +73,10 @@ def find(roots: Roots, names: Sequence[str]) -> Places:
     """Look for each file. No file is opened."""
     finder = Finder(roots)
     # a root may have a name that is no text, and the database could not even look that up
-    places = {name: finder.look(name) for name in names}
-    for name, place in places.items():
-        if place and not place[0].isascii() and not is_utf8(place[0]):
-            places[name] = None
-    return places
+    return {
+        name: place if (place := finder.look(name)) and is_utf8(place[0]) else None
+        for name in names
+    }
 
 
 def paths_in(places: Places) -> list[str]:
@@ -98,7 +97,7 @@ def survey(places: Places, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile]
             known.append(KnownFile(name, FileStatus.UNKNOWN))
             continue
         row = rows.get(place[0])
-        if row is None or not is_same(row.signature, place[1]):
+        if row is None or row.signature != signature_of(place[1]):
             wanted.stale[place[0]] = place[1]
             known.append(KnownFile(name, FileStatus.PENDING))
         elif row.state is FileState.PENDING:

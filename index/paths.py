@@ -17,12 +17,6 @@ def signature_of(found: os.stat_result) -> Signature:
     return Signature(found.st_size, found.st_mtime_ns, found.st_ctime_ns, str(found.st_ino))
 
 
-def is_same(signature: Signature, found: os.stat_result) -> bool:
-    """Whether *signature* is that of a file that was just looked at."""
-    seen = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, str(found.st_ino))
-    return signature == seen
-
-
 def display(path: str) -> str:
     r"""A path as text: bytes that are no UTF-8 are written as \xNN, since a database holds text."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

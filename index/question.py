@@ -81,8 +81,6 @@ def check_filepath(name: str) -> str:
     """
     if not name:
         raise _bad("filepath is empty")
-    if name.isascii() and name.isprintable() and len(name) <= MAX_NAME_BYTES:
-        return name  # as most are, and nothing below would find fault with it
     if _CONTROL.search(name):
         raise _bad("filepath contains a control character")
     try:
