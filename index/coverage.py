@@ -100,14 +100,14 @@ def survey(places: Places, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile]
         if row is None or row.signature != signature_of(place[1]):
             wanted.stale[place[0]] = place[1]
             known.append(KnownFile(name, FileStatus.PENDING))
-        elif row.state is FileState.PENDING:
-            if not row.priority:
-                wanted.waiting.add(row.path)
-            known.append(KnownFile(name, FileStatus.PENDING))
+        elif row.state is FileState.INDEXED:
+            known.append(KnownFile(name, FileStatus.COUNTED, None, row.image_id))
         elif row.state is FileState.FAILED:
             known.append(KnownFile(name, FileStatus.FAILED, row.error))
         else:
-            known.append(KnownFile(name, FileStatus.COUNTED, None, row.image_id))
+            if not row.priority:
+                wanted.waiting.add(row.path)
+            known.append(KnownFile(name, FileStatus.PENDING))
     return known, wanted
 
 

@@ -157,9 +157,9 @@ def _is_open(folder: str, known: dict[str, bool]) -> bool:
     unknown: list[str] = []
     while (found := known.get(folder)) is None:
         unknown.append(folder)
-        folder = os.path.dirname(folder)
+        folder = folder.rpartition("/")[0] or "/"
     for inner in reversed(unknown):
-        found = found and not is_ignored(os.path.basename(inner)) and not os.path.islink(inner)
+        found = found and not is_ignored(inner.rpartition("/")[2]) and not os.path.islink(inner)
         known[inner] = found
     return found
 

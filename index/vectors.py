@@ -5,11 +5,11 @@ after it, and rebuilt from the rows whenever the two disagree. Ids only ever gro
 ascending ranges of ids, and a change touches one chunk of 8 MiB at the most.
 """
 
-import bisect
 import hashlib
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import faiss
@@ -36,7 +36,8 @@ class Chunk:
     def __init__(self, index: faiss.IndexIDMap) -> None:
         self.index = index
         self.ids: Ids = faiss.vector_to_array(index.id_map)
-        self._has_gaps = len(self.ids) != (self.ids[-1] - self.ids[0] + 1 if len(self.ids) else 0)
+        self.first, self._last = map(int, self.ids[[0, -1]]) if len(self.ids) else (0, -1)
+        self._has_gaps = len(self.ids) != self._last - self.first + 1
         flat: Any = faiss.downcast_index(index.index)
         block = faiss.rev_swig_ptr(flat.get_xb(), len(self.ids) * flat.d)
         # FAISS's own memory, (n, d): good only while the index lives
@@ -64,8 +65,8 @@ class Chunk:
 
         None of them may be below the chunk's first.
         """
-        if not self._has_gaps and ids[-1] <= self.ids[-1]:
-            self._block.take(ids - self.ids[0], axis=0, out=into, mode="clip")
+        if not self._has_gaps and ids[-1] <= self._last:
+            self._block.take(ids - self.first, axis=0, out=into, mode="clip")
             return None
         positions = self.ids.searchsorted(ids)
         found = self.ids.take(positions, mode="clip") == ids
@@ -222,25 +223,17 @@ class VectorIndex:
         wanted = np.asarray(ids, np.int64)
         with self._lock:
             chunks = self._chunks
+        # where the ids of each chunk begin, and where they end
+        bounds = [*wanted.searchsorted([chunk.first for chunk in chunks]).tolist(), len(wanted)]
+        if bounds[0] > 0:
+            raise IndexOutOfDateError(f"face {wanted[0]} is not in the index")
         found = np.empty((len(wanted), self.space.dim), np.float32)
-        done = 0
-        while done < len(wanted):
-            first = int(wanted[done])
-            position = bisect.bisect_right(chunks, first, key=_first_id) - 1
-            if position < 0:
-                raise IndexOutOfDateError(f"face {first} is not in the index")
-            stop = len(wanted)
-            if position + 1 < len(chunks):
-                stop = int(wanted.searchsorted(_first_id(chunks[position + 1])))
-            missing = chunks[position].copy(wanted[done:stop], found[done:stop])
-            if missing is not None:
-                raise IndexOutOfDateError(f"face {missing} is not in the index")
-            done = stop
+        for chunk, (start, stop) in zip(chunks, pairwise(bounds), strict=True):
+            if start < stop:
+                missing = chunk.copy(wanted[start:stop], found[start:stop])
+                if missing is not None:
+                    raise IndexOutOfDateError(f"face {missing} is not in the index")
         return found
-
-
-def _first_id(chunk: Chunk) -> int:
-    return int(chunk.ids[0])
 
 
 def last_position(connection: Connection, generation_id: int) -> int:

@@ -217,20 +217,20 @@ def accept(_files: Sequence[KnownFile]) -> None:
 
 def refuse_missing(files: Sequence[KnownFile]) -> None:
     """Raise 404 if a file is not there, else 422 if one cannot be read."""
-    if any(file.status is FileStatus.UNKNOWN for file in files):
+    statuses = [file.status for file in files]
+    if FileStatus.UNKNOWN in statuses:
         # the contract's sentence; which file it is would tell what else is on the disk
         raise RequestError(HTTPStatus.NOT_FOUND, "File does not exist")
-    for file in files:
-        if file.status is FileStatus.FAILED:
-            raise RequestError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"{file.name} is no readable image: {file.reason}",
-            )
+    if FileStatus.FAILED in statuses:
+        failed = files[statuses.index(FileStatus.FAILED)]
+        raise RequestError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"{failed.name} is no readable image: {failed.reason}"
+        )
 
 
 def refuse_pending(files: Sequence[KnownFile]) -> None:
     """Raise 503 if files are still waiting to be indexed."""
-    pending = sum(file.status is FileStatus.PENDING for file in files)
+    pending = [file.status for file in files].count(FileStatus.PENDING)
     if pending:
         raise RequestError(
             HTTPStatus.SERVICE_UNAVAILABLE,
