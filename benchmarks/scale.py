@@ -89,13 +89,18 @@ def commit_some(database: Database, generation: GenerationRow, number: int) -> N
     with database.write() as connection:
         sightings.note(connection, seen)
         claims = queue.claim(connection, COMMIT_FILES, time.time())
+    images = {
+        claim: NewImage(
+            hashlib.sha256(claim.path.encode()).digest(),
+            (250, 250),
+            [NewFace((0.0, 0.0, 60.0, 80.0), 0.99, points, 1.0, vector)],
+        )
+        for claim, vector in zip(claims, raw, strict=True)
+    }
     with database.write() as connection:
-        for claim, vector in zip(claims, raw, strict=True):
-            face = NewFace((0.0, 0.0, 60.0, 80.0), 0.99, points, 1.0, vector)
-            digest = hashlib.sha256(claim.path.encode()).digest()
-            new = NewImage(digest, (250, 250), [face])
-            image_id = library.record_image(connection, generation.id, new)
-            library.link_file(connection, claim, image_id, time.time())
+        ids = library.record_images(connection, generation.id, images.values())
+        found = {claim: ids[image.sha256] for claim, image in images.items()}
+        library.link_files(connection, found, time.time())
 
 
 def measure_index(data: Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def analyse_all(
     workers = cores()
     waiting: deque[tuple[list[bytes], Future[list[Outcome]]]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="faces") as pool:
-        for chunk in _chunks(contents):
+        for chunk in chunks(contents):
             digests = [digest for digest, _ in chunk]
             waiting.append((digests, pool.submit(models.analyse, chunk, max_megapixels)))
             if len(waiting) >= 2 * workers:
@@ -44,7 +44,8 @@ def _results(
     return zip(digests, future.result(), strict=True)
 
 
-def _chunks(contents: Iterable[Content]) -> Iterator[list[Content]]:
+def chunks(contents: Iterable[Content]) -> Iterator[list[Content]]:
+    """*contents* in lists of what one worker takes on at a time, all of whose bytes are held."""
     chunk: list[Content] = []
     held = 0
     for digest, data in contents:

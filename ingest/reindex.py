@@ -23,6 +23,7 @@ from index.space import Profile, Space, shipped_profile
 from index.store import analyses, erasures, generations, library, queue
 from index.store.files import FileRow, files_of
 from index.store.generations import GenerationRow
+from index.store.library import NewImage
 from ingest.doubt import places_in_doubt
 from ingest.models import Models, load_models
 from ingest.pipeline import analyse_all
@@ -134,11 +135,9 @@ class Reindexer:
             found = [outcome for _, outcome in analyse_all(models, contents, limit)]
             with self._database.write() as connection:
                 present = erasures.present(connection, [sha256 for _, sha256 in images])
-                for outcome in found:
-                    if isinstance(outcome, UnreadableImageError):
-                        raise IngestError(f"an indexed image cannot be decoded now: {outcome}{OLD}")
-                    if outcome.sha256 in present:  # else it was forgotten in the meantime
-                        library.record_image(connection, generation.id, outcome)
+                # those that are not there were forgotten in the meantime
+                whole = [image for image in map(_decoded, found) if image.sha256 in present]
+                library.record_images(connection, generation.id, whole)
 
     def _content(self, image: tuple[int, bytes]) -> tuple[bytes, bytes | None]:
         """An image's bytes out of any file that still holds it; None if all have changed since.
@@ -210,6 +209,12 @@ class Reindexer:
         while some := generations.missing_images(connection, generation.id, last, MISSING_IMAGES):
             yield from some
             last = some[-1][0]
+
+
+def _decoded(found: NewImage | UnreadableImageError) -> NewImage:
+    if isinstance(found, UnreadableImageError):
+        raise IngestError(f"an indexed image cannot be decoded now: {found}{OLD}")
+    return found
 
 
 def _refuse_doubt(paths: Iterable[str], doubt: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ from index.store.library import NewImage
 from index.store.queue import Claim
 from ingest.doubt import places_in_doubt
 from ingest.models import Models, Outcome, load_generation
-from ingest.pipeline import analyse_all
+from ingest.pipeline import Content, analyse_all, chunks
 from ingest.reading import read_settled
 
 log = logging.getLogger(__name__)
@@ -166,23 +166,25 @@ class Worker:
         batch.outcomes.update(analyse_all(self._models, self._new_contents(claims, batch), limit))
         return batch
 
-    def _new_contents(self, claims: list[Claim], batch: Batch) -> Iterator[tuple[bytes, bytes]]:
-        """Read the claimed files one by one; yield the content that nobody has analysed yet."""
+    def _new_contents(self, claims: list[Claim], batch: Batch) -> Iterator[Content]:
+        """Read the claimed files as needed; yield the content that nobody has analysed yet."""
         seen: set[bytes] = set()
+        for some in chunks(self._contents(claims, batch)):
+            digests = [digest for digest, _ in some]
+            with self._database.read() as connection:
+                known = library.known_images(connection, self.generation.id, digests)
+                forgotten = self._erasures.suppressed(connection, digests)
+            batch.refuse(forgotten)
+            for digest, data in some:
+                if digest not in known and digest not in forgotten and digest not in seen:
+                    seen.add(digest)
+                    yield digest, data
+
+    def _contents(self, claims: list[Claim], batch: Batch) -> Iterator[Content]:
         for claim in claims:
             data = self._read(claim, batch)
-            if data is None:
-                continue
-            digest = batch.digests[claim]
-            with self._database.read() as connection:
-                known = library.known_images(connection, self.generation.id, [digest])
-                forgotten = self._erasures.suppressed(connection, [digest])
-            batch.refuse(forgotten)
-            if forgotten:
-                continue
-            if digest not in known and digest not in seen:
-                seen.add(digest)
-                yield digest, data
+            if data is not None:
+                yield batch.digests[claim], data
 
     def _read(self, claim: Claim, batch: Batch) -> bytes | None:
         """The bytes of a claimed file, or None with the reason noted in *batch*."""
@@ -207,17 +209,18 @@ class Worker:
             # a re-index has switched in the meantime: these faces are of no use
             queue.requeue(connection, [claim.path for claim in claims], now)
             return
-        batch.refuse(self._erasures.suppressed(connection, set(batch.digests.values())))
-        images = library.known_images(
-            connection, self.generation.id, list(set(batch.digests.values()))
-        )
-        for image in batch.images():
-            images[image.sha256] = library.record_image(connection, self.generation.id, image)
+        digests = list(set(batch.digests.values()))
+        batch.refuse(self._erasures.suppressed(connection, digests))
+        images = library.known_images(connection, self.generation.id, digests)
+        images |= library.record_images(connection, self.generation.id, batch.images())
+        found = {
+            claim: images[digest] for claim, digest in batch.digests.items() if digest in images
+        }
+        library.link_files(connection, found, now)
         for claim in claims:
-            digest = batch.digests.get(claim)
-            if digest in images:
-                library.link_file(connection, claim, images[digest], now)
-            elif error := batch.failure(claim):
+            if claim in found:
+                continue
+            if error := batch.failure(claim):
                 _fail(connection, claim, error, now)
             else:
                 self._look_again(connection, claim, now)

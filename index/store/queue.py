@@ -4,7 +4,7 @@ A pending row with a ready_at is work; without one it is in some worker's hands.
 a ready_at is tried again then; without one it waits until the file changes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
@@ -143,12 +143,18 @@ _SETTLE = (
 )
 
 
-def finish(connection: Connection, done: Claim, image_id: int) -> bool:
-    """Mark a claimed file as indexed, unless it has changed or gone since it was claimed.
+def finish(connection: Connection, done: Mapping[Claim, int]) -> int:
+    """Mark claimed files as indexed, each with its image, but not what has changed since or gone.
 
-    Returns: whether it was marked.
+    Returns: how many were marked.
     """
-    return _settle(connection, done, state=FileState.INDEXED, image_id=image_id, attempts=0)
+    return _settle(
+        connection,
+        [
+            _settled(each, state=FileState.INDEXED, image_id=image_id, attempts=0)
+            for each, image_id in done.items()
+        ],
+    )
 
 
 def fail(
@@ -160,8 +166,7 @@ def fail(
     image_id: int | None = None,
 ) -> bool:
     """Keep *reason* with a claimed file; try again at *retry_at*, or when the file changes."""
-    return _settle(
-        connection,
+    values = _settled(
         failed,
         state=FileState.FAILED,
         image_id=image_id,
@@ -169,14 +174,20 @@ def fail(
         error=reason,
         ready_at=retry_at,
     )
+    return _settle(connection, [values]) == 1
 
 
-def _settle(connection: Connection, which: Claim, **values: object) -> bool:
+def _settled(which: Claim, **values: object) -> dict[str, object]:
+    """The parameters of _SETTLE."""
     values = {"error": None, "ready_at": None, "priority": 0, "crashes": 0} | values
     given: dict[str, object] = {"claimed": which.file_id}
     given |= {f"claimed_{name}": value for name, value in which.signature._asdict().items()}
-    given |= {f"new_{name}": value for name, value in values.items()}
-    return connection.execute(_SETTLE, given).rowcount == 1
+    return given | {f"new_{name}": value for name, value in values.items()}
+
+
+def _settle(connection: Connection, files: Sequence[dict[str, object]]) -> int:
+    """How many of *files* were still as they were when they were claimed."""
+    return connection.execute(_SETTLE, files).rowcount if files else 0
 
 
 def resight(connection: Connection, seen: Claim, signature: Signature, ready_at: float) -> None:

@@ -22,7 +22,7 @@ POINTS = [
     # files on their way in
     Point("files noted, gone ones not yet", "before:index.store.sightings:forget_files", "watch"),
     Point("batch claimed", "before:ingest.worker:Worker._process", "watch"),
-    Point("batch half written", "after:index.store.library:record_image:2", "watch"),
+    Point("batch half written", "after:index.store.library:record_images", "watch"),
     Point("batch written, before commit", "after:ingest.worker:Worker._commit", "watch"),
     Point("batch committed", "after:ingest.worker:Worker.step", "watch"),
     Point("orphans removed, before commit", "after:index.store.library:drop_orphans:2", "watch"),
@@ -45,7 +45,9 @@ POINTS = [
     # a re-index
     Point("new generation begun", "after:ingest.reindex:Reindexer._target", "reindex"),
     Point("generation half filled", "before:index.store.generations:missing_images:3", "reindex"),
-    Point("generation's batch, before commit", "after:index.store.library:record_image", "reindex"),
+    Point(
+        "generation's batch, before commit", "after:index.store.library:record_images", "reindex"
+    ),
     Point("before the switch", "before:ingest.reindex:Reindexer._switch", "reindex"),
     Point("switched, before commit", "after:index.store.generations:switch", "reindex"),
     Point("after the switch", "before:ingest.reindex:remove_retired", "reindex"),

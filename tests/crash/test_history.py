@@ -39,7 +39,7 @@ WEIGHTS = ["one", "two"]
 PLACES = [
     (sightings, "forget_files"),
     (queue, "finish"),
-    (worker_module.library, "record_image"),
+    (worker_module.library, "record_images"),
     (worker_module.Worker, "_process"),
     (worker_module.Worker, "_commit"),
     (snapshots.snapshots, "add_chunk"),

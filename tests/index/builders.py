@@ -127,8 +127,8 @@ def index_file(
     with database.write() as connection:
         sightings.note(connection, [sighting(path, version)])
         claim = claim_all(connection)[path]
-        image_id = library.record_image(connection, generation_id, content)
-        assert library.link_file(connection, claim, image_id, 0.0)
+        [image_id] = library.record_images(connection, generation_id, [content]).values()
+        assert library.link_files(connection, {claim: image_id}, 0.0)
     return image_id
 
 

@@ -138,7 +138,7 @@ class TestLookingUp:
         other = small_generation(database, GenerationState.BUILDING)
         index_file(database, small.id, "/a", image("a"))
         with database.write() as connection:
-            library.record_image(connection, other.id, image("a", 2))
+            library.record_images(connection, other.id, [image("a", 2)])
         with database.read() as connection:
             assert len(look(connection, ["/a"])["/a"].faces) == 1
         with database.write() as connection:

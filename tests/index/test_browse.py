@@ -14,7 +14,8 @@ def test_only_faces_of_the_active_generation_have_a_place(database: Database) ->
     building = small_generation(database, GenerationState.BUILDING)
     image_id = index_file(database, active.id, "/in/a.jpg", image("a"))
     with database.write() as connection:
-        assert library.record_image(connection, building.id, image("a")) == image_id
+        found = library.record_images(connection, building.id, [image("a")])
+        assert list(found.values()) == [image_id]
     (first,), (second,) = ask(database, "SELECT id FROM faces ORDER BY id")
     assert isinstance(first, int)
     assert isinstance(second, int)
@@ -32,7 +33,7 @@ def test_faces_are_counted_in_the_active_generation(database: Database) -> None:
     index_file(database, retired.id, "/in/a.jpg", image("a", 3))
     active = small_generation(database)
     with database.write() as connection:
-        library.record_image(connection, active.id, image("a", 2))
+        library.record_images(connection, active.id, [image("a", 2)])
     with database.read() as connection:
         assert generations.active(connection) is not None
         (found,) = browse.list_files(connection, Filter(ROOTS), 10)

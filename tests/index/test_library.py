@@ -38,6 +38,30 @@ class TestRecording:
         assert (count(database, "images"), count(database, "faces")) == (2, 3)
         assert (count(database, "analyses"), count(database, "changelog")) == (2, 3)
 
+    def test_of_a_batch_only_what_is_new_is_stored_in_order(
+        self, database: Database, small: GenerationRow
+    ) -> None:
+        known = index_file(database, small.id, "/a", image("known", 1))
+        batch = [image("b", 2), image("known", 1), image("none", 0), image("b", 2), image("c", 1)]
+        with database.write() as connection:
+            ids = library.record_images(connection, small.id, batch)
+            assert library.record_images(connection, small.id, []) == {}
+            faces = faces_of(connection, small.id, list(ids.values()))
+            changes = changelog.changes_since(connection, small.id, 0)
+        assert list(ids) == [
+            hashlib.sha256(name).digest() for name in (b"b", b"known", b"none", b"c")
+        ]
+        b, again, _, c = ids.values()
+        assert again == known
+        assert [face.image_id for face in faces] == [known, b, b, c]
+        assert [face_id for _, face_id, _ in changes] == [face.id for face in faces]
+        assert ask(database, "SELECT face_count FROM analyses ORDER BY image_id") == [
+            (1,),
+            (2,),
+            (0,),
+            (1,),
+        ]
+
     def test_a_face_comes_back_as_it_was_stored(
         self, database: Database, small: GenerationRow
     ) -> None:
@@ -112,10 +136,32 @@ class TestLinking:
             sightings.note(connection, [sighting("/a")])
             claim = claim_all(connection)["/a"]
             sightings.note(connection, [sighting("/a", 2)])
-            image_id = library.record_image(connection, small.id, image("a"))
-            assert not library.link_file(connection, claim, image_id, NOW)
+            [image_id] = library.record_images(connection, small.id, [image("a")]).values()
+            assert not library.link_files(connection, {claim: image_id}, NOW)
         assert ask(database, "SELECT orphaned_at FROM images") == [(NOW,)]
         assert drop_orphans(database) == 1
+
+    def test_of_a_batch_the_files_that_did_not_change_are_linked(
+        self, database: Database, small: GenerationRow
+    ) -> None:
+        with database.write() as connection:
+            sightings.note(connection, [sighting("/a"), sighting("/b"), sighting("/c")])
+            claims = claim_all(connection)
+            sightings.note(connection, [sighting("/b", 2)])
+            ids = library.record_images(connection, small.id, map(image, "abc"))
+            found = dict(zip((claims["/a"], claims["/b"], claims["/c"]), ids.values(), strict=True))
+            assert library.link_files(connection, found, NOW) == 2
+            assert library.link_files(connection, {}, NOW) == 0
+        assert ask(database, "SELECT path, state FROM files ORDER BY path") == [
+            ("/a", "indexed"),
+            ("/b", "pending"),
+            ("/c", "indexed"),
+        ]
+        assert ask(database, "SELECT orphaned_at FROM images ORDER BY id") == [
+            (None,),
+            (NOW,),
+            (None,),
+        ]
 
     def test_an_overwritten_file_lets_go_of_its_old_image(
         self, database: Database, small: GenerationRow
@@ -172,7 +218,7 @@ class TestDropping:
         other = small_generation(database, GenerationState.BUILDING)
         image_id = index_file(database, small.id, "/a", image("a", 2))
         with database.write() as connection:
-            library.record_image(connection, other.id, image("a", 1))
+            library.record_images(connection, other.id, [image("a", 1)])
             library.drop_analyses(connection, [image_id])
             assert changelog.changes_since(connection, small.id, 2) == [
                 (4, 1, False),

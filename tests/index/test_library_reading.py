@@ -62,10 +62,8 @@ class TestCounting:
         self, database: Database, small: GenerationRow
     ) -> None:
         with database.write() as connection:
-            images = [
-                library.record_image(connection, small.id, image(str(number)))
-                for number in range(950)
-            ]
+            new = [image(str(number)) for number in range(950)]
+            images = list(library.record_images(connection, small.id, new).values())
             faces, damaged = whole_faces(connection, small.id, images)
             assert [face.image_id for face in faces] == images
             assert damaged == []
@@ -117,7 +115,7 @@ class TestSwitchingGenerations:
                 state=GenerationState.BUILDING,
                 now=1.0,
             )
-            library.record_image(connection, other.id, image("2"))
+            library.record_images(connection, other.id, [image("2")])
             assert generations.building(connection) == other
             assert generations.progress(connection, other.id) == (1, 3)
             missing = generations.missing_images(connection, other.id, 0, 10)
@@ -133,7 +131,7 @@ class TestSwitchingGenerations:
         write_snapshot(database, small.id, SPACE, 1.0)
         index_file(database, small.id, "/b", image("b", 1))
         with database.write() as connection:
-            library.record_image(connection, other.id, image("a", 2))
+            library.record_images(connection, other.id, [image("a", 2)])
             assert generations.active(connection) == small
             assert generations.switch(connection, other.id) == small.id
             assert generations.active(connection) == other

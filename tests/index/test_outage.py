@@ -19,7 +19,7 @@ def test_a_transaction_for_which_there_is_no_room_leaves_nothing(
     def record(images: int) -> None:
         with database.write() as connection:
             for number in range(images):
-                library.record_image(connection, generation.id, image(str(number), 5))
+                library.record_images(connection, generation.id, [image(str(number), 5)])
 
     with full(database):
         for _ in range(3):

@@ -22,8 +22,8 @@ class TestSettling:
         note(database, "/a", priority=1)
         [given] = claim(database)
         with database.write() as connection:
-            image_id = library.record_image(connection, small.id, image("a"))
-            assert queue.finish(connection, given, image_id)
+            [image_id] = library.record_images(connection, small.id, [image("a")]).values()
+            assert queue.finish(connection, {given: image_id})
             assert queue.counts(connection) == {"pending": 0, "indexed": 1, "failed": 0}
             queue.requeue(connection, ["/a"], NOW)
             assert queue.backlog(connection, NOW) == (1, NOW, False)
@@ -49,9 +49,9 @@ class TestSettling:
         [given] = claim(database)
         note(database, "/a", version=2)
         with database.write() as connection:
-            image_id = library.record_image(connection, small.id, image("a"))
+            [image_id] = library.record_images(connection, small.id, [image("a")]).values()
             if outcome == "finish":
-                assert not queue.finish(connection, given, image_id)
+                assert not queue.finish(connection, {given: image_id})
             else:
                 assert not queue.fail(connection, given, "no image", None)
         assert row(database, "/a").state is FileState.PENDING
@@ -66,8 +66,8 @@ class TestSettling:
         [given] = claim(database)
         with database.write() as connection:
             sightings.forget(connection, "/a", NOW)
-            image_id = library.record_image(connection, small.id, image("a"))
-            assert not queue.finish(connection, given, image_id)
+            [image_id] = library.record_images(connection, small.id, [image("a")]).values()
+            assert not queue.finish(connection, {given: image_id})
             assert rows_of(connection, ["/a"]) == {}
 
     def test_a_file_that_is_still_growing_goes_back_into_the_queue(

@@ -245,7 +245,7 @@ def test_other_generations_snapshots_are_left_alone(
     before = stored(database, small)
     other = small_generation(database)
     with database.write() as connection:
-        library.record_image(connection, other.id, image("a", 2))
+        library.record_images(connection, other.id, [image("a", 2)])
     for now in (2.0, 3.0, 4.0):
         by_hand(database, "DELETE FROM snapshots WHERE generation_id = :other", other=other.id)
         write_snapshot(database, other.id, SPACE, now)

@@ -301,7 +301,7 @@ class TestFollowing:
         other = small_generation(database, state=generations.GenerationState.BUILDING)
         index_file(database, small.id, "/a", image("a", 2))
         with database.write() as connection:
-            library.record_image(connection, other.id, image("a", 3))
+            library.record_images(connection, other.id, [image("a", 3)])
         assert reopened(database, small).ids.tolist() == [1, 2]
         assert reopened(database, other).ids.tolist() == [3, 4, 5]
 

@@ -50,7 +50,7 @@ class History(RuleBasedStateMachine):
         self.added += 1
         new = image(f"image {self.added}", faces)
         with self.database.write() as connection:
-            image_id = library.record_image(connection, self.generation_id, new)
+            [image_id] = library.record_images(connection, self.generation_id, [new]).values()
             rows = faces_of(connection, self.generation_id, [image_id])
         self.images[image_id] = [row.id for row in rows]
         for row, face in zip(rows, new.faces, strict=True):

@@ -37,7 +37,7 @@ def new_image(number: int, faces: int = 1) -> NewImage:
 
 def record(database: Database, generation: GenerationRow, image: NewImage) -> int:
     with database.write() as connection:
-        return library.record_image(connection, generation.id, image)
+        return library.record_images(connection, generation.id, [image])[image.sha256]
 
 
 def all_ids(database: Database, generation: GenerationRow) -> list[int]:

@@ -54,8 +54,8 @@ from index.store import library
 with Database(Path({str(settings.database_path)!r})) as database, database.write() as connection:
     vector = np.arange(512, dtype=np.float32)
     face = library.NewFace((0, 0, 9, 9), 0.9, np.zeros((5, 2), np.float32), 1.0, vector)
-    library.record_image(
-        connection, {generation.id}, library.NewImage(bytes(32), (9, 9), [face])
+    library.record_images(
+        connection, {generation.id}, [library.NewImage(bytes(32), (9, 9), [face])]
     )
 """
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
@@ -104,7 +104,7 @@ def test_another_generation_is_answered_from_after_the_switch(
     with database.write() as connection:
         other = fake_generation(connection, "fake-2", GenerationState.BUILDING, profile=profile)
         for number in (2, 3):
-            library.record_image(connection, other.id, new_image(number))
+            library.record_images(connection, other.id, [new_image(number)])
     space, _ = vectors(follower, database)
     assert space.profile == UNMEASURED
     with database.write() as connection:
@@ -122,7 +122,7 @@ def test_a_request_never_waits_for_the_thread_to_notice_a_switch(
     record(database, generation, new_image(1))
     with database.write() as connection:
         other = fake_generation(connection, "fake-2", GenerationState.BUILDING)
-        library.record_image(connection, other.id, new_image(2))
+        library.record_images(connection, other.id, [new_image(2)])
         generations.switch(connection, other.id)
     _, found = vectors(follower, database)
     np.testing.assert_array_equal(found, SPACE.unit(raw_vector(2000)[None, :]))
