@@ -12,7 +12,7 @@ from ingest.faces import CROP_PX, Crops, FloatMatrix
 from ingest.nets import Net, OpenVinoNet, TorchNet, best_precision, converted, cores
 from ingest.weights import Weights
 
-BLOCK = 32  # more brings little, and takes memory for each
+BLOCK = 40  # a chunk of LFW photos; more brings little, and takes memory for each
 
 
 class _RawFaceNet(torch.nn.Module):

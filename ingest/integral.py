@@ -105,8 +105,8 @@ class IntegralImages:
             join(sums, other, out=sums)
         tall = np.reciprocal((bottom - top).astype(np.float32))
         wide = np.reciprocal((right - left).astype(np.float32))
-        weight = tall[:, :, None, None] * wide[:, None, :, None]
-        means: FloatArray = np.multiply(sums[..., :3], weight, dtype=np.float32)
+        means = np.empty((*shape, 3), np.float32)
+        _weigh(sums, tall[:, :, None] * wide[:, None, :], means)
         return means
 
     def _take(
@@ -122,7 +122,7 @@ def shrink(group: SizeGroup, height: int, width: int) -> FloatArray:
     """Resize every photo of *group* by area: (n, height, width, 3) float32, 0..255."""
     top, bottom = bin_edges(np.array(group.height), height)
     left, right = bin_edges(np.array(group.width), width)
-    weight = np.reciprocal(((bottom - top)[:, None] * (right - left)).astype(np.float32))[..., None]
+    weight = np.reciprocal(((bottom - top)[:, None] * (right - left)).astype(np.float32))
     small = np.empty((len(group.table), height, width, 3), np.float32)
     bands = scratch("bands", (height, group.width + 1, CELL_INTS), np.uint32)
     other = scratch("other", bands.shape, np.uint32)
@@ -135,8 +135,14 @@ def shrink(group: SizeGroup, height: int, width: int) -> FloatArray:
         rest = scratch("other", sums.shape, np.uint32)
         cells.take(left, axis=1, out=rest.view(np.complex128)[..., 0], mode="clip")
         np.subtract(sums, rest, out=sums)
-        np.multiply(sums[..., :3], weight, out=page, dtype=np.float32)
+        _weigh(sums, weight, page)
     return small
+
+
+def _weigh(sums: NDArray[np.uint32], weight: FloatArray, out: FloatArray) -> None:
+    """Write *sums* (..., 4) times *weight* (...) to *out* (..., 3), in float32."""
+    for channel in range(3):  # one by one: numpy's loops over an axis of three are slow
+        np.multiply(sums[..., channel], weight, out=out[..., channel], dtype=np.float32)
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
