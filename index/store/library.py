@@ -34,6 +34,8 @@ class NewImage:
     faces: Sequence[NewFace]
 
 
+FACES_AT_ONCE = 500  # 1 MB of vectors is copied for them
+
 _ADD_IMAGE = upsert(table(Image)).on_conflict_do_nothing(index_elements=[Image.sha256])
 _IMAGE_IDS = Lookup(Image.sha256, select(Image.sha256, Image.id))
 _ADD_ANALYSIS = insert(table(Analysis))
@@ -79,13 +81,13 @@ def _add_analyses(
                 for number, image in images.items()
             ],
         )
-    faces = [
-        {"image_id": number, "generation_id": generation_id, **_values(face)}
-        for number, image in images.items()
-        for face in image.faces
-    ]
-    if faces:
-        added = sorted(connection.scalars(_ADD_FACES, faces))
+    faces = [(number, face) for number, image in images.items() for face in image.faces]
+    for start in range(0, len(faces), FACES_AT_ONCE):
+        rows = [
+            {"image_id": number, "generation_id": generation_id, **_values(face)}
+            for number, face in faces[start : start + FACES_AT_ONCE]
+        ]
+        added = sorted(connection.scalars(_ADD_FACES, rows))
         connection.execute(
             _ADD_CHANGE,
             [{"generation_id": generation_id, "face_id": face, "added": True} for face in added],
