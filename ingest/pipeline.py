@@ -6,6 +6,7 @@ without queues between stages: while one decodes, another runs a network. The ch
 unless its pixels are too many: its photos share MTCNN's later nets, and their crops share FaceNet.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,14 +14,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from ingest.models import Models, Outcome
 from ingest.nets import cores
 
-CHUNK_FILES = max(8, 64 // cores())  # a usual batch shared out: fewer, larger calls of the nets
+CHUNK_FILES = 32  # at most: larger calls of the nets bring no more
 CHUNK_BYTES = 4_000_000  # large photos gain little from company, and leave a core without work
 
 Content = tuple[bytes, bytes]  # SHA-256 and bytes of a file
 
 
+def share_of(count: int) -> int:
+    """How many of *count* files, at least one, go into a chunk: every worker gets as many."""
+    rounds = math.ceil(count / (CHUNK_FILES * cores()))
+    return math.ceil(count / (rounds * cores()))
+
+
 def analyse_all(
-    models: Models, contents: Iterable[Content], max_megapixels: int
+    models: Models, contents: Iterable[Content], max_megapixels: int, chunk_files: int
 ) -> Iterator[tuple[bytes, Outcome]]:
     """What the models find in each of *contents*, in order.
 
@@ -29,7 +36,7 @@ def analyse_all(
     workers = cores()
     waiting: deque[tuple[list[bytes], Future[list[Outcome]]]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="faces") as pool:
-        for chunk in chunks(contents):
+        for chunk in chunks(contents, chunk_files):
             digests = [digest for digest, _ in chunk]
             waiting.append((digests, pool.submit(models.analyse, chunk, max_megapixels)))
             if len(waiting) >= 2 * workers:
@@ -44,12 +51,12 @@ def _results(
     return zip(digests, future.result(), strict=True)
 
 
-def chunks(contents: Iterable[Content]) -> Iterator[list[Content]]:
-    """*contents* in lists of what one worker takes on at a time, all of whose bytes are held."""
+def chunks(contents: Iterable[Content], files: int) -> Iterator[list[Content]]:
+    """*contents* in lists for one worker each, of so many *files* and CHUNK_BYTES at most."""
     chunk: list[Content] = []
     held = 0
     for digest, data in contents:
-        if chunk and (len(chunk) == CHUNK_FILES or held + len(data) > CHUNK_BYTES):
+        if chunk and (len(chunk) == files or held + len(data) > CHUNK_BYTES):
             yield chunk
             chunk, held = [], 0
         chunk.append((digest, data))

@@ -26,7 +26,7 @@ from index.store.generations import GenerationRow
 from index.store.library import NewImage
 from ingest.doubt import places_in_doubt
 from ingest.models import Models, load_models
-from ingest.pipeline import analyse_all
+from ingest.pipeline import analyse_all, share_of
 from ingest.reading import read_settled
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,8 @@ class Reindexer:
             last = images[-1][0]
             contents = ((sha256, data) for sha256, data in map(self._content, images) if data)
             limit = self._settings.max_megapixels
-            found = [outcome for _, outcome in analyse_all(models, contents, limit)]
+            every = analyse_all(models, contents, limit, share_of(len(images)))
+            found = [outcome for _, outcome in every]
             with self._database.write() as connection:
                 present = erasures.present(connection, [sha256 for _, sha256 in images])
                 # those that are not there were forgotten in the meantime

@@ -26,7 +26,7 @@ from index.store.library import NewImage
 from index.store.queue import Claim
 from ingest.doubt import places_in_doubt
 from ingest.models import Models, Outcome, load_generation
-from ingest.pipeline import Content, analyse_all, chunks
+from ingest.pipeline import Content, analyse_all, chunks, share_of
 from ingest.reading import read_settled
 
 log = logging.getLogger(__name__)
@@ -162,14 +162,16 @@ class Worker:
 
     def _process(self, claims: list[Claim]) -> Batch:
         batch = Batch()
+        share = share_of(len(claims))
+        contents = self._new_contents(claims, batch, share)
         limit = self._settings.max_megapixels
-        batch.outcomes.update(analyse_all(self._models, self._new_contents(claims, batch), limit))
+        batch.outcomes.update(analyse_all(self._models, contents, limit, share))
         return batch
 
-    def _new_contents(self, claims: list[Claim], batch: Batch) -> Iterator[Content]:
+    def _new_contents(self, claims: list[Claim], batch: Batch, share: int) -> Iterator[Content]:
         """Read the claimed files as needed; yield the content that nobody has analysed yet."""
         seen: set[bytes] = set()
-        for some in chunks(self._contents(claims, batch)):
+        for some in chunks(self._contents(claims, batch), share):
             digests = [digest for digest, _ in some]
             with self._database.read() as connection:
                 known = library.known_images(connection, self.generation.id, digests)
