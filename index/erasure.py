@@ -21,7 +21,6 @@ from index.erasure_log import ErasureLog
 from index.lock import exclusive
 from index.paths import is_in
 from index.schema import ErasureAction
-from index.settings import DistanceScale
 from index.space import Profile, Space
 from index.store import erasures, places
 from index.store.erasures import Entry
@@ -121,7 +120,7 @@ class Eraser:
     def _vectors(self, connection: Connection, images: Sequence[int]) -> tuple[int, set[bytes]]:
         """How many faces there are in *images*, and pieces of their vectors, raw and unit."""
         spaces = {
-            generation_id: Space(Profile.from_json(profile), DistanceScale.COSINE)
+            generation_id: Space(Profile.from_json(profile))
             for generation_id, profile in erasures.profiles(connection).items()
         }
         faces, pieces = 0, set[bytes]()

@@ -85,7 +85,7 @@ def _counts(
     space: Space,
     linkage: Linkage,
     thresholds: Sequence[float],
-    photos: IntVector | None = None,
+    photos: IntVector,
 ) -> list[int]:
     cuts = [space.cut(threshold) for threshold in thresholds]
     if linkage is Linkage.SUPPORTED:

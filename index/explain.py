@@ -51,11 +51,6 @@ class Person:
     spread: float
     warnings: tuple[str, ...]
 
-    @property
-    def weakest(self) -> JoiningLink | None:
-        """The longest link, without which the person would fall apart."""
-        return self.links[-1] if self.links else None
-
 
 class Explanation:
     """An answer taken apart.

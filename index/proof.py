@@ -12,7 +12,6 @@ from index.database_file import sync
 from index.errors import WriterBusyError
 from index.lock import exclusive
 from index.residue import Progress
-from index.settings import DistanceScale
 from index.snapshots import write_snapshot
 from index.space import Profile, Space
 from index.store import embeddings, erasures, generations
@@ -44,7 +43,7 @@ def fresh_snapshot(database: Database, now: float) -> None:
     with database.read() as connection:
         active = generations.active(connection)
     if active is not None:
-        space = Space(Profile.from_json(active.profile), DistanceScale.COSINE)
+        space = Space(Profile.from_json(active.profile))
         write_snapshot(database, active.id, space, now)
 
 
@@ -96,7 +95,7 @@ def _rightful(database: Database, hits: set[bytes]) -> set[bytes]:
     found: set[bytes] = set()
     with database.read() as connection:
         for generation_id, profile in erasures.profiles(connection).items():
-            space = Space(Profile.from_json(profile), DistanceScale.COSINE)
+            space = Space(Profile.from_json(profile))
             for _, raw in embeddings.iterate_embeddings(connection, generation_id, BATCH):
                 found |= residue.pieces(raw) & hits
                 if raw.shape[1] == space.dim:

@@ -94,7 +94,10 @@ def shipped_profile(weights: str) -> Profile:
 
 @dataclass(frozen=True)
 class Space:
-    """A profile in use, with the scale that the operator chose for thresholds."""
+    """A profile in use, with the scale that the operator chose for thresholds.
+
+    Vectors, and everything else but thresholds, are the same on every scale.
+    """
 
     profile: Profile
     scale: DistanceScale = DistanceScale.CALIBRATED

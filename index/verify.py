@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 from index.database import Database
 from index.errors import SnapshotDamagedError
 from index.migration import integrity_problems
-from index.settings import DistanceScale
 from index.space import Profile, Space
 from index.store import (
     analyses,
@@ -48,7 +47,7 @@ def verify(database: Database) -> Findings:
         findings.problems += integrity_problems(connection)
         generation = generations.active(connection)
         if generation is not None:
-            space = Space(Profile.from_json(generation.profile), DistanceScale.COSINE)
+            space = Space(Profile.from_json(generation.profile))
             _check_rows(connection, generation.id, findings)
             _check_snapshots(connection, generation.id, space, findings)
     return findings

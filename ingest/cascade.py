@@ -84,20 +84,16 @@ def _absorb(first: torch.nn.Module) -> None:
 class Cascade:
     """The three nets and the steps between them. Safe to call from several threads."""
 
-    def __init__(
-        self, *, device: str = "cpu", streams: int | None = None, cache: Path | None = None
-    ) -> None:
+    def __init__(self, *, device: str = "cpu", cache: Path | None = None) -> None:
         """Load the nets.
 
         Args:
             device: "cpu" (OpenVINO), or a device of torch.
-            streams: how many threads will call at once (default: one a core).
             cache: folder for converted nets, or None.
         """
-        streams = streams or cores()
-        self._pnet = _load(PNet, None, device, streams, cache)
-        self._rnet = _load(RNet, REFINE.edge, device, streams, cache)
-        self._onet = _load(ONet, OUTPUT.edge, device, streams, cache)
+        self._pnet = _load(PNet, None, device, cache)
+        self._rnet = _load(RNet, REFINE.edge, device, cache)
+        self._onet = _load(ONet, OUTPUT.edge, device, cache)
 
     def __call__(self, images: Sequence[RgbImage], min_face_px: float) -> Candidates:
         """Find faces at least *min_face_px* high; extras hold five x, then five y of landmarks."""
@@ -166,9 +162,7 @@ def pyramid(height: int, width: int, min_face_px: float) -> list[float]:
     return scales
 
 
-def _load(
-    build: type[torch.nn.Module], edge: int | None, device: str, streams: int, cache: Path | None
-) -> Net:
+def _load(build: type[torch.nn.Module], edge: int | None, device: str, cache: Path | None) -> Net:
     """Wrap one net; *edge* is its input size in pixels, None for any."""
     if device != "cpu":
         return TorchNet(_Stage(build()), device)
@@ -176,7 +170,7 @@ def _load(
     example = torch.zeros(2, edge or 32, edge or 32, 3)
     name = f"mtcnn-{build.__name__.lower()}-2"
     model = converted(name, lambda: _Stage(build()), example, (-1, side, side, 3), cache)
-    return OpenVinoNet(model, precision="f32", streams=streams)
+    return OpenVinoNet(model, precision="f32", streams=cores())
 
 
 def _pad(crops: FloatArray, block: int) -> FloatArray:

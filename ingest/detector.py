@@ -11,8 +11,7 @@ from ingest.cascade import Candidates, Cascade
 from ingest.faces import MIN_FACE_PX, DetectedFace, RgbImage
 from ingest.integral import FloatArray
 
-FIRST_EDGE_PX = 1024
-LAST_EDGE_PX = 2048
+EDGES_PX = (1024, 2048)  # longest edges of the first look and of the second
 BLOCK_PIXELS = 3_000_000  # 48 MB of summed-area tables
 
 
@@ -24,22 +23,15 @@ class MtcnnDetector:
     to call from several threads.
     """
 
-    def __init__(
-        self,
-        *,
-        device: str = "cpu",
-        edges_px: tuple[int, ...] = (FIRST_EDGE_PX, LAST_EDGE_PX),
-        cache: Path | None = None,
-    ) -> None:
-        """Load MTCNN; *device* and *cache* as in `Cascade`, *edges_px* the sizes of the looks."""
+    def __init__(self, *, device: str = "cpu", cache: Path | None = None) -> None:
+        """Load MTCNN; *device* and *cache* as in `Cascade`."""
         self._cascade = Cascade(device=device, cache=cache)
-        self._edges_px = edges_px
 
     def detect(self, images: Sequence[RgbImage]) -> list[list[DetectedFace]]:
         """Return each image's faces; see `Detector`. *images*: (H, W, 3) uint8, any sizes."""
         results: list[list[DetectedFace]] = [[] for _ in images]
         pending = list(range(len(images)))
-        for edge in self._edges_px:
+        for edge in EDGES_PX:
             for block in _blocks(images, pending, edge):
                 self._detect_block(images, block, edge, results)
             pending = [i for i in pending if self._hides_faces(images[i], results[i], edge)]

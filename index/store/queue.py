@@ -237,11 +237,3 @@ def backlog(connection: Connection, now: float) -> tuple[int, float | None, bool
 def pending_paths(connection: Connection) -> list[str]:
     """The paths of all files in the queue."""
     return list(connection.scalars(select(File.path).where(File.state == FileState.PENDING)))
-
-
-def failures(connection: Connection, limit: int) -> list[tuple[str, str]]:
-    """The path and reason of the failed files, at most *limit*."""
-    found = connection.execute(
-        select(File.path, File.error).where(File.state == FileState.FAILED).limit(limit)
-    )
-    return [(row[0], row[1] or "") for row in found]

@@ -34,9 +34,9 @@ class TestSettling:
         with database.write() as connection:
             assert queue.fail(connection, first, "cut off", NOW + 5)
             assert queue.fail(connection, second, "no image", None)
-            expected = [("/a", "cut off"), ("/b", "no image")]
-            assert sorted(queue.failures(connection, 10)) == expected
-            assert len(queue.failures(connection, 1)) == 1
+        failed = [row(database, path) for path in ("/a", "/b")]
+        assert [file.state for file in failed] == [FileState.FAILED] * 2
+        assert [file.error for file in failed] == ["cut off", "no image"]
         assert claim(database, now=NOW + 4.9) == []
         [again] = claim(database, now=1e12)
         assert (again.path, again.attempts) == ("/a", 1)
