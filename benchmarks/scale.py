@@ -40,11 +40,11 @@ from asking import Client, started
 from synthetic import Library, fill, settings_in
 
 from index.database import Database
+from index.paths import Signature
 from index.settings import Settings
 from index.snapshots import write_snapshot
 from index.space import DIM, Profile, Space
 from index.store import generations, library, queue, sightings
-from index.store.files import Signature
 from index.store.generations import GenerationRow
 from index.store.library import NewFace, NewImage
 from index.store.sightings import Sighting

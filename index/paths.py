@@ -5,11 +5,19 @@ import stat
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-
-from index.store.files import Signature
+from typing import NamedTuple
 
 MAX_NAME_BYTES = 4096
 IGNORED_SUFFIXES = (".tmp", ".part", ".crdownload", "~")  # what uploads and editors leave behind
+
+
+class Signature(NamedTuple):  # made by the thousand, in a third of a dataclass's time
+    """What stat says of a file; as long as it stays the same, so does the content."""
+
+    size: int  # bytes
+    mtime_ns: int
+    ctime_ns: int
+    inode: str
 
 
 def signature_of(found: os.stat_result) -> Signature:

@@ -2,8 +2,7 @@
 
 import os
 
-from index.paths import display, refusal, signature_of
-from index.store.files import Signature
+from index.paths import Signature, display, refusal, signature_of
 from index.store.sightings import Sighting
 
 NANOSECONDS = 1e-9

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from index.holds import Finding, Identity, PlaceState
-from index.paths import display, is_in, is_utf8, signature_of
-from index.store.files import Signature
+from index.paths import Signature, display, is_in, is_utf8, signature_of
 from ingest.walk import Walk, identity
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from index.errors import OutOfResourcesError, UnreadableImageError, UnsettledFileError
-from index.paths import signature_of
-from index.store.files import Signature
+from index.paths import Signature, signature_of
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not block

@@ -5,17 +5,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, select
 
+from index.paths import Signature
 from index.schema import File, FileState
 from index.store.lookup import Lookup
-
-
-class Signature(NamedTuple):  # made by the thousand, in a third of a dataclass's time
-    """What stat says of a file; as long as it stays the same, so does the content."""
-
-    size: int  # bytes
-    mtime_ns: int
-    ctime_ns: int
-    inode: str
 
 
 class FileRow(NamedTuple):

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from index.database import IN_LIST
+from index.paths import Signature
 from index.schema import File, FileState, table
-from index.store.files import SIGNATURE_COLUMNS, Signature
+from index.store.files import SIGNATURE_COLUMNS
 
 CRASH_LIMIT = 3  # a file that was in hand at this many crashes is put aside
 CRASH_RETRY_SECONDS = 600.0

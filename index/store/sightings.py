@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, case, delete, func, or_, select, update
 
 from index.database import IN_LIST, Upsert, upsert
+from index.paths import Signature
 from index.schema import File, FileState, Image, table
-from index.store.files import SIGNATURE_COLUMNS, Signature, is_below
+from index.store.files import SIGNATURE_COLUMNS, is_below
 
 
 @dataclass(frozen=True, slots=True)

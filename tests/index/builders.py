@@ -15,12 +15,12 @@ from sqlalchemy import Connection, event, text
 from index.backup import Restored, restore
 from index.database import Database
 from index.migration import migrate
+from index.paths import Signature
 from index.schema import GenerationState
 from index.settings import Settings
 from index.space import UNMEASURED, Profile, Space
 from index.store import embeddings, generations, library, queue, sightings
 from index.store.faces import FaceRow
-from index.store.files import Signature
 from index.store.generations import GenerationRow
 from index.store.library import NewFace, NewImage
 from index.store.queue import Claim

@@ -91,7 +91,7 @@ def test_counts_are_those_of_people_persons_at_every_threshold(linkage: Linkage,
     vectors = SPACE.unit(raw[rng.permutation(40)[:30]])
     thresholds = (0.2, 0.0, *THRESHOLDS, 0.5, 1.0)
     expected = [int(persons(vectors, SPACE.cut(at), linkage).max()) + 1 for at in thresholds]
-    assert evaluation._counts(vectors, SPACE, linkage, thresholds) == expected
+    assert evaluation._counts(vectors, SPACE, linkage, thresholds, np.arange(30)) == expected
 
 
 @pytest.mark.parametrize("linkage", Linkage)

@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from index.paths import signature_of
+from index.paths import Signature, signature_of
 from index.settle import RETRY_SECONDS, ready_at, retry_at, sight
-from index.store.files import Signature
 
 SECOND = 1_000_000_000
 NOW = 1_700_000_000.0

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from index.errors import OutOfResourcesError, UnreadableImageError, UnsettledFileError
-from index.paths import signature_of
-from index.store.files import Signature
+from index.paths import Signature, signature_of
 from ingest import reading
 from ingest.reading import read_settled
 from tests.ingest.builders import failing
