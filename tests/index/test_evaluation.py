@@ -108,7 +108,7 @@ def test_counts_of_pairs_at_the_cut_are_those_of_people_persons(linkage: Linkage
             expected.append(
                 [int(persons(pair, SPACE.cut(t), linkage).max()) + 1 for t in thresholds]
             )
-            found.append(evaluation._counts(pair, SPACE, linkage, thresholds))
+            found.append(evaluation._counts(pair, SPACE, linkage, thresholds, np.arange(len(pair))))
     assert found == expected
 
 
