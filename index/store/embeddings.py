@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from index.database import IN_LIST
+from index.database import in_lists
 from index.errors import StoreError
 from index.schema import Face
 
@@ -23,11 +23,11 @@ def embeddings_of(
         StoreError: a stored vector does not match its checksum, and *check* is set.
     """
     rows: list[tuple[int, bytes, int]] = []
-    for start in range(0, len(ids), IN_LIST):
-        some = select(Face.id, Face.embedding, Face.crc32).where(
-            Face.generation_id == generation_id, Face.id.in_(ids[start : start + IN_LIST])
+    for some in in_lists(ids):
+        found = select(Face.id, Face.embedding, Face.crc32).where(
+            Face.generation_id == generation_id, Face.id.in_(some)
         )
-        rows += [(row[0], row[1], row[2]) for row in connection.execute(some)]
+        rows += [(row[0], row[1], row[2]) for row in connection.execute(found)]
     if check:
         _check(rows)
     return _joined(sorted(rows))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from index.database import IN_LIST
+from index.database import in_lists
 from index.schema import (
     Chunk,
     Erasure,
@@ -59,12 +59,11 @@ def record(connection: Connection, entries: Sequence[Entry]) -> None:
 
 def suppressed(connection: Connection, contents: Collection[bytes]) -> set[bytes]:
     """Those of *contents* that must not be indexed: their last entry says so."""
-    asked = list(contents)
     latest: dict[bytes, str] = {}
-    for start in range(0, len(asked), IN_LIST):
+    for some in in_lists(list(contents)):
         found = connection.execute(
             select(Erasure.content, Erasure.action)
-            .where(Erasure.content.in_(asked[start : start + IN_LIST]))
+            .where(Erasure.content.in_(some))
             .order_by(Erasure.seq)
         )
         latest.update((row[0], row[1]) for row in found)
@@ -80,23 +79,18 @@ def digests(connection: Connection) -> Iterator[tuple[int, bytes]]:
 
 def present(connection: Connection, wanted: Collection[bytes]) -> dict[bytes, int]:
     """The image ids, by SHA-256, of those digests *wanted* that are images."""
-    asked = list(wanted)
     found: dict[bytes, int] = {}
-    for start in range(0, len(asked), IN_LIST):
-        some = select(Image.sha256, Image.id).where(
-            Image.sha256.in_(asked[start : start + IN_LIST])
-        )
-        found.update((row[0], row[1]) for row in connection.execute(some))
+    for some in in_lists(list(wanted)):
+        rows = connection.execute(select(Image.sha256, Image.id).where(Image.sha256.in_(some)))
+        found.update((row[0], row[1]) for row in rows)
     return found
 
 
 def embeddings(connection: Connection, images: Sequence[int]) -> Iterator[tuple[int, bytes]]:
     """The generation and raw vector of every face in *images*, in all generations."""
-    for start in range(0, len(images), IN_LIST):
+    for some in in_lists(images):
         rows = connection.execute(
-            select(Face.generation_id, Face.embedding).where(
-                Face.image_id.in_(images[start : start + IN_LIST])
-            )
+            select(Face.generation_id, Face.embedding).where(Face.image_id.in_(some))
         )
         for row in rows:
             yield row[0], row[1]
@@ -105,16 +99,14 @@ def embeddings(connection: Connection, images: Sequence[int]) -> Iterator[tuple[
 def paths_of(connection: Connection, images: Sequence[int]) -> list[str]:
     """The paths of all files that hold *images*."""
     found: list[str] = []
-    for start in range(0, len(images), IN_LIST):
-        some = select(File.path).where(File.image_id.in_(images[start : start + IN_LIST]))
-        found.extend(connection.scalars(some))
+    for some in in_lists(images):
+        found.extend(connection.scalars(select(File.path).where(File.image_id.in_(some))))
     return found
 
 
 def remove_images(connection: Connection, images: Sequence[int]) -> None:
     """Remove *images*, their files' rows and what all generations found; tell the index."""
-    for start in range(0, len(images), IN_LIST):
-        some = images[start : start + IN_LIST]
+    for some in in_lists(images):
         connection.execute(delete(File).where(File.image_id.in_(some)))
         library.drop_analyses(connection, some)
         connection.execute(delete(Image).where(Image.id.in_(some)))
@@ -122,8 +114,8 @@ def remove_images(connection: Connection, images: Sequence[int]) -> None:
 
 def remove_files(connection: Connection, paths: Sequence[str]) -> None:
     """Remove the rows of *paths*, whatever their state."""
-    for start in range(0, len(paths), IN_LIST):
-        connection.execute(delete(File).where(File.path.in_(paths[start : start + IN_LIST])))
+    for some in in_lists(paths):
+        connection.execute(delete(File).where(File.path.in_(some)))
 
 
 def drop_snapshots(connection: Connection) -> None:
@@ -141,10 +133,8 @@ def rows_at(connection: Connection, path: str) -> dict[str, FileRow]:
 def digests_of(connection: Connection, images: Sequence[int]) -> dict[int, bytes]:
     """The SHA-256 of *images*."""
     found: dict[int, bytes] = {}
-    for start in range(0, len(images), IN_LIST):
-        rows = connection.execute(
-            select(Image.id, Image.sha256).where(Image.id.in_(images[start : start + IN_LIST]))
-        )
+    for some in in_lists(images):
+        rows = connection.execute(select(Image.id, Image.sha256).where(Image.id.in_(some)))
         found.update((row[0], row[1]) for row in rows)
     return found
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from index.database import IN_LIST, upsert
+from index.database import in_lists, upsert
 from index.schema import Analysis, Change, Face, File, Image, table
 from index.store import queue, sightings
 from index.store.lookup import Lookup
@@ -173,8 +173,7 @@ def drop_orphans(connection: Connection, orphaned_before: float, limit: int = 50
 
 def drop_analyses(connection: Connection, images: Sequence[int]) -> None:
     """Remove what all generations found in *images*, and tell the index."""
-    for start in range(0, len(images), IN_LIST):
-        some = images[start : start + IN_LIST]
+    for some in in_lists(images):
         faces = connection.execute(
             select(Face.id, Face.generation_id).where(Face.image_id.in_(some))
         ).all()

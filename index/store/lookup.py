@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Dialect, Select, bindparam
 from sqlalchemy.orm import InstrumentedAttribute
 
-from index.database import IN_LIST, fetch_all
+from index.database import IN_LIST, fetch_all, in_lists
 
 LENGTHS = (8, 32, 128, IN_LIST)  # shorter lists are filled up with their last value
 
@@ -32,8 +32,7 @@ class Lookup:
     ) -> list[tuple[Any, ...]]:
         """The rows for *values*, which need not be sorted."""
         found: list[tuple[Any, ...]] = []
-        for start in range(0, len(values), IN_LIST):
-            some = values[start : start + IN_LIST]
+        for some in in_lists(values):
             length = next(length for length in LENGTHS if length >= len(some))
             text, order = self._compiled(connection.dialect, length)
             members = [*some, *[some[-1]] * (length - len(some))]

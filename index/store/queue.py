@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
-from index.database import IN_LIST
+from index.database import in_lists
 from index.paths import Signature
 from index.schema import File, FileState, table
 from index.store.files import SIGNATURE_COLUMNS
@@ -35,8 +35,7 @@ _QUEUED = File.state.in_((FileState.PENDING, FileState.FAILED))
 
 def prioritise(connection: Connection, paths: Sequence[str]) -> None:
     """Let pending files of *paths* be claimed before all others: a caller waits for them."""
-    for start in range(0, len(paths), IN_LIST):
-        some = paths[start : start + IN_LIST]
+    for some in in_lists(paths):
         connection.execute(
             update(File)
             .where(File.path.in_(some), File.state == FileState.PENDING, File.priority == 0)
@@ -46,10 +45,10 @@ def prioritise(connection: Connection, paths: Sequence[str]) -> None:
 
 def requeue(connection: Connection, paths: Sequence[str], ready_at: float) -> None:
     """Make files pending again whatever is known of them."""
-    for start in range(0, len(paths), IN_LIST):
+    for some in in_lists(paths):
         connection.execute(
             update(File)
-            .where(File.path.in_(paths[start : start + IN_LIST]))
+            .where(File.path.in_(some))
             .values(state=FileState.PENDING, attempts=0, crashes=0, error=None, ready_at=ready_at)
         )
 
@@ -66,8 +65,7 @@ def retry_failed(
     if paths is None:
         return connection.execute(again).rowcount
     return sum(
-        connection.execute(again.where(File.path.in_(paths[start : start + IN_LIST]))).rowcount
-        for start in range(0, len(paths), IN_LIST)
+        connection.execute(again.where(File.path.in_(some))).rowcount for some in in_lists(paths)
     )
 
 

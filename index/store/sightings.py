@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, case, delete, func, or_, select, update
 
-from index.database import IN_LIST, Upsert, upsert
+from index.database import Upsert, in_lists, upsert
 from index.paths import Signature
 from index.schema import File, FileState, Image, table
 from index.store.files import SIGNATURE_COLUMNS, is_below
@@ -92,10 +92,10 @@ def forget(connection: Connection, path: str, now: float, *, below: bool = True)
 
 def forget_files(connection: Connection, paths: Sequence[str], now: float) -> None:
     """Remove the rows of many *paths*, as forget() does of one."""
-    for start in range(0, len(paths), IN_LIST):
-        some = File.path.in_(paths[start : start + IN_LIST])
-        images = connection.scalars(select(File.image_id).where(some).distinct()).all()
-        connection.execute(delete(File).where(some))
+    for some in in_lists(paths):
+        where = File.path.in_(some)
+        images = connection.scalars(select(File.image_id).where(where).distinct()).all()
+        connection.execute(delete(File).where(where))
         mark_orphans(connection, [image for image in images if image is not None], now)
 
 
@@ -111,6 +111,5 @@ _MARK_ORPHANS = (
 
 def mark_orphans(connection: Connection, images: Sequence[int], now: float) -> None:
     """Note the time at which images lost their last file; clear it for those that have one."""
-    for start in range(0, len(images), IN_LIST):
-        given = {"images": images[start : start + IN_LIST], "now": now}
-        connection.execute(_MARK_ORPHANS, given)
+    for some in in_lists(images):
+        connection.execute(_MARK_ORPHANS, {"images": some, "now": now})
