@@ -19,7 +19,7 @@ from index import residue
 from index.database import Database
 from index.erasure_log import ErasureLog
 from index.lock import exclusive
-from index.paths import is_in
+from index.paths import is_in_any
 from index.schema import ErasureAction
 from index.space import Profile, Space
 from index.store import erasures, places
@@ -173,7 +173,7 @@ def expire(database: Database, data: Path, days: float, now: float) -> Erased:
                     sha256
                     for image, sha256 in old.items()
                     if any(
-                        _may_be_there(path) or any(is_in(path, place) for place in held)
+                        _may_be_there(path) or is_in_any(path, held)
                         for path in erasures.paths_of(connection, [image])
                     )
                 }

@@ -12,7 +12,7 @@ from index.database import Database
 from index.erasure import Erased, eraser
 from index.erasure_log import FORGOTTEN, ErasureLog
 from index.errors import ConfigError
-from index.paths import Roots, display, is_ignored, is_in, signature_of
+from index.paths import Roots, display, is_ignored, is_in, real_path, signature_of
 from index.proof import clean_up, drop_copies
 from index.schema import ErasureAction, FileState
 from index.store import erasures, queue
@@ -102,7 +102,7 @@ def make_plan(database: Database, roots: Roots, paths: Sequence[Path], progress:
     rows: dict[str, FileRow] = {}
     on_disk: list[str] = []
     for given in paths:
-        path = _real(given)
+        path = real_path(given)
         with database.read() as connection:
             here = erasures.rows_at(connection, display(path))
         inside = path in roots.real or roots.holds(path)
@@ -123,13 +123,6 @@ def make_plan(database: Database, roots: Roots, paths: Sequence[Path], progress:
         if not _is_known(path, rows.get(display(path))):
             _read(path, plan)
     return plan
-
-
-def _real(given: Path) -> str:
-    path = os.path.join(os.path.realpath(given.parent), given.name)
-    if given.is_dir() and not given.is_symlink():
-        path = os.path.realpath(given)
-    return path
 
 
 def _photos(path: str) -> Iterator[str]:

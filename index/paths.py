@@ -3,7 +3,7 @@
 import os
 import stat
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,9 +44,21 @@ def is_ignored(name: str) -> bool:
     return name.startswith(".") or name.endswith(IGNORED_SUFFIXES)
 
 
+def real_path(given: Path) -> str:
+    """The absolute path of *given*, with links resolved, but a file that is a link itself."""
+    if given.is_dir() and not given.is_symlink():
+        return os.path.realpath(given)
+    return os.path.join(os.path.realpath(given.parent), given.name)
+
+
 def is_in(path: str, place: str) -> bool:
     """Whether *path* is *place* or lies below it."""
     return path == place or path.startswith(place.rstrip("/") + "/")
+
+
+def is_in_any(path: str, places: Iterable[str]) -> bool:
+    """Whether *path* is one of *places* or lies below one."""
+    return any(is_in(path, place) for place in places)
 
 
 class Roots:

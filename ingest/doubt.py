@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from index.paths import Roots, is_in
+from index.paths import Roots, is_in_any
 from index.store import places
 from ingest.walk import identity
 
@@ -12,6 +12,6 @@ def places_in_doubt(connection: Connection, roots: Roots) -> list[str]:
     return [
         place.path
         for place in places.all_places(connection)
-        if any(is_in(place.path, root) for root in roots.real)
+        if is_in_any(place.path, roots.real)
         and (place.reason or identity(place.path) != place.identity)
     ]

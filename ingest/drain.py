@@ -13,7 +13,7 @@ from index.database import Database
 from index.erasure import finish_erasures
 from index.errors import ConfigError, WriterBusyError
 from index.lock import exclusive
-from index.paths import Roots, display, is_in
+from index.paths import Roots, display, is_in_any, real_path
 from index.schema import FileState
 from index.settings import Settings
 from index.space import Profile, Space
@@ -52,9 +52,7 @@ def collect(roots: Roots, paths: Iterable[Path]) -> list[tuple[str, os.stat_resu
     """
     found: list[tuple[str, os.stat_result]] = []
     for given in paths:
-        path = os.path.join(os.path.realpath(given.parent), given.name)
-        if given.is_dir() and not given.is_symlink():
-            path = os.path.realpath(given)
+        path = real_path(given)
         if not os.path.lexists(path):
             raise ConfigError(f"there is no {given}")
         if path not in roots.real and not roots.holds(path):
@@ -182,4 +180,4 @@ class Drain:
 
 def _is_out(path: str, doubt: Sequence[str]) -> bool:
     """Whether a file is not there, and its disk may not be either: nobody can wait for that."""
-    return any(is_in(path, place) for place in doubt) and not os.path.lexists(path)
+    return is_in_any(path, doubt) and not os.path.lexists(path)

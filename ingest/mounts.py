@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from index.paths import is_in
+
 _REMOTE_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "fuse", "vboxsf", "prl_fs", "afs", "ceph")
 
 
@@ -15,7 +17,6 @@ def is_remote(folder: str, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
     for line in lines:
         left, _, right = line.partition(" - ")
         point = left.split()[4].replace("\\040", " ")
-        inside = folder == point or folder.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
+        if is_in(folder, point) and len(point) >= len(best):
             best, kind = point, right.split()[0]
     return kind.startswith(_REMOTE_FILE_SYSTEMS)

@@ -16,7 +16,7 @@ from index.errors import (
     UnreadableImageError,
     UnsettledFileError,
 )
-from index.paths import Roots, is_in, signature_of
+from index.paths import Roots, is_in_any, signature_of
 from index.report import WorkReport
 from index.settings import Settings
 from index.settle import RETRY_SECONDS, ready_at, retry_at
@@ -235,7 +235,7 @@ class Worker:
         try:
             signature = signature_of(self._roots.stat(claim.path))
         except FileNotFoundError:
-            if any(is_in(claim.path, place) for place in places_in_doubt(connection, self._roots)):
+            if is_in_any(claim.path, places_in_doubt(connection, self._roots)):
                 queue.resight(connection, claim, claim.signature, now + IN_DOUBT_SECONDS)
             else:
                 sightings.forget(connection, claim.path, now, below=False)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, select
 
 from index.database import upsert
 from index.holds import HoldReason, Identity, PlaceState
-from index.paths import is_in
+from index.paths import is_in, is_in_any
 from index.schema import Place
 
 
@@ -38,9 +38,7 @@ def held_below(connection: Connection, roots: Sequence[str]) -> list[PlaceState]
     Others are left over of roots that were taken out of the settings: no scan looks there.
     """
     return [
-        place
-        for place in all_places(connection)
-        if place.reason and any(is_in(place.path, root) for root in roots)
+        place for place in all_places(connection) if place.reason and is_in_any(place.path, roots)
     ]
 
 
