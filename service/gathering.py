@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from index.answer import Answer, Chosen, answer_question, join_faces, split_faces
+from index.answer import Answer, answer_question, join_faces
+from index.asked import asked_files
 from index.coverage import FileStatus, KnownFile, Wanted, find, look, paths_in, survey
 from index.database import Database
 from index.errors import RequestError, StoreError, StoreUnavailableError
 from index.paths import Roots
 from index.question import Question
-from index.settings import FaceChoice, Settings
+from index.settings import Settings
 from index.space import Space
-from index.store.asked import AskedImage, asked_files
 from index.store.faces import FaceRow
 from index.store.generations import GenerationRow
 from service.follower import Follower
@@ -127,7 +127,7 @@ class Gatherer:
             }
             if damaged := [number for number, image in images.items() if not image.is_whole]:
                 return Damaged(damaged)
-            chosen = [_chosen(image, question.faces) for image in images.values()]
+            chosen = [image.chosen(question.faces) for image in images.values()]
             counted, left_out = join_faces(chosen, self._max_faces)
             space, vectors = self._vectors(connection, generation, counted)
         return Gathered(question, tuple(files), counted, left_out, generation, space, vectors)
@@ -237,11 +237,3 @@ def refuse_pending(files: Sequence[KnownFile]) -> None:
             f"{pending} of {len(files)} files are still being indexed; ask again later",
             retry_after_seconds=5,
         )
-
-
-def _chosen(image: AskedImage, choice: FaceChoice) -> Chosen:
-    """Which faces of an image count; each is judged by itself."""
-    known: Chosen | None = image.memo.get(choice)
-    if known is None:
-        known = image.memo[choice] = split_faces(image.faces, choice)
-    return known

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event
 
+from index import asked
+from index.asked import Asked, AskedImage, asked_files
 from index.database import Database
 from index.errors import StoreUnavailableError
 from index.schema import FileState, GenerationState
-from index.store import asked, generations, library, sightings
-from index.store.asked import Asked, AskedImage, asked_files
+from index.store import generations, library, sightings
 from index.store.faces import faces_of
 from index.store.files import FileRow
 from index.store.generations import GenerationRow

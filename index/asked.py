@@ -9,11 +9,12 @@ connection's own commits: this is for connections that only read.
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from index.answer import Chosen, split_faces
 from index.database import data_version
+from index.settings import FaceChoice
 from index.store import generations
 from index.store.faces import FaceRow, whole_faces
 from index.store.files import FileRow, rows_of
@@ -22,18 +23,25 @@ from index.store.generations import GenerationRow
 MAX_KEPT = 10_000  # files and faces a connection; some 10 MiB
 
 
-class AskedImage(NamedTuple):
+@dataclass(slots=True)
+class AskedImage:
     """What one generation found in an image.
 
     Attributes:
         faces: by id.
         is_whole: whether the image was analysed, and as many faces are stored as were found in it.
-        memo: what readers work out from the faces, as long as they are kept.
     """
 
     faces: tuple[FaceRow, ...]
     is_whole: bool
-    memo: dict[str, Any]
+    _chosen: dict[FaceChoice, Chosen] = field(default_factory=dict, compare=False)
+
+    def chosen(self, choice: FaceChoice) -> Chosen:
+        """Which of the faces count; worked out once, since others ask again."""
+        found = self._chosen.get(choice)
+        if found is None:
+            found = self._chosen[choice] = split_faces(self.faces, choice)
+        return found
 
 
 @dataclass(slots=True)
@@ -72,7 +80,7 @@ class Asked:
             of_image[face.image_id].append(face)
         broken = set(damaged)
         for image in new:
-            self.images[image] = AskedImage(tuple(of_image[image]), image not in broken, {})
+            self.images[image] = AskedImage(tuple(of_image[image]), image not in broken)
         self.size += len(faces)
 
 
