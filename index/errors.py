@@ -119,3 +119,8 @@ class RequestError(PersonCountError):
         super().__init__(sentence)
         self.status = status
         self.retry_after_seconds = retry_after_seconds
+
+
+def bad_request(sentence: str) -> RequestError:
+    """The error, status 400, of a caller who got wrong what *sentence* names."""
+    return RequestError(HTTPStatus.BAD_REQUEST, sentence)

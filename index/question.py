@@ -8,7 +8,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TypeVar
 
-from index.errors import RequestError
+from index.errors import RequestError, bad_request
 from index.paths import MAX_NAME_BYTES
 from index.settings import FaceChoice, Linkage, Settings
 from index.space import DEFAULT_THRESHOLD
@@ -43,10 +43,6 @@ class Question:
         return list(dict.fromkeys(self.filepaths))
 
 
-def _bad(sentence: str) -> RequestError:
-    return RequestError(HTTPStatus.BAD_REQUEST, sentence)
-
-
 def parse_threshold(text: str) -> float:
     """The value of a threshold.
 
@@ -54,10 +50,10 @@ def parse_threshold(text: str) -> float:
         RequestError: 400, it is empty, no decimal number, not finite or negative.
     """
     if not _DECIMAL.fullmatch(text):
-        raise _bad(f"threshold must be a number such as 0.2, not {text[:40]!r}")
+        raise bad_request(f"threshold must be a number such as 0.2, not {text[:40]!r}")
     value = float(text)
     if not math.isfinite(value) or value < 0:
-        raise _bad(f"threshold must be a finite number of at least 0, not {text[:40]}")
+        raise bad_request(f"threshold must be a finite number of at least 0, not {text[:40]}")
     return value
 
 
@@ -70,7 +66,7 @@ def decode_text(raw: bytes, name: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _bad(f"{name} is not valid UTF-8") from error
+        raise bad_request(f"{name} is not valid UTF-8") from error
 
 
 def check_filepath(name: str) -> str:
@@ -80,15 +76,15 @@ def check_filepath(name: str) -> str:
         RequestError: 400, it cannot.
     """
     if not name:
-        raise _bad("filepath is empty")
+        raise bad_request("filepath is empty")
     if _CONTROL.search(name):
-        raise _bad("filepath contains a control character")
+        raise bad_request("filepath contains a control character")
     try:
         size = len(name.encode("utf-8"))
     except UnicodeEncodeError as error:
-        raise _bad("filepath is not valid Unicode") from error
+        raise bad_request("filepath is not valid Unicode") from error
     if size > MAX_NAME_BYTES:
-        raise _bad(f"filepath is longer than {MAX_NAME_BYTES} bytes")
+        raise bad_request(f"filepath is longer than {MAX_NAME_BYTES} bytes")
     return name
 
 
@@ -100,13 +96,13 @@ def _choice(kind: type[Choice], given: Mapping[str, Sequence[str]], default: Cho
     try:
         return kind(text)
     except ValueError as error:
-        raise _bad(f"{name} must be one of {', '.join(kind)}, not {text[:40]!r}") from error
+        raise bad_request(f"{name} must be one of {', '.join(kind)}, not {text[:40]!r}") from error
 
 
 def _single(given: Mapping[str, Sequence[str]], name: str) -> str | None:
     values = given.get(name, ())
     if len(values) > 1:
-        raise _bad(f"{name} is given {len(values)} times")
+        raise bad_request(f"{name} is given {len(values)} times")
     return values[0] if values else None
 
 
@@ -118,10 +114,10 @@ def build_question(given: Mapping[str, Sequence[str]], settings: Settings) -> Qu
     """
     for name in given:
         if name not in PARAMETERS:
-            raise _bad(f"unknown parameter {name[:40]!r}; known are {', '.join(PARAMETERS)}")
+            raise bad_request(f"unknown parameter {name[:40]!r}; known are {', '.join(PARAMETERS)}")
     names = given.get("filepath", ())
     if not names:
-        raise _bad("filepath is missing; give it once for each image")
+        raise bad_request("filepath is missing; give it once for each image")
     if len(names) > settings.max_request_files:
         raise RequestError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

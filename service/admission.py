@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
-from index.errors import RequestError
+from index.errors import RequestError, bad_request
 from index.question import decode_text
 from index.settings import Settings
 from index.tokens import Scope
@@ -31,7 +31,7 @@ def content_length(headers: Mapping[str, str]) -> int | None:
     """
     length = headers.get("Content-Length", "")
     if len(length) > MAX_LENGTH_DIGITS:
-        raise _refusal(HTTPStatus.BAD_REQUEST, "the Content-Length is no length")
+        raise bad_request("the Content-Length is no length")
     return int(length) if length.isascii() and length.isdecimal() else None
 
 
@@ -66,9 +66,9 @@ class Uploads:
         name = path.rpartition("/")[2]
         check_name(decode_text(unquote_to_bytes(name), "the name"))
         if asks:
-            raise _refusal(HTTPStatus.BAD_REQUEST, "an upload takes no parameters")
+            raise bad_request("an upload takes no parameters")
         if not headers.get("Content-Type", "").strip().lower().startswith("image/"):
-            raise _refusal(
+            raise RequestError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send an image, as Content-Type image/jpeg"
             )
         length = self._length(headers)
@@ -91,16 +91,14 @@ class Uploads:
     def _length(self, headers: Mapping[str, str]) -> int:
         length = content_length(headers)
         if "Transfer-Encoding" in headers or not headers.get("Content-Length"):
-            raise _refusal(HTTPStatus.LENGTH_REQUIRED, "say how long the file is: Content-Length")
+            raise RequestError(
+                HTTPStatus.LENGTH_REQUIRED, "say how long the file is: Content-Length"
+            )
         if not length:
-            raise _refusal(HTTPStatus.BAD_REQUEST, "the file is empty, or its length no number")
+            raise bad_request("the file is empty, or its length no number")
         if length > self._max_bytes:
-            raise _refusal(
+            raise RequestError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"the file is larger than {self._max_mib} MiB (max_file_mib)",
             )
         return length
-
-
-def _refusal(status: HTTPStatus, sentence: str) -> RequestError:
-    return RequestError(status, sentence)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tornado.httputil import split_host_and_port
 
-from index.errors import ConfigError, RequestError
+from index.errors import ConfigError, RequestError, bad_request
 from index.settings import Settings
 from index.tokens import Scope, Token, digest_of, read_tokens
 
@@ -98,11 +98,10 @@ class HostNames:
         given = headers.get("Host")
         if given is None:
             if "Origin" in headers:
-                raise RequestError(HTTPStatus.BAD_REQUEST, "the Host header is missing")
+                raise bad_request("the Host header is missing")
             return
         if split_host_and_port(given.lower())[0] not in self._known:
-            raise RequestError(
-                HTTPStatus.BAD_REQUEST,
+            raise bad_request(
                 "the Host header names none of this service's names; "
                 "the operator adds names with the setting hostnames",
             )

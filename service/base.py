@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from tornado.web import HTTPError, RequestHandler
 
 from index.documents import Document, error_document
-from index.errors import RequestError, StoreUnavailableError
+from index.errors import RequestError, StoreUnavailableError, bad_request
 from index.paths import Roots
 from index.question import Question, build_question, decode_text
 from index.settings import Settings
@@ -163,41 +163,36 @@ class BaseHandler(RequestHandler):
         found = {}
         for name, values in self._parameters().items():
             if len(values) > 1:
-                raise RequestError(
-                    HTTPStatus.BAD_REQUEST, f"{name[:40]!r} is given {len(values)} times"
-                )
+                raise bad_request(f"{name[:40]!r} is given {len(values)} times")
             found[name] = values[0]
         return found
 
     def json_body(self) -> dict[str, Any]:
         """The object in a JSON body, which is the only way to ask. Raises RequestError, 400."""
         if self.request.query_arguments:
-            raise RequestError(HTTPStatus.BAD_REQUEST, "give parameters in the body, not the URL")
+            raise bad_request("give parameters in the body, not the URL")
         kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
-            raise RequestError(HTTPStatus.BAD_REQUEST, WRONG_KIND)
+            raise bad_request(WRONG_KIND)
         # a thread would not help: parsing never lets go of the interpreter
         if self.request.body.count(b"[") + self.request.body.count(b"{") > MAX_BRACKETS:
-            raise RequestError(HTTPStatus.BAD_REQUEST, "the body is more than a list of files")
+            raise bad_request("the body is more than a list of files")
         try:
             found = json.loads(self.request.body)
         except (ValueError, RecursionError) as error:
-            raise RequestError(HTTPStatus.BAD_REQUEST, "the body is not valid JSON") from error
+            raise bad_request("the body is not valid JSON") from error
         if not isinstance(found, dict):
-            raise RequestError(HTTPStatus.BAD_REQUEST, "the body must be a JSON object")
+            raise bad_request("the body must be a JSON object")
         return found
 
 
 def _members(found: dict[str, Any]) -> dict[str, Sequence[str]]:
-    def bad(sentence: str) -> RequestError:
-        return RequestError(HTTPStatus.BAD_REQUEST, sentence)
-
     filepaths = found.pop("filepaths", [])
     if not isinstance(filepaths, list) or not all(isinstance(name, str) for name in filepaths):
-        raise bad("filepaths must be a list of strings")
+        raise bad_request("filepaths must be a list of strings")
     for name, value in found.items():
         if not isinstance(value, str):
-            raise bad(f"{name[:40]!r} must be a string")
+            raise bad_request(f"{name[:40]!r} must be a string")
     if "filepath" in found:
-        raise bad("unknown member 'filepath'; the list is called filepaths")
+        raise bad_request("unknown member 'filepath'; the list is called filepaths")
     return {"filepath": filepaths} | {name: [value] for name, value in found.items()}

@@ -15,7 +15,7 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 
-from index.errors import RequestError
+from index.errors import RequestError, bad_request
 from index.logs import request_id
 from index.tokens import Scope
 from service.admission import Uploads, content_length
@@ -76,14 +76,14 @@ class Doorman(HTTPMessageDelegate):
             raise _too_large(f"the body is larger than {MAX_BODY_BYTES} bytes")
         if "Transfer-Encoding" in headers:
             sentence = f"the body is malformed or larger than {MAX_BODY_BYTES} bytes"
-            self._stream.refusal = RequestError(HTTPStatus.BAD_REQUEST, sentence)
+            self._stream.refusal = bad_request(sentence)
         has_body = "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0"
         if has_body or number > FEW_PARAMETERS:  # which belong to questions
             self._guard.check_host(headers)
             self._guard.check_token(headers, Scope.READ)
         kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if has_body and kind == FORM:
-            raise RequestError(HTTPStatus.BAD_REQUEST, WRONG_KIND)
+            raise bad_request(WRONG_KIND)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Hand it on."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from index.database import Database
 from index.documents import Document
-from index.errors import RequestError
+from index.errors import RequestError, bad_request
 from index.paths import Finder, Roots, display
 from index.question import check_filepath
 from index.schema import FileState
@@ -22,10 +22,6 @@ CURSOR_DIGITS = 18
 PARAMETERS = tuple(list_parameters())
 
 
-def _bad(sentence: str) -> RequestError:
-    return RequestError(HTTPStatus.BAD_REQUEST, sentence)
-
-
 def _number(text: str, name: str, most: int) -> int:
     if (
         text.isascii()
@@ -34,7 +30,7 @@ def _number(text: str, name: str, most: int) -> int:
         and 1 <= int(text) <= most
     ):
         return int(text)
-    raise _bad(f"{name} must be a number from 1 to {most}, not {text[:40]!r}")
+    raise bad_request(f"{name} must be a number from 1 to {most}, not {text[:40]!r}")
 
 
 def parse_filter(given: dict[str, str], roots: Roots) -> tuple[Filter, int]:
@@ -45,14 +41,14 @@ def parse_filter(given: dict[str, str], roots: Roots) -> tuple[Filter, int]:
     """
     for name in given:
         if name not in PARAMETERS:
-            raise _bad(f"unknown parameter {name[:40]!r}; known are {', '.join(PARAMETERS)}")
+            raise bad_request(f"unknown parameter {name[:40]!r}; known are {', '.join(PARAMETERS)}")
     search, state = given.get("search", ""), given.get("state")
     if len(search) > MAX_SEARCH:
-        raise _bad(f"search is longer than {MAX_SEARCH} characters")
+        raise bad_request(f"search is longer than {MAX_SEARCH} characters")
     if "\0" in search:  # SQLite would take what follows for no part of it
-        raise _bad("search contains a character that no name has")
+        raise bad_request("search contains a character that no name has")
     if state is not None and state not in list(FileState):
-        raise _bad(f"state must be one of {', '.join(FileState)}, not {state[:40]!r}")
+        raise bad_request(f"state must be one of {', '.join(FileState)}, not {state[:40]!r}")
     before = _number(given["after"], "after", 10**CURSOR_DIGITS - 1) if "after" in given else None
     limit = _number(given.get("limit", str(DEFAULT_LIMIT)), "limit", MAX_LIMIT)
     return Filter(tuple(roots.real), search, FileState(state) if state else None, before), limit
@@ -119,7 +115,7 @@ class RetryHandler(BaseHandler):
             return None
         names = body.get("filepaths")
         if len(body) != 1 or not isinstance(names, list) or not names:
-            raise _bad('send {"filepaths": [...]} or {"failed": true}')
+            raise bad_request('send {"filepaths": [...]} or {"failed": true}')
         if len(names) > self.settings_.max_request_files:
             raise RequestError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -127,6 +123,6 @@ class RetryHandler(BaseHandler):
             )
         for name in names:
             if not isinstance(name, str):
-                raise _bad("filepaths must be a list of strings")
+                raise bad_request("filepaths must be a list of strings")
             check_filepath(name)
         return names

@@ -11,7 +11,7 @@ import threading
 import unicodedata
 from http import HTTPStatus
 
-from index.errors import RequestError
+from index.errors import RequestError, bad_request
 from index.paths import IGNORED_SUFFIXES, is_ignored
 
 log = logging.getLogger(__name__)
@@ -41,24 +41,22 @@ def check_name(name: str) -> str:
     name = unicodedata.normalize("NFC", name)
     stem, dot, suffix = name.rpartition(".")
     if _PATH_SIGNS & set(name):
-        raise _bad("the name must not contain / or \\")
+        raise bad_request("the name must not contain / or \\")
     if any(unicodedata.category(char) in _NO_TEXT or char in _DIRECTIONS for char in name):
-        raise _bad("the name contains a control character")
+        raise bad_request("the name contains a control character")
     if name.startswith(".") or name != name.strip():
-        raise _bad("the name must not start with a dot, nor start or end with a space")
+        raise bad_request("the name must not start with a dot, nor start or end with a space")
     if is_ignored(name):
-        raise _bad(f"the watcher leaves names alone that end in {', '.join(IGNORED_SUFFIXES)}")
+        raise bad_request(
+            f"the watcher leaves names alone that end in {', '.join(IGNORED_SUFFIXES)}"
+        )
     if not stem or (dot + suffix).lower() not in SUFFIXES:
-        raise _bad(f"the name must end in one of {', '.join(SUFFIXES)}")
+        raise bad_request(f"the name must end in one of {', '.join(SUFFIXES)}")
     if stem.partition(".")[0].strip().lower() in _DEVICES:
-        raise _bad("the name is reserved by some systems")
+        raise bad_request("the name is reserved by some systems")
     if len(name.encode()) > MAX_NAME_BYTES:
-        raise _bad(f"the name is longer than {MAX_NAME_BYTES} bytes")
+        raise bad_request(f"the name is longer than {MAX_NAME_BYTES} bytes")
     return name
-
-
-def _bad(sentence: str) -> RequestError:
-    return RequestError(HTTPStatus.BAD_REQUEST, sentence)
 
 
 def refusal_of(error: OSError) -> RequestError:
@@ -67,7 +65,7 @@ def refusal_of(error: OSError) -> RequestError:
     if error.errno in _FULL:
         return _full()
     if error.errno == errno.ENAMETOOLONG:
-        return _bad("the name is longer than the file system of the drop folder allows")
+        return bad_request("the name is longer than the file system of the drop folder allows")
     if error.errno in _FORBIDDEN:
         return RequestError(
             HTTPStatus.SERVICE_UNAVAILABLE,

@@ -7,7 +7,7 @@ from typing import cast
 from tornado.http1connection import HTTP1Connection
 from tornado.web import stream_request_body
 
-from index.errors import RequestError
+from index.errors import RequestError, bad_request
 from index.tokens import Scope
 from service.admission import ROUTE
 from service.base import BaseHandler
@@ -71,7 +71,7 @@ class UploadHandler(BaseHandler):
         if self._upload is not None:
             await self._write(self._upload)
         if self._upload is None or self._failure is not None:
-            raise self._failure or RequestError(HTTPStatus.BAD_REQUEST, "the file was cut off")
+            raise self._failure or bad_request("the file was cut off")
         try:
             kept, is_new = await asyncio.to_thread(self._upload.keep, check_name(name))
         except OSError as error:
