@@ -35,18 +35,17 @@ import faiss
 import numpy as np
 import yaml
 from asking import Client, Process, started
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from synthetic import Library, fill, settings_in
 
+from index.arrays import FloatMatrix
 from index.database import Database
 from index.settings import Settings
 from index.space import UNMEASURED, Space
 from index.store import generations
 from service.tls import self_signed, server_context
 
-FloatMatrix = NDArray[np.float32]
 Touch = Callable[[], None]
 
 SHORT = 100

@@ -13,19 +13,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection, insert
 
+from index.arrays import FloatMatrix
 from index.database import Database
 from index.migration import migrate
 from index.paths import signature_of
-from index.schema import Analysis, Change, Face, File, FileState, GenerationState, Image
+from index.schema import Analysis, Change, Face, File, Image
 from index.settings import Settings
 from index.space import DIM, UNMEASURED
+from index.states import FileState, GenerationState
 from index.store import generations
 from index.store.generations import GenerationRow
-
-FloatMatrix = NDArray[np.float32]
 
 PHOTOS_EACH = 10
 SPREAD = 40  # a deviation of 1 / sqrt(40) = 0.16 between strangers

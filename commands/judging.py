@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from commands.console import Config, errors, output, progress_bar, stop_on_signals
+from index.arrays import FloatMatrix
 from index.database import Database
 from index.errors import ConfigError
 from index.logs import configure_logging
@@ -195,7 +196,7 @@ def calibrate(
         _store_profile(settings, profile)
 
 
-def _library_embeddings(settings: Settings) -> "embeddings.FloatMatrix":
+def _library_embeddings(settings: Settings) -> FloatMatrix:
     import numpy as np
 
     with Database(settings.database_path) as database, database.read() as connection:

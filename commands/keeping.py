@@ -1,7 +1,7 @@
 """backup, restore, forget and removals."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,7 @@ from index.database import Database
 from index.holds import HoldReason
 from index.logs import configure_logging
 from index.paths import Roots
+from index.progress import Progress
 from index.settings import load_settings
 from index.store import places
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     import threading
 
     from index.forget import Forgotten
-
-Progress = Callable[[int, int], None]
 
 
 def _interruptible(progress: Progress, stop: "threading.Event") -> Progress:

@@ -11,11 +11,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-FloatMatrix = NDArray[np.float32]
-DoubleVector = NDArray[np.float64]
-IntVector = NDArray[np.int64]
+from index.arrays import DoubleVector, FloatMatrix, IntVector
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 # numba knows these types where the type checker does not
 Table = Any  # an array of _GROUP or _SIZE below

@@ -6,17 +6,15 @@ from http import HTTPStatus
 from operator import attrgetter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from index import people
+from index.arrays import FloatMatrix, IntVector
 from index.errors import RequestError
 from index.prominence import why_left_out
 from index.question import Question
 from index.settings import FaceChoice
 from index.space import Space
 from index.store.faces import FaceRow
-
-FloatMatrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Answer:
     """
 
     faces: tuple[FaceRow, ...]
-    person_of: NDArray[np.int64]
+    person_of: IntVector
     left_out: tuple[tuple[FaceRow, str], ...]
 
     @property

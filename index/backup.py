@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,10 @@ from index.erasure import Erased, eraser
 from index.errors import ConfigError, StoreError, WriterBusyError
 from index.lock import exclusive
 from index.migration import migrate
+from index.progress import Progress
 from index.proof import fresh_snapshot
 from index.store import analyses, generations
 from index.verify import verify
-
-Progress = Callable[[int, int], None]  # pages copied, pages in all
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from index.database import Database
 from index.paths import Finder, Roots, is_utf8, signature_of
-from index.schema import FileState
 from index.settle import sight
+from index.states import FileState
 from index.store import library, queue, sightings
 from index.store.files import FileRow, files_of, rows_of
 

@@ -1,14 +1,13 @@
 """The database as a file: copied while others write, and taken out of its write-ahead log."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pysqlite3.dbapi2 as sqlite_driver
 
 from index.errors import StoreError, WriterBusyError
+from index.progress import Progress
 
-Progress = Callable[[int, int], None]  # pages copied, pages in all
 PAGES = 1024  # a step, 4 MiB
 SETTLE_SECONDS = 1.0
 HEADER = b"SQLite format 3\0"
@@ -29,7 +28,7 @@ def side_files(path: Path) -> list[Path]:
 def copy_database(source: Path, target: Path, progress: Progress) -> None:
     """Copy the last commit of *source* into the new file *target*, readable by its owner only.
 
-    Others may go on writing: the copy is made inside one read transaction.
+    Others may go on writing: the copy is made inside one read transaction. *progress* counts pages.
 
     Raises:
         StoreError: the source is no database, or the target cannot be written.

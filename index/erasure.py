@@ -20,8 +20,8 @@ from index.database import Database
 from index.erasure_log import ErasureLog
 from index.lock import exclusive
 from index.paths import is_in_any
-from index.schema import ErasureAction
 from index.space import Profile, Space
+from index.states import ErasureAction
 from index.store import erasures, places
 from index.store.erasures import Entry
 from index.store.files import rows_of

@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from index.database_file import sync
 from index.errors import StoreError, StoreUnavailableError
-from index.schema import ErasureAction
+from index.states import ErasureAction
 from index.store import erasures
 from index.store.erasures import Entry
 

@@ -1,17 +1,16 @@
 """What evaluate and calibrate report, computed from labelled embeddings. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import DoubleVector, FloatMatrix, IntVector
 from index.hierarchy import hierarchy
 from index.match_rates import FALSE_MATCH_RATES, FalseMatchRates
 from index.measures import (
     CountQuality,
-    IntVector,
     bootstrap_interval,
     draw,
     operating_distance,
@@ -20,11 +19,9 @@ from index.measures import (
     true_accept_rates,
 )
 from index.people import above, components, find_links, joining_links
+from index.progress import Progress
 from index.settings import Linkage
 from index.space import Profile, Space
-
-FloatMatrix = NDArray[np.float32]
-Progress = Callable[[int, int], None]
 
 # where the best threshold is looked for
 THRESHOLDS = tuple(round(0.005 * step, 3) for step in range(20, 61))
@@ -175,7 +172,7 @@ def plain_centre(raw: FloatMatrix) -> tuple[float, ...]:
     return _rounded(raw.astype(np.float64).mean(axis=0))
 
 
-def _rounded(centre: NDArray[np.float64]) -> tuple[float, ...]:
+def _rounded(centre: DoubleVector) -> tuple[float, ...]:
     return tuple(round(float(value), 6) for value in centre)
 
 

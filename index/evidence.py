@@ -27,12 +27,9 @@ Constants and figures: docs/accuracy.md.
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from index.agglomerate import K, R, merges_of
-
-FloatMatrix = NDArray[np.float32]
-IntVector = NDArray[np.int64]
+from index.arrays import DoubleVector, FloatMatrix, IntVector
 
 SAME_PHOTO = 4.0
 # two lone faces of cosine similarity c gain SLOPE c + OFFSET
@@ -43,7 +40,7 @@ SPARE = 1e-9  # of a gain: whether a height lies below the cut is for the caller
 
 def merge_by_evidence(
     vectors: FloatMatrix, photos: IntVector, below: float = math.inf
-) -> tuple[IntVector, IntVector, NDArray[np.float64]]:
+) -> tuple[IntVector, IntVector, DoubleVector]:
     """The merges of unit *vectors* (n, d), found in *photos* (n,), until one group is left.
 
     Copies of a vector are no further evidence: they merge at height 0 and count once from then on.

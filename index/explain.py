@@ -5,19 +5,17 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from index.answer import Answer
+from index.arrays import FloatMatrix
 from index.hierarchy import Hierarchy, hierarchy
 from index.people import persons
 from index.question import Question
 from index.settings import Linkage
 from index.space import Space
 from index.store.faces import FaceRow
-
-FloatMatrix = NDArray[np.float32]
 
 CURVE_STEP = 0.005  # of the threshold; fine enough for a slider, coarse enough to compute
 CURVE_END = 0.4  # twice the default: beyond it nearly everybody is one person

@@ -4,7 +4,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,11 @@ from index.erasure import Erased, eraser
 from index.erasure_log import FORGOTTEN, ErasureLog
 from index.errors import ConfigError
 from index.paths import Roots, display, is_ignored, is_in, real_path, signature_of
+from index.progress import Progress
 from index.proof import clean_up, drop_copies
-from index.schema import ErasureAction, FileState
+from index.states import ErasureAction, FileState
 from index.store import erasures, queue
 from index.store.files import FileRow, rows_of
-
-Progress = Callable[[int, int], None]  # photos read, photos in all
 
 
 @dataclass(slots=True)
@@ -59,6 +58,8 @@ def forget(
     database: Database, data: Path, roots: Roots, paths: Sequence[Path], progress: Progress
 ) -> Forgotten:
     """Erase the photos at and below *paths*, and never index them again.
+
+    *progress* counts the photos that are read, and then the MiB that are searched.
 
     Whether that has worked down to the bytes is for index.proof.remains() to say.
 

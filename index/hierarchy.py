@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage as scipy_linkage
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import squareform
 
+from index.arrays import DoubleVector, FloatMatrix, IntVector
 from index.evidence import merge_by_evidence
 from index.settings import Linkage
-
-FloatMatrix = NDArray[np.float32]
-IntVector = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Hierarchy:
     count: int
     first: IntVector
     second: IntVector
-    heights: NDArray[np.float64]
+    heights: DoubleVector
 
     def persons_at(self, distance: float) -> int:
         """How many persons there are when merges strictly below *distance* happen."""
@@ -108,10 +105,10 @@ def hierarchy(
     return Hierarchy(count, order[first], order[second], heights)
 
 
-Merges = tuple[IntVector, IntVector, NDArray[np.float64]]
+Merges = tuple[IntVector, IntVector, DoubleVector]
 
 
-def _distances(vectors: FloatMatrix) -> NDArray[np.float64]:
+def _distances(vectors: FloatMatrix) -> DoubleVector:
     wide = vectors.astype(np.float64)
     return np.clip(1.0 - wide @ wide.T, 0.0, 2.0)
 

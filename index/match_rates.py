@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import DoubleVector
 from index.errors import ConfigError
 
 FALSE_MATCH_RATES = "false_match_rates"  # its name among what a profile says was measured
@@ -46,7 +46,7 @@ class FalseMatchRates:
 
     @classmethod
     def measure(
-        cls, different: NDArray[np.float64], people: int, distance: Callable[[float], float]
+        cls, different: DoubleVector, people: int, distance: Callable[[float], float]
     ) -> Self:
         """Count among the distances of *different* people; *distance* is that of a threshold."""
         ordered = np.sort(different)

@@ -5,14 +5,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import DoubleVector, FloatMatrix, IntVector
 from index.errors import ConfigError
 from index.space import Profile
-
-FloatMatrix = NDArray[np.float32]
-IntVector = NDArray[np.int64]
-Distances = NDArray[np.float64]
 
 SIZES = ((2, 5), (5, 4), (10, 5), (20, 5), (50, 10))  # persons, photos of each
 RATES = (1e-2, 1e-3, 1e-4)
@@ -54,7 +50,7 @@ class LabelledFaces:
         unreadable: photos that could not be read.
     """
 
-    raw: NDArray[np.float32]
+    raw: FloatMatrix
     people: list[str]
     photos: IntVector
     model_id: str
@@ -119,7 +115,9 @@ def quality(
     )
 
 
-def pair_distances(vectors: FloatMatrix, people: Sequence[str]) -> tuple[Distances, Distances]:
+def pair_distances(
+    vectors: FloatMatrix, people: Sequence[str]
+) -> tuple[DoubleVector, DoubleVector]:
     """Cosine distances of all pairs of unit *vectors* (n, d): same person, different people."""
     first, second = np.triu_indices(len(vectors), 1)
     distances = 1.0 - (vectors @ vectors.T)[first, second].astype(np.float64)
@@ -128,12 +126,12 @@ def pair_distances(vectors: FloatMatrix, people: Sequence[str]) -> tuple[Distanc
     return distances[same], distances[~same]
 
 
-def operating_distance(different: Distances, rate: float = OPERATING_RATE) -> float:
+def operating_distance(different: DoubleVector, rate: float = OPERATING_RATE) -> float:
     """The distance at which a share *rate* of the pairs of *different* people is closer."""
     return float(np.quantile(different, rate))
 
 
-def true_accept_rates(same: Distances, different: Distances) -> dict[float, float]:
+def true_accept_rates(same: DoubleVector, different: DoubleVector) -> dict[float, float]:
     """By false match rate: the share of pairs of one person that are closer than its distance.
 
     Empty when nobody has two faces.

@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from index.arrays import FloatMatrix, IntVector
 from index.hierarchy import by_appearance, content_order, hierarchy
 from index.settings import Linkage
-
-FloatMatrix = NDArray[np.float32]
-IntVector = NDArray[np.int64]
 
 BLOCK_ROWS = 256  # bounds the memory of a range search in which everything links to everything
 DENSE_SHARE = 0.1  # of all pairs, above which the graph is treated as a full matrix

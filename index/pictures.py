@@ -6,7 +6,7 @@ from typing import Self
 from index.database import Database
 from index.frames import Head
 from index.paths import Finder, Roots, Signature, refusal, signature_of
-from index.schema import FileState
+from index.states import FileState
 from index.store import browse
 from index.store.files import files_of
 

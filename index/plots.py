@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from index.arrays import DoubleVector, FloatMatrix
 from index.evaluation import Evaluation
 from index.measures import OPERATING_RATE, operating_distance, pair_distances
 from index.space import Space
@@ -18,7 +18,7 @@ SAME, DIFFERENT = "#1f77b4", "#d62728"
 
 def write_plots(
     folder: Path,
-    vectors: NDArray[np.float32],
+    vectors: FloatMatrix,
     people: Sequence[str],
     space: Space,
     result: Evaluation,
@@ -45,8 +45,8 @@ def write_plots(
 
 def _histogram(
     axes: Axes,
-    same: NDArray[np.float64],
-    different: NDArray[np.float64],
+    same: DoubleVector,
+    different: DoubleVector,
     space: Space,
     threshold: float,
 ) -> None:
@@ -58,7 +58,7 @@ def _histogram(
     axes.set(xlabel="cosine distance", ylabel="density", title="Distances of pairs")
 
 
-def _det(axes: Axes, same: NDArray[np.float64], different: NDArray[np.float64]) -> None:
+def _det(axes: Axes, same: DoubleVector, different: DoubleVector) -> None:
     """Detection error trade-off (A. Martin et al., Eurospeech 1997) on logarithmic axes."""
     rates = np.logspace(-5, -0.5, 100)
     missed = [float((same >= operating_distance(different, rate)).mean()) for rate in rates]

@@ -5,20 +5,20 @@ so a vector is searched for by several pieces of 16 bytes.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from index.arrays import FloatMatrix
+from index.progress import Progress
 
 PIECE_FLOATS = 4  # 16 bytes: two vectors do not share them by chance
 STEP_FLOATS = 128  # four pieces of a vector of 512
 BLOCK_BYTES = 16 << 20
 _BITS = 22
 _SPREAD = np.uint32(2654435761)
-
-FloatMatrix = NDArray[np.float32]
-Progress = Callable[[int, int], None]  # MiB read, MiB in all
 
 
 def pieces(vectors: FloatMatrix) -> set[bytes]:
@@ -34,7 +34,10 @@ def pieces(vectors: FloatMatrix) -> set[bytes]:
 
 
 def search(folder: Path, wanted: set[bytes], progress: Progress) -> dict[Path, set[bytes]]:
-    """Which of the *wanted* pieces are in which file below *folder*; only files with any."""
+    """Which of the *wanted* pieces are in which file below *folder*; only files with any.
+
+    *progress* counts MiB.
+    """
     paths = [Path(top) / name for top, _, names in os.walk(folder) for name in names]
     return search_files(paths, wanted, progress)
 

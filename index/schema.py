@@ -5,7 +5,6 @@ generation, that is one pass of one model over the library. Only one generation 
 """
 
 import time
-from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
@@ -33,30 +32,6 @@ NAMING = {
 
 # SQLite gives AUTOINCREMENT only to INTEGER; other databases need 64 bits spelt out.
 RowId = BigInteger().with_variant(Integer, "sqlite")
-
-
-class FileState(StrEnum):
-    """What is known of a path."""
-
-    PENDING = "pending"
-    INDEXED = "indexed"
-    FAILED = "failed"
-
-
-class GenerationState(StrEnum):
-    """What a generation is for."""
-
-    BUILDING = "building"
-    ACTIVE = "active"
-    RETIRED = "retired"  # about to be removed
-
-
-class ErasureAction(StrEnum):
-    """What was decided about content."""
-
-    SUPPRESS = "suppress"  # erased, and never indexed again
-    ERASE = "erase"  # erased; it may come back
-    ALLOW = "allow"  # a suppression taken back
 
 
 class Base(DeclarativeBase):
@@ -96,9 +71,8 @@ class Image(Base):
     width: Mapped[int]  # pixels, orientation applied
     height: Mapped[int]
     orphaned_at: Mapped[float | None] = mapped_column(Float, index=True)  # when no file had it
-    created_at: Mapped[float] = mapped_column(  # when it was first indexed; retention starts here
-        Float, default=time.time, index=True
-    )
+    # when it was first indexed; retention starts here
+    created_at: Mapped[float] = mapped_column(Float, default=time.time, index=True)
 
 
 class File(Base):
@@ -119,9 +93,8 @@ class File(Base):
     state: Mapped[str] = mapped_column(String(16))
     image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id"), index=True)
     attempts: Mapped[int]  # how often it could not be read since it last changed
-    crashes: Mapped[int] = mapped_column(
-        server_default="0"
-    )  # how often the ingester ended while it had it in hand
+    # how often the ingester ended while it had it in hand
+    crashes: Mapped[int] = mapped_column(server_default="0")
     error: Mapped[str | None] = mapped_column(Text)  # why it failed, one line
     priority: Mapped[int]  # 1 when a caller waits for it
     ready_at: Mapped[float | None] = mapped_column(Float)  # not claimed before; None: never again

@@ -19,11 +19,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from index.arrays import FloatMatrix
 from index.errors import ConfigError
 from index.match_rates import FalseMatchRates
 from index.settings import DistanceScale
-
-FloatMatrix = NDArray[np.float32]
 
 DEFAULT_THRESHOLD = "0.2"  # the contract's; by construction the operating point of every model
 OPERATING_THRESHOLD = 0.2

@@ -14,17 +14,16 @@ from typing import Any
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from index.arrays import FloatMatrix, IntVector
 from index.errors import IndexOutOfDateError, SnapshotDamagedError
 from index.space import Space
 from index.store import changelog, embeddings, snapshots
 
 log = logging.getLogger(__name__)
 
-FloatMatrix = NDArray[np.float32]
-Ids = NDArray[np.int64]
+Ids = IntVector
 
 CHUNK_FACES = 4096  # 8 MiB of 512 float32 numbers
 MAX_CHUNK_BYTES = 64 << 20  # what FAISS may allocate while reading one chunk

@@ -1,17 +1,17 @@
 """Answers a question about files anywhere on this machine, without a server."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from index.answer import Answer, answer_question, choose_faces
+from index.arrays import FloatMatrix
 from index.database import Database
 from index.errors import RequestError, UnreadableImageError
+from index.progress import Progress
 from index.question import Question
 from index.settings import Settings
 from index.space import Profile, Space, shipped_profile
@@ -19,8 +19,6 @@ from index.store import generations
 from index.store.faces import FaceRow, stored_faces
 from index.store.library import NewFace
 from ingest.models import Models, load_generation, load_models
-
-Progress = Callable[[int, int], None]  # files done, files in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class DirectAnswer:
     """
 
     answer: Answer
-    vectors: NDArray[np.float32]
+    vectors: FloatMatrix
     names: dict[int, list[str]]
 
 
@@ -70,7 +68,7 @@ class DirectCount:
         """
         names: dict[bytes, list[str]] = {}
         faces: list[FaceRow] = []
-        vectors: list[NDArray[np.float32]] = []
+        vectors: list[FloatMatrix] = []
         for done, name in enumerate(question.names):
             progress(done, len(question.names))
             data = self._read(name)

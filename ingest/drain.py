@@ -14,9 +14,10 @@ from index.erasure import finish_erasures
 from index.errors import ConfigError, WriterBusyError
 from index.lock import exclusive
 from index.paths import Roots, display, is_in_any, real_path
-from index.schema import FileState
+from index.progress import Progress
 from index.settings import Settings
 from index.space import Profile, Space
+from index.states import FileState
 from index.store import analyses, generations, queue
 from index.store.files import rows_of
 from index.verify import mend, verify
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 LOOKS = 50  # at what is pending, while that shrinks to nothing: after each batch would be quadratic
-Progress = Callable[[int, int], None]  # files done, files in all
 
 
 @dataclass(slots=True)

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from facenet_pytorch import InceptionResnetV1
 
+from index.arrays import FloatMatrix
 from index.errors import ModelUnavailableError
-from ingest.faces import CROP_PX, Crops, FloatMatrix
+from ingest.faces import CROP_PX, Crops
 from ingest.nets import Net, OpenVinoNet, TorchNet, best_precision, converted, cores
 from ingest.weights import Weights
 

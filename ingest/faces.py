@@ -7,9 +7,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from index.arrays import FloatMatrix
+
 RgbImage = NDArray[np.uint8]  # (height, width, 3)
 Crops = NDArray[np.uint8]  # (n, CROP_PX, CROP_PX, 3)
-FloatMatrix = NDArray[np.float32]
 Box = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels
 
 CROP_PX = 160  # FaceNet's input

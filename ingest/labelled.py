@@ -10,13 +10,14 @@ from index.database import Database
 from index.errors import ConfigError
 from index.measures import LabelledFaces
 from index.migration import migrate
+from index.progress import Progress
 from index.prominence import why_left_out
 from index.settings import FaceChoice, Settings
 from index.space import Profile
 from index.store import embeddings, generations
 from index.store.faces import faces_of
 from index.store.files import rows_of, signatures_below
-from ingest.drain import Drain, Progress
+from ingest.drain import Drain
 
 
 def load_labelled(

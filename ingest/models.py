@@ -9,18 +9,19 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from index.arrays import FloatMatrix
 from index.database import Database
 from index.errors import ModelUnavailableError, UnreadableImageError
-from index.schema import GenerationState
 from index.settings import Settings
 from index.space import shipped_profile, usable
+from index.states import GenerationState
 from index.store import generations
 from index.store.generations import GenerationRow
 from index.store.library import NewFace, NewImage
 from ingest.decoders import Decoder, Decoders
 from ingest.detector import MtcnnDetector
 from ingest.encoder import FaceNetEncoder
-from ingest.faces import CROP_PX, Crops, DetectedFace, Detector, Encoder, FloatMatrix
+from ingest.faces import CROP_PX, Crops, DetectedFace, Detector, Encoder
 from ingest.nets import cores
 from ingest.photos import Photo, in_file_pixels, open_photo, sharp_crops
 from ingest.sharpness import sharpness

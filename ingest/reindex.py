@@ -8,7 +8,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -17,9 +17,10 @@ from index import snapshots
 from index.database import Database
 from index.errors import IngestError, UnreadableImageError, UnsettledFileError
 from index.paths import Roots, is_in, signature_of
-from index.schema import GenerationState
+from index.progress import Progress
 from index.settings import Settings
 from index.space import Profile, Space, shipped_profile
+from index.states import GenerationState
 from index.store import analyses, erasures, generations, library, queue
 from index.store.files import FileRow, files_of
 from index.store.generations import GenerationRow
@@ -34,7 +35,6 @@ log = logging.getLogger(__name__)
 MISSING_IMAGES = 10_000  # looked up at once
 REMOVE_FACES = 2_000  # a transaction, so that ingest is not kept waiting
 OLD = "; nothing has changed, the old index goes on answering"
-Progress = Callable[[int, int], None]  # images done, images in all
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from index.documents import Document
 from index.errors import RequestError, bad_request
 from index.paths import Finder, Roots, display
 from index.question import check_filepath
-from index.schema import FileState
+from index.states import FileState
 from index.store import browse, queue
 from index.store.browse import Filter
 from index.tokens import Scope

@@ -5,10 +5,9 @@ import logging
 import threading
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from index.arrays import FloatMatrix
 from index.database import Database
 from index.errors import (
     ConfigError,
@@ -122,7 +121,7 @@ class Follower:
 
     def vectors(
         self, connection: Connection, generation: GenerationRow, ids: Sequence[int]
-    ) -> tuple[Space, NDArray[np.float32]]:
+    ) -> tuple[Space, FloatMatrix]:
         """The space of *generation* and the unit vectors of its faces *ids*, (n, d).
 
         Args:

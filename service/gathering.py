@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from index.answer import Answer, answer_question, join_faces
+from index.arrays import FloatMatrix
 from index.asked import asked_files
 from index.coverage import FileStatus, KnownFile, Wanted, find, look, paths_in, survey
 from index.database import Database
@@ -38,7 +37,7 @@ class Reply:
     """
 
     answer: Answer
-    vectors: NDArray[np.float32]
+    vectors: FloatMatrix
     files: tuple[KnownFile, ...]
     generation: GenerationRow
     space: Space
@@ -64,7 +63,7 @@ class Gathered:
     left_out: list[tuple[FaceRow, str]]
     generation: GenerationRow
     space: Space
-    vectors: NDArray[np.float32]
+    vectors: FloatMatrix
 
     @property
     def is_long(self) -> bool:
@@ -134,7 +133,7 @@ class Gatherer:
 
     def _vectors(
         self, connection: Connection, generation: GenerationRow, faces: Sequence[FaceRow]
-    ) -> tuple[Space, NDArray[np.float32]]:
+    ) -> tuple[Space, FloatMatrix]:
         try:
             return self._follower.vectors(connection, generation, [face.id for face in faces])
         except StoreUnavailableError:

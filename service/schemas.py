@@ -6,9 +6,9 @@ from typing import Any
 from index.coverage import FileStatus
 from index.paths import MAX_NAME_BYTES
 from index.question import DECIMAL
-from index.schema import FileState
 from index.settings import FaceChoice, Linkage, Settings
 from index.space import DEFAULT_THRESHOLD
+from index.states import FileState
 from service.meanings import explained
 
 Schema = dict[str, Any]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, bindparam, func, select
 
-from index.schema import Analysis, Face, File, FileState
+from index.schema import Analysis, Face, File
+from index.states import FileState
 from index.store import generations
 from index.store.lookup import Lookup
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, case, func, or_, select
 
-from index.schema import Analysis, Face, File, FileState, Generation, GenerationState, Image
+from index.schema import Analysis, Face, File, Generation, Image
+from index.states import FileState, GenerationState
 
 Box = tuple[float, float, float, float]
 

@@ -2,7 +2,8 @@
 
 from sqlalchemy import Connection, update
 
-from index.schema import File, FileState, Image
+from index.schema import File, Image
+from index.states import FileState
 
 
 def cap_waits(connection: Connection, now: float, settle_seconds: float, retry: float) -> int:

@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
+from index.arrays import FloatMatrix
 from index.database import in_lists
 from index.errors import StoreError
 from index.schema import Face
-
-FloatMatrix = NDArray[np.float32]
 
 
 def embeddings_of(

@@ -6,17 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, insert, select
 
 from index.database import in_lists
-from index.schema import (
-    Chunk,
-    Erasure,
-    ErasureAction,
-    Face,
-    File,
-    Generation,
-    Image,
-    Snapshot,
-    SnapshotChunk,
-)
+from index.schema import Chunk, Erasure, Face, File, Generation, Image, Snapshot, SnapshotChunk
+from index.states import ErasureAction
 from index.store import library
 from index.store.files import FileRow, rows_of, signatures_below
 

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, select
 
 from index.paths import Signature
-from index.schema import File, FileState
+from index.schema import File
+from index.states import FileState
 from index.store.lookup import Lookup
 
 

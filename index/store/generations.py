@@ -5,18 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from index.errors import StoreError
-from index.schema import (
-    Analysis,
-    Change,
-    Chunk,
-    Face,
-    File,
-    Generation,
-    GenerationState,
-    Image,
-    SnapshotChunk,
-)
+from index.schema import Analysis, Change, Chunk, Face, File, Generation, Image, SnapshotChunk
 from index.schema import Snapshot as SnapshotRow
+from index.states import GenerationState
 from index.store.lookup import Lookup
 
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from index.database import in_lists
 from index.paths import Signature
-from index.schema import File, FileState, table
+from index.schema import File, table
+from index.states import FileState
 from index.store.files import SIGNATURE_COLUMNS
 
 CRASH_LIMIT = 3  # a file that was in hand at this many crashes is put aside

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, bindparam, case, delete, func, or_, select, u
 
 from index.database import Upsert, in_lists, upsert
 from index.paths import Signature
-from index.schema import File, FileState, Image, table
+from index.schema import File, Image, table
+from index.states import FileState
 from index.store.files import SIGNATURE_COLUMNS, is_below
 
 

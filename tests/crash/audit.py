@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from index.database import Database
-from index.schema import FileState
+from index.states import FileState
 from index.store import analyses, embeddings, generations, library, queue
 from index.store.faces import faces_of
 from index.store.files import FileRow, rows_of

@@ -17,10 +17,10 @@ from sqlalchemy import Connection
 from index.database import Database
 from index.migration import migrate
 from index.paths import Roots
-from index.schema import FileState
 from index.settings import Settings
 from index.snapshots import pending_changes, write_snapshot
 from index.space import Profile, Space
+from index.states import FileState
 from index.store import analyses, embeddings, generations, library
 from index.store.faces import faces_of
 from index.store.files import FileRow, rows_of, signatures_below

@@ -11,7 +11,7 @@ from alembic import command
 from index import residue
 from index.backup import back_up
 from index.database import Database
-from index.schema import FileState
+from index.states import FileState
 from index.store.embeddings import embeddings_of
 from index.store.faces import faces_of
 from index.verify import verify

@@ -16,9 +16,9 @@ from index.backup import Restored, restore
 from index.database import Database
 from index.migration import migrate
 from index.paths import Signature
-from index.schema import GenerationState
 from index.settings import Settings
 from index.space import UNMEASURED, Profile, Space
+from index.states import GenerationState
 from index.store import embeddings, generations, library, queue, sightings
 from index.store.faces import FaceRow
 from index.store.generations import GenerationRow

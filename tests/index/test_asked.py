@@ -16,7 +16,7 @@ from index import asked
 from index.asked import Asked, AskedImage, asked_files
 from index.database import Database
 from index.errors import StoreUnavailableError
-from index.schema import FileState, GenerationState
+from index.states import FileState, GenerationState
 from index.store import generations, library, sightings
 from index.store.faces import faces_of
 from index.store.files import FileRow

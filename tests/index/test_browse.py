@@ -1,7 +1,7 @@
 """What people look at: only faces of the active generation, only names below the roots."""
 
 from index.database import Database
-from index.schema import GenerationState
+from index.states import GenerationState
 from index.store import browse, generations, library
 from index.store.browse import Filter
 from tests.index.builders import ask, image, index_file, small_generation

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 
 from index.database import Database
-from index.schema import GenerationState
+from index.states import GenerationState
 from index.store import changelog, embeddings, library, sightings
 from index.store.faces import faces_of, stored_faces
 from index.store.generations import GenerationRow

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from index.database import Database
-from index.schema import FileState
 from index.settings import Settings
+from index.states import FileState
 from index.store import library, queue, sightings
 from index.store.files import files_of, rows_of, signatures_below
 from index.store.generations import GenerationRow

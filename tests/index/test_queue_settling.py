@@ -3,7 +3,7 @@
 import pytest
 
 from index.database import Database
-from index.schema import FileState
+from index.states import FileState
 from index.store import library, queue, sightings
 from index.store.files import rows_of
 from index.store.generations import GenerationRow

@@ -12,9 +12,9 @@ from index.answer import answer_question, choose_faces
 from index.database import Database
 from index.paths import Roots, display
 from index.question import build_question
-from index.schema import FileState
 from index.settings import Settings
 from index.space import Profile, Space
+from index.states import FileState
 from index.store import changelog, embeddings, generations, library
 from index.store.faces import faces_of
 from index.store.files import FileRow, rows_of, signatures_below

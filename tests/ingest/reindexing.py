@@ -1,17 +1,16 @@
 """A re-index of an ingest's library, run as often and stopped as early as a test likes."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from index.database import Database
+from index.progress import Progress
 from index.settings import Settings
 from ingest.models import Models
 from ingest.reindex import Outcome, Reindexer
 from tests.fakes import FakeDetector
 from tests.ingest.builders import Ingest
 
-Progress = Callable[[int, int], None]
 MOST_REPORTS = 60  # a re-index of so few images that says more goes round in circles
 
 

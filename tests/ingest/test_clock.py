@@ -8,8 +8,8 @@ import pytest
 
 from index.database import Database
 from index.report import IngestReport, store_report
-from index.schema import FileState
 from index.settings import Settings
+from index.states import FileState
 from index.store import queue
 from index.store.generations import GenerationRow
 from ingest import process as process_module

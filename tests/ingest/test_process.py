@@ -11,8 +11,8 @@ from index.database import Database
 from index.errors import ModelUnavailableError, WatcherEndedError, WriterBusyError
 from index.lock import exclusive
 from index.report import stored_report
-from index.schema import GenerationState
 from index.settings import Settings
+from index.states import GenerationState
 from index.store import analyses, generations, queue, snapshots
 from index.store.generations import GenerationRow
 from index.verify import verify

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from index.database import Database
-from index.schema import GenerationState
 from index.settings import Settings
+from index.states import GenerationState
 from index.store import generations, snapshots
 from index.store.generations import GenerationRow
 from index.verify import verify

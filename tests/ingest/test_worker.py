@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from index.schema import FileState
+from index.states import FileState
 from tests.fakes import expected_vector, picture
 from tests.ingest.builders import Ingest
 

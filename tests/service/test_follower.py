@@ -9,9 +9,9 @@ import pytest
 
 from index.database import CommitCounter, Database
 from index.errors import StoreUnavailableError
-from index.schema import GenerationState
 from index.settings import DistanceScale, Settings
 from index.space import DIM, UNMEASURED, Profile, Space
+from index.states import GenerationState
 from index.store import embeddings, generations, library
 from index.store.generations import GenerationRow
 from service import follower as module
