@@ -12,11 +12,11 @@ import numpy as np
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from index.chunks import Chunk, chunks_from_rows, last_position, load_chunks, replay
 from index.database import Database
 from index.errors import SnapshotDamagedError, StoreError
 from index.space import Space
 from index.store import changelog, embeddings, erasures, snapshots
-from index.vectors import Chunk, chunks_from_rows, last_position, load_chunks, replay
 
 log = logging.getLogger(__name__)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Connection
 
+from index.arrays import IntVector
+from index.chunks import CHUNK_FACES, load_chunks
 from index.database import Database
 from index.errors import SnapshotDamagedError
 from index.migration import integrity_problems
@@ -21,7 +23,6 @@ from index.store import (
     snapshots,
 )
 from index.store.files import files_of
-from index.vectors import CHUNK_FACES, Ids, load_chunks
 
 
 @dataclass(slots=True)
@@ -87,7 +88,7 @@ def _check_snapshots(
             findings.snapshots.add(generation_id)
 
 
-def _replayed(changes: list[tuple[int, int, bool]]) -> Ids:
+def _replayed(changes: list[tuple[int, int, bool]]) -> IntVector:
     removed = {face for _, face, added in changes if not added}
     return np.array(
         sorted(face for _, face, added in changes if added and face not in removed), np.int64

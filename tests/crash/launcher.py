@@ -48,8 +48,8 @@ def models_of(weights: str) -> Any:
 
 def fake_everything() -> None:
     """Put the fake models in their place, and make everything small and quick."""
+    import index.chunks
     import index.proof
-    import index.vectors
     import ingest.models
     import ingest.process
     import ingest.reindex
@@ -60,7 +60,7 @@ def fake_everything() -> None:
 
     for module in (ingest.models, ingest.reindex):
         vars(module)["load_models"] = load_models
-    index.vectors.CHUNK_FACES = 3  # so that a snapshot has several chunks
+    index.chunks.CHUNK_FACES = 3  # so that a snapshot has several chunks
     index.proof.ROUND_SECONDS = 0.0
     ingest.reindex.REMOVE_FACES = 2
     ingest.process.HOUSEKEEPING_SECONDS = 0.3

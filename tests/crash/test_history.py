@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import event
 
-from index import snapshots, vectors
+from index import chunks, snapshots
 from index.coverage import FileStatus, KnownFile, Wanted, ask_for
 from index.database import Database
 from index.question import build_question
@@ -88,7 +88,7 @@ class History(RuleBasedStateMachine):
         for place in (self.settings.inbox / "in", self.settings.data):
             place.mkdir(parents=True)
         self.patches = ExitStack()
-        self.patches.enter_context(patch.object(vectors, "CHUNK_FACES", 2))
+        self.patches.enter_context(patch.object(chunks, "CHUNK_FACES", 2))
         self.patches.enter_context(patch.object(reindex_module, "REMOVE_FACES", 2))
         for module, name in ((reindex_module, "load_models"), (worker_module, "load_generation")):
             self.patches.enter_context(patch.object(module, name, self._load))

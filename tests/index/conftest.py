@@ -6,7 +6,7 @@ from pathlib import Path
 import faiss
 import pytest
 
-from index import erasure, proof, vectors
+from index import chunks, erasure, proof
 from index.database import Database
 from index.settings import Settings
 from index.snapshots import write_snapshot
@@ -24,7 +24,7 @@ def small(database: Database) -> GenerationRow:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Snapshots of a few faces have several chunks."""
-    monkeypatch.setattr(vectors, "CHUNK_FACES", 4)
+    monkeypatch.setattr(chunks, "CHUNK_FACES", 4)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@ import logging
 import numpy as np
 import pytest
 
+from index.chunks import load_chunks
 from index.database import Database
 from index.errors import StoreError
 from index.snapshots import pending_changes, write_snapshot
@@ -10,7 +11,7 @@ from index.space import Profile, Space
 from index.store import embeddings, library, snapshots
 from index.store.generations import GenerationRow
 from index.store.snapshots import SnapshotRow
-from index.vectors import VectorIndex, load_chunks
+from index.vectors import VectorIndex
 from tests.index.builders import (
     DIM,
     PROFILE,

@@ -10,7 +10,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from index import vectors
+from index import chunks
 from index.snapshots import write_snapshot
 from index.store import library
 from index.store.faces import faces_of
@@ -28,7 +28,7 @@ class History(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="history-"))
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(vectors, "CHUNK_FACES", 2)
+        self.patch.setattr(chunks, "CHUNK_FACES", 2)
         self.database = open_copy(self.folder / "a.db")
         self.oracle: dict[int, np.ndarray] = {}
         self.images: dict[int, list[int]] = {}  # image id -> its faces

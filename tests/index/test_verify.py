@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 
-from index import vectors
+from index import chunks
 from index import verify as verify_module
 from index.database import Database
 from index.paths import Roots
@@ -86,7 +86,7 @@ def site(
     generation: GenerationRow,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Site:
-    monkeypatch.setattr(vectors, "CHUNK_FACES", 2)
+    monkeypatch.setattr(chunks, "CHUNK_FACES", 2)
     monkeypatch.setattr(verify_module, "CHUNK_FACES", 2)
     made = Site(database, settings, generation)
     made.fill()
