@@ -42,7 +42,7 @@ from synthetic import Library, fill, settings_in
 from index.database import Database
 from index.paths import Signature
 from index.settings import Settings
-from index.snapshots import write_snapshot
+from index.snapshot_writer import write_snapshot
 from index.space import DIM, Profile, Space
 from index.store import generations, library, queue, sightings
 from index.store.generations import GenerationRow

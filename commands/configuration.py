@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from commands.console import Config, errors
-from index.origins import PREFIX, Origin, origins_of, unknown_variables
+from index.setting_origins import PREFIX, Origin, origins_of, unknown_variables
 from index.settings import DEFAULT_CONFIG, Settings, load_settings
 
 VALUE_COLUMNS = 48

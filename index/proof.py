@@ -12,7 +12,7 @@ from index.database_file import sync
 from index.errors import WriterBusyError
 from index.lock import exclusive
 from index.progress import Progress
-from index.snapshots import write_snapshot
+from index.snapshot_writer import write_snapshot
 from index.space import Profile, Space
 from index.store import embeddings, erasures, generations
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from index import snapshots
+from index import snapshot_writer
 from index.database import Database
 from index.erasure import finish_erasures
 from index.errors import ConfigError, WriterBusyError
@@ -102,12 +102,12 @@ class Drain:
         """Write a snapshot if a repair has dropped it; a running ingest process does so itself."""
         with self._database.read() as connection:
             active = generations.active(connection)
-        if active is None or not snapshots.dropped(self._database, active.id):
+        if active is None or not snapshot_writer.dropped(self._database, active.id):
             return
         space = Space(Profile.from_json(active.profile), self._settings.distance)
         try:
             with exclusive(self._settings.data, "ingest"):
-                snapshots.write_snapshot(self._database, active.id, space, time.time())
+                snapshot_writer.write_snapshot(self._database, active.id, space, time.time())
         except WriterBusyError:
             log.info("ingest.snapshot_delegated: the running ingest process writes it")
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from index import frames
 from index.errors import IngestError
-from index.pictures import PictureOrder
+from index.picture_orders import PictureOrder
 from index.store.browse import Box
 from ingest.confinement import confine, grant_processor
 from ingest.faces import RgbImage

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from index import snapshots
+from index import snapshot_writer
 from index.database import Database
 from index.erasure import expire, finish_erasures
 from index.errors import StoreError, StoreUnavailableError, WatcherEndedError
@@ -67,9 +67,9 @@ class Housekeeping:
             library.drop_orphans(connection, now - ORPHAN_SECONDS if queued else now)
         self._expire(now)
         remove_retired(self._database)
-        changes = snapshots.pending_changes(self._database, worker.generation.id)
+        changes = snapshot_writer.pending_changes(self._database, worker.generation.id)
         waited = time.monotonic() - self._last_snapshot >= self._settings.snapshot_seconds
-        dropped = snapshots.dropped(self._database, worker.generation.id)
+        dropped = snapshot_writer.dropped(self._database, worker.generation.id)
         if dropped or changes >= self._settings.snapshot_changes or (changes and waited):
             self.snapshot(worker)
         return True
@@ -102,7 +102,7 @@ class Housekeeping:
             return
         space = Space(Profile.from_json(active.profile), self._settings.distance)
         try:
-            snapshots.write_snapshot(self._database, active.id, space, time.time())
+            snapshot_writer.write_snapshot(self._database, active.id, space, time.time())
         except StoreUnavailableError:
             raise
         except StoreError as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from index import snapshots
+from index import snapshot_writer
 from index.database import Database
 from index.errors import IngestError, UnreadableImageError, UnsettledFileError
 from index.paths import Roots, is_in, signature_of
@@ -84,7 +84,7 @@ class Reindexer:
             if self._stop.is_set():
                 return None
             space = Space(Profile.from_json(generation.profile), self._settings.distance)
-            snapshots.write_snapshot(self._database, generation.id, space, time.time())
+            snapshot_writer.write_snapshot(self._database, generation.id, space, time.time())
             if self._switch(generation):
                 break
         remove_retired(self._database)

@@ -13,7 +13,7 @@ from index.tokens import Scope
 from service.auth import Guard
 from service.inbox import check_name
 from service.openapi import PREFIX
-from service.origins import check_same_origin
+from service.same_origin import check_same_origin
 
 ROUTE = PREFIX + "files/(?P<name>[^/]+)"
 MAX_UPLOADS = 4  # at once

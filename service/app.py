@@ -28,10 +28,10 @@ from service.handlers import (
     NothingHandler,
     ReadyHandler,
 )
-from service.limits import WORK_SECONDS, Room
+from service.limits import WORK_SECONDS, QuestionLimit
 from service.metrics import Metrics
 from service.pictures import Pictures
-from service.state import StateOfAffairs
+from service.state import ServiceState
 from service.streams import AnyStream
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class GuardedApplication(Application):
 
 
 def make_app(
-    desk: Desk, settings: Settings, state: StateOfAffairs, pictures: Pictures
+    desk: Desk, settings: Settings, state: ServiceState, pictures: Pictures
 ) -> Application:
     """The application; it owns nothing that needs closing.
 
@@ -87,7 +87,8 @@ def make_app(
             urlencoded=ParseUrlEncodedConfig(max_arguments=most),
         )
     )
-    guard, room = Guard(settings), Room(settings.wait_seconds + WORK_SECONDS)
+    guard = Guard(settings)
+    question_limit = QuestionLimit(settings.wait_seconds + WORK_SECONDS)
     uploads = Uploads(settings, guard)
     metrics = Metrics(HANDLERS, state)
     deps = {
@@ -95,7 +96,7 @@ def make_app(
         "settings": settings,
         "state": state,
         "guard": guard,
-        "room": room,
+        "question_limit": question_limit,
         "roots": Roots(settings.all_roots),
         "pictures": pictures,
         "uploads": uploads,

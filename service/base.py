@@ -17,11 +17,11 @@ from index.tokens import Scope
 from service.admission import Uploads
 from service.auth import Guard
 from service.desk import Desk
-from service.limits import Room
+from service.limits import QuestionLimit
 from service.metrics import Metrics
 from service.pictures import Pictures
 from service.refusals import WRONG_KIND, common_headers, headers_of
-from service.state import StateOfAffairs
+from service.state import ServiceState
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +42,9 @@ class BaseHandler(RequestHandler):
 
     desk: Desk
     settings_: Settings
-    state: StateOfAffairs
+    state: ServiceState
     guard: Guard
-    room: Room
+    question_limit: QuestionLimit
     roots: Roots
     pictures: Pictures
     uploads: Uploads
@@ -56,9 +56,9 @@ class BaseHandler(RequestHandler):
         self,
         desk: Desk,
         settings: Settings,
-        state: StateOfAffairs,
+        state: ServiceState,
         guard: Guard,
-        room: Room,
+        question_limit: QuestionLimit,
         roots: Roots,
         pictures: Pictures,
         uploads: Uploads,
@@ -69,7 +69,7 @@ class BaseHandler(RequestHandler):
         self.settings_ = settings
         self.state = state
         self.guard = guard
-        self.room = room
+        self.question_limit = question_limit
         self.roots = roots
         self.pictures = pictures
         self.uploads = uploads

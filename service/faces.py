@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from index.errors import RequestError
-from index.pictures import order_for
+from index.picture_orders import order_for
 from service.base import BaseHandler
 from service.openapi import PREFIX, SUFFIX
 

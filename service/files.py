@@ -14,9 +14,9 @@ from index.store import browse, queue
 from index.store.browse import Filter
 from index.tokens import Scope
 from service.base import BaseHandler
+from service.json_schemas import DEFAULT_LIMIT, MAX_LIMIT, MAX_SEARCH, list_parameters
 from service.openapi import PREFIX, SUFFIX
-from service.origins import check_same_origin
-from service.schemas import DEFAULT_LIMIT, MAX_LIMIT, MAX_SEARCH, list_parameters
+from service.same_origin import check_same_origin
 
 CURSOR_DIGITS = 18
 PARAMETERS = tuple(list_parameters())
@@ -79,7 +79,7 @@ class FilesHandler(BaseHandler):
         chosen, limit = parse_filter(self.single_parameters(), self.roots)
         database = self.state.database
         self.send(
-            await self.room.run(
+            await self.question_limit.run(
                 lambda: self.desk.run(lambda: files_document(database, chosen, limit))
             )
         )

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from index.errors import StoreError
 from index.figures import Figures, read_figures
 from service.keeper import Keeper
-from service.state import StateOfAffairs
+from service.state import ServiceState
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ _HOLDING = {
 class StateCollector(Collector):
     """Reads one moment of the database a scrape; what is not known is left out, never 0."""
 
-    def __init__(self, state: StateOfAffairs) -> None:
+    def __init__(self, state: ServiceState) -> None:
         self._state = state
         self._child = ProcessCollector(
             "person_count_ingest", pid=lambda: self._pid() or NO_PROCESS, registry=None

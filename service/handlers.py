@@ -12,10 +12,10 @@ from service.assets import HEADERS as PAGE_HEADERS
 from service.assets import KINDS, AssetHandler, PageHandler, etag_of
 from service.base import BaseHandler
 from service.docs_page import base_url, docs_page, language_of
-from service.documents import persons_document
 from service.faces import FaceHandler, PhotoHandler
 from service.files import FilesHandler, RetryHandler
 from service.openapi import PREFIX, SUFFIX, describe
+from service.persons import persons_document
 from service.uploads import UploadHandler
 
 
@@ -33,7 +33,7 @@ class PersonCountHandler(BaseHandler):
         await self._answer(self.question_of_body())
 
     async def _answer(self, question: Question) -> None:
-        reply = await self.room.run(lambda: self.desk.count(question))
+        reply = await self.question_limit.run(lambda: self.desk.count(question))
         self.send(count_document(question, reply.answer.person_num))
 
 
@@ -51,7 +51,7 @@ class PersonsHandler(BaseHandler):
         await self._answer(self.question_of_body())
 
     async def _answer(self, question: Question) -> None:
-        self.send(await self.room.run(lambda: self._explain(question)))
+        self.send(await self.question_limit.run(lambda: self._explain(question)))
 
     async def _explain(self, question: Question) -> Document:
         reply = await self.desk.explain(question)

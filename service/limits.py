@@ -21,7 +21,7 @@ WORK_SECONDS = 60.0  # for the answer itself, after the wait for files to be ind
 REPORT_SECONDS = 60.0
 
 
-class Gate:
+class ConnectionLimit:
     """Counts open connections, in all and by address."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Gate:
             self._reported, self._refused = now, 0
 
 
-class Room:
+class QuestionLimit:
     """The questions under way: so many at most, each for so long."""
 
     def __init__(self, seconds: float) -> None:

@@ -16,7 +16,7 @@ from tornado.web import RequestHandler
 
 from service.gauges import StateCollector
 from service.openapi import Route, path_of
-from service.state import StateOfAffairs
+from service.state import ServiceState
 
 OTHER = "other"  # the route where there is nothing, and of what is refused before it is read
 # answers take milliseconds; those that wait for files to be indexed up to wait_seconds
@@ -27,7 +27,7 @@ EXPECTED = (200, 500, 503)  # counted from 0 on: alerts miss the first of what w
 class Metrics:
     """The metrics of one application, in a registry of its own."""
 
-    def __init__(self, routes: Iterable[Route], state: StateOfAffairs) -> None:
+    def __init__(self, routes: Iterable[Route], state: ServiceState) -> None:
         self._registry = CollectorRegistry()
         self._known: dict[tuple[type[RequestHandler], int], tuple[Counter, Histogram]] = {}
         self._seconds = Histogram(

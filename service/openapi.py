@@ -10,8 +10,7 @@ from index.settings import Settings
 from index.space import DEFAULT_THRESHOLD
 from index.tokens import Scope
 from service.chinese import with_chinese
-from service.meanings import PARAMETERS
-from service.schemas import (
+from service.json_schemas import (
     INTEGER,
     PATH_PARTS,
     list_parameters,
@@ -19,6 +18,7 @@ from service.schemas import (
     reference,
     schemas,
 )
+from service.meanings import PARAMETERS
 
 OPENAPI = "3.1.0"
 VERSION = "1.0.0"  # of the contract, not of the program

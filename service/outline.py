@@ -9,7 +9,7 @@ from typing import Any
 from index.documents import Document
 from service.base import METHODS
 from service.examples import Call
-from service.schemas import Schema
+from service.json_schemas import Schema
 
 Say = Callable[[str], str]
 _JSON = "application/json"

@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 from index import frames
 from index.errors import RequestError
-from index.pictures import PictureOrder
+from index.picture_orders import PictureOrder
 from index.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -25,9 +25,9 @@ from service.doorman import MAX_BODY_BYTES
 from service.follower import Follower
 from service.inbox import sweep
 from service.keeper import Keeper
-from service.limits import Gate
+from service.limits import ConnectionLimit
 from service.pictures import Pictures
-from service.state import StateOfAffairs
+from service.state import ServiceState
 from service.streams import AnyStream, make_stream
 from service.threads import Threads
 
@@ -53,7 +53,7 @@ class Server(HTTPServer):
     ) -> None:
         """Set the limits; *context* None means plain HTTP."""
         self._context = context
-        self._gate = Gate()
+        self._connection_limit = ConnectionLimit()
         self._streams: set[AnyStream] = set()
         super().initialize(
             application,
@@ -67,13 +67,13 @@ class Server(HTTPServer):
 
     def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
         """Serve a connection that was just accepted, or close it if there are too many."""
-        if not self._gate.admit(address[0]):
+        if not self._connection_limit.admit(address[0]):
             stream.close()
             return
         try:
             ours = make_stream(stream.socket, self._context, MAX_BUFFER_BYTES)
         except OSError:  # the client has hung up already
-            self._gate.leave(address[0])
+            self._connection_limit.leave(address[0])
             stream.close()
             return
         self._streams.add(ours)
@@ -82,7 +82,7 @@ class Server(HTTPServer):
 
     def _forget(self, stream: AnyStream, address: str) -> None:
         self._streams.discard(stream)
-        self._gate.leave(address)
+        self._connection_limit.leave(address)
 
     async def close_all_connections(self) -> None:
         """Close all connections, also those that only linger after a refusal."""
@@ -120,7 +120,7 @@ async def serve(
     pictures = Pictures(settings)
     try:
         desk = Desk(database, settings, follower, threads)
-        state = StateOfAffairs(database, follower, ingest)
+        state = ServiceState(database, follower, ingest)
         server = Server(make_app(desk, settings, state, pictures), context)
         try:
             sockets = bind_sockets(settings.port, settings.host)

@@ -13,7 +13,7 @@ from service.keeper import Keeper
 
 
 @dataclass(frozen=True, slots=True)
-class StateOfAffairs:
+class ServiceState:
     """The parts whose state is reported.
 
     Attributes:

@@ -29,7 +29,7 @@ _TOO_MANY_LINES = RequestError(
 )
 
 
-class _SpeaksPlainly(IOStream):
+class _RefusingStream(IOStream):
     """A stream whose refusals have the contract's shape, and that bounds heads and patience.
 
     Attributes:
@@ -100,11 +100,11 @@ class _SpeaksPlainly(IOStream):
             self.gone()
 
 
-class PlainStream(_SpeaksPlainly):
+class PlainStream(_RefusingStream):
     """Without TLS."""
 
 
-class TlsStream(_SpeaksPlainly, SSLIOStream):
+class TlsStream(_RefusingStream, SSLIOStream):
     """With TLS."""
 
 

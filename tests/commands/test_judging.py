@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from commands.judging import calibrate
-from index import snapshots
+from index import snapshot_writer
 from index.database import Database
 from index.match_rates import FALSE_MATCH_RATES, GRID
 from index.measures import SIZES, halves
@@ -39,7 +39,7 @@ def write_snapshot(data: Path) -> None:
             generation = generations.active(connection)
         assert generation is not None
         space = Space(Profile.from_json(generation.profile))
-        assert snapshots.write_snapshot(database, generation.id, space, 0.0)
+        assert snapshot_writer.write_snapshot(database, generation.id, space, 0.0)
 
 
 def report(run: Run, *arguments: object) -> dict[str, object]:

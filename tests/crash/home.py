@@ -18,7 +18,7 @@ from index.database import Database
 from index.migration import migrate
 from index.paths import Roots
 from index.settings import Settings
-from index.snapshots import pending_changes, write_snapshot
+from index.snapshot_writer import pending_changes, write_snapshot
 from index.space import Profile, Space
 from index.states import FileState
 from index.store import analyses, embeddings, generations, library

@@ -1,6 +1,6 @@
 """The real command line with fake models, killed with SIGKILL at a named moment if one is given.
 
-    python tests/crash/launcher.py [--die before:index.snapshots:write_snapshot:1] COMMAND…
+    python tests/crash/launcher.py [--die before:index.snapshot_writer:write_snapshot:1] COMMAND…
 
 The program itself has no hooks for this: the function of the moment is wrapped here, outside it.
 """

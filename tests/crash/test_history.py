@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import event
 
-from index import chunks, snapshots
+from index import chunks, snapshot_writer
 from index.coverage import FileStatus, KnownFile, Wanted, ask_for
 from index.database import Database
 from index.question import build_question
@@ -42,9 +42,9 @@ PLACES = [
     (worker_module.library, "record_images"),
     (worker_module.Worker, "_process"),
     (worker_module.Worker, "_commit"),
-    (snapshots.snapshots, "add_chunk"),
-    (snapshots.snapshots, "add_snapshot"),
-    (snapshots.snapshots, "prune"),
+    (snapshot_writer.snapshots, "add_chunk"),
+    (snapshot_writer.snapshots, "add_snapshot"),
+    (snapshot_writer.snapshots, "prune"),
     (generations, "create"),
     (generations, "switch"),
     (generations, "remove_some"),
@@ -251,7 +251,7 @@ class History(RuleBasedStateMachine):
     def snapshot(self) -> None:
         active = self.ingest.active()
         space = Space(Profile.from_json(active.profile), self.settings.distance)
-        snapshots.write_snapshot(self.database, active.id, space, self.clock())
+        snapshot_writer.write_snapshot(self.database, active.id, space, self.clock())
 
     @rule()
     def keep_house(self) -> None:

@@ -13,14 +13,14 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from index.report import IngestReport, WorkReport, store_report
-from index.snapshots import write_snapshot
+from index.snapshot_writer import write_snapshot
 from index.space import UNMEASURED, Space
 from index.tokens import Scope, add_token, read_tokens
 from service.handlers import HANDLERS
 from service.keeper import Keeper
 from service.metrics import Metrics
 from service.openapi import path_of
-from service.state import StateOfAffairs
+from service.state import ServiceState
 from tests.service.running import running_service
 from tests.waiting import wait_until
 
@@ -42,9 +42,7 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Series:
     """The labels of every sample by name, of a live service that has everything to show."""
     with running_service(tmp_path_factory.mktemp("watched")) as service:
         child = Keeper([sys.executable, "-S", "-E", "-c", "import time; time.sleep(60)"])
-        metrics = Metrics(
-            HANDLERS, StateOfAffairs(service.database, service.thread.follower, child)
-        )
+        metrics = Metrics(HANDLERS, ServiceState(service.database, service.thread.follower, child))
         try:
             child.start()
             wait_until(lambda: child.pid, "a child")

@@ -9,7 +9,7 @@ import pytest
 from index import chunks, erasure, proof
 from index.database import Database
 from index.settings import Settings
-from index.snapshots import write_snapshot
+from index.snapshot_writer import write_snapshot
 from index.store.generations import GenerationRow
 from tests.index.builders import SPACE, image, index_file, small_generation
 from tests.index.erasing import Home

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index import forget, proof, snapshots
+from index import forget, proof, snapshot_writer
 from index.database import Database
 from index.erasure import Erased
 from index.forget import Forgotten
@@ -25,7 +25,7 @@ class Home(Ingest):
         return self.settings.data
 
     def snapshot(self) -> None:
-        snapshots.write_snapshot(self.database, self.generation.id, SPACE, 1.0)
+        snapshot_writer.write_snapshot(self.database, self.generation.id, SPACE, 1.0)
 
     def forget(self, *names: str) -> Forgotten:
         paths = [self.inbox / name for name in names]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index import snapshots
+from index import snapshot_writer
 from index.erasure import eraser
 from index.erasure_log import FORGOTTEN
 from index.errors import WriterBusyError
@@ -67,7 +67,7 @@ def test_a_snapshot_under_way_does_not_bring_vectors_back(
     vector = home.vectors("trip/bob.png")[0]
     home.drop("more.png", 6)
     home.index()
-    load, erased = snapshots.load_chunks, []
+    load, erased = snapshot_writer.load_chunks, []
     pragma(home.database, "busy_timeout=50")  # the snapshot's own reading holds the log back
 
     def slow(*arguments: object) -> Iterator[object]:
@@ -76,7 +76,7 @@ def test_a_snapshot_under_way_does_not_bring_vectors_back(
             with exclusive(home.data, "ingest"):  # held by whoever writes the snapshot
                 erased.append(home.forget("trip/bob.png"))
 
-    monkeypatch.setattr(snapshots, "load_chunks", slow)
+    monkeypatch.setattr(snapshot_writer, "load_chunks", slow)
     home.snapshot()
     assert erased
     home.database.checkpoint()

@@ -6,7 +6,7 @@ import pytest
 
 from index.database import Database
 from index.errors import StoreError
-from index.snapshots import write_snapshot
+from index.snapshot_writer import write_snapshot
 from index.states import GenerationState
 from index.store import analyses, embeddings, generations, library, sightings
 from index.store.faces import faces_of, whole_faces

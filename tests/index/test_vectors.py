@@ -5,7 +5,7 @@ import pytest
 
 from index.database import Database
 from index.errors import IndexOutOfDateError, StoreError
-from index.snapshots import write_snapshot
+from index.snapshot_writer import write_snapshot
 from index.space import Profile, Space
 from index.store import embeddings, generations, library, snapshots
 from index.store.generations import GenerationRow

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from index import chunks
-from index.snapshots import write_snapshot
+from index.snapshot_writer import write_snapshot
 from index.store import library
 from index.store.faces import faces_of
 from index.vectors import VectorIndex

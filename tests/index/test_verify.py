@@ -10,7 +10,7 @@ from index import verify as verify_module
 from index.database import Database
 from index.paths import Roots
 from index.settings import Settings
-from index.snapshots import write_snapshot
+from index.snapshot_writer import write_snapshot
 from index.space import UNMEASURED, Profile, Space
 from index.store import embeddings, generations, library
 from index.store.generations import GenerationRow

@@ -15,7 +15,7 @@ from PIL import Image
 
 from index import frames
 from index.paths import signature_of
-from index.pictures import PictureOrder
+from index.picture_orders import PictureOrder
 from index.store.browse import Box
 from ingest import pictures
 from ingest.pictures import FACE_EDGE_PX, PHOTO_EDGE_PX, make_picture

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from index.database import MIGRATIONS, Database, head_revision
 from index.errors import StoreError
 from index.migration import integrity_problems, migrate
-from index.snapshots import write_snapshot
+from index.snapshot_writer import write_snapshot
 from index.space import Space
 from index.store import embeddings, generations, library, queue
 from index.vectors import VectorIndex

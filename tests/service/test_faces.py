@@ -14,7 +14,7 @@ from PIL import Image
 
 from index.forget import forget
 from index.paths import Roots, signature_of
-from index.pictures import PictureOrder
+from index.picture_orders import PictureOrder
 from index.tokens import Scope, add_token
 from service import pictures as pictures_module
 from tests.fakes import colour

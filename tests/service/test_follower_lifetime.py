@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from index import snapshots
+from index import snapshot_writer
 from index.database import Database
 from index.schema import Chunk, Face, Generation
 from index.settings import DistanceScale
@@ -27,7 +27,7 @@ def test_it_opens_from_a_snapshot_and_from_the_rows_alike(
     for number in range(10):
         record(database, generation, new_image(number))
     rows = vectors(Follower(database, DistanceScale.CALIBRATED), database)[1]
-    snapshots.write_snapshot(database, generation.id, SPACE, 1.0)
+    snapshot_writer.write_snapshot(database, generation.id, SPACE, 1.0)
     record(database, generation, new_image(10))
     follower = Follower(database, DistanceScale.CALIBRATED)
     found = vectors(follower, database)[1]
@@ -41,7 +41,7 @@ def test_a_damaged_snapshot_is_counted_and_the_rows_are_used(
     for number in range(3):
         record(database, generation, new_image(number))
     expected = vectors(Follower(database, DistanceScale.CALIBRATED), database)[1]
-    snapshots.write_snapshot(database, generation.id, SPACE, 1.0)
+    snapshot_writer.write_snapshot(database, generation.id, SPACE, 1.0)
     with database.write() as connection:
         data = bytearray(connection.scalars(select(Chunk.data)).one())
         data[-1] ^= 1

@@ -17,7 +17,7 @@ from index.errors import RequestError
 from service import limits, streams
 from service import server as server_module
 from service.doorman import MAX_BODY_BYTES
-from service.limits import Gate, Room
+from service.limits import ConnectionLimit, QuestionLimit
 from service.streams import MAX_HEAD_LINES, make_stream
 from tests.service.running import NOT_THERE, Service, read_to_end
 from tests.waiting import wait_until
@@ -78,15 +78,15 @@ def test_a_flood_of_connections_is_turned_away_and_room_comes_back(
 
 
 def test_one_address_cannot_take_all_connections() -> None:
-    gate = Gate()
-    assert sum(gate.admit("192.0.2.1") for _ in range(300)) == limits.MAX_CONNECTIONS_OF_ONE
-    assert gate.admit("192.0.2.2")
+    limit = ConnectionLimit()
+    assert sum(limit.admit("192.0.2.1") for _ in range(300)) == limits.MAX_CONNECTIONS_OF_ONE
+    assert limit.admit("192.0.2.2")
     addresses = [f"198.51.100.{n}" for n in range(250)]
-    admitted = sum(gate.admit(a) for _ in range(2) for a in addresses)
+    admitted = sum(limit.admit(a) for _ in range(2) for a in addresses)
     assert admitted == limits.MAX_CONNECTIONS - limits.MAX_CONNECTIONS_OF_ONE - 1
-    gate.leave("192.0.2.1")
-    assert gate.admit("192.0.2.3")
-    assert not gate.admit("192.0.2.3")
+    limit.leave("192.0.2.1")
+    assert limit.admit("192.0.2.3")
+    assert not limit.admit("192.0.2.3")
 
 
 # --- slow callers --------------------------------------------------------------------------------
@@ -263,11 +263,11 @@ def test_more_questions_than_there_is_room_for_are_sent_away(
 
 def test_an_answer_that_takes_too_long_is_given_up() -> None:
     async def ask() -> None:
-        room = Room(0.05)
+        limit = QuestionLimit(0.05)
         with pytest.raises(RequestError, match="took longer") as given_up:
-            await room.run(lambda: asyncio.sleep(60))
+            await limit.run(lambda: asyncio.sleep(60))
         assert (given_up.value.status, given_up.value.retry_after_seconds) == (503, 1)
-        assert await room.run(lambda: asyncio.sleep(0, "next")) == "next"
+        assert await limit.run(lambda: asyncio.sleep(0, "next")) == "next"
 
     asyncio.run(ask())
 

@@ -15,7 +15,7 @@ from sqlalchemy import event, text
 
 from index.figures import read_figures
 from index.report import IngestReport, WatcherReport, WorkReport, store_report
-from index.snapshots import write_snapshot
+from index.snapshot_writer import write_snapshot
 from index.space import UNMEASURED, Space
 from index.tokens import Scope, add_token
 from service.handlers import HANDLERS
@@ -23,7 +23,7 @@ from service.keeper import Keeper
 from service.metrics import Metrics
 from service.openapi import path_of
 from service.server import MAX_HEAD_BYTES
-from service.state import StateOfAffairs
+from service.state import ServiceState
 from tests.service.running import Service
 from tests.waiting import wait_until
 
@@ -278,7 +278,7 @@ def child() -> Iterator[Keeper]:
 
 
 def test_the_ingest_child_is_measured_while_it_lives(service: Service, child: Keeper) -> None:
-    state = StateOfAffairs(service.database, service.thread.follower, child)
+    state = ServiceState(service.database, service.thread.follower, child)
     metrics = Metrics(HANDLERS, state)
     scrape = Scrape(metrics.text())
     assert scrape.value("ingest_up") == 0

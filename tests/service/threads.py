@@ -16,7 +16,7 @@ from service.desk import Desk
 from service.follower import Follower
 from service.pictures import Pictures
 from service.server import Server
-from service.state import StateOfAffairs
+from service.state import ServiceState
 from service.threads import SHORT_THREADS, Threads
 from tests.waiting import DEADLINE_SECONDS, STEP_SECONDS
 
@@ -96,7 +96,7 @@ class ServiceThread(threading.Thread):
         threads = Threads()
         start_all(threads)  # before a test begins, so that none looks leaked
         self.desk = Desk(self._database, self._settings, self.follower, threads)
-        state = StateOfAffairs(self._database, self.follower, None)
+        state = ServiceState(self._database, self.follower, None)
         self.pictures = Pictures(self._settings)
         app = make_app(self.desk, self._settings, state, self.pictures)
         self.server = Server(app, self._context)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from index.database import Database
 from index.paths import Roots
-from index.pictures import order_for
+from index.picture_orders import order_for
 from index.settings import Settings
 from index.store.generations import GenerationRow
 from ingest.scan import Scanner

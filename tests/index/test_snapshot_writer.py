@@ -6,7 +6,7 @@ import pytest
 from index.chunks import load_chunks
 from index.database import Database
 from index.errors import StoreError
-from index.snapshots import pending_changes, write_snapshot
+from index.snapshot_writer import pending_changes, write_snapshot
 from index.space import Profile, Space
 from index.store import embeddings, library, snapshots
 from index.store.generations import GenerationRow

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from index.origins import Origin, origins_of, unknown_variables
+from index.setting_origins import Origin, origins_of, unknown_variables
 from index.settings import Settings, load_settings
 
 
