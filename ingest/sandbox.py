@@ -1,21 +1,18 @@
-"""One process that decodes for us: started, asked, limited, distrusted, and ended.
+"""One process that decodes for us: asked, limited and distrusted.
 
 Pixels come back through memory that both map, because a pipe would copy them twice more. The file
 goes there as well. Only sizes and a reason come as a message, and each is checked.
 """
 
-import fcntl
 import math
 import mmap
 import os
 import signal
 import socket
 import subprocess
-import sys
 import weakref
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,22 +31,14 @@ from ingest.decoding import (
 )
 from ingest.faces import CROP_PX, Box, Crops, RgbImage
 from ingest.images import MAX_EDGE_PX, MEGA, MIN_EDGE_PX
+from ingest.sandbox_process import RELEASE_BYTES, end, shared_memory, start
 
 START_SECONDS = 60.0  # it takes a tenth of a second
 BYTES_PER_PIXEL = 32  # lossless WebP with alpha took 33 with its file, everything else less
 BYTES_PER_FILE_BYTE = 4
 PATIENCE = 3  # seconds that a second of computing may take on a busy machine
 DYING_SECONDS = 5.0  # between closing its end and being gone
-RELEASE_BYTES = 32 << 20  # memory kept from one file to the next, of each kind
-ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    # glibc: freed memory stays with the process, which saves a quarter of its time in page faults
-    "MALLOC_MMAP_THRESHOLD_": str(RELEASE_BYTES),
-    "MALLOC_TRIM_THRESHOLD_": str(RELEASE_BYTES),
-}
 LEAST_FILE_BYTES = 64 << 20
-PASSED_ON = ("LD_LIBRARY_PATH",)  # some builds of Python find their libraries by it
 
 
 class DecoderLostError(Exception):
@@ -94,18 +83,18 @@ class Sandbox:
         memory = BYTES_PER_PIXEL * MEGA * max_megapixels + BYTES_PER_FILE_BYTE * self.file_bytes
         try:
             with ExitStack() as undo, ExitStack() as passed_on:
-                arena_fd = _shared_memory(self.file_bytes + self._output_bytes)
+                arena_fd = shared_memory(self.file_bytes + self._output_bytes)
                 passed_on.callback(os.close, arena_fd)
                 self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 undo.callback(self._channel.close)
                 passed_on.callback(theirs.close)
                 self._arena = mmap.mmap(arena_fd, 0)
                 words = (theirs.fileno(), arena_fd, self.file_bytes, memory)
-                self._process = _start(module, [str(word) for word in words], words[:2])
+                self._process = start(module, [str(word) for word in words], words[:2])
                 undo.pop_all()
         except OSError as error:
             raise DecoderUnavailableError(f"no process for decoding: {error.strerror}") from error
-        self._end = weakref.finalize(self, _end, self._process, self._channel)
+        self._end = weakref.finalize(self, end, self._process, self._channel)
 
     @property
     def most_crops(self) -> int:
@@ -232,43 +221,6 @@ class Sandbox:
             errors.close()  # from now on it has nothing to say but its answers
 
 
-def _shared_memory(size: int) -> int:
-    """A file descriptor of memory that takes space only where it is written, of a fixed size.
-
-    Fixed, because memory that the process cuts off would kill whoever reads it.
-    """
-    made = os.memfd_create("photos", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        os.ftruncate(made, size)
-        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-        fcntl.fcntl(made, fcntl.F_ADD_SEALS, seals)
-    except OSError:
-        os.close(made)
-        raise
-    return made
-
-
-def _start(module: str, words: Sequence[str], files: Sequence[int]) -> subprocess.Popen[bytes]:
-    """Run *module*'s main() in a new interpreter with nothing of our environment.
-
-    Its standard input is its lifeline: it ends when we do. In a session of its own it does not get
-    the Ctrl-C that a terminal sends to us.
-    """
-    paths = [str(Path(__file__).resolve().parent.parent), *filter(None, sys.path)]
-    code = f"import sys; sys.path[:] = {paths!r}; from {module} import main; main()"
-    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return subprocess.Popen(  # noqa: S603 - ourselves
-        [sys.executable, "-I", "-c", code, *words],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT | kept,
-        cwd="/",
-        pass_fds=files,
-        start_new_session=True,
-    )
-
-
 def _ending(code: int) -> str:
     """How a process ended: its signal's name, or its exit code."""
     if code >= 0:
@@ -277,12 +229,3 @@ def _ending(code: int) -> str:
         return signal.Signals(-code).name
     except ValueError:  # most real-time signals have no name
         return f"signal {-code}"
-
-
-def _end(process: subprocess.Popen[bytes], channel: socket.socket) -> None:
-    process.kill()
-    channel.close()
-    for stream in (process.stdin, process.stderr):
-        if stream:
-            stream.close()
-    process.wait()

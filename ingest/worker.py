@@ -3,13 +3,13 @@
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from index.database import Database
-from index.erasure_log import FORGOTTEN, ErasureLog
+from index.erasure_log import ErasureLog
 from index.errors import (
     DecoderUnavailableError,
     OutOfResourcesError,
@@ -22,40 +22,16 @@ from index.settings import Settings
 from index.settle import RETRY_SECONDS, ready_at, retry_at
 from index.store import generations, library, queue, sightings
 from index.store.generations import GenerationRow
-from index.store.library import NewImage
 from index.store.queue import Claim
+from ingest.batch import Batch
 from ingest.doubt import places_in_doubt
-from ingest.models import Models, Outcome, load_generation
+from ingest.models import Models, load_generation
 from ingest.pipeline import Content, analyse_all, chunks, share_of
 from ingest.reading import read_settled
 
 log = logging.getLogger(__name__)
 
 IN_DOUBT_SECONDS = 60.0  # until a missing file is looked for again while a disk may be out
-
-
-@dataclass(slots=True)
-class Batch:
-    """What became of the files of one claim so far."""
-
-    digests: dict[Claim, bytes] = field(default_factory=dict)  # SHA-256 of those that were read
-    outcomes: dict[bytes, Outcome] = field(default_factory=dict)  # of content that was new
-    failures: dict[Claim, UnreadableImageError] = field(default_factory=dict)
-
-    def images(self) -> list[NewImage]:
-        """The images that were analysed."""
-        return [found for found in self.outcomes.values() if isinstance(found, NewImage)]
-
-    def refuse(self, digests: Iterable[bytes]) -> None:
-        """Take content for unreadable that was forgotten on request."""
-        self.outcomes.update((digest, UnreadableImageError(FORGOTTEN)) for digest in digests)
-
-    def failure(self, claim: Claim) -> UnreadableImageError | None:
-        """Why a file that was read, or could not be, is no image; None if it is one."""
-        if claim in self.failures:
-            return self.failures[claim]
-        found = self.outcomes.get(self.digests.get(claim, b""))
-        return found if isinstance(found, UnreadableImageError) else None
 
 
 class Worker:

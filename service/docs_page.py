@@ -9,8 +9,8 @@ from tornado.template import Loader
 from index.documents import Document
 from index.settings import Settings
 from service.auth import LOCAL_NAMES
-from service.chinese import in_chinese
 from service.outline import Outline, Say
+from service.translation import in_chinese
 
 FOLDER = Path(__file__).resolve().parent / "templates"
 LANGUAGES = {"zh": "中文", "en": "English"}

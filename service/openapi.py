@@ -9,7 +9,6 @@ from index.documents import Document, error_document
 from index.settings import Settings
 from index.space import DEFAULT_THRESHOLD
 from index.tokens import Scope
-from service.chinese import with_chinese
 from service.json_schemas import (
     INTEGER,
     PATH_PARTS,
@@ -19,6 +18,7 @@ from service.json_schemas import (
     schemas,
 )
 from service.meanings import PARAMETERS
+from service.translation import with_chinese
 
 OPENAPI = "3.1.0"
 VERSION = "1.0.0"  # of the contract, not of the program
