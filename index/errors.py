@@ -16,7 +16,11 @@
     │   ├── ModelUnavailableError   weights or networks cannot be loaded
     │   ├── DecoderUnavailableError no process can be started to decode images in
     │   └── WatcherEndedError       nobody watches the folders any more
+    ├── FrameError                  what comes from another process of ours is no message
     └── RequestError                a question that cannot be answered, with its HTTP status
+
+Two are caught close by, and stand beside what raises them: _ErasedMeanwhileError in
+index.snapshot_writer, DecoderLostError in ingest.sandbox.
 
 "No face in this photo" is an outcome, not an error.
 """
@@ -103,6 +107,10 @@ class ModelUnavailableError(IngestError):
 
 class WatcherEndedError(IngestError):
     """The thread that watches the folders has ended; the process has to be started anew."""
+
+
+class FrameError(PersonCountError):
+    """What comes over the pipe from another of our processes is no message."""
 
 
 class RequestError(PersonCountError):

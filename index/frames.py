@@ -4,17 +4,13 @@ import json
 import struct
 from typing import Any, BinaryIO
 
-from index.errors import PersonCountError
+from index.errors import FrameError
 
 LENGTHS = struct.Struct(">II")  # of the head and of the body, in bytes
 MAX_HEAD_BYTES = 1 << 20
 MAX_BODY_BYTES = 1 << 26
 
 Head = dict[str, Any]
-
-
-class FrameError(PersonCountError):
-    """What comes over the pipe is no message."""
 
 
 def pack(head: Head, body: bytes = b"") -> bytes:

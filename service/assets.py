@@ -1,6 +1,5 @@
 """The page: its files, read once at the start, and what a browser may do with them."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -50,7 +49,6 @@ class Asset:
 
     kind: str
     data: bytes
-    etag: str
 
 
 @lru_cache(maxsize=1)
@@ -59,14 +57,8 @@ def assets() -> dict[str, Asset]:
     found = {}
     for path in sorted(FOLDER.iterdir()):
         if path.suffix in KINDS:
-            data = path.read_bytes()
-            found[path.name] = Asset(KINDS[path.suffix], data, etag_of(data))
+            found[path.name] = Asset(KINDS[path.suffix], path.read_bytes())
     return found
-
-
-def etag_of(data: bytes) -> str:
-    """What tells an answer from another, as the header wants it."""
-    return f'"{hashlib.sha256(data).hexdigest()[:32]}"'
 
 
 class AssetHandler(BaseHandler):
@@ -82,7 +74,7 @@ class AssetHandler(BaseHandler):
             raise HTTPError(HTTPStatus.NOT_FOUND)
         for header, value in HEADERS.items():
             self.set_header(header, value)
-        self.send_bytes(asset.data, asset.kind, asset.etag)
+        self.send_bytes(asset.data, asset.kind)
 
 
 class PageHandler(AssetHandler):

@@ -34,7 +34,7 @@ class FaceHandler(BaseHandler):
             self.set_header(name, value)
         self.set_header("X-Photo-Width", str(order.size[0]))
         self.set_header("X-Photo-Height", str(order.size[1]))
-        self.send_bytes(picture.data, "image/jpeg", picture.etag)
+        self.send_bytes(picture, "image/jpeg")
 
 
 class PhotoHandler(FaceHandler):

@@ -9,7 +9,7 @@ from index.documents import Document, count_document
 from index.errors import RequestError
 from index.question import Question
 from service.assets import HEADERS as PAGE_HEADERS
-from service.assets import KINDS, AssetHandler, PageHandler, etag_of
+from service.assets import KINDS, AssetHandler, PageHandler
 from service.base import BaseHandler
 from service.docs_page import base_url, docs_page, language_of
 from service.faces import FaceHandler, PhotoHandler
@@ -135,7 +135,7 @@ class DocsHandler(BaseHandler):
             self.set_header(name, value)
         self.set_header("Content-Language", language)
         self.set_header("Vary", "Accept-Language")
-        self.send_bytes(data, KINDS[".html"], etag_of(data))
+        self.send_bytes(data, KINDS[".html"])
 
 
 class NothingHandler(BaseHandler):

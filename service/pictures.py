@@ -1,18 +1,16 @@
 """Has pictures of faces and photos made by a child process, since the service opens no image."""
 
 import asyncio
-import hashlib
 import logging
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from index import frames
-from index.errors import RequestError
+from index.errors import FrameError, RequestError
 from index.picture_orders import PictureOrder
 from index.settings import Settings
 
@@ -28,34 +26,26 @@ MAX_REFUSED = 1000
 KEPT_BYTES = 32 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A JPEG, and what tells it from another."""
-
-    data: bytes
-    etag: str
-
-
 class _Kept:
     """Pictures made lately, KEPT_BYTES in all; only in memory."""
 
     def __init__(self) -> None:
-        self._pictures: OrderedDict[PictureOrder, Picture] = OrderedDict()
+        self._pictures: OrderedDict[PictureOrder, bytes] = OrderedDict()
         self._bytes = 0
 
-    def get(self, order: PictureOrder) -> Picture | None:
+    def get(self, order: PictureOrder) -> bytes | None:
         """The picture for exactly this order: an order names the content and its place."""
         if order in self._pictures:
             self._pictures.move_to_end(order)
         return self._pictures.get(order)
 
-    def put(self, order: PictureOrder, picture: Picture) -> None:
+    def put(self, order: PictureOrder, picture: bytes) -> None:
         """Keep a picture, and drop those not asked for the longest."""
         self._pictures[order] = picture
-        self._bytes += len(picture.data)
+        self._bytes += len(picture)
         while self._bytes > KEPT_BYTES:
             _, dropped = self._pictures.popitem(last=False)
-            self._bytes -= len(dropped.data)
+            self._bytes -= len(dropped)
 
 
 class Pictures:
@@ -74,8 +64,8 @@ class Pictures:
         self._kept = _Kept()
         self._refused: OrderedDict[str, float] = OrderedDict()
 
-    async def make(self, order: PictureOrder) -> Picture | None:
-        """The picture, or None when the file turned out not to hold that photo any more.
+    async def make(self, order: PictureOrder) -> bytes | None:
+        """The picture as a JPEG, or None when the file turned out not to hold that photo any more.
 
         Raises:
             RequestError: 503, too many are waiting, or the photo ended the child.
@@ -97,12 +87,12 @@ class Pictures:
         if time.monotonic() - self._refused.get(order.sha256, -REFUSED_SECONDS) < REFUSED_SECONDS:
             raise _refusal("the picture could not be made", int(REFUSED_SECONDS))
 
-    async def _ask(self, order: PictureOrder) -> Picture | None:
+    async def _ask(self, order: PictureOrder) -> bytes | None:
         process = await self._running()
         try:
             async with asyncio.timeout(WORK_SECONDS):
-                head, data = await _exchange(process, frames.pack(order.to_head()))
-        except (TimeoutError, OSError, asyncio.IncompleteReadError, frames.FrameError) as error:
+                head, picture = await _exchange(process, frames.pack(order.to_head()))
+        except (TimeoutError, OSError, asyncio.IncompleteReadError, FrameError) as error:
             log.warning("pictures.ended reason=%s", type(error).__name__)
             await self._end()
             self._refuse(order)
@@ -112,7 +102,6 @@ class Pictures:
             raise
         if not head["found"]:
             return None
-        picture = Picture(data, f'"{hashlib.sha256(data).hexdigest()[:32]}"')
         self._kept.put(order, picture)
         return picture
 
@@ -135,7 +124,7 @@ class Pictures:
                     *self._command, stdin=PIPE, stdout=PIPE
                 )
                 await _exchange(self._process, frames.pack(self._limits))
-        except (TimeoutError, OSError, asyncio.IncompleteReadError, frames.FrameError) as error:
+        except (TimeoutError, OSError, asyncio.IncompleteReadError, FrameError) as error:
             log.warning("pictures.not_started reason=%s", type(error).__name__)
             await self._end()
             raise _refusal("pictures cannot be made now", 5) from error

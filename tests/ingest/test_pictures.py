@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from index import frames
+from index.errors import FrameError
 from index.paths import signature_of
 from index.picture_orders import PictureOrder
 from index.store.browse import Box
@@ -244,5 +245,5 @@ def test_frames_survive_the_pipe_and_nonsense_is_refused() -> None:
     assert frames.read(BytesIO(packed)) == ({"name": "合影"}, b"\x00\xff")
     assert frames.read(BytesIO(b"")) is None
     for wrong in (packed[:3], packed[:-1], b"\xff" * 20, frames.LENGTHS.pack(2, 0) + b"[]"):
-        with pytest.raises(frames.FrameError):
+        with pytest.raises(FrameError):
             frames.read(BytesIO(wrong))
