@@ -35,36 +35,23 @@ import faiss
 import numpy as np
 import yaml
 from asking import Client, Process, started
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from floors import search
 from synthetic import Library, fill, settings_in
 
-from index.arrays import FloatMatrix
 from index.database import Database
 from index.settings import Settings
 from index.space import UNMEASURED, Space
 from index.store import generations
-from service.tls import self_signed, server_context
 
 Touch = Callable[[], None]
 
+FLOORS = Path(__file__).with_name("floors.py")
 SHORT = 100
 LEAST_TURNS = 5
 QUESTIONS = 20  # different ones of each length, in turn
 FRESH = 100  # questions that share no file, as far as there are files
 PAUSE_SECONDS = 0.5  # for the service to follow a commit
 FAIRNESS_SECONDS = 8.0
-CUT = Space(UNMEASURED).cut(0.2)
-
-
-def search(vectors: FloatMatrix) -> int:
-    """What any answer has to do: find the links and count their components."""
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(vectors)
-    limits, _, found = index.range_search(vectors, CUT)
-    row = np.repeat(np.arange(len(vectors)), np.diff(limits).astype(np.int64))
-    graph = coo_array((np.ones(len(row), np.int8), (row, found)), (len(vectors), len(vectors)))
-    return int(connected_components(graph, directed=False)[0])
 
 
 def milliseconds(work: Callable[[], object]) -> float:
@@ -173,43 +160,6 @@ def flood(port: int, faces: int) -> None:
             print(milliseconds(partial(client.ask, names)), flush=True)
 
 
-def serve_floor(data: Path) -> None:
-    """The service's own server class with a handler that returns a constant."""
-    import asyncio  # noqa: PLC0415
-
-    from tornado.httputil import (  # noqa: PLC0415
-        ParseBodyConfig,
-        ParseUrlEncodedConfig,
-        set_parse_body_config,
-    )
-    from tornado.netutil import bind_sockets  # noqa: PLC0415
-    from tornado.web import Application, RequestHandler  # noqa: PLC0415
-
-    from service.server import Server  # noqa: PLC0415
-
-    class Constant(RequestHandler):
-        def get(self) -> None:
-            self.finish('{"person_num": 1}')
-
-        post = get
-
-    async def run() -> None:
-        most = ParseUrlEncodedConfig(max_arguments=20_000)
-        set_parse_body_config(ParseBodyConfig(urlencoded=most))
-        routes = [("/person_count", Constant)]
-        server = Server(
-            Application(routes, log_function=lambda _: None),  # type: ignore[arg-type]
-            server_context(*self_signed(data, "127.0.0.1")),
-        )
-        sockets = bind_sockets(0, "127.0.0.1")
-        server.add_sockets(sockets)
-        port = sockets[0].getsockname()[1]
-        print(f"answering at https://127.0.0.1:{port}/person_count", file=sys.stderr, flush=True)
-        await asyncio.Event().wait()
-
-    asyncio.run(run())
-
-
 def commit(settings: Settings) -> None:
     """Change nothing, in a transaction of its own."""
     with Database(settings.database_path) as database, database.write() as connection:
@@ -229,7 +179,7 @@ def at(faces: int, lengths: list[int], seconds: float, earlier: Path | None) -> 
         values = {"inbox": str(settings.inbox), "data": str(settings.data), "port": 0}
         config.write_text(yaml.safe_dump(values))
         command = [sys.executable, "-m", "person_count", "serve", "--no-ingest"]
-        beside = [sys.executable, __file__, "--floor", str(settings.data)]
+        beside = [sys.executable, str(FLOORS), str(settings.data)]
         command += ["--config", str(config)]
         with ExitStack() as stack:
             servers = {"service": stack.enter_context(started(command, folder / "service.log"))}
@@ -264,12 +214,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="for each length of question")
     parser.add_argument("--before", type=Path, help="another checkout of this program")
     parser.add_argument("--flood", nargs=2, type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--floor", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.flood:
         flood(*options.flood)
-    elif options.floor:
-        serve_floor(options.floor)
     else:
         faiss.omp_set_num_threads(1)  # the lower floor: with two, 100 vectors took 40 ms, not 0.1
         results = [

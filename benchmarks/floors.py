@@ -1,0 +1,65 @@
+"""The least that a question could cost: a server that computes nothing, and a bare search.
+
+usage: python benchmarks/floors.py DATA
+
+Serves a constant over TLS with the certificate in DATA until it is ended; query.py starts it.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import faiss
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from tornado.httputil import ParseBodyConfig, ParseUrlEncodedConfig, set_parse_body_config
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
+
+from index.arrays import FloatMatrix
+from index.space import UNMEASURED, Space
+from service.server import Server
+from service.tls import self_signed, server_context
+
+CUT = Space(UNMEASURED).cut(0.2)
+
+
+def search(vectors: FloatMatrix) -> int:
+    """What any answer has to do: find the links and count their components."""
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    limits, _, found = index.range_search(vectors, CUT)
+    row = np.repeat(np.arange(len(vectors)), np.diff(limits).astype(np.int64))
+    graph = coo_array((np.ones(len(row), np.int8), (row, found)), (len(vectors), len(vectors)))
+    return int(connected_components(graph, directed=False)[0])
+
+
+class Constant(RequestHandler):
+    """Answers every question alike."""
+
+    def get(self) -> None:
+        """Answer."""
+        self.finish('{"person_num": 1}')
+
+    post = get
+
+
+async def serve(data: Path) -> None:
+    """The service's own server class with a handler that returns a constant."""
+    most = ParseUrlEncodedConfig(max_arguments=20_000)
+    set_parse_body_config(ParseBodyConfig(urlencoded=most))
+    routes = [("/person_count", Constant)]
+    server = Server(
+        Application(routes, log_function=lambda _: None),  # type: ignore[arg-type]
+        server_context(*self_signed(data, "127.0.0.1")),
+    )
+    sockets = bind_sockets(0, "127.0.0.1")
+    server.add_sockets(sockets)
+    port = sockets[0].getsockname()[1]
+    print(f"answering at https://127.0.0.1:{port}/person_count", file=sys.stderr, flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1])))
