@@ -4,8 +4,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import patch
 
@@ -20,13 +19,14 @@ from index.database import Database
 from index.question import build_question
 from index.settings import Settings
 from index.space import UNMEASURED, Profile, Space
-from index.store import generations, queue, sightings
+from index.store import generations, queue
 from index.verify import verify
 from ingest import reindex as reindex_module
 from ingest import worker as worker_module
 from ingest.reindex import Reindexer, remove_retired
 from service.follower import Follower
 from service.gathering import Gathered, Gatherer
+from tests.crash.crashing import PLACES, crashing
 from tests.crash.launcher import models_of
 from tests.crash.oracle import components
 from tests.fakes import save_picture
@@ -35,41 +35,8 @@ from tests.ingest.builders import Clock, Ingest
 
 NAMES = ["a.png", "b.png", "c.png", "in/a.png", "in/b.png", "张 三.png"]
 WEIGHTS = ["one", "two"]
-# where the program may end: before the function is called, or after it has returned
-PLACES = [
-    (sightings, "forget_files"),
-    (queue, "finish"),
-    (worker_module.library, "record_images"),
-    (worker_module.Worker, "_process"),
-    (worker_module.Worker, "_commit"),
-    (snapshot_writer.snapshots, "add_chunk"),
-    (snapshot_writer.snapshots, "add_snapshot"),
-    (snapshot_writer.snapshots, "prune"),
-    (generations, "create"),
-    (generations, "switch"),
-    (generations, "remove_some"),
-    (Reindexer, "_switch"),
-]
 names = st.sampled_from(NAMES)
 groups = st.sets(st.integers(1, 6), max_size=3).map(lambda people: tuple(sorted(people)))
-
-
-class CrashError(BaseException):
-    """The program ends here; nothing may catch it."""
-
-
-@contextmanager
-def crashing(owner: object, name: str, *, before: bool) -> Iterator[None]:
-    """Within it, the program ends before or after a function."""
-    original: Callable[..., object] = getattr(owner, name)
-
-    def fatal(*arguments: object, **named: object) -> object:
-        if not before:
-            original(*arguments, **named)
-        raise CrashError(name)
-
-    with patch.object(owner, name, fatal), suppress(CrashError):
-        yield
 
 
 class History(RuleBasedStateMachine):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from index.errors import DecoderUnavailableError, UnreadableImageError
 from ingest import sandbox as module
+from ingest import sandbox_process
 from ingest.crops import crop_faces
 from ingest.decoders import Decoder, Decoders
 from ingest.images import decode, decode_reduced
@@ -107,7 +108,7 @@ def test_it_has_nothing_of_our_environment(
     monkeypatch.setenv("PERSON_COUNT_TOKENS", "secret")
     monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
     told = reason(decoder, b"environment").removeprefix("told: ")
-    assert set(eval(told)) - {"LC_CTYPE"} == set(module.ENVIRONMENT)
+    assert set(eval(told)) - {"LC_CTYPE"} == set(sandbox_process.ENVIRONMENT)
 
 
 def test_it_has_neither_networks_nor_the_database_in_it(decoder: Decoder) -> None:
