@@ -146,11 +146,13 @@ def test_closing_asks_the_child_first(keep: MakeKeeper, tmp_path: Path) -> None:
 
 
 def test_asking_to_stop_does_not_wait_for_the_child(keep: MakeKeeper, tmp_path: Path) -> None:
+    may_end = tmp_path / "may end"
     keeper = keep(
-        """
+        f"""
         def end(*_):
             print("asked", file=log, flush=True)
-            time.sleep(0.5)
+            while not os.path.exists({str(may_end)!r}):
+                time.sleep(0.01)
             sys.exit(0)
         signal.signal(signal.SIGTERM, end)
         print(os.getpid(), file=log, flush=True)
@@ -159,10 +161,10 @@ def test_asking_to_stop_does_not_wait_for_the_child(keep: MakeKeeper, tmp_path: 
     )
     keeper.start()
     wait_until(lambda: lines_of(tmp_path), "the child runs")
-    started = time.monotonic()
     keeper.ask_to_stop()
-    assert time.monotonic() - started < 0.4
     wait_until(lambda: "asked" in lines_of(tmp_path), "the child has been asked")
+    assert is_alive(int(lines_of(tmp_path)[0]))
+    may_end.touch()
     keeper.close()
     assert not is_alive(int(lines_of(tmp_path)[0]))
 
@@ -179,7 +181,7 @@ def test_a_child_that_does_not_listen_is_killed(
     wait_until(lambda: lines_of(tmp_path), "the child runs")
     started = time.monotonic()
     keeper.close()
-    assert 0.3 <= time.monotonic() - started < 5
+    assert time.monotonic() - started >= 0.3
     assert not is_alive(int(lines_of(tmp_path)[0]))
     assert "keeper.ingest_killed" in [record.getMessage() for record in caplog.records]
 
@@ -187,13 +189,11 @@ def test_a_child_that_does_not_listen_is_killed(
 def test_closing_during_a_delay_starts_no_other_child(
     keep: MakeKeeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "FIRST_DELAY_SECONDS", 60.0)
+    monkeypatch.setattr(module, "FIRST_DELAY_SECONDS", 1000.0)  # more than any test may take
     keeper = keep(SAYS_ITS_NUMBER)
     keeper.start()
     wait_until(lambda: keeper.restarts == 1, "the child has ended")
-    started = time.monotonic()
     keeper.close()
-    assert time.monotonic() - started < 5
     assert len(lines_of(tmp_path)) == 1
 
 
