@@ -19,9 +19,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Table = Any  # an array of _GROUP or _SIZE below
 Number = Any
 
-RHO = 0.42
-STRAY = 0.09
-R = RHO / (1 - RHO)
+# how they were chosen: docs/accuracy.md
+RHO = 0.42  # share of a vector's variance that belongs to the person
+STRAY = 0.09  # how much more readily a stray face joins than two persons become one
+R = RHO / (1 - RHO)  # r and k of the formula
 K = R / (1 - RHO)
 
 # A group goes by the number of one of its faces. best is its largest gain with any other; where it

@@ -47,14 +47,19 @@ class Chunk:
         return self._block.copy()
 
     def pick(self, ids: IntVector) -> FloatMatrix:
-        """The vectors of *ids*, which must all be here."""
+        """The vectors of *ids* (n,), which must all be here: (n, d)."""
         picked: FloatMatrix = self._block[self.ids.searchsorted(ids)]
         return picked
 
     def copy(self, ids: IntVector, into: FloatMatrix) -> int | None:
         """Copy the vectors of *ids* to *into*, or return the first that is not here.
 
-        None of them may be below the chunk's first.
+        Without gaps in the ids none has to be searched for. Clipping changes no index here, but
+        numpy fills *into* by way of a buffer unless it is asked for.
+
+        Args:
+            ids: (n,) ascending, n at least 1; none may be below the chunk's first.
+            into: (n, d), C-contiguous.
         """
         if not self._has_gaps and ids[-1] <= self._last:
             self._block.take(ids - self.first, axis=0, out=into, mode="clip")

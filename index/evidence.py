@@ -32,6 +32,7 @@ from index.agglomerate import K, R, merges_of
 from index.arrays import DoubleVector, FloatMatrix, IntVector
 
 SAME_PHOTO = 4.0
+LEADING = 8  # rows that agree in so many numbers are copies, or nearly
 # two lone faces of cosine similarity c gain SLOPE c + OFFSET
 SLOPE = 2 * K / (1 + 2 * R)
 OFFSET = SLOPE - 2 * K / (1 + R) - math.log1p(2 * R) + 2 * math.log1p(R)
@@ -46,7 +47,7 @@ def merge_by_evidence(
     Copies of a vector are no further evidence: they merge at height 0 and count once from then on.
 
     Args:
-        vectors: float32, ordered by their content, so that copies stand together.
+        vectors: float32, ordered by their LEADING numbers, so that copies stand together.
         below: merges at this height or above are not wanted; the search ends close to it.
 
     Returns: up to n − 1 faces of the groups merged, twice, and the ascending heights.
@@ -68,7 +69,7 @@ def _distinct(vectors: FloatMatrix) -> tuple[FloatMatrix, IntVector, IntVector]:
 
     Copies stand together, so that there are none is seen in a hundredth of its time.
     """
-    leading = vectors[:, : min(8, vectors.shape[1])]
+    leading = vectors[:, :LEADING]
     if (leading[1:] == leading[:-1]).all(axis=1).any():  # perhaps copies: look at all columns
         _, kept, copy_of = np.unique(vectors, axis=0, return_index=True, return_inverse=True)
         order = np.argsort(kept)  # as they come, whether there are copies or not

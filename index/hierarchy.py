@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import squareform
 
 from index.arrays import DoubleVector, FloatMatrix, IntVector
-from index.evidence import merge_by_evidence
+from index.evidence import LEADING, merge_by_evidence
 from index.settings import Linkage
 
 
@@ -71,8 +71,7 @@ def content_order(vectors: FloatMatrix) -> IntVector:
     Whatever is computed in it cannot depend on the order in which files are named or arrived, not
     even in its last bit.
     """
-    columns = min(8, vectors.shape[1])  # rows that agree in so many numbers are copies
-    return np.lexsort(vectors[:, :columns].T)
+    return np.lexsort(vectors[:, :LEADING].T)
 
 
 def hierarchy(

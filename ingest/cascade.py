@@ -26,8 +26,11 @@ from ingest.faces import RgbImage
 from ingest.integral import FloatArray, IntArray, IntegralImages, SizeGroup, shrink
 from ingest.nets import Net, OpenVinoNet, TorchNet, converted, cores
 
-PROPOSE_LEAST = 0.6
-PYRAMID_FACTOR = 0.709
+# as facenet-pytorch has them
+PROPOSE_LEAST = 0.6  # probability of a face
+PYRAMID_FACTOR = 0.709  # from one level to the next: half the area
+LEVEL_OVERLAP = 0.5  # above which the weaker of two boxes goes, within a level of the pyramid
+OVERLAP = 0.7  # the same of boxes of all levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +102,16 @@ class Cascade:
         """Find faces at least *min_face_px* high; extras hold five x, then five y of landmarks."""
         photos = IntegralImages(images)
         found = self._propose(photos, min_face_px)
-        found = found[suppress(found.boxes, found.scores, found.owners, 0.7)]
+        found = found[suppress(found.boxes, found.scores, found.owners, OVERLAP)]
         found = _reshape(found, square(move(found.boxes, found.extras, inclusive=0.0)))
         found = _judge(photos, found, self._rnet, REFINE)
-        found = found[suppress(found.boxes, found.scores, found.owners, 0.7)]
+        found = found[suppress(found.boxes, found.scores, found.owners, OVERLAP)]
         found = _reshape(found, square(move(found.boxes, found.extras)))
         found = _judge(photos, found, self._onet, OUTPUT)
         points = _place_landmarks(found.boxes, found.extras[:, 4:])
         boxes = move(found.boxes, found.extras[:, :4])
         found = Candidates(found.owners, boxes, found.scores, points)
-        return found[suppress_nested(found.boxes, found.scores, found.owners, 0.7)]
+        return found[suppress_nested(found.boxes, found.scores, found.owners, OVERLAP)]
 
     def _propose(self, photos: IntegralImages, min_face_px: float) -> Candidates:
         """Run PNet over every level of every photo and thin out within each level."""
@@ -121,7 +124,7 @@ class Cascade:
                 levels.append(np.full(len(part.owners), level, np.int64))
         found = _join(parts)
         apart = spread(found.boxes, np.concatenate(levels))
-        return found[suppress(apart, found.scores, found.owners, 0.5)]
+        return found[suppress(apart, found.scores, found.owners, LEVEL_OVERLAP)]
 
     def _scan(self, group: SizeGroup, scale: float) -> Candidates:
         """Run PNet over one pyramid level of equal-sized photos."""

@@ -24,9 +24,8 @@ MIN_EDGE_PX = 20
 MEGA = 1_000_000
 ORIENTATION = 0x0112  # EXIF tag
 ON_ITS_SIDE = (5, 6, 7, 8)  # its values for images that have to be turned by 90 degrees
-_UPRIGHT: dict[
-    object, Image.Transpose
-] = {  # what to do for each of its values, by the EXIF standard
+# what to do for each of its values, by the EXIF standard
+_UPRIGHT: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,

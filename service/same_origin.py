@@ -16,8 +16,8 @@ _OWN = ("same-origin", "none")  # "none": a person typed the address
 def check_same_origin(headers: Mapping[str, str]) -> None:
     """Return if no other site's page can have sent this.
 
-    Programs such as curl send neither header. A browser cannot leave Origin away from a PUT or
-    POST, and asks first whether a PUT is welcome, which nobody here ever confirms.
+    Programs such as curl send neither header. A browser never omits Origin from a PUT or POST,
+    and asks first whether a PUT is welcome, which nobody here ever confirms.
 
     Raises:
         RequestError: 403.

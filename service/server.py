@@ -40,9 +40,8 @@ IDLE_SECONDS = 15
 STOP_SECONDS = 7.0  # requests under way may take so long to finish
 STOP_STEP_SECONDS = 0.05
 JOIN_SECONDS = 1.0  # for work that nobody waits for any more
-SWITCH_SECONDS = (
-    0.0005  # how long Python code of a long question may hold up the others; 10 % of usual
-)
+# how long Python code of a long question may hold up the others; a tenth of Python's own
+SWITCH_SECONDS = 0.0005
 
 
 class Server(HTTPServer):
