@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import pysqlite3.dbapi2 as sqlite_driver
 from alembic.migration import MigrationContext
@@ -23,8 +23,6 @@ from index.errors import SchemaMismatchError, StoreError, StoreUnavailableError
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 BUSY_TIMEOUT_MS = 10_000
 NO_DATABASE = "if it is none, move it away and run person-count migrate, or restore a backup"
-IN_LIST = 900  # members of one IN (…), below every database's limit on parameters
-Value = TypeVar("Value")
 
 upsert = insert  # INSERT … ON CONFLICT; PostgreSQL's has the same methods
 Upsert = Insert
@@ -102,12 +100,6 @@ def head_revision() -> str:
     if head is None:
         raise StoreError(f"no migrations found in {MIGRATIONS}")
     return head
-
-
-def in_lists(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
-    """Parts of *values*, in order, each short enough for one IN (…)."""
-    for start in range(0, len(values), IN_LIST):
-        yield values[start : start + IN_LIST]
 
 
 class Database:

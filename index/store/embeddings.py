@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from index.arrays import FloatMatrix
-from index.database import in_lists
 from index.errors import StoreError
 from index.schema import Face
+from index.store.lookup import in_lists
 
 
 def embeddings_of(

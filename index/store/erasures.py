@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from index.database import in_lists
 from index.schema import Chunk, Erasure, Face, File, Generation, Image, Snapshot, SnapshotChunk
 from index.states import ErasureAction
 from index.store import library
 from index.store.files import FileRow, rows_of, signatures_below
+from index.store.lookup import in_lists
 
 BATCH = 4096  # digests read at once
 

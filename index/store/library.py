@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from index.database import in_lists, upsert
+from index.database import upsert
 from index.schema import Analysis, Change, Face, File, Image, table
 from index.store import queue, sightings
-from index.store.lookup import Lookup
+from index.store.lookup import Lookup, in_lists
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,32 @@
-"""SELECT … WHERE a column is one of many values: compiled once for each of a few lengths.
+"""Finding rows by many values of a column: lists for IN (…), and statements compiled once.
 
 SQLAlchemy spells out and names every member of an IN list anew with each execution, which for 100
 members takes longer than SQLite takes to find them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Select, bindparam
 from sqlalchemy.orm import InstrumentedAttribute
 
-from index.database import IN_LIST, fetch_all, in_lists
+from index.database import fetch_all
 
+Value = TypeVar("Value")
+
+IN_LIST = 900  # members of one IN (…), below every database's limit on parameters
 LENGTHS = (8, 32, 128, IN_LIST)  # shorter lists are filled up with their last value
 
 
+def in_lists(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    """Parts of *values*, in order, each short enough for one IN (…)."""
+    for start in range(0, len(values), IN_LIST):
+        yield values[start : start + IN_LIST]
+
+
 class Lookup:
-    """A statement that finds rows by the values of one column."""
+    """SELECT … WHERE a column is one of many values: compiled once for each of a few lengths."""
 
     def __init__(
         self, column: InstrumentedAttribute[Any], statement: Select[*tuple[Any, ...]]

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
-from index.database import in_lists
 from index.paths import Signature
 from index.schema import File, table
 from index.states import FileState
 from index.store.files import SIGNATURE_COLUMNS
+from index.store.lookup import in_lists
 
 CRASH_LIMIT = 3  # a file that was in hand at this many crashes is put aside
 CRASH_RETRY_SECONDS = 600.0

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, case, delete, func, or_, select, update
 
-from index.database import Upsert, in_lists, upsert
+from index.database import Upsert, upsert
 from index.paths import Signature
 from index.schema import File, Image, table
 from index.states import FileState
 from index.store.files import SIGNATURE_COLUMNS, is_below
+from index.store.lookup import in_lists
 
 
 @dataclass(frozen=True, slots=True)
