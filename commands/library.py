@@ -114,7 +114,7 @@ def reindex(
     ] = False,
     config: Config = None,
 ) -> None:
-    """Embed every image anew beside the present index, then switch over at once.
+    """Embed every image again beside the present index, then switch over at once.
 
     Interrupt it at will: started again, it goes on where it was.
 

@@ -137,7 +137,7 @@ def _upgrade(backup: Path, copy: Path) -> None:
 
 
 def _forget_again(copy: Path, data: Path) -> Erased:
-    """Apply to *copy* what the erasure log has beyond it; its snapshot is then made anew."""
+    """Apply to *copy* what the erasure log has beyond it; its snapshot is then made again."""
     with Database(copy) as database:
         with eraser(database, data) as at_work:
             erased = at_work.erased

@@ -83,7 +83,7 @@ class UnreadableImageError(IngestError):
         self.may_pass = may_pass
 
     def bare(self) -> "UnreadableImageError":
-        """The same to be kept: without a traceback, whose frames hold the bytes of files."""
+        """A copy to keep: without the traceback, whose frames hold the bytes of files."""
         return UnreadableImageError(
             str(self), maybe_partial=self.maybe_partial, may_pass=self.may_pass
         )
@@ -106,7 +106,7 @@ class ModelUnavailableError(IngestError):
 
 
 class WatcherEndedError(IngestError):
-    """The thread that watches the folders has ended; the process has to be started anew."""
+    """The thread that watches the folders has ended; the process has to be restarted."""
 
 
 class FrameError(PersonCountError):

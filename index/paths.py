@@ -128,7 +128,7 @@ class Roots:
 
 
 class Finder:
-    """Looks at files below the roots; made anew for each request, since it remembers folders."""
+    """Looks at files below the roots; made for each request, since it remembers folders."""
 
     def __init__(self, roots: Roots) -> None:
         self._roots = roots

@@ -74,7 +74,7 @@ def find_links(vectors: FloatMatrix, cut: float, block_rows: int = BLOCK_ROWS) -
 
 
 def above(vectors: FloatMatrix, links: Links, cut: float) -> NDArray[np.bool_]:
-    """Which *links* are above *cut*; near it in float64, since FAISS's last bits vary."""
+    """Which *links* are above *cut*, (m,); near it in float64, since FAISS's last bits vary."""
     keep = links.similarity > cut
     near = np.flatnonzero(np.abs(links.similarity - cut) <= BORDER)
     for start in range(0, len(near), BLOCK_ROWS * BLOCK_ROWS):

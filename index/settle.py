@@ -23,12 +23,12 @@ def ready_at(signature: Signature, now: float, settle_seconds: float) -> float:
     return now + settle_seconds
 
 
-def retry_at(attempts: int, now: float, *, for_ever: bool = False) -> float | None:
+def retry_at(attempts: int, now: float, *, forever: bool = False) -> float | None:
     """When to read a file again that looked cut off at its *attempts*-th reading; None: never.
 
-    With *for_ever* the last pause comes again and again: the trouble is not the file's.
+    With *forever* the last pause is repeated: the trouble is not the file's.
     """
-    if attempts > len(RETRY_SECONDS) and not for_ever:
+    if attempts > len(RETRY_SECONDS) and not forever:
         return None
     return now + RETRY_SECONDS[min(attempts, len(RETRY_SECONDS)) - 1]
 

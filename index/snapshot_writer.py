@@ -24,7 +24,7 @@ ATTEMPTS = 5  # while erasures keep coming
 
 
 class _ErasedMeanwhileError(Exception):
-    """Vectors that were read for a snapshot have been erased since: it must be made anew."""
+    """Vectors that were read for a snapshot have been erased since: it must be made again."""
 
 
 def pending_changes(database: Database, generation_id: int) -> int:

@@ -1,4 +1,4 @@
-"""Checks that everything stored fits together, and makes anew what does not."""
+"""Checks that everything stored fits together, and has what does not made again."""
 
 import time
 from dataclasses import dataclass, field

@@ -54,7 +54,7 @@ def _limit(kind: int, most: int) -> None:
 
 
 def grant_processor(seconds: int) -> None:
-    """Let this process compute for so many seconds from now; then the kernel ends it (SIGXCPU)."""
+    """Let this process compute for *seconds* from now; then the kernel ends it (SIGXCPU)."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     granted = int(used.ru_utime + used.ru_stime) + 1 + seconds
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]

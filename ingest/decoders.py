@@ -103,7 +103,7 @@ class Decoders:
             self._idle.append(decoder.sandbox)
 
     def prepare(self, number: int, max_megapixels: int) -> None:
-        """Start so many processes now, so that the first files need not wait for them."""
+        """Start *number* processes now, so that the first files need not wait for them."""
         self._idle.extend(Sandbox(self._module, max_megapixels, 0) for _ in range(number))
 
     def close(self) -> None:

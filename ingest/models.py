@@ -70,7 +70,7 @@ class Models:
     def _opened(
         self, contents: Sequence[bytes], decoder: Decoder, outcomes: Outcomes
     ) -> Iterator[dict[int, Photo]]:
-        """Photos by number, so many that memory holds them; what is none goes to *outcomes*."""
+        """Photos by number, no more than memory holds; what is no photo goes to *outcomes*."""
         photos: dict[int, Photo] = {}
         pixels = 0
         for number, data in enumerate(contents):

@@ -1,4 +1,4 @@
-"""The admin command: embed the library anew beside the old generation, then switch at once.
+"""The admin command: embed the library again beside the old generation, then switch at once.
 
 Whatever was done stays done: an interrupted re-index goes on where it was when it is started again
 with the same weights. Until the switch nothing that answers depend on has changed.

@@ -133,7 +133,7 @@ class Sandbox:
         return self._result((count, CROP_PX, CROP_PX, 3), data)
 
     def _ask(self, data: bytes, edge_px: int, boxes: bytes) -> tuple[int, int, int, int]:
-        """The sizes of an answer; they are checked by whoever asked."""
+        """The sizes in an answer, which the caller has to check."""
         if not self.answers:
             self._wait_until_ready()
         self.answers += 1

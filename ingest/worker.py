@@ -228,7 +228,7 @@ def _fail(connection: Connection, claim: Claim, error: UnreadableImageError, now
     """Keep why a claimed file is no image, and when to try it again, if at all."""
     attempts = claim.attempts + 1
     if error.may_pass:
-        again = retry_at(attempts, now, for_ever=True)
+        again = retry_at(attempts, now, forever=True)
         library.postpone_file(connection, claim, str(error), again)
         return
     again = retry_at(attempts, now) if error.maybe_partial else None

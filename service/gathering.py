@@ -159,7 +159,7 @@ class Attempts:
         check_last: Check,
         seconds: float,
     ) -> None:
-        """Look for so many *seconds*.
+        """Look for *seconds* at most.
 
         Args:
             check: may refuse after each look.

@@ -1,4 +1,4 @@
-"""Whether the service of these settings answers: python -m service.health, for containers.
+"""Checks that the configured service answers: python -m service.health, for containers.
 
 Only the exit code and one line; it looks at neither certificate nor token, since /healthz asks for
 none and says nothing.

@@ -54,7 +54,7 @@ class ConnectionLimit:
 
 
 class QuestionLimit:
-    """The questions under way: so many at most, each for so long."""
+    """Bounds how many questions are under way, and how long each may take."""
 
     def __init__(self, seconds: float) -> None:
         """Give each question *seconds*."""

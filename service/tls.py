@@ -18,7 +18,7 @@ RENEW_DAYS = 30
 
 
 def self_signed(folder: Path, host: str) -> tuple[Path, Path]:
-    """The certificate and key in *folder*; made anew when missing, nearly expired or for others.
+    """The certificate and key in *folder*; made again if missing, expiring or for other names.
 
     Args:
         host: an address or name that callers may use beside localhost, 127.0.0.1 and ::1.
