@@ -13,6 +13,7 @@ from index.store.generations import GenerationRow
 from tests.index.builders import fake_generation, open_copy
 
 DEFAULT_FACES = Path(__file__).resolve().parent.parent.parent / "shared" / "faces"
+ENDING_SECONDS = 10.0  # for a thread that has nothing more to do
 
 
 @pytest.fixture(autouse=True)
@@ -29,14 +30,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def no_thread_leaks() -> Iterator[None]:
-    """Every thread that a test starts has ended with it."""
+    """Every thread that a test starts ends with it, or soon: a shared service may be at work."""
     before = set(threading.enumerate())
     yield
-    left = [
-        thread.name
-        for thread in threading.enumerate()
-        if thread not in before and not thread.daemon and thread.is_alive()
-    ]
+    started = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in started:
+        if not thread.daemon:
+            thread.join(ENDING_SECONDS)
+    left = [thread.name for thread in started if not thread.daemon and thread.is_alive()]
     assert not left, f"threads left running: {left}"
 
 
