@@ -1,7 +1,11 @@
 """The command line. The models take seconds to import, so each command imports what it needs."""
 
 import os
+import signal
 import sys
+
+# Ctrl-C while modules are imported ends the program as it ends others: at once, and silently
+interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 # Before numpy and FAISS are imported: they compute in the calling thread alone, since requests and
 # the photos of a batch share the cores by themselves. Their own threads wait for each other in busy
@@ -12,8 +16,11 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 import typer
 
 from commands import configuration, judging, keeping, library, serving, tokens
-from commands.console import errors
+from commands.console import errors, said_by_system
 from index.errors import PersonCountError
+from index.logs import exceptions_are_logged
+
+signal.signal(signal.SIGINT, interrupt)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,6 +57,11 @@ def main() -> None:
         app()
     except PersonCountError as error:
         errors.print(f"person-count: {error}")
+        sys.exit(1)
+    except OSError as error:  # a folder or disk that no part of the program expected trouble of
+        if exceptions_are_logged():
+            raise  # it may name a photo, and serve and watch log no names
+        errors.print(f"person-count: {said_by_system(error)}")
         sys.exit(1)
 
 

@@ -13,6 +13,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from index.errors import ConfigError
+
 output = Console(highlight=False, markup=False)
 errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 INTERRUPTED = 130  # what shells report of a program that Ctrl-C ended
@@ -20,6 +22,21 @@ INTERRUPTED = 130  # what shells report of a program that Ctrl-C ended
 Config = Annotated[
     Path | None, typer.Option("--config", help="YAML file with settings.", show_default=False)
 ]
+
+
+def said_by_system(error: OSError) -> str:
+    """What the system says is wrong, and with which file or folder, if it says so."""
+    said = error.strerror or type(error).__name__
+    return said if error.filename is None else f"{said}: {error.filename}"
+
+
+@contextmanager
+def naming_folders() -> Iterator[None]:
+    """Turn trouble with a file or folder of the operator's into a ConfigError that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(said_by_system(error)) from error
 
 
 def stop_on_signals() -> threading.Event:

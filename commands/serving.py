@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.console import Config, errors, stop_on_signals
+from commands.console import Config, errors, naming_folders, stop_on_signals
 from index.database import Database
 from index.errors import ConfigError
 from index.logs import configure_logging, log_the_rest
@@ -47,7 +47,9 @@ def serve(
     check_exposure(settings)
     configure_logging(verbose=True)
     log_the_rest()
-    context, sha256 = _tls(settings)
+    with naming_folders():
+        context, sha256 = _tls(settings)
+        settings.inbox.mkdir(parents=True, exist_ok=True)
     keeper = None if no_ingest else Keeper(_watch_command(config))
 
     def announce(bound_port: int) -> None:
@@ -55,7 +57,6 @@ def serve(
         host_text = f"[{settings.host}]" if ":" in settings.host else settings.host
         _greet(f"{scheme}://{host_text}:{bound_port}/person_count", sha256, settings)
 
-    settings.inbox.mkdir(parents=True, exist_ok=True)
     with Database(settings.database_path) as database:
         has_ended = asyncio.run(serve_forever(settings, context, database, keeper, announce))
     if not has_ended:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from index.errors import WriterBusyError
+from index.errors import StoreUnavailableError, WriterBusyError
 
 
 @contextmanager
@@ -16,9 +16,15 @@ def exclusive(data: Path, job: str, *, wait_seconds: float = 0.0) -> Iterator[No
 
     Raises:
         WriterBusyError: another process is still at it after *wait_seconds*.
+        StoreUnavailableError: the folder cannot be written.
     """
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(data / f"{job}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(data / f"{job}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"the data folder {data} cannot be written: {error.strerror}"
+        ) from error
     try:
         deadline = time.monotonic() + wait_seconds
         while True:

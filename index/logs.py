@@ -50,21 +50,25 @@ def configure_logging(*, verbose: bool) -> None:
 def log_the_rest() -> None:
     """Let warnings, and exceptions that end a thread or the process, be logged like all else."""
 
-    def of_process(
-        kind: type[BaseException], error: BaseException, tb: TracebackType | None
-    ) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            sys.__excepthook__(kind, error, tb)
-        else:
-            log.critical("process.crashed", exc_info=(kind, error, tb))
-
     def of_thread(found: threading.ExceptHookArgs) -> None:
         error = found.exc_value or found.exc_type()
         log.critical("thread.crashed", exc_info=(found.exc_type, error, found.exc_traceback))
 
     logging.captureWarnings(capture=True)
-    sys.excepthook = of_process
+    sys.excepthook = _log_crash
     threading.excepthook = of_thread
+
+
+def exceptions_are_logged() -> bool:
+    """Whether log_the_rest() was called, so that what ends the process is logged without names."""
+    return sys.excepthook is _log_crash
+
+
+def _log_crash(kind: type[BaseException], error: BaseException, tb: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, tb)
+    else:
+        log.critical("process.crashed", exc_info=(kind, error, tb))
 
 
 class JsonFormatter(logging.Formatter):

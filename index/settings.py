@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,8 +17,9 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from index import complaints
 from index.errors import ConfigError
-from index.paths import is_in
+from index.paths import is_ignored, is_in
 
 DEFAULT_CONFIG = Path("config.yaml")
 
@@ -56,11 +57,20 @@ class DistanceScale(StrEnum):
     COSINE = "cosine"  # plain cosine distance, 0 to 2
 
 
+def _not_empty(given: object) -> object:
+    if given == "":  # as an unset variable of a shell or a compose file; Path("") is this folder
+        raise ValueError("is empty; name a path, or write null for none")
+    return given
+
+
 def _absolute(path: Path) -> Path:
-    return path.expanduser().absolute()
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError("names the home of a user that there is not") from error
 
 
-AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+AbsolutePath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_absolute)]
 
 
 class Settings(BaseSettings):
@@ -80,7 +90,7 @@ class Settings(BaseSettings):
         (), description="More folders that are watched and may be asked about."
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(8022, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
     tls: bool = Field(True, description="False only behind a proxy that speaks TLS itself.")
     tls_certificate: AbsolutePath | None = Field(None, description="PEM chain of your own.")
@@ -179,7 +189,7 @@ def load_settings(config: Path | None = None, **overrides: object) -> Settings:
 
     Raises:
         ConfigError: the file is missing or malformed, a value is out of its range, or a root lies
-            in another one.
+            in another one, or holds the data folder.
     """
     if config is not None and not config.is_file():
         raise ConfigError(f"there is no configuration file {config}")
@@ -187,16 +197,15 @@ def load_settings(config: Path | None = None, **overrides: object) -> Settings:
     try:
         made = settings_class(config)(**given)  # type: ignore[arg-type]  # validated right here
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"])) or "settings"
-        raise ConfigError(f"setting {name}: {first['msg']} (given: {first['input']!r})") from error
+        raise ConfigError(complaints.of_value(error, Settings.model_fields)) from error
     except SettingsError as error:
-        raise ConfigError(f"the environment: {_one_line(error)}") from error
+        raise ConfigError(complaints.of_environment(error)) from error
     except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise ConfigError(
             f"{config or DEFAULT_CONFIG} cannot be read: {_one_line(error)}"
         ) from error
     _refuse_nested(made.all_roots)
+    refuse_watched_data(made.data, made.all_roots)
     return made
 
 
@@ -207,6 +216,18 @@ def _refuse_nested(roots: Sequence[Path]) -> None:
             raise ConfigError(
                 f"setting roots: {inner} is, or lies in, {outer}, which is watched with all that "
                 "is below it; keep one of the two"
+            )
+
+
+def refuse_watched_data(data: Path, roots: Sequence[Path]) -> None:
+    """Raise ConfigError if *data* is watched: its files change at each look and never settle."""
+    real = os.path.realpath(data)
+    for root in roots:
+        outer = os.path.realpath(root)
+        if is_in(real, outer) and not any(map(is_ignored, real[len(outer) :].split("/"))):
+            raise ConfigError(
+                f"setting data: {data} is, or lies in, {root}, which is watched for photos; "
+                "keep it elsewhere"
             )
 
 

@@ -12,7 +12,7 @@ from index.measures import LabelledFaces
 from index.migration import migrate
 from index.progress import Progress
 from index.prominence import why_left_out
-from index.settings import FaceChoice, Settings
+from index.settings import FaceChoice, Settings, refuse_watched_data
 from index.space import Profile
 from index.store import embeddings, generations
 from index.store.faces import faces_of
@@ -38,13 +38,15 @@ def load_labelled(
         without: names of photos to leave out, such as mislabelled ones.
 
     Raises:
-        ConfigError: there are fewer than two people, or it was interrupted.
+        ConfigError: there are fewer than two people, the data folder lies in *folder*, or it was
+            interrupted.
     """
     own = settings.model_copy(
         update={"inbox": folder.resolve(), "roots": (), "data": settings.data / "evaluation"}
     )
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder}")
+    refuse_watched_data(own.data, own.all_roots)
     own.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     migrate(own.database_path)
     with Database(own.database_path) as database:

@@ -3,12 +3,13 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from index import snapshot_writer
 from index.database import Database
 from index.erasure import expire, finish_erasures
-from index.errors import StoreError, StoreUnavailableError, WatcherEndedError
+from index.errors import ConfigError, StoreError, StoreUnavailableError, WatcherEndedError
 from index.lock import exclusive
 from index.outage import Outage
 from index.paths import Roots
@@ -110,6 +111,15 @@ class Housekeeping:
         self._database.checkpoint()
 
 
+def _make(folders: Iterable[Path]) -> None:
+    """Make the folders to watch that are missing; who names one expects it to be there."""
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{error.strerror}: {folder}") from error
+
+
 def run_ingest(settings: Settings, stop: threading.Event) -> None:
     """Ingest until *stop* is set; the batch in hand is finished first.
 
@@ -117,10 +127,10 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         WriterBusyError: another process ingests into the same data folder.
         ModelUnavailableError: the weights cannot be had.
         StoreError: the database is not usable.
+        ConfigError: a folder to watch can be made by nobody.
         WatcherEndedError: see there.
     """
-    for folder in settings.all_roots:
-        folder.mkdir(parents=True, exist_ok=True)
+    _make(settings.all_roots)
     with (
         exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS),
         Database(settings.database_path) as database,

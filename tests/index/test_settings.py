@@ -118,7 +118,7 @@ class TestSources:
 class TestRefusals:
     def test_an_unknown_key_is_named(self, config: Path) -> None:
         config.write_text("prot: 8022")
-        assert refusal(config).startswith("setting prot: Extra inputs are not permitted")
+        assert refusal(config).startswith("setting prot: there is no such setting")
         assert refusal(None, prot=1).startswith("setting prot: ")
 
     @pytest.mark.parametrize(
@@ -213,3 +213,71 @@ def test_roots_inside_each_other_are_refused(tmp_path: Path, inbox: str, root: s
 def test_roots_whose_names_only_begin_alike_are_fine(tmp_path: Path) -> None:
     made = load_settings(inbox=tmp_path / "a", roots=(tmp_path / "ab", tmp_path / "b/a"))
     assert len(made.all_roots) == 3
+
+
+class TestFolders:
+    @pytest.mark.parametrize("name", ["inbox", "data", "tokens", "tls_certificate", "host"])
+    def test_an_empty_value_is_no_value(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(f"PERSON_COUNT_{name.upper()}", "")
+        assert f"setting {name}: " in refusal()
+
+    def test_an_empty_root_does_not_mean_this_folder(self, config: Path) -> None:
+        config.write_text('roots: [""]\n')
+        assert "setting roots.0: is empty" in refusal(config)
+
+    def test_the_home_of_nobody_is_named(self, config: Path) -> None:
+        config.write_text("inbox: ~no-such-user-here/photos\n")
+        assert "setting inbox: names the home of a user that there is not" in refusal(config)
+
+    @pytest.mark.parametrize("data", ["photos", "photos/data", "photos/a/b"])
+    def test_a_data_folder_that_would_be_watched_is_refused(
+        self, config: Path, tmp_path: Path, data: str
+    ) -> None:
+        config.write_text(f"inbox: {tmp_path}/photos\ndata: {tmp_path}/{data}\n")
+        assert f"setting data: {tmp_path}/{data} is, or lies in, {tmp_path}/photos" in refusal(
+            config
+        )
+
+    def test_so_is_one_that_a_link_leads_to_and_one_in_another_root(
+        self, config: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "more" / "data").mkdir(parents=True)
+        (tmp_path / "link").symlink_to(tmp_path / "more" / "data")
+        config.write_text(f"roots: [{tmp_path}/more]\ndata: {tmp_path}/link\n")
+        assert "setting data: " in refusal(config)
+
+    @pytest.mark.parametrize("data", ["photos/.library", ".photos", "photos-data", "."])
+    def test_one_that_is_not_watched_is_taken(
+        self, config: Path, tmp_path: Path, data: str
+    ) -> None:
+        config.write_text(f"inbox: {tmp_path}/photos\ndata: {tmp_path}/{data}\n")
+        assert load_settings(config).data == (tmp_path / data).absolute()
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("prot: 1\n", "setting prot: there is no such setting; did you mean port?"),
+            ("xyz: 1\n", "setting xyz: there is no such setting"),
+            ("roots: /a\n", "setting roots: must be a list, such as [a, b] (given: '/a')"),
+            ("inbox:\n", "setting inbox: must be a path (given: None)"),
+            ("host: 1\n", "setting host: must be text; quote it (given: 1)"),
+        ],
+    )
+    def test_a_mistake_is_told_without_the_librarys_words(
+        self, config: Path, text: str, said: str
+    ) -> None:
+        config.write_text(text)
+        assert refusal(config) == said
+
+    def test_a_secret_in_a_setting_that_there_is_not_is_not_repeated(self, config: Path) -> None:
+        config.write_text("token: open-sesame\n")
+        assert "sesame" not in refusal(config)
+
+    @pytest.mark.parametrize("given", ["/photos", ""])
+    def test_a_list_that_is_no_json_is_named_as_the_environment_has_it(
+        self, given: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PERSON_COUNT_ROOTS", given)
+        assert "PERSON_COUNT_ROOTS must be a list in JSON" in refusal()
