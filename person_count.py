@@ -15,7 +15,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import typer
 
-from commands import configuration, judging, keeping, library, serving, tokens
+from commands import calibrating, configuration, judging, keeping, library, serving, tokens
 from commands.console import errors, said_by_system
 from index.errors import PersonCountError
 from index.logs import exceptions_are_logged
@@ -42,7 +42,7 @@ for command in (
     keeping.forget,
     keeping.removals,
     judging.evaluate,
-    judging.calibrate,
+    calibrating.calibrate,
 ):
     app.command()(command)
 app.command(hidden=True)(serving.pictures)

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from commands.console import Config, errors
+from index.errors import ConfigError
 from index.setting_origins import PREFIX, Origin, origins_of, unknown_variables
-from index.settings import DEFAULT_CONFIG, Settings, load_settings
+from index.settings import DEFAULT_CONFIG, NAMED_WEIGHTS, Settings, load_settings
+from index.tokens import read_tokens
 
 VALUE_COLUMNS = 48
 
@@ -25,8 +27,6 @@ def config_command(
 
     Example: person-count config --show
     """
-    from service.auth import check_exposure
-
     given = {"host": host, "port": port, "tls": False if http else None}
     settings = load_settings(config, **given)
     origins = origins_of(config, **given)
@@ -40,9 +40,28 @@ def config_command(
             print(f"{line:<{VALUE_COLUMNS}}  # {_where(name, origins[name], file)}")
     for name in unknown_variables():
         errors.print(f"the environment's {name} is no setting and has no effect")
-    check_exposure(settings)
+    _check(settings)
     if not (show or as_json):
         errors.print("the settings are valid")
+
+
+def _check(settings: Settings) -> None:
+    """What serve and its ingest look at before they begin, as far as nothing has to be made.
+
+    Raises:
+        ConfigError: they would refuse to start, for the reason that is given.
+    """
+    from service.auth import check_exposure
+    from service.tls import own_pair, server_context
+
+    check_exposure(settings)
+    if settings.tls and (pair := own_pair(settings)):
+        server_context(*pair)
+    if settings.tokens is not None:
+        read_tokens(settings.tokens)
+    weights = settings.weights
+    if weights not in NAMED_WEIGHTS and not Path(weights).expanduser().is_file():
+        raise ConfigError(f"weights {weights!r} are neither casia-webface, vggface2 nor a file")
 
 
 def _file(config: Path | None) -> Path | None:

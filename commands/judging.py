@@ -1,23 +1,21 @@
-"""evaluate and calibrate: how good the counts are, on labelled photos."""
+"""evaluate: how good the counts are, on labelled photos."""
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from commands.console import Config, errors, output, progress_bar, stop_on_signals
-from index.arrays import FloatMatrix
 from index.database import Database
 from index.errors import ConfigError
 from index.logs import configure_logging
-from index.match_rates import FALSE_MATCH_RATES, FalseMatchRates
 from index.measures import SIZES, Split, of_half
 from index.question import parse_threshold
 from index.settings import FaceChoice, Linkage, Settings, load_settings
 from index.space import DEFAULT_THRESHOLD, Profile, Space
-from index.store import embeddings, generations
+from index.store import generations
 
 if TYPE_CHECKING:
     from index.evaluation import Evaluation
@@ -60,15 +58,16 @@ def evaluate(
     if plots is not None and plots.exists() and not plots.is_dir():
         raise ConfigError(f"{plots} is a file; --plots takes a folder")
     sizes = SIZES if persons is None or images is None else ((persons, images),)
-    found = of_half(_labelled(folder, settings, faces, without), split, seed)
-    space = Space(_profile(settings) or found.profile, settings.distance)
+    cut, profile = parse_threshold(threshold), profile_of(settings)  # wrong ones are told at once
+    found = of_half(labelled(folder, settings, faces, without), split, seed)
+    space = Space(profile or found.profile, settings.distance)
     with progress_bar("counting") as progress:
         result = judge(
             found.raw,
             found.people,
             space,
             linkage or settings.linkage,
-            parse_threshold(threshold),
+            cut,
             sizes,
             draws,
             seed,
@@ -94,9 +93,10 @@ def evaluate(
         _print_table(result)
 
 
-def _labelled(
+def labelled(
     folder: Path, settings: Settings, faces: FaceChoice, without: list[str] | None
 ) -> "LabelledFaces":
+    """The faces below *folder*, embedded with a progress bar. Errors as in load_labelled()."""
     from ingest.labelled import load_labelled
 
     stop = stop_on_signals()
@@ -106,7 +106,7 @@ def _labelled(
         )
 
 
-def _profile(settings: Settings) -> Profile | None:
+def profile_of(settings: Settings) -> Profile | None:
     """The library's profile, which may have been calibrated; None before there is a library."""
     if not settings.database_path.exists():
         return None
@@ -136,103 +136,3 @@ def _print_table(result: "Evaluation") -> None:
             f"{best.exact:.0%}",
         )
     output.print(table)
-
-
-def calibrate(
-    folder: Annotated[
-        Path | None, typer.Argument(help="Photos in folders named by person.")
-    ] = None,
-    use_library: Annotated[
-        bool, typer.Option("--library", help="Only the centre, from the library's own faces.")
-    ] = False,
-    faces: Faces = FaceChoice.ONE,
-    split: SplitOption = Split.ALL,
-    seed: Seed = 0,
-    without: Without = None,
-    write: Annotated[
-        Path | None, typer.Option(help="Write the profile as JSON instead of using it.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing.")] = False,
-    config: Config = None,
-) -> None:
-    """Measure the model on your own photos and use the result from now on.
-
-    With labelled photos: the centre, and the distance at which one pair of strangers in 1,000 is
-    taken for the same person. With --library: the centre only.
-
-    Example: person-count calibrate photos --dry-run
-    """
-    from index.evaluation import calibrate as measure
-    from index.evaluation import plain_centre
-
-    settings = load_settings(config)
-    configure_logging(verbose=False)
-    if (folder is None) == (not use_library):
-        raise ConfigError("give either a folder of labelled photos or --library")
-    if write is not None and not write.parent.is_dir():
-        raise ConfigError(f"{write} cannot be written: there is no such folder")
-    before = _profile(settings)
-    if folder is not None:
-        if not folder.is_dir():
-            raise ConfigError(f"there is no folder {folder}")
-        if before is None and write is None and not dry_run:
-            raise ConfigError("the library is empty; index some photos first, or use --dry-run")
-        found = of_half(_labelled(folder, settings, faces, without), split, seed)
-        profile = measure(found.raw, found.people, seed)
-    else:
-        if before is None:
-            raise ConfigError("the library is empty; index some photos first")
-        centre = plain_centre(_library_embeddings(settings))
-        profile = Profile(centre, before.operating_distance, _without_rates(before.measured))
-    _print_change(before, profile)
-    if write is not None:
-        try:
-            write.write_text(profile.to_json() + "\n", encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"{write} cannot be written: {error.strerror}") from error
-    if dry_run or write is not None:
-        print("nothing in the library has changed")
-    else:
-        _store_profile(settings, profile)
-
-
-def _library_embeddings(settings: Settings) -> FloatMatrix:
-    import numpy as np
-
-    with Database(settings.database_path) as database, database.read() as connection:
-        generation = generations.active(connection)
-        if generation is None:
-            raise ConfigError("the library is empty; index some photos first")
-        parts = [raw for _, raw in embeddings.iterate_embeddings(connection, generation.id, 4096)]
-    if not parts:
-        raise ConfigError("the library holds no faces yet")
-    return np.concatenate(parts)
-
-
-def _without_rates(measured: dict[str, Any]) -> dict[str, Any]:
-    """What holds roughly around another centre too; rare false matches depend on it too much."""
-    return {name: value for name, value in measured.items() if name != FALSE_MATCH_RATES}
-
-
-def _print_change(before: Profile | None, after: Profile) -> None:
-    old = f"{before.operating_distance:.4f}" if before else "none"
-    interval = after.measured.get("operating_distance_95")
-    sure = f" (95 % interval {interval[0]:.4f} to {interval[1]:.4f})" if interval else ""
-    print(f"operating distance {old} -> {after.operating_distance:.4f}{sure}")
-    if before:
-        moved = sum((a - b) ** 2 for a, b in zip(before.centre, after.centre, strict=True)) ** 0.5
-        print(f"the centre moves by {moved:.3f}")
-    for name, value in after.measured.items():
-        if name != FALSE_MATCH_RATES:
-            print(f"{name.replace('_', ' ')}: {value}")
-    if table := FalseMatchRates.of(after.measured):
-        print(f"false match rates: at {len(table.thresholds)} thresholds, of {table.pairs} pairs")
-
-
-def _store_profile(settings: Settings, profile: Profile) -> None:
-    with Database(settings.database_path) as database, database.write() as connection:
-        generation = generations.active(connection)
-        if generation is None:
-            raise ConfigError("the library is empty; index some photos first")
-        generations.set_profile(connection, generation.id, profile.to_json())
-    print("in use from now on; a running service follows by itself")

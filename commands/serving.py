@@ -13,7 +13,6 @@ import typer
 
 from commands.console import Config, errors, naming_folders, stop_on_signals
 from index.database import Database
-from index.errors import ConfigError
 from index.logs import configure_logging, log_the_rest
 from index.settings import Settings, load_settings
 
@@ -91,16 +90,14 @@ def _greet(url: str, sha256: str | None, settings: Settings) -> None:
 
 def _tls(settings: Settings) -> tuple["ssl.SSLContext | None", str | None]:
     """The TLS context and its certificate's SHA-256; None without TLS."""
-    from service.tls import fingerprint, self_signed, server_context
+    from service.tls import fingerprint, own_pair, self_signed, server_context, warn_of_end
 
     if not settings.tls:
         return None, None
-    certificate, key = settings.tls_certificate, settings.tls_key
-    if certificate is None and key is None:
-        certificate, key = self_signed(settings.data, settings.host)
-    if certificate is None or key is None:
-        raise ConfigError("set both tls_certificate and tls_key, or neither")
-    return server_context(certificate, key), fingerprint(certificate)
+    certificate, key = own_pair(settings) or self_signed(settings.data, settings.host)
+    context = server_context(certificate, key)
+    warn_of_end(certificate)
+    return context, fingerprint(certificate)
 
 
 def watch(

@@ -102,6 +102,19 @@ def head_revision() -> str:
     return head
 
 
+def known_revisions() -> set[str]:
+    """Every revision that this program can bring to its own."""
+    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+
+
+def unknown(revision: str) -> str:
+    """What to say of a database with a *revision* that this program does not know."""
+    return (
+        f"has schema revision {revision}, which this program does not know; "
+        "install the version that wrote it"
+    )
+
+
 class Database:
     """Two engines over one file: readers, and one writer at a time."""
 
@@ -129,15 +142,21 @@ class Database:
         try:
             with passing_trouble(), self._readers.connect() as connection:
                 found = MigrationContext.configure(connection).get_current_revision()
+        except StoreUnavailableError as error:
+            raise StoreUnavailableError(
+                f"{error} ({self.path}; its folder must be writable, also for reading)"
+            ) from error
         except DBAPIError as error:
             raise StoreError(
                 f"{self.path} is no usable database: {error.orig}; {NO_DATABASE}"
             ) from error
         head = head_revision()
+        if found is not None and found not in known_revisions():
+            raise SchemaMismatchError(f"{self.path} {unknown(found)}")
         if found != head:
             raise SchemaMismatchError(
                 f"{self.path} has schema revision {found or 'none'}, this program needs {head}; "
-                "upgrade it with: person-count migrate (or install the version that wrote it)"
+                "upgrade it with: person-count migrate"
             )
 
     @contextmanager

@@ -3,11 +3,18 @@
 from pathlib import Path
 
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
-from index.database import MIGRATIONS, NO_DATABASE, head_revision, open_engine, passing_trouble
+from index.database import (
+    MIGRATIONS,
+    NO_DATABASE,
+    head_revision,
+    known_revisions,
+    open_engine,
+    passing_trouble,
+    unknown,
+)
 from index.errors import StoreError
 
 
@@ -39,11 +46,8 @@ def migrate(path: Path) -> tuple[str | None, str]:
             head = head_revision()
             if before == head:
                 return before, head
-            if before is not None and before not in _known_revisions():
-                raise StoreError(
-                    f"{path} has schema revision {before}, which this program does not know; "
-                    "install the version that wrote it"
-                )
+            if before is not None and before not in known_revisions():
+                raise StoreError(f"{path} {unknown(before)}")
             if before is not None:
                 copy = path.with_name(f"{path.name}.before-{head}")
                 copy.unlink(missing_ok=True)
@@ -64,10 +68,6 @@ def migrate(path: Path) -> tuple[str | None, str]:
         engine.dispose()
     path.chmod(0o600)
     return before, head
-
-
-def _known_revisions() -> set[str]:
-    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
 
 
 def integrity_problems(connection: Connection) -> list[str]:

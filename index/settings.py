@@ -22,6 +22,7 @@ from index.errors import ConfigError
 from index.paths import is_ignored, is_in
 
 DEFAULT_CONFIG = Path("config.yaml")
+NAMED_WEIGHTS = ("casia-webface", "vggface2")  # everything else is a path
 
 
 class FaceChoice(StrEnum):

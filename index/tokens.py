@@ -63,6 +63,10 @@ def read_tokens(path: Path) -> tuple[Token, ...]:
         with os.fdopen(handle, encoding="utf-8") as stream:
             _check_private(path, os.fstat(handle))
             lines = stream.read().splitlines()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"there is no tokens file {path}; make it with: person-count token add NAME"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"tokens file {path} cannot be read: {error}") from error
     return tuple(

@@ -88,6 +88,9 @@ class DirectCount:
 
     def _read(self, name: str) -> bytes:
         path, limit = Path(name), self._settings.max_file_bytes
+        if path.is_dir():
+            sentence = f"{name} is a folder; name the files in it"
+            raise RequestError(HTTPStatus.NOT_FOUND, sentence)
         if not path.is_file():
             raise RequestError(HTTPStatus.NOT_FOUND, f"there is no file {name}")
         try:

@@ -121,10 +121,15 @@ def _new_face(face: DetectedFace, raw: FloatMatrix, sharp: float) -> NewFace:
 
 
 def torch_device(setting: str) -> str:
-    """Torch's name of the device that the setting means."""
-    if setting == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return setting
+    """Torch's name of the device that the setting means.
+
+    Raises:
+        ModelUnavailableError: it means a GPU, and there is none that torch can use.
+    """
+    usable = setting != "cpu" and torch.cuda.is_available()
+    if setting == "cuda" and not usable:
+        raise ModelUnavailableError("setting device: torch finds no GPU to use; set auto or cpu")
+    return "cuda" if usable else "cpu"
 
 
 def load_models(settings: Settings, weights: str) -> Models:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+import logging
 import os
 import ssl
 from pathlib import Path
@@ -12,9 +13,26 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from index.errors import ConfigError
+from index.settings import Settings
+
+log = logging.getLogger(__name__)
 
 VALID_DAYS = 397  # what browsers accept at most
 RENEW_DAYS = 30
+
+
+def own_pair(settings: Settings) -> tuple[Path, Path] | None:
+    """The operator's own certificate and key; None if there are to be none.
+
+    Raises:
+        ConfigError: one of the two is set without the other.
+    """
+    certificate, key = settings.tls_certificate, settings.tls_key
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise ConfigError("set both tls_certificate and tls_key, or neither")
+    return certificate, key
 
 
 def self_signed(folder: Path, host: str) -> tuple[Path, Path]:
@@ -94,15 +112,34 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     """The TLS settings of the server.
 
     Raises:
-        ConfigError: the files are missing or do not fit together.
+        ConfigError: the files are missing, do not fit together, or the key has a pass phrase.
     """
+
+    def refuse() -> str:  # OpenSSL would ask for it on a terminal, and wait
+        raise ConfigError(
+            f"key {key} has a pass phrase; store it without one, readable by nobody else"
+        )
+
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(certificate, key)
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(f"certificate {certificate} with key {key}: {error}") from error
+        context.load_cert_chain(certificate, key, refuse)
+    except ssl.SSLError as error:
+        raise ConfigError(
+            f"certificate {certificate} with key {key}: they are no PEM files that belong together "
+            f"({error.reason})"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"certificate {certificate} with key {key}: {error.strerror}") from error
     return context
+
+
+def warn_of_end(certificate: Path) -> None:
+    """Log how many days the first certificate in the file is still valid, if these are few."""
+    found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    left = found.not_valid_after_utc - dt.datetime.now(dt.UTC)
+    if left < dt.timedelta(days=RENEW_DAYS):
+        log.warning("tls.certificate_ends days=%d; callers refuse it from then on", left.days)
 
 
 def fingerprint(certificate: Path) -> str:

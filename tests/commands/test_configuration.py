@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from index.settings import Settings, load_settings
+from service.tls import self_signed
 from tests.commands.conftest import Run, write_config
 
 
@@ -73,7 +74,27 @@ def test_it_refuses_what_serve_would_refuse(run: Run, tmp_path: Path) -> None:
     assert outcome.code == 1
     assert "lets other machines ask without a token" in outcome.err
     tokens = write_config(tmp_path, tokens=str(tmp_path / "tokens"))
+    outcome = run("config", "--host", "0.0.0.0", "--config", tokens)
+    assert outcome.code == 1
+    assert f"no tokens file {tmp_path}/tokens; make it with: person-count token" in outcome.err
+    assert run("token", "add", "somebody", "--config", tokens).code == 0
     assert run("config", "--host", "0.0.0.0", "--config", tokens).code == 0
+
+
+def test_it_reads_the_certificate_and_looks_for_the_weights(run: Run, tmp_path: Path) -> None:
+    certificate, key = map(str, self_signed(tmp_path / "own", "127.0.0.1"))
+    for wrong, said in (
+        ({"tls_certificate": certificate}, "both tls_certificate and tls_key"),
+        ({"tls_certificate": key, "tls_key": certificate}, "no PEM files that belong together"),
+        ({"tls_certificate": certificate, "tls_key": "/none"}, "No such file"),
+        ({"weights": "casia"}, "weights 'casia' are neither"),
+        ({"weights": str(tmp_path)}, "are neither"),
+    ):
+        outcome = run("config", "--config", write_config(tmp_path, **wrong))
+        assert (outcome.code, outcome.out) == (1, ""), wrong
+        assert said in outcome.err
+    right = {"tls_certificate": certificate, "tls_key": key, "weights": "vggface2"}
+    assert run("config", "--config", write_config(tmp_path, **right)).code == 0
 
 
 def test_a_variable_that_is_no_setting_is_pointed_out(

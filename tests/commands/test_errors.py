@@ -147,6 +147,22 @@ def test_a_file_too_large_is_refused_before_it_is_read_whole(
     assert "larger than the 1 MiB" in outcome.err
 
 
+def test_a_folder_to_count_is_told_from_a_missing_file(
+    run: Run, library: Path, config: Path
+) -> None:
+    assert_one_line(run("count", library, "--config", config), "is a folder; name the files")
+
+
+def test_a_gpu_that_is_not_there_is_named(
+    run: Run, library: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    save_picture(library / "new.png", 7)
+    write_config(config.parent, device="cuda")
+    outcome = run("count", library / "new.png", "--config", config)
+    assert_one_line(outcome, "setting device: torch finds no GPU")
+
+
 def test_an_unknown_choice_is_a_usage_error(run: Run, library: Path, config: Path) -> None:
     outcome = run("count", library / "one.png", "--linkage", "nearest", "--config", config)
     assert outcome.code == 2
@@ -235,7 +251,7 @@ def test_a_profile_into_a_missing_folder_is_refused(run: Run, people: Path, conf
 def test_calibrate_wants_a_folder_or_the_library(run: Run, people: Path, config: Path) -> None:
     for given in ([], [people, "--library"]):
         outcome = run("calibrate", *given, "--config", config)
-        assert_one_line(outcome, "either a folder of labelled photos or --library")
+        assert_one_line(outcome, "either a folder of labelled photos, or --library")
 
 
 def test_calibrating_from_an_empty_library_is_refused(run: Run, config: Path) -> None:

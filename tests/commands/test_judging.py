@@ -2,24 +2,33 @@
 
 import inspect
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from commands.judging import calibrate
+from commands import calibrating
+from commands.calibrating import calibrate
 from index import snapshot_writer
 from index.database import Database
 from index.match_rates import FALSE_MATCH_RATES, GRID
 from index.measures import SIZES, halves
 from index.settings import Linkage
-from index.space import Profile, Space
+from index.space import Profile, Space, shipped_profile
 from index.store import generations
 from tests.commands.conftest import Run, fill, write_config
 from tests.fakes import save_picture
 
 QUICK = ("--draws", "3")
+
+
+@pytest.fixture(autouse=True)
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fake photos show six people; what too few are is tested by itself."""
+    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 6)
+    monkeypatch.setattr(calibrating, "MIN_FACES", 5)
 
 
 def profile_in_use(config: Path) -> str:
@@ -250,3 +259,39 @@ def test_a_library_with_a_snapshot_is_sound_after_a_calibration(
     assert run("calibrate", people, "--config", config).code == 0
     verified = run("verify", "--config", config)
     assert (verified.code, verified.err) == (0, "")
+
+
+@pytest.mark.usefixtures("library")
+def test_too_few_people_or_faces_change_nothing(
+    run: Run, people: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two people's photos, a distance would be measured at which all people are the same."""
+    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 7)
+    monkeypatch.setattr(calibrating, "MIN_FACES", 6)
+    before = profile_in_use(config)
+    for given, found in ((people, "6 people"), ("--library", "5 faces")):
+        outcome = run("calibrate", given, "--config", config)
+        assert (outcome.code, outcome.out) == (1, "")
+        assert found in outcome.err
+        assert run("calibrate", given, "--dry-run", "--config", config).code == 0
+    assert profile_in_use(config) == before
+
+
+@pytest.mark.usefixtures("library")
+def test_a_calibration_can_be_taken_back(run: Run, people: Path, config: Path) -> None:
+    run("calibrate", people, "--config", config)
+    calibrated = profile_in_use(config)
+    outcome = run("calibrate", "--shipped", "--config", config)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert calibrated != profile_in_use(config)
+    assert Profile.from_json(profile_in_use(config)) == shipped_profile("casia-webface")
+
+
+def test_a_wrong_threshold_is_told_before_anything_is_embedded(
+    run: Run, people: Path, config: Path
+) -> None:
+    shutil.rmtree(config.parent / "data" / "evaluation")
+    outcome = run("evaluate", people, "--threshold", "much", "--config", config)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "threshold must be" in outcome.err
+    assert not (config.parent / "data" / "evaluation").exists()

@@ -227,3 +227,31 @@ def test_older_versions_are_refused_by_the_server(service: Service, version: byt
         alert = bare.recv(7)
     assert alert[:1] == b"\x15"  # an alert
     assert alert[5:] in {b"\x02\x46", b"\x02\x28"}  # fatal: protocol version, handshake failure
+
+
+def test_a_key_with_a_pass_phrase_is_refused_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path, "127.0.0.1")
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    key.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    with pytest.raises(ConfigError, match="has a pass phrase"):
+        server_context(certificate, key)
+
+
+@pytest.mark.parametrize(("days", "warned"), [(0, True), (29, True), (60, False)])
+def test_a_certificate_that_ends_soon_or_has_ended_is_said_at_the_start(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    days: int,
+    warned: bool,
+) -> None:
+    monkeypatch.setattr(tls, "VALID_DAYS", days)
+    certificate, _ = self_signed(tmp_path, "127.0.0.1")
+    tls.warn_of_end(certificate)
+    assert ("tls.certificate_ends" in caplog.text) == warned

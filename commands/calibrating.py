@@ -1,0 +1,155 @@
+"""calibrate: a profile from one's own photos, or back to the one that was shipped."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from commands.console import Config
+from commands.judging import Faces, Seed, SplitOption, Without, labelled, profile_of
+from index.arrays import FloatMatrix
+from index.database import Database
+from index.errors import ConfigError
+from index.logs import configure_logging
+from index.match_rates import FALSE_MATCH_RATES, FalseMatchRates
+from index.measures import LabelledFaces, Split, of_half
+from index.settings import FaceChoice, Settings, load_settings
+from index.space import Profile, shipped_profile
+from index.store import embeddings, generations
+
+MIN_PEOPLE = 20  # of two people 16 pairs of strangers set a distance at which nobody differs
+MIN_FACES = 100  # as many as that number of people have with a few photos each
+
+
+def calibrate(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Photos in folders named by person.")
+    ] = None,
+    use_library: Annotated[
+        bool, typer.Option("--library", help="Only the centre, from the library's own faces.")
+    ] = False,
+    shipped: Annotated[
+        bool, typer.Option("--shipped", help="Take back what was calibrated before.")
+    ] = False,
+    faces: Faces = FaceChoice.ONE,
+    split: SplitOption = Split.ALL,
+    seed: Seed = 0,
+    without: Without = None,
+    write: Annotated[
+        Path | None, typer.Option(help="Write the profile as JSON instead of using it.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing.")] = False,
+    config: Config = None,
+) -> None:
+    """Measure the model on your own photos and use the result from now on.
+
+    With labelled photos: the centre, and the distance at which one pair of strangers in 1,000 is
+    taken for the same person. With --library: the centre only. With --shipped: as before any
+    calibration. Without --dry-run or --write it takes 20 people, or a library of 100 faces.
+
+    Example: person-count calibrate photos --dry-run
+    """
+    settings = load_settings(config)
+    configure_logging(verbose=False)
+    if [folder is not None, use_library, shipped].count(True) != 1:
+        raise ConfigError("give either a folder of labelled photos, or --library, or --shipped")
+    if write is not None and not write.parent.is_dir():
+        raise ConfigError(f"{write} cannot be written: there is no such folder")
+    before, looks_only = profile_of(settings), dry_run or write is not None
+    if folder is not None:
+        if not folder.is_dir():
+            raise ConfigError(f"there is no folder {folder}")
+        if before is None and not looks_only:
+            raise ConfigError("the library is empty; index some photos first, or use --dry-run")
+        found = of_half(labelled(folder, settings, faces, without), split, seed)
+        profile = _of_people(found, seed, looks_only=looks_only)
+    elif shipped:
+        profile = shipped_profile(_generation(settings).weights)
+    else:
+        profile = _of_library(settings, looks_only=looks_only)
+    _print_change(before, profile)
+    if write is not None:
+        _write(write, profile)
+    if looks_only:
+        print("nothing in the library has changed")
+    else:
+        _store_profile(settings, profile)
+
+
+def _of_people(found: LabelledFaces, seed: int, *, looks_only: bool) -> Profile:
+    from index.evaluation import calibrate as measure
+
+    people = len(set(found.people))
+    if people < MIN_PEOPLE and not looks_only:
+        raise ConfigError(
+            f"these are photos of {people} people, too few to count by: it takes {MIN_PEOPLE}; "
+            "--dry-run shows what would change"
+        )
+    return measure(found.raw, found.people, seed)
+
+
+def _of_library(settings: Settings, *, looks_only: bool) -> Profile:
+    from index.evaluation import plain_centre
+
+    before, raw = Profile.from_json(_generation(settings).profile), _library_embeddings(settings)
+    if len(raw) < MIN_FACES and not looks_only:
+        raise ConfigError(
+            f"the library holds {len(raw)} faces, too few for a centre: it takes {MIN_FACES}; "
+            "--dry-run shows what would change"
+        )
+    return Profile(plain_centre(raw), before.operating_distance, _without_rates(before.measured))
+
+
+def _write(path: Path, profile: Profile) -> None:
+    try:
+        path.write_text(profile.to_json() + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _generation(settings: Settings) -> generations.GenerationRow:
+    with Database(settings.database_path) as database, database.read() as connection:
+        generation = generations.active(connection)
+    if generation is None:
+        raise ConfigError("the library is empty; index some photos first")
+    return generation
+
+
+def _library_embeddings(settings: Settings) -> FloatMatrix:
+    import numpy as np
+
+    generation = _generation(settings)
+    with Database(settings.database_path) as database, database.read() as connection:
+        parts = [raw for _, raw in embeddings.iterate_embeddings(connection, generation.id, 4096)]
+    if not parts:
+        raise ConfigError("the library holds no faces yet")
+    return np.concatenate(parts)
+
+
+def _without_rates(measured: dict[str, Any]) -> dict[str, Any]:
+    """What holds roughly around another centre too; rare false matches depend on it too much."""
+    return {name: value for name, value in measured.items() if name != FALSE_MATCH_RATES}
+
+
+def _print_change(before: Profile | None, after: Profile) -> None:
+    old = f"{before.operating_distance:.4f}" if before else "none"
+    interval = after.measured.get("operating_distance_95")
+    sure = f" (95 % interval {interval[0]:.4f} to {interval[1]:.4f})" if interval else ""
+    print(f"operating distance {old} -> {after.operating_distance:.4f}{sure}")
+    if before:
+        moved = sum((a - b) ** 2 for a, b in zip(before.centre, after.centre, strict=True)) ** 0.5
+        print(f"the centre moves by {moved:.3f}")
+    for name, value in after.measured.items():
+        if name != FALSE_MATCH_RATES:
+            print(f"{name.replace('_', ' ')}: {value}")
+    if table := FalseMatchRates.of(after.measured):
+        print(f"false match rates: at {len(table.thresholds)} thresholds, of {table.pairs} pairs")
+
+
+def _store_profile(settings: Settings, profile: Profile) -> None:
+    with Database(settings.database_path) as database, database.write() as connection:
+        generation = generations.active(connection)
+        if generation is None:
+            raise ConfigError("the library is empty; index some photos first")
+        generations.set_profile(connection, generation.id, profile.to_json())
+    print("in use from now on; a running service follows by itself")
