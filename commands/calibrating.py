@@ -41,7 +41,7 @@ def calibrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing.")] = False,
     config: Config = None,
 ) -> None:
-    """Measure the model on your own photos and use the result from now on.
+    """Measure the model on your own photos and use the result.
 
     With labelled photos: the centre, and the distance at which one pair of strangers in 1,000 is
     taken for the same person. With --library: the centre only. With --shipped: as before any

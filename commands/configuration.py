@@ -23,7 +23,9 @@ def config_command(
     http: Annotated[bool, typer.Option("--http", help="Likewise.")] = False,
     config: Config = None,
 ) -> None:
-    """Check the settings that serve would use; with --show print them and where each came from.
+    """Check the settings that serve would use, or print them.
+
+    Exit code 1 if it would not start with them. With --show each is printed with its source.
 
     Example: person-count config --show
     """

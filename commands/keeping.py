@@ -38,7 +38,9 @@ def backup(
     file: Annotated[Path, typer.Argument(help="Where to; must not exist yet.")],
     config: Config = None,
 ) -> None:
-    """Copy the database to FILE while everything runs, and check the copy by opening it.
+    """Copy the database to FILE while everything runs.
+
+    The copy is checked by opening it.
 
     Example: person-count backup /backups/person_count-monday.db
     """
@@ -53,10 +55,10 @@ def restore(
     file: Annotated[Path, typer.Argument(help="A file that person-count backup wrote.")],
     config: Config = None,
 ) -> None:
-    """Put a backup in the place of the database; stop serve and watch first.
+    """Put a backup in the place of the database.
 
-    The present database is kept beside it. What was forgotten after the backup was made is
-    forgotten again before anybody can ask.
+    Stop serve and watch first. The present database is kept beside it. What was forgotten after
+    the backup was made is forgotten again before anybody can ask.
 
     Example: person-count restore /backups/person_count-monday.db
     """
@@ -84,9 +86,10 @@ def forget(
     ] = False,
     config: Config = None,
 ) -> None:
-    """Erase what is known of these photos, prove it, and never index them again.
+    """Erase what is known of these photos, for good, and prove it.
 
-    Copies of them under other names are forgotten, too. Exit 1 if anything is left on the disk.
+    They are never indexed again. Copies of them under other names are forgotten, too. Exit 1 if
+    anything is left on the disk.
 
     Example: person-count forget inbox/holiday/beach.jpg
     """
@@ -137,7 +140,9 @@ def removals(
     ] = False,
     config: Config = None,
 ) -> None:
-    """List missing files that are still remembered, since a disk may only have dropped out.
+    """List missing files whose disk may only have dropped out.
+
+    They are still remembered, and no answer counts them.
 
     Example: person-count removals --accept
     """

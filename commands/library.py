@@ -71,7 +71,9 @@ def count(
     as_json: Annotated[bool, typer.Option("--json", help="The service's document.")] = False,
     config: Config = None,
 ) -> None:
-    """Count the persons in these files without a server; nothing is stored.
+    """Count the persons in these files, without a server.
+
+    Nothing is stored.
 
     Example: person-count count a.jpg b.jpg --threshold 0.25 --explain
     """
@@ -114,7 +116,7 @@ def reindex(
     ] = False,
     config: Config = None,
 ) -> None:
-    """Embed every image again beside the present index, then switch over at once.
+    """Embed every image again beside the present index, then switch.
 
     Interrupt it at will: started again, it goes on where it was.
 
@@ -155,7 +157,9 @@ def status(config: Config = None) -> None:
 
 
 def verify(config: Config = None) -> None:
-    """Check rows, checksums, index ids and snapshots; exit 1 if anything is wrong.
+    """Check rows, checksums, index ids and snapshots.
+
+    Exit code 1 if anything is wrong.
 
     Example: person-count verify
     """

@@ -28,7 +28,9 @@ def add(
     scope: Annotated[Scope, typer.Option(help="What its holder may do.")] = Scope.READ,
     config: Config = None,
 ) -> None:
-    """Make a token and print its secret, once; only its SHA-256 is stored.
+    """Make a token and print its secret, once.
+
+    Only its SHA-256 is stored.
 
     Example: person-count token add nightly-report
     """
@@ -49,7 +51,9 @@ def list_tokens(config: Config = None) -> None:
 
 @app.command()
 def remove(name: Name, config: Config = None) -> None:
-    """Take a token away; a running service refuses it from its next request on.
+    """Take a token away.
+
+    A running service refuses it from its next request on.
 
     Example: person-count token remove nightly-report
     """

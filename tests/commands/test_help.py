@@ -72,6 +72,11 @@ def test_without_a_command_the_help_is_shown() -> None:
         assert command in result.output
 
 
+@pytest.mark.parametrize("group", [[], ["token"]], ids=["all", "token"])
+def test_no_summary_of_a_command_is_cut_off(group: list[str]) -> None:
+    assert "..." not in CliRunner().invoke(app, [*group, "--help"]).stdout.replace("[ARGS]...", "")
+
+
 def test_an_unknown_command_is_a_usage_error() -> None:
     result = CliRunner().invoke(app, ["cuont"])
     assert result.exit_code == 2

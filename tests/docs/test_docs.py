@@ -88,6 +88,26 @@ def test_every_relative_link_leads_to_a_file(page: Path) -> None:
     assert missing == []
 
 
+def anchors_of(page: Path) -> set[str]:
+    """What a heading of the page is linked by, as GitHub makes it."""
+    headings = re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_into_a_page_leads_to_a_heading(page: Path) -> None:
+    for link in LINK.findall(text_of(page)):
+        target, _, anchor = link.partition("#")
+        if anchor and "://" not in link:
+            assert anchor in anchors_of(page.parent / target if target else page), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_line_of_prose_is_overlong(page: Path) -> None:
+    prose = re.sub(r"```.*?```", "", text_of(page), flags=re.DOTALL)
+    assert [line for line in prose.splitlines() if len(line) > 112 and line[0] != "|"] == []
+
+
 def called_in(page: Path) -> list[str]:
     """The words after `person-count` in code: fenced blocks and `…`."""
     text = text_of(page)
