@@ -108,9 +108,13 @@ def _load(kept: Path, source: Path, convert: Callable[[Path], Tensors]) -> Tenso
     log.info("weights.convert name=%s", kept.stem)
     tensors = {key: value.contiguous() for key, value in convert(source).items()}
     partial = kept.with_suffix(f".{os.getpid()}.tmp")
-    save_file(tensors, partial)
-    mark.write_text(_sha256(partial))
-    partial.replace(kept)
+    try:
+        save_file(tensors, partial)
+        mark.write_text(_sha256(partial))
+        partial.replace(kept)
+    except (OSError, SafetensorError) as error:  # safetensors has its own for a full disk
+        partial.unlink(missing_ok=True)
+        raise ModelUnavailableError(f"{kept} cannot be written: {error}") from error
     return tensors
 
 

@@ -199,3 +199,17 @@ def test_a_download_that_is_not_the_known_file_is_refused(tmp_path: Path) -> Non
     (tmp_path / module.VGGFACE2_NAME).write_bytes(saved({"a": torch.zeros(2)}))
     with pytest.raises(ModelUnavailableError, match=f"not {module.VGGFACE2_SHA256}"):
         load_weights("vggface2", tmp_path)
+
+
+def test_converted_weights_that_cannot_be_kept_are_a_clear_error_and_leave_nothing(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "small.pt"
+    torch.save({"weight": torch.zeros(2)}, source)
+    folder = tmp_path / "kept"
+    found = load_weights(str(source), folder)
+    kept = folder / f"{found.model_id}.safetensors"
+    kept.mkdir()
+    with pytest.raises(ModelUnavailableError, match=r"safetensors cannot be written: "):
+        found.load()
+    assert list(folder.glob("*.tmp")) == []
