@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+from importlib import metadata
+from typing import Annotated
 
 # Ctrl-C while modules are imported ends the program as it ends others: at once, and silently
 interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -16,7 +18,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 import typer
 
 from commands import calibrating, configuration, judging, keeping, library, serving, tokens
-from commands.console import errors, said_by_system
+from commands.console import errors, output, said_by_system
 from index.errors import PersonCountError
 from index.logs import exceptions_are_logged
 
@@ -29,6 +31,26 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Count how many different key persons appear in exactly the photos you name.",
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        output.print(f"person-count {metadata.version('person-count')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 for command in (
     serving.serve,
     serving.watch,

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -94,3 +95,9 @@ def test_the_help_needs_no_networks() -> None:
         [sys.executable, "-c", code], capture_output=True, check=True, text=True, timeout=60
     )
     assert found.stdout.strip() == "[]"
+
+
+def test_the_version_is_told() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert result.exit_code == 0
+    assert result.stdout == f"person-count {metadata.version('person-count')}\n"
