@@ -97,7 +97,7 @@ def survey(places: Places, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile]
             known.append(KnownFile(name, FileStatus.UNKNOWN))
             continue
         row = rows.get(place[0])
-        if row is None or row.signature != signature_of(place[1]):
+        if row is None or row.signature != signature_of(place[1]) or _is_contradictory(row):
             wanted.stale[place[0]] = place[1]
             known.append(KnownFile(name, FileStatus.PENDING))
         elif row.state is FileState.INDEXED:
@@ -109,6 +109,11 @@ def survey(places: Places, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile]
                 wanted.waiting.add(row.path)
             known.append(KnownFile(name, FileStatus.PENDING))
     return known, wanted
+
+
+def _is_contradictory(row: FileRow) -> bool:
+    """Whether a row says indexed, and not as what; it would pass for a file without a face."""
+    return row.image_id is None and row.state is FileState.INDEXED
 
 
 def look(database: Database, roots: Roots, names: Sequence[str]) -> tuple[list[KnownFile], Wanted]:

@@ -3,8 +3,20 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from index.database import Upsert, upsert
 from index.paths import Signature
@@ -27,6 +39,7 @@ class Sighting:
 def _note_statement() -> Upsert:
     """Insert a sighting, or overwrite what is known if the signature differs.
 
+    Also a row that says indexed and names no image: nothing else would have the file read again.
     Made once: building it takes ten times as long as SQLite takes to do it.
     """
     statement = upsert(File)
@@ -36,8 +49,15 @@ def _note_statement() -> Upsert:
     return statement.on_conflict_do_update(
         index_elements=[File.path],
         set_={name: new[name] for name in names},
-        where=or_(*(column != new[column.key] for column in SIGNATURE_COLUMNS)),
+        where=or_(
+            _differs({column.key: new[column.key] for column in SIGNATURE_COLUMNS}),
+            and_(File.state == FileState.INDEXED, File.image_id.is_(None)),
+        ),
     )
+
+
+def _differs(signature: Mapping[str, Any]) -> ColumnElement[bool]:
+    return or_(*(column != signature[column.key] for column in SIGNATURE_COLUMNS))
 
 
 _NOTE = _note_statement()
@@ -73,8 +93,13 @@ def note(connection: Connection, sightings: Iterable[Sighting], *, priority: int
 
 
 def _give_up_image(connection: Connection, row: Mapping[str, object]) -> None:
-    """A path that became something that is never read no longer holds its image."""
-    image = connection.scalar(select(File.image_id).where(File.path == row["path"]))
+    """A path that became something that is never read no longer holds its image.
+
+    With the same signature it became nothing else. The sighting is then of another link to the same
+    file, whose name is no UTF-8 and is written as this path is; see index.paths.display.
+    """
+    changed = select(File.image_id).where(File.path == row["path"], _differs(row))
+    image = connection.scalar(changed)
     if image is not None:
         connection.execute(update(File).where(File.path == row["path"]).values(image_id=None))
         mark_orphans(connection, [image], time.time())

@@ -12,6 +12,7 @@ from index.store.files import files_of, rows_of, signatures_below
 from index.store.generations import GenerationRow
 from tests.index.builders import (
     ask,
+    by_hand,
     claim_all,
     image,
     index_file,
@@ -61,6 +62,22 @@ class TestNoting:
             library.drop_orphans(connection, 1e12)
         assert row(database, "/a").image_id is None
         assert ask(database, "SELECT id FROM images WHERE id = :id", id=image_id) == []
+
+    def test_a_link_whose_name_is_written_alike_does_not_take_the_image_away(
+        self, database: Database, small: GenerationRow
+    ) -> None:
+        image_id = index_file(database, small.id, "/a", image("a"))
+        with database.write() as connection:
+            sightings.note(connection, [sighting("/a", refusal="its name is not valid UTF-8")])
+        assert (row(database, "/a").state, row(database, "/a").image_id) == ("indexed", image_id)
+
+    def test_a_file_that_is_indexed_as_nothing_is_queued_although_it_is_the_same(
+        self, database: Database, small: GenerationRow
+    ) -> None:
+        index_file(database, small.id, "/a", image("a"))
+        by_hand(database, "UPDATE files SET image_id = NULL")
+        assert note(database, "/a") == 1
+        assert row(database, "/a").state is FileState.PENDING
 
 
 class TestClaiming:

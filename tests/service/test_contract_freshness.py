@@ -1,12 +1,15 @@
 """The API contract: files that come, change or break are answered as they are now."""
 
+import os
 import threading
 from collections.abc import Callable
 
 import pytest
 from sqlalchemy import delete, update
 
-from index.schema import Analysis, Face
+from index.paths import Roots
+from index.schema import Analysis, Face, File
+from ingest.scan import Scanner
 from tests.fakes import picture
 from tests.service.running import Service, refusal
 
@@ -75,7 +78,7 @@ def test_two_files_with_the_same_unreadable_content_are_both_named(service: Serv
     assert "y.jpg" in refusal(service.ask("y.jpg"), 422)
 
 
-@pytest.mark.parametrize("damage", ["face", "analysis", "all faces"])
+@pytest.mark.parametrize("damage", ["face", "analysis", "all faces", "file"])
 def test_rows_that_were_damaged_by_hand_are_made_again_and_answered_right(
     service: Service, damage: str
 ) -> None:
@@ -87,11 +90,14 @@ def test_rows_that_were_damaged_by_hand_are_made_again_and_answered_right(
             connection.execute(delete(Face).where(Face.id == 1))
         elif damage == "analysis":
             connection.execute(delete(Analysis))
+        elif damage == "file":
+            connection.execute(update(File).values(image_id=None))
         else:
             connection.execute(delete(Face))
     seen = service.models.detector.images_seen
     assert service.ask("a.png", "b.png").json["person_num"] == 3
-    assert service.models.detector.images_seen > seen
+    # where only the files' rows were damaged, what was found in them is still known
+    assert (service.models.detector.images_seen > seen) is (damage != "file")
     assert service.ask("b.png", "a.png").json["person_num"] == 3
 
 
@@ -103,3 +109,16 @@ def test_a_vector_that_was_damaged_by_hand_never_gives_a_wrong_count(service: Se
         connection.execute(update(Face).where(Face.id == 1).values(embedding=b"\x01" * 2048))
     answer = service.ask("a.png", "b.png")
     assert (answer.status == 503) or answer.json["person_num"] == 1
+
+
+def test_a_hard_link_whose_name_is_no_text_takes_nothing_from_the_name_it_looks_like(
+    service: Service,
+) -> None:
+    name = service.drop("\\xff.png", 1)  # a backslash and letters: how the link's name is written
+    inbox = service.settings.inbox
+    link = os.fsencode(inbox) + b"/\xff.png"
+    os.link(inbox / name, link)
+    assert service.ask(name).json["person_num"] == 1
+    roots = Roots(service.settings.all_roots)
+    Scanner(service.database, roots, 0.0).examine([os.fsdecode(link)])
+    assert service.ask(name).json["person_num"] == 1
