@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -179,12 +180,22 @@ class BaseHandler(RequestHandler):
         if self.request.body.count(b"[") + self.request.body.count(b"{") > MAX_BRACKETS:
             raise bad_request("the body is more than a list of files")
         try:
-            found = json.loads(self.request.body)
+            found = json.loads(self.request.body, object_pairs_hook=_each_once)
         except (ValueError, RecursionError) as error:
             raise bad_request("the body is not valid JSON") from error
         if not isinstance(found, dict):
             raise bad_request("the body must be a JSON object")
         return found
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Python would keep the last of several members, and count fewer files."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        times = Counter(name for name, _ in pairs)
+        name, number = times.most_common(1)[0]
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"{name[:40]!r} is given {number} times")
+    return found
 
 
 def _members(found: dict[str, Any]) -> dict[str, Sequence[str]]:

@@ -127,6 +127,10 @@ BAD_BODIES = [
     (b'{"filepaths": ["a.png"], "filepath": ["b.png"]}', "filepath"),
     (b'{"filepaths": ["a.png"], "\\ud800": "x"}', "parameter"),
     (b'{"filepaths": ["a.png"], "": "x"}', "parameter"),
+    (b'{"filepaths": ["a.png"], "filepaths": ["b.png"]}', "'filepaths' is given 2 times"),
+    (b'{"filepaths": ["a.png"], "file\\u0070aths": ["a.png"]}', "'filepaths' is given 2 times"),
+    (b'{"threshold": "1", "filepaths": ["a.png"], "threshold": "2"}', "'threshold' is given 2"),
+    (b'{"filepaths": ["a.png"], "faces": {"a": 1, "a": 1}}', "'a' is given 2 times"),
 ]
 
 
