@@ -15,6 +15,7 @@ from index.space import DEFAULT_THRESHOLD
 
 DECIMAL = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 _DECIMAL = re.compile(DECIMAL, re.ASCII)
+_NOT_ZERO = re.compile(r"[+-]?[0.]*[1-9]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -52,7 +53,9 @@ def parse_threshold(text: str) -> float:
     if not _DECIMAL.fullmatch(text):
         raise bad_request(f"threshold must be a number such as 0.2, not {text[:40]!r}")
     value = float(text)
-    if not math.isfinite(value) or value < 0:
+    # the sign is the text's: a float has no negative number next to zero, "-1e-400" becomes -0.0
+    is_negative = text.startswith("-") and _NOT_ZERO.match(text)
+    if not math.isfinite(value) or is_negative:
         raise bad_request(f"threshold must be a finite number of at least 0, not {text[:40]}")
     return value
 

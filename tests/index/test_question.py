@@ -43,6 +43,8 @@ class TestThreshold:
             ("1e+1", 10.0),
             ("1e-999", 0.0),
             ("1e300", 1e300),
+            ("-0", 0.0),
+            ("-0.00e5", 0.0),
         ],
     )
     def test_decimal_numbers_are_taken_in_any_usual_spelling(self, text: str, value: float) -> None:
@@ -64,6 +66,8 @@ class TestThreshold:
             "1e999",
             "-0.1",
             "-1e-9",
+            "-1e-400",  # nearer to zero than any float
+            "-.01e-999",
             "1_0",
             "\uff10.2",  # a full-width zero
             "\u0660.\u0662",  # Arabic-Indic digits
