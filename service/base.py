@@ -19,7 +19,7 @@ from index.tokens import Scope
 from service.admission import Uploads
 from service.auth import Guard
 from service.desk import Desk
-from service.limits import QuestionLimit
+from service.limits import Caller, QuestionLimit
 from service.metrics import Metrics
 from service.pictures import Pictures
 from service.refusals import WRONG_KIND, common_headers, headers_of
@@ -76,6 +76,7 @@ class BaseHandler(RequestHandler):
         self.pictures = pictures
         self.uploads = uploads
         self.metrics = metrics
+        self.caller = Caller()
         self.desk.in_hand += 1
 
     def set_default_headers(self) -> None:
@@ -90,6 +91,11 @@ class BaseHandler(RequestHandler):
         if self.SCOPE is not None:
             self.guard.check_token(self.request.headers, self.SCOPE)
         return None
+
+    def on_connection_close(self) -> None:
+        """The caller has hung up: make room for others."""
+        super().on_connection_close()  # ends the wait for the rest of a body
+        self.caller.hang_up()
 
     def on_finish(self) -> None:
         """The request is no longer under way."""
@@ -194,7 +200,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         times = Counter(name for name, _ in pairs)
         name, number = times.most_common(1)[0]
-        raise RequestError(HTTPStatus.BAD_REQUEST, f"{name[:40]!r} is given {number} times")
+        raise bad_request(f"{name[:40]!r} is given {number} times")
     return found
 
 

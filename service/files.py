@@ -80,7 +80,7 @@ class FilesHandler(BaseHandler):
         database = self.state.database
         self.send(
             await self.question_limit.run(
-                lambda: self.desk.run(lambda: files_document(database, chosen, limit))
+                self.caller, lambda: self.desk.run(lambda: files_document(database, chosen, limit))
             )
         )
 

@@ -33,7 +33,7 @@ class PersonCountHandler(BaseHandler):
         await self._answer(self.question_of_body())
 
     async def _answer(self, question: Question) -> None:
-        reply = await self.question_limit.run(lambda: self.desk.count(question))
+        reply = await self.question_limit.run(self.caller, lambda: self.desk.count(question))
         self.send(count_document(question, reply.answer.person_num))
 
 
@@ -51,7 +51,7 @@ class PersonsHandler(BaseHandler):
         await self._answer(self.question_of_body())
 
     async def _answer(self, question: Question) -> None:
-        self.send(await self.question_limit.run(lambda: self._explain(question)))
+        self.send(await self.question_limit.run(self.caller, lambda: self._explain(question)))
 
     async def _explain(self, question: Question) -> Document:
         reply = await self.desk.explain(question)

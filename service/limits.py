@@ -53,6 +53,20 @@ class ConnectionLimit:
             self._reported, self._refused = now, 0
 
 
+class Caller:
+    """Who asks one question, and may hang up before it is answered."""
+
+    def __init__(self) -> None:
+        self.is_gone = False
+        self.patience: asyncio.Timeout | None = None  # of the question under way
+
+    def hang_up(self) -> None:
+        """Nobody waits for the answer any more: give it up."""
+        self.is_gone = True
+        if self.patience is not None and not self.patience.expired():
+            self.patience.reschedule(0.0)  # long ago
+
+
 class QuestionLimit:
     """Bounds how many questions are under way, and how long each may take."""
 
@@ -61,11 +75,12 @@ class QuestionLimit:
         self._seconds = seconds
         self._questions = 0
 
-    async def run(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        """Do *work*.
+    async def run(self, caller: Caller, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Do *work* for *caller*.
 
         Raises:
-            RequestError: 503, there is no room for it now, or it took too long.
+            RequestError: 503, there is no room for it now, or it took too long; 408, which nobody
+                gets to see, the caller has hung up.
         """
         if self._questions >= MAX_QUESTIONS:
             raise RequestError(
@@ -75,13 +90,16 @@ class QuestionLimit:
             )
         self._questions += 1
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._seconds) as caller.patience:
                 return await work()
         except TimeoutError as error:
+            if caller.is_gone:
+                raise RequestError(HTTPStatus.REQUEST_TIMEOUT, "the caller has hung up") from error
             raise RequestError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"the answer took longer than {self._seconds:.0f} s; ask about fewer files",
                 retry_after_seconds=1,
             ) from error
         finally:
+            caller.patience = None
             self._questions -= 1

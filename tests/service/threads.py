@@ -118,6 +118,16 @@ class ServiceThread(threading.Thread):
         if self.error is not None:
             raise self.error
 
+    def handlers_at_work(self) -> int:
+        """How many handlers have not ended, whether or not they have answered."""
+        assert self._loop is not None
+
+        async def count() -> int:
+            running = (task.get_coro() for task in asyncio.all_tasks())
+            return sum("_execute" in getattr(found, "__qualname__", "") for found in running)
+
+        return asyncio.run_coroutine_threadsafe(count(), self._loop).result(DEADLINE_SECONDS)
+
     def ask_to_stop(self) -> None:
         if self._loop is not None and self._stop_asked is not None and self.is_alive():
             self._loop.call_soon_threadsafe(self._stop_asked.set)
