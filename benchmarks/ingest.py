@@ -1,6 +1,6 @@
 """Compare ingest with the loop that people write around facenet-pytorch, on the same files.
 
-usage: python benchmarks/indexing.py DIR [--limit N] [--megapixels 1,4,12]
+usage: python benchmarks/ingest.py DIR [--limit N] [--megapixels 1,4,12]
 
     pipeline  the real thing: Scanner, Worker and the models, from files in a drop folder to
               committed rows in a new database
@@ -34,6 +34,9 @@ from typing import Any
 
 from photos import lay_out, photos_in
 from PIL import Image
+
+# a script's own folder is searched first, where this very file would be taken for the package
+sys.path = [place for place in sys.path if Path(place or ".").resolve() != Path(__file__).parent]
 
 WARM_FILES = 3
 
