@@ -31,11 +31,15 @@ class Audit:
         return {str(Path(path).relative_to(inbox)): row for path, row in rows.items()}
 
     def is_settled(self) -> bool:
-        """Whether the rows are those of the folder, and none is pending."""
+        """Whether the rows are of the files as they are now, and none is pending.
+
+        Right after a kill nobody may have noticed the last changes yet.
+        """
         with Database(self._database_path) as database, database.read() as connection:
             rows = self._rows(connection)
-        states = {row.state for row in rows.values()}
-        return rows.keys() == set(self._folder.names()) and FileState.PENDING not in states
+        if any(row.state is FileState.PENDING for row in rows.values()):
+            return False
+        return {name: row.signature for name, row in rows.items()} == self._folder.signatures()
 
     def compare(self) -> None:
         """Compare all of it, when it is settled."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from index.paths import Signature, signature_of
 from index.space import Profile
 from index.store.library import NewImage
 from tests.crash import launcher
@@ -34,6 +35,10 @@ class Folder:
     def names(self) -> list[str]:
         """The files that are there now."""
         return [name for name in NAMES if (self.inbox / name).exists()]
+
+    def signatures(self) -> dict[str, Signature]:
+        """What lstat says of them."""
+        return {name: signature_of((self.inbox / name).lstat()) for name in self.names()}
 
     def change(self) -> None:
         """Drop, overwrite, rename, copy, truncate or delete a file."""
