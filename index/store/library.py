@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from index.database import upsert
 from index.schema import Analysis, Change, Face, File, Image, table
-from index.store import queue, sightings
+from index.store import analyses, queue, sightings
 from index.store.lookup import Lookup, in_lists
 
 
@@ -107,20 +107,16 @@ def _values(face: NewFace) -> dict[str, object]:
     }
 
 
-_IMAGES_BY_DIGEST = Lookup(
-    Image.sha256,
-    select(Image.sha256, Image.id)
-    .join(Analysis, Analysis.image_id == Image.id)
-    .where(Analysis.generation_id == bindparam("generation")),
-)
-
-
 def known_images(
     connection: Connection, generation_id: int, digests: Sequence[bytes]
 ) -> dict[bytes, int]:
-    """Image ids by SHA-256 of the *digests* that a generation has analysed already."""
-    rows = _IMAGES_BY_DIGEST.rows(connection, digests, generation=generation_id)
-    return {row[0]: row[1] for row in rows}
+    """Image ids by SHA-256 of the *digests* that a generation has analysed already.
+
+    In two steps: asked in one, SQLite goes through all that the generation has analysed.
+    """
+    ids = dict(_IMAGE_IDS.rows(connection, digests))
+    analysed = analyses.face_counts(connection, generation_id, list(ids.values()))
+    return {digest: image for digest, image in ids.items() if image in analysed}
 
 
 def link_files(connection: Connection, found: Mapping[queue.Claim, int], now: float) -> int:

@@ -1,12 +1,24 @@
-"""Statements with IN lists, compiled once."""
+"""Statements with IN lists: compiled once, and answered from the index of their own column."""
+
+import pkgutil
+from collections.abc import Sequence
+from importlib import import_module
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.sql import Select
 
-from index.database import Database
+from index import store
+from index.database import Database, fetch_all
 from index.schema import File
 from index.store.lookup import LENGTHS, Lookup
+
+LOOKUPS = {
+    f"{module.name}.{name}": value
+    for module in pkgutil.iter_modules(store.__path__)
+    for name, value in vars(import_module(f"index.store.{module.name}")).items()
+    if isinstance(value, Lookup)
+}
 
 
 def test_each_lookup_is_compiled_once_for_each_length(
@@ -27,3 +39,22 @@ def test_each_lookup_is_compiled_once_for_each_length(
                 for length in LENGTHS:
                     assert lookup.rows(connection, ["/a"] * length) == []
     assert len(compiled) == len(lookups) * len(LENGTHS)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("name", sorted(LOOKUPS))
+def test_no_lookup_goes_through_all_that_a_generation_has(
+    database: Database, monkeypatch: pytest.MonkeyPatch, name: str, length: int
+) -> None:
+    steps: list[str] = []
+
+    def explain(connection: Connection, text: str, given: Sequence[object]) -> list[object]:
+        steps.extend(row[3] for row in fetch_all(connection, f"EXPLAIN QUERY PLAN {text}", given))
+        return []
+
+    monkeypatch.setattr("index.store.lookup.fetch_all", explain)
+    with database.read() as connection:
+        LOOKUPS[name].rows(connection, [1] * length, generation=1)
+    assert steps
+    steps = [step for step in steps if step != "SCAN generations"]  # of which there are a few
+    assert [step for step in steps if "SCAN" in step or "(generation_id=?)" in step] == []
