@@ -119,13 +119,15 @@ class Reindexer:
         return shipped_profile(self._weights).to_json()
 
     def _fill(self, generation: GenerationRow, models: Models, progress: Progress) -> None:
+        with self._database.read() as connection:
+            # once: it counts the whole library, which takes as long as a batch if that is large
+            done, total = generations.progress(connection, generation.id)
         last = 0
         while True:
             with self._database.read() as connection:
                 images = generations.missing_images(
                     connection, generation.id, last, self._settings.batch_files
                 )
-                done, total = generations.progress(connection, generation.id)
             progress(done, total)
             if not images or self._stop.is_set():
                 return
@@ -139,6 +141,7 @@ class Reindexer:
                 # those that are not there were forgotten in the meantime
                 whole = [image for image in map(_decoded, found) if image.sha256 in present]
                 library.record_images(connection, generation.id, whole)
+            done = min(done + len(images), total)
 
     def _content(self, image: tuple[int, bytes]) -> tuple[bytes, bytes | None]:
         """An image's bytes out of any file that still holds it; None if all have changed since.
