@@ -12,15 +12,14 @@ from typing import Any, Self
 
 import pysqlite3.dbapi2 as sqlite_driver
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from index.errors import SchemaMismatchError, StoreError, StoreUnavailableError
+from index.revisions import head_revision, known_revisions, unknown
 
-MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 BUSY_TIMEOUT_MS = 10_000
 NO_DATABASE = "if it is none, move it away and run person-count migrate, or restore a backup"
 
@@ -92,27 +91,6 @@ def open_engine(path: Path, *, writer: bool) -> Engine:
     event.listen(engine, "connect", configure)
     event.listen(engine, "begin", begin)
     return engine
-
-
-def head_revision() -> str:
-    """The revision that this program's tables have."""
-    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
-    if head is None:
-        raise StoreError(f"no migrations found in {MIGRATIONS}")
-    return head
-
-
-def known_revisions() -> set[str]:
-    """Every revision that this program can bring to its own."""
-    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
-
-
-def unknown(revision: str) -> str:
-    """What to say of a database with a *revision* that this program does not know."""
-    return (
-        f"has schema revision {revision}, which this program does not know; "
-        "install the version that wrote it"
-    )
 
 
 class Database:

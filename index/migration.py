@@ -6,16 +6,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
-from index.database import (
-    MIGRATIONS,
-    NO_DATABASE,
-    head_revision,
-    known_revisions,
-    open_engine,
-    passing_trouble,
-    unknown,
-)
+from index.database import NO_DATABASE, open_engine, passing_trouble
 from index.errors import StoreError
+from index.revisions import MIGRATIONS, head_revision, known_revisions, unknown
 
 
 def migrate(path: Path) -> tuple[str | None, str]:

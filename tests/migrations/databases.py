@@ -12,8 +12,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
 
-from index.database import MIGRATIONS, open_engine
+from index.database import open_engine
 from index.migration import integrity_problems
+from index.revisions import MIGRATIONS
 from index.space import Profile
 
 PROFILE = Profile((0.0,) * 4, 0.4)

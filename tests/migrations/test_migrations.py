@@ -10,9 +10,10 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 
-from index.database import MIGRATIONS, Database, head_revision
+from index.database import Database
 from index.errors import StoreError
 from index.migration import integrity_problems, migrate
+from index.revisions import MIGRATIONS, head_revision
 from index.snapshot_writer import write_snapshot
 from index.space import Space
 from index.store import embeddings, generations, library, queue

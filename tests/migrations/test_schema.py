@@ -9,9 +9,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from index.database import Database, head_revision, open_engine
+from index.database import Database, open_engine
 from index.errors import SchemaMismatchError, StoreError
 from index.migration import migrate
+from index.revisions import head_revision
 from index.schema import Base
 from tests.migrations.databases import POPULATION, contents, populate, run, tables
 
