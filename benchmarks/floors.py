@@ -51,7 +51,7 @@ async def serve(data: Path) -> None:
     set_parse_body_config(ParseBodyConfig(urlencoded=most))
     routes = [("/person_count", Constant)]
     server = Server(
-        Application(routes, log_function=lambda _: None),  # type: ignore[arg-type]
+        Application(routes, log_function=lambda _: None),
         server_context(*self_signed(data, "127.0.0.1")),
     )
     sockets = bind_sockets(0, "127.0.0.1")

@@ -91,7 +91,8 @@ def _of_people(found: LabelledFaces, seed: int, *, looks_only: bool) -> Profile:
 def _of_library(settings: Settings, *, looks_only: bool) -> Profile:
     from index.evaluation import plain_centre
 
-    before, raw = Profile.from_json(_generation(settings).profile), _library_embeddings(settings)
+    generation = _generation(settings)
+    before, raw = Profile.from_json(generation.profile), _embeddings(settings, generation.id)
     if len(raw) < MIN_FACES and not looks_only:
         raise ConfigError(
             f"the library holds {len(raw)} faces, too few for a centre: it takes {MIN_FACES}; "
@@ -115,12 +116,11 @@ def _generation(settings: Settings) -> generations.GenerationRow:
     return generation
 
 
-def _library_embeddings(settings: Settings) -> FloatMatrix:
+def _embeddings(settings: Settings, generation_id: int) -> FloatMatrix:
     import numpy as np
 
-    generation = _generation(settings)
     with Database(settings.database_path) as database, database.read() as connection:
-        parts = [raw for _, raw in embeddings.iterate_embeddings(connection, generation.id, 4096)]
+        parts = [raw for _, raw in embeddings.iterate_embeddings(connection, generation_id, 4096)]
     if not parts:
         raise ConfigError("the library holds no faces yet")
     return np.concatenate(parts)

@@ -27,8 +27,8 @@ class Chunk:
     def __init__(self, index: faiss.IndexIDMap) -> None:
         self.index = index
         self.ids: IntVector = faiss.vector_to_array(index.id_map)
-        self.first, self._last = map(int, self.ids[[0, -1]]) if len(self.ids) else (0, -1)
-        self._has_gaps = len(self.ids) != self._last - self.first + 1
+        self.first, self.last = map(int, self.ids[[0, -1]]) if len(self.ids) else (0, -1)
+        self._has_gaps = len(self.ids) != self.last - self.first + 1
         flat: Any = faiss.downcast_index(index.index)
         block = faiss.rev_swig_ptr(flat.get_xb(), len(self.ids) * flat.d)
         # FAISS's own memory, (n, d): good only while the index lives
@@ -61,7 +61,7 @@ class Chunk:
             ids: (n,) ascending, n at least 1; none may be below the chunk's first.
             into: (n, d), C-contiguous.
         """
-        if not self._has_gaps and ids[-1] <= self._last:
+        if not self._has_gaps and ids[-1] <= self.last:
             self._block.take(ids - self.first, axis=0, out=into, mode="clip")
             return None
         positions = self.ids.searchsorted(ids)
@@ -112,7 +112,7 @@ def replay(
         if not stay.all():
             chunks[position] = Chunk.of(chunk.ids[stay], chunk.vectors[stay])
             touched.add(position)
-    fresh = ids > max((int(chunk.ids[-1]) for chunk in chunks if len(chunk.ids)), default=0)
+    fresh = ids > max((chunk.last for chunk in chunks), default=0)
     ids, vectors = ids[fresh], vectors[fresh]
     start = 0
     while start < len(ids):

@@ -129,13 +129,14 @@ class Database:
                 f"{self.path} is no usable database: {error.orig}; {NO_DATABASE}"
             ) from error
         head = head_revision()
+        if found == head:
+            return
         if found is not None and found not in known_revisions():
             raise SchemaMismatchError(f"{self.path} {unknown(found)}")
-        if found != head:
-            raise SchemaMismatchError(
-                f"{self.path} has schema revision {found or 'none'}, this program needs {head}; "
-                "upgrade it with: person-count migrate"
-            )
+        raise SchemaMismatchError(
+            f"{self.path} has schema revision {found or 'none'}, this program needs {head}; "
+            "upgrade it with: person-count migrate"
+        )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -22,7 +22,7 @@ from index.lock import exclusive
 from index.paths import is_in_any
 from index.space import Profile, Space
 from index.states import ErasureAction
-from index.store import erasures, places
+from index.store import erasures, library, places
 from index.store.erasures import Entry
 from index.store.files import rows_of
 
@@ -89,7 +89,7 @@ class Eraser:
         entries = self._log.append(named, after, now) if named else []
         gone = [sha for sha, action in decisions.items() if action is not ErasureAction.ALLOW]
         with self._database.write() as connection:
-            self._apply(connection, entries, sorted(erasures.present(connection, gone).values()))
+            self._apply(connection, entries, sorted(library.image_ids(connection, gone).values()))
             rows = rows_of(connection, paths)
             self.erased.paths.update(rows)
             places.forgo(connection, rows)
@@ -114,7 +114,7 @@ class Eraser:
     def pieces(self, sha256s: Collection[bytes]) -> set[bytes]:
         """What to search the disk for when this content is erased."""
         with self._database.read() as connection:
-            images = sorted(erasures.present(connection, sha256s).values())
+            images = sorted(library.image_ids(connection, sha256s).values())
             return self._vectors(connection, images)[1]
 
     def _vectors(self, connection: Connection, images: Sequence[int]) -> tuple[int, set[bytes]]:

@@ -44,6 +44,11 @@ def is_ignored(name: str) -> bool:
     return name.startswith(".") or name.endswith(IGNORED_SUFFIXES)
 
 
+def has_ignored(below: str) -> bool:
+    """Whether a part of a path *below* a root is left alone, and so what lies there."""
+    return any(map(is_ignored, below.split("/")))
+
+
 def real_path(given: Path) -> str:
     """The absolute path of *given*, with links resolved, but a file that is a link itself."""
     if given.is_dir() and not given.is_symlink():
@@ -99,7 +104,7 @@ class Roots:
             below = path[len(self.root_of(path)) :]
         except FileNotFoundError:
             return True
-        return any(is_ignored(part) for part in below.split("/") if part)
+        return has_ignored(below)
 
     def root_of(self, path: str) -> str:
         """The root that a real path lies below.

@@ -19,7 +19,7 @@ from pydantic_settings import (
 
 from index import complaints
 from index.errors import ConfigError
-from index.paths import is_ignored, is_in
+from index.paths import has_ignored, is_in
 
 DEFAULT_CONFIG = Path("config.yaml")
 NAMED_WEIGHTS = ("casia-webface", "vggface2")  # everything else is a path
@@ -225,7 +225,7 @@ def refuse_watched_data(data: Path, roots: Sequence[Path]) -> None:
     real = os.path.realpath(data)
     for root in roots:
         outer = os.path.realpath(root)
-        if is_in(real, outer) and not any(map(is_ignored, real[len(outer) :].split("/"))):
+        if is_in(real, outer) and not has_ignored(real[len(outer) :]):
             raise ConfigError(
                 f"setting data: {data} is, or lies in, {root}, which is watched for photos; "
                 "keep it elsewhere"

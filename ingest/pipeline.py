@@ -27,16 +27,16 @@ def share_of(count: int) -> int:
 
 
 def analyse_all(
-    models: Models, contents: Iterable[Content], max_megapixels: int, chunk_files: int
+    models: Models, chunks: Iterable[list[Content]], max_megapixels: int
 ) -> Iterator[tuple[bytes, Outcome]]:
-    """What the models find in each of *contents*, in order.
+    """What the models find in each file of *chunks*, in order.
 
-    *contents* is read as needed: at most two chunks a worker are in memory at a time.
+    *chunks* are read as needed: at most two a worker are in memory at a time.
     """
     workers = cores()
     waiting: deque[tuple[list[bytes], Future[list[Outcome]]]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="faces") as pool:
-        for chunk in chunks(contents, chunk_files):
+        for chunk in chunks:
             digests = [digest for digest, _ in chunk]
             waiting.append((digests, pool.submit(models.analyse, chunk, max_megapixels)))
             if len(waiting) >= 2 * workers:
@@ -51,7 +51,7 @@ def _results(
     return zip(digests, future.result(), strict=True)
 
 
-def chunks(contents: Iterable[Content], files: int) -> Iterator[list[Content]]:
+def in_chunks(contents: Iterable[Content], files: int) -> Iterator[list[Content]]:
     """*contents* in lists for one worker each, of so many *files* and CHUNK_BYTES at most."""
     chunk: list[Content] = []
     held = 0

@@ -21,13 +21,13 @@ from index.progress import Progress
 from index.settings import Settings
 from index.space import Profile, Space, shipped_profile
 from index.states import GenerationState
-from index.store import analyses, erasures, generations, library, queue
+from index.store import analyses, generations, library, queue
 from index.store.files import FileRow, files_of
 from index.store.generations import GenerationRow
 from index.store.library import NewImage
 from ingest.doubt import places_in_doubt
 from ingest.models import Models, load_models
-from ingest.pipeline import analyse_all, share_of
+from ingest.pipeline import analyse_all, in_chunks, share_of
 from ingest.reading import read_settled
 
 log = logging.getLogger(__name__)
@@ -134,10 +134,10 @@ class Reindexer:
             last = images[-1][0]
             contents = ((sha256, data) for sha256, data in map(self._content, images) if data)
             limit = self._settings.max_megapixels
-            every = analyse_all(models, contents, limit, share_of(len(images)))
-            found = [outcome for _, outcome in every]
+            chunks = in_chunks(contents, share_of(len(images)))
+            found = [outcome for _, outcome in analyse_all(models, chunks, limit)]
             with self._database.write() as connection:
-                present = erasures.present(connection, [sha256 for _, sha256 in images])
+                present = library.image_ids(connection, [sha256 for _, sha256 in images])
                 # those that are not there were forgotten in the meantime
                 whole = [image for image in map(_decoded, found) if image.sha256 in present]
                 library.record_images(connection, generation.id, whole)

@@ -26,7 +26,7 @@ from index.store.queue import Claim
 from ingest.batch import Batch
 from ingest.doubt import places_in_doubt
 from ingest.models import Models, load_generation
-from ingest.pipeline import Content, analyse_all, chunks, share_of
+from ingest.pipeline import Content, analyse_all, in_chunks, share_of
 from ingest.reading import read_settled
 
 log = logging.getLogger(__name__)
@@ -138,25 +138,24 @@ class Worker:
 
     def _process(self, claims: list[Claim]) -> Batch:
         batch = Batch()
-        share = share_of(len(claims))
-        contents = self._new_contents(claims, batch, share)
         limit = self._settings.max_megapixels
-        batch.outcomes.update(analyse_all(self._models, contents, limit, share))
+        batch.outcomes.update(analyse_all(self._models, self._new_contents(claims, batch), limit))
         return batch
 
-    def _new_contents(self, claims: list[Claim], batch: Batch, share: int) -> Iterator[Content]:
-        """Read the claimed files as needed; yield the content that nobody has analysed yet."""
+    def _new_contents(self, claims: list[Claim], batch: Batch) -> Iterator[list[Content]]:
+        """Read the claimed files as needed; chunks of the content that nobody has analysed yet."""
         seen: set[bytes] = set()
-        for some in chunks(self._contents(claims, batch), share):
+        for some in in_chunks(self._contents(claims, batch), share_of(len(claims))):
             digests = [digest for digest, _ in some]
             with self._database.read() as connection:
                 known = library.known_images(connection, self.generation.id, digests)
                 forgotten = self._erasures.suppressed(connection, digests)
             batch.refuse(forgotten)
-            for digest, data in some:
-                if digest not in known and digest not in forgotten and digest not in seen:
-                    seen.add(digest)
-                    yield digest, data
+            passed_over = known.keys() | forgotten | seen
+            new = {digest: data for digest, data in some if digest not in passed_over}
+            seen |= new.keys()
+            if new:
+                yield list(new.items())
 
     def _contents(self, claims: list[Claim], batch: Batch) -> Iterator[Content]:
         for claim in claims:

@@ -68,15 +68,6 @@ def digests(connection: Connection) -> Iterator[tuple[int, bytes]]:
         yield row[0], row[1]
 
 
-def present(connection: Connection, wanted: Collection[bytes]) -> dict[bytes, int]:
-    """The image ids, by SHA-256, of those digests *wanted* that are images."""
-    found: dict[bytes, int] = {}
-    for some in in_lists(list(wanted)):
-        rows = connection.execute(select(Image.sha256, Image.id).where(Image.sha256.in_(some)))
-        found.update((row[0], row[1]) for row in rows)
-    return found
-
-
 def embeddings(connection: Connection, images: Sequence[int]) -> Iterator[tuple[int, bytes]]:
     """The generation and raw vector of every face in *images*, in all generations."""
     for some in in_lists(images):

@@ -1,7 +1,7 @@
 """Images and faces: recording what ingest found, and removing it again."""
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,10 +61,10 @@ def record_images(
             for image in wanted.values()
         ],
     )
-    found = dict(_IMAGE_IDS.rows(connection, list(wanted)))
+    found = image_ids(connection, wanted)
     ids = {digest: found[digest] for digest in wanted}
-    known = known_images(connection, generation_id, list(wanted))
-    new = {ids[digest]: image for digest, image in wanted.items() if digest not in known}
+    known = analyses.face_counts(connection, generation_id, list(ids.values()))
+    new = {ids[digest]: image for digest, image in wanted.items() if ids[digest] not in known}
     _add_analyses(connection, generation_id, new)
     return ids
 
@@ -107,6 +107,11 @@ def _values(face: NewFace) -> dict[str, object]:
     }
 
 
+def image_ids(connection: Connection, digests: Collection[bytes]) -> dict[bytes, int]:
+    """The image ids, by SHA-256, of those *digests* that are images."""
+    return dict(_IMAGE_IDS.rows(connection, list(digests)))
+
+
 def known_images(
     connection: Connection, generation_id: int, digests: Sequence[bytes]
 ) -> dict[bytes, int]:
@@ -114,7 +119,7 @@ def known_images(
 
     In two steps: asked in one, SQLite goes through all that the generation has analysed.
     """
-    ids = dict(_IMAGE_IDS.rows(connection, digests))
+    ids = image_ids(connection, digests)
     analysed = analyses.face_counts(connection, generation_id, list(ids.values()))
     return {digest: image for digest, image in ids.items() if image in analysed}
 

@@ -2,7 +2,7 @@
 
 import gc
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 
 import pytest
@@ -12,9 +12,9 @@ from index.errors import UnreadableImageError
 from index.store.library import NewImage
 from ingest import models, pipeline
 from ingest.faces import DetectedFace, RgbImage
-from ingest.models import BATCH_PIXELS, Models
+from ingest.models import BATCH_PIXELS, Models, Outcome
 from ingest.nets import cores
-from ingest.pipeline import CHUNK_BYTES, CHUNK_FILES, analyse_all, share_of
+from ingest.pipeline import CHUNK_BYTES, CHUNK_FILES, Content, analyse_all, in_chunks, share_of
 from tests.fakes import DECODERS, FakeDetector, FakeEncoder, fake_models, picture
 
 LIMIT = 50
@@ -26,6 +26,10 @@ def content(number: int, people: int = 1) -> tuple[bytes, bytes]:
     return number.to_bytes(32, "big"), stream.getvalue()
 
 
+def analyse(models: Models, files: Iterable[Content]) -> Iterator[tuple[bytes, Outcome]]:
+    return analyse_all(models, in_chunks(files, CHUNK_FILES), LIMIT)
+
+
 def faces(outcome: NewImage | UnreadableImageError) -> int:
     assert isinstance(outcome, NewImage)
     return len(outcome.faces)
@@ -33,18 +37,18 @@ def faces(outcome: NewImage | UnreadableImageError) -> int:
 
 def test_outcomes_come_in_the_order_of_the_files() -> None:
     files = [content(number, number % 4) for number in range(5 * CHUNK_FILES + 3)]
-    found = list(analyse_all(fake_models(), files, LIMIT, CHUNK_FILES))
+    found = list(analyse(fake_models(), files))
     assert [digest for digest, _ in found] == [digest for digest, _ in files]
     assert [faces(outcome) for _, outcome in found] == [n % 4 for n in range(len(files))]
 
 
 def test_nothing_comes_of_nothing() -> None:
-    assert list(analyse_all(fake_models(), [], LIMIT, CHUNK_FILES)) == []
+    assert list(analyse(fake_models(), [])) == []
 
 
 def test_a_bad_file_is_an_outcome_among_good_ones() -> None:
     files = [content(0), (b"1" * 32, b"no image"), (b"2" * 32, b""), content(3, 2)]
-    found = [outcome for _, outcome in analyse_all(fake_models(), files, LIMIT, CHUNK_FILES)]
+    found = [outcome for _, outcome in analyse(fake_models(), files)]
     assert faces(found[0]) == 1
     assert isinstance(found[1], UnreadableImageError)
     assert isinstance(found[2], UnreadableImageError)
@@ -71,7 +75,7 @@ def test_what_is_no_image_is_not_kept_in_memory(
 
     monkeypatch.setattr(models, "sharp_crops", fail)
     files = ((bytes([number]) * 32, Content(data)) for number in range(3))
-    kept = list(analyse_all(fake_models(), files, LIMIT, CHUNK_FILES))
+    kept = list(analyse(fake_models(), files))
     gc.collect()
     assert [isinstance(outcome, UnreadableImageError) for _, outcome in kept] == [True] * 3
     assert freed == [len(data)] * 3
@@ -95,7 +99,7 @@ def test_files_are_read_only_as_they_are_needed() -> None:
                 release.set()  # far too many: fail below rather than hang
             yield content(number)
 
-    results = analyse_all(Models(Slow(), FakeEncoder(), DECODERS), files(), LIMIT, CHUNK_FILES)
+    results = analyse(Models(Slow(), FakeEncoder(), DECODERS), files())
     threading.Timer(0.2, release.set).start()
     next(results)
     assert read <= 2 * cores() * CHUNK_FILES + 1
@@ -116,9 +120,7 @@ class Recording(FakeDetector):
 
 def calls(files: Sequence[tuple[bytes, bytes]]) -> list[int]:
     detector = Recording()
-    assert len(
-        list(analyse_all(Models(detector, FakeEncoder(), DECODERS), files, LIMIT, CHUNK_FILES))
-    ) == len(files)
+    assert len(list(analyse(Models(detector, FakeEncoder(), DECODERS), files))) == len(files)
     return sorted(detector.calls, reverse=True)
 
 
@@ -162,7 +164,7 @@ def test_what_breaks_in_a_thread_breaks_the_caller_and_leaves_no_thread() -> Non
 
     files = [content(number) for number in range(4 * CHUNK_FILES)]
     with pytest.raises(RuntimeError, match="the detector broke"):
-        list(analyse_all(Models(Broken(), FakeEncoder(), DECODERS), files, LIMIT, CHUNK_FILES))
+        list(analyse(Models(Broken(), FakeEncoder(), DECODERS), files))
     assert not [t for t in threading.enumerate() if t.name.startswith("faces")]
 
 
@@ -177,11 +179,11 @@ def test_chunks_are_worked_on_side_by_side(monkeypatch: pytest.MonkeyPatch) -> N
 
     files = [content(number) for number in range(2 * CHUNK_FILES)]
     models = Models(Meeting(), FakeEncoder(), DECODERS)
-    assert len(list(analyse_all(models, files, LIMIT, CHUNK_FILES))) == len(files)
+    assert len(list(analyse(models, files))) == len(files)
 
 
 def test_the_stages_are_timed() -> None:
     models = fake_models()
-    list(analyse_all(models, [content(0)], LIMIT, CHUNK_FILES))
+    list(analyse(models, [content(0)]))
     assert set(models.stages.seconds) == {"decode", "detect", "crop", "embed"}
     assert all(seconds >= 0 for seconds in models.stages.seconds.values())

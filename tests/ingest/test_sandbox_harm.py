@@ -23,7 +23,7 @@ from ingest import sandbox as module
 from ingest.decoders import Decoder, Decoders
 from ingest.faces import DetectedFace, RgbImage
 from ingest.models import Models
-from ingest.pipeline import CHUNK_FILES, analyse_all
+from ingest.pipeline import CHUNK_FILES, analyse_all, in_chunks
 from tests.crash.processes import has_ended
 from tests.fakes import DECODERS, FakeDetector, FakeEncoder, picture
 from tests.ingest.builders import Ingest
@@ -198,7 +198,7 @@ def test_the_other_files_of_a_chunk_are_unaffected(hostile: Decoders) -> None:
     photo = encoded(picture(1), "PNG")
     contents = [photo, b"crash", photo, b"spin", photo, b"eat", b"lie huge", photo]
     files = [(bytes([number]) * 32, data) for number, data in enumerate(contents)]
-    found = list(analyse_all(hostile_models(hostile), files, LIMIT, CHUNK_FILES))
+    found = list(analyse_all(hostile_models(hostile), in_chunks(files, CHUNK_FILES), LIMIT))
     assert [digest for digest, _ in found] == [digest for digest, _ in files]
     refused = [isinstance(outcome, UnreadableImageError) for _, outcome in found]
     assert refused == [data != photo for data in contents]

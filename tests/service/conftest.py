@@ -13,7 +13,7 @@ from index.store.generations import GenerationRow
 from service import server, streams
 from service.follower import Follower
 from tests.fakes import save_picture
-from tests.service.running import Service, running_service
+from tests.service.running import NOT_THERE, Service, running_service
 from tests.waiting import wait_until
 
 
@@ -29,6 +29,17 @@ def make_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
             return started[-1]
 
         yield make
+
+
+@pytest.fixture(params=[True, False], ids=["tls", "plain"])
+def either(
+    request: pytest.FixtureRequest, make_service: Callable[..., Service]
+) -> Iterator[Service]:
+    """A service that, whatever a test did to it, answers the next caller."""
+    service = make_service(tls=request.param)
+    yield service
+    wait_until(lambda: service.desk.in_hand == 0, "nothing is under way any more")
+    assert service.ask("none.png").body == NOT_THERE
 
 
 @pytest.fixture
