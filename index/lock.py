@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +10,17 @@ from pathlib import Path
 
 from index.errors import StoreUnavailableError, WriterBusyError
 
+POLL_SECONDS = 0.1
+
 
 @contextmanager
-def exclusive(data: Path, job: str, *, wait_seconds: float = 0.0) -> Iterator[None]:
+def exclusive(
+    data: Path, job: str, *, wait_seconds: float = 0.0, stop: threading.Event | None = None
+) -> Iterator[None]:
     """Be the only process that does *job* ("ingest", "reindex") in the folder *data*.
 
     Raises:
-        WriterBusyError: another process is still at it after *wait_seconds*.
+        WriterBusyError: another process is still at it after *wait_seconds*, or when *stop* is set.
         StoreUnavailableError: the folder cannot be written.
     """
     try:
@@ -25,6 +30,7 @@ def exclusive(data: Path, job: str, *, wait_seconds: float = 0.0) -> Iterator[No
         raise StoreUnavailableError(
             f"the data folder {data} cannot be written: {error.strerror}"
         ) from error
+    stop = stop or threading.Event()
     try:
         deadline = time.monotonic() + wait_seconds
         while True:
@@ -32,11 +38,11 @@ def exclusive(data: Path, job: str, *, wait_seconds: float = 0.0) -> Iterator[No
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError as error:
-                if time.monotonic() >= deadline:
+                if stop.is_set() or time.monotonic() >= deadline:
                     raise WriterBusyError(
                         f"another person-count is at work on {data} ({job}); wait for it or stop it"
                     ) from error
-                time.sleep(0.1)
+                stop.wait(POLL_SECONDS)
         yield
     finally:
         os.close(handle)

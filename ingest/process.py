@@ -132,7 +132,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
     """
     _make(settings.all_roots)
     with (
-        exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS),
+        exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS, stop=stop),
         Database(settings.database_path) as database,
     ):
         finish_erasures(database, settings.data)

@@ -144,6 +144,17 @@ def test_a_predecessor_that_is_ending_is_waited_for(
     running.close()
 
 
+def test_waiting_for_a_predecessor_ends_when_it_is_told_to_stop(
+    ingest: Ingest, run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TAKE_OVER_SECONDS", 3600.0)
+    assert ingest.states() == {}
+    with exclusive(settings.data, "ingest"):
+        running = run()
+        with pytest.raises(WriterBusyError, match="another person-count is at work"):
+            running.close()
+
+
 def test_missing_roots_are_made(
     ingest: Ingest, settings: Settings, run: Run, tmp_path: Path
 ) -> None:
