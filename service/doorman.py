@@ -29,6 +29,7 @@ MIB = 1 << 20
 MAX_BODY_BYTES = 8 * MIB
 FEW_PARAMETERS = 100  # parsing more takes time, which is for those who may ask
 FORM = "application/x-www-form-urlencoded"  # which Tornado would parse before any handler
+_ABSOLUTE = re.compile(r"https?://(?P<host>[^/?#]*)(?P<rest>.*)", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # goes into logs and answers as it is
 
 
@@ -53,7 +54,7 @@ class Doorman(HTTPMessageDelegate):
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         """Refuse, or let the request in."""
-        line = cast(RequestStartLine, start_line)
+        line = _in_origin_form(cast(RequestStartLine, start_line), headers)
         request_id.set(_id_of(headers))  # in this connection's task; its handlers' ones copy it
         try:
             self._check(line.method, line.path, headers)
@@ -98,6 +99,20 @@ class Doorman(HTTPMessageDelegate):
     def on_connection_close(self) -> None:
         """Hand it on."""
         self._inside.on_connection_close()
+
+
+def _in_origin_form(line: RequestStartLine, headers: HTTPHeaders) -> RequestStartLine:
+    """The request with a path for its address, and for its Host what an absolute address names.
+
+    So RFC 9112, 3.2.2 wants it of servers, as if a proxy had asked; one Host header must be there
+    all the same (3.2). Either scheme will do: a proxy may have taken the TLS off.
+    """
+    found = _ABSOLUTE.fullmatch(line.path)
+    if found is None or len(headers.get_list("Host")) != 1:
+        return line
+    headers["Host"] = found["host"]
+    rest = found["rest"]
+    return line._replace(path=rest if rest.startswith("/") else f"/{rest}")
 
 
 def _id_of(headers: HTTPHeaders) -> str:
