@@ -23,6 +23,7 @@ from service.limits import Caller, QuestionLimit
 from service.metrics import Metrics
 from service.pictures import Pictures
 from service.refusals import WRONG_KIND, common_headers, headers_of
+from service.same_origin import check_not_embedded
 from service.state import ServiceState
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,8 @@ class BaseHandler(RequestHandler):
         self.guard.check_host(self.request.headers)
         if self.SCOPE is not None:
             self.guard.check_token(self.request.headers, self.SCOPE)
+            if self.request.method == "GET":  # no other method gets here from elsewhere unasked
+                check_not_embedded(self.request.headers)
         return None
 
     def on_connection_close(self) -> None:

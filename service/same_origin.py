@@ -1,14 +1,15 @@
-"""Keeps pages of other sites from changing anything here through a visitor's browser.
+"""Keeps pages of other sites from changing or guessing anything through a visitor's browser.
 
-Without tokens whoever reaches the address may put files into the folder, and so could any page that
-a user of this machine looks at. Browsers say of each request which page sent it.
+Without tokens whoever reaches the address may put files into the folder and ask about them, and so
+could any page that a user of this machine looks at. Browsers say of each request which page sent
+it.
 """
 
 from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from index.errors import RequestError
+from index.errors import RequestError, bad_request
 
 _OWN = ("same-origin", "none")  # "none": a person typed the address
 
@@ -22,12 +23,30 @@ def check_same_origin(headers: Mapping[str, str]) -> None:
     Raises:
         RequestError: 403.
     """
-    site = headers.get("Sec-Fetch-Site")
     origin = headers.get("Origin")
-    if site is not None and site.strip().lower() not in _OWN:
+    if _is_foreign(headers):
         raise _refusal()
     if origin is not None and _place(origin) != headers.get("Host", "").lower():
         raise _refusal()
+
+
+def check_not_embedded(headers: Mapping[str, str]) -> None:
+    """Return unless another site's page loads this into itself.
+
+    It could not read the answer, but whether an <object> loads, and how long anything takes, would
+    tell it which files there are. Links may lead here from anywhere.
+
+    Raises:
+        RequestError: 400, as for other requests that a browser was talked into.
+    """
+    place = headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")
+    if _is_foreign(headers) and place != ("navigate", "document"):
+        raise bad_request("pages of other sites may not load this into themselves")
+
+
+def _is_foreign(headers: Mapping[str, str]) -> bool:
+    site = headers.get("Sec-Fetch-Site")
+    return site is not None and site.strip().lower() not in _OWN
 
 
 def _place(origin: str) -> str | None:
