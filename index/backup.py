@@ -3,15 +3,23 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
 from index.database import Database
-from index.database_file import copy_database, looks_like_database, remove, settle, side_files, sync
-from index.erasure import Erased, eraser
+from index.database_file import (
+    copy_database,
+    looks_like_database,
+    remove,
+    restoring,
+    settle,
+    side_files,
+    sync,
+)
+from index.erasure import Erased, eraser, finish_erasures
 from index.errors import ConfigError, StoreError, WriterBusyError
 from index.lock import exclusive
 from index.migration import migrate
@@ -82,8 +90,9 @@ def restore(backup: Path, data: Path, path: Path, progress: Progress) -> Restore
     if not backup.is_file():
         raise ConfigError(f"there is no backup {backup}")
     with exclusive(data, "ingest"), exclusive(data, "reindex"):
-        _release(path)
-        with _temporary(path.with_name(f"{path.name}.restoring")) as copy:
+        if _release(path):
+            _finish(path, data)
+        with _temporary(restoring(path)) as copy:
             copy_database(backup, copy, progress)
             _upgrade(backup, copy)
             _check(copy, f"{backup} was not restored")
@@ -122,6 +131,13 @@ def _check(path: Path, failure: str) -> Contents:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise StoreError(f"{failure}: {cause}") from error
     return Contents(totals.get("images", 0), totals.get("faces", 0))
+
+
+def _finish(path: Path, data: Path) -> None:
+    """Erase from the present database what an interrupted erasure has left: it will be kept."""
+    # one that is damaged or of another revision is kept as it is
+    with suppress(StoreError, DBAPIError), Database(path) as present:
+        finish_erasures(present, data)
 
 
 def _upgrade(backup: Path, copy: Path) -> None:

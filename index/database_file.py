@@ -25,6 +25,21 @@ def side_files(path: Path) -> list[Path]:
     return [path.with_name(path.name + suffix) for suffix in SIDE_FILES]
 
 
+def restoring(path: Path) -> Path:
+    """Where a backup lies while it is made ready to take the place of the database *path*."""
+    return path.with_name(f"{path.name}.restoring")
+
+
+def remove_restoring(path: Path) -> None:
+    """Remove what a restore that was killed has left: it may hold what was forgotten since.
+
+    Only for whoever holds the ingest lock, as a restore does.
+    """
+    copy = restoring(path)
+    for found in copy.parent.glob(f"{copy.name}*"):
+        found.unlink()
+
+
 def copy_database(source: Path, target: Path, progress: Progress) -> None:
     """Copy the last commit of *source* into the new file *target*, readable by its owner only.
 

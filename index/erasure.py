@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from index import residue
 from index.database import Database
+from index.database_file import remove_restoring
 from index.erasure_log import ErasureLog
 from index.lock import exclusive
 from index.paths import is_in_any
@@ -145,9 +146,12 @@ def eraser(database: Database, data: Path) -> Iterator[Eraser]:
 def finish_erasures(database: Database, data: Path) -> None:
     """Do what an interrupted erasure has left undone, before anything is indexed.
 
+    Needs the ingest lock.
+
     Raises:
         StoreError: the erasure log is missing or damaged.
     """
+    remove_restoring(database.path)
     with eraser(database, data):
         pass
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from index import residue
 from index.database import Database
-from index.database_file import sync
+from index.database_file import remove_restoring, sync
 from index.errors import WriterBusyError
 from index.lock import exclusive
 from index.progress import Progress
@@ -26,11 +26,14 @@ BATCH = 4096
 def clean_up(database: Database, data: Path, now: float) -> bool:
     """Empty the write-ahead log, and write a fresh snapshot unless an ingest process will.
 
+    What a killed restore has left goes as well, which an ingest process did when it started.
+
     Returns: whether the snapshot was left to a running ingest process.
     """
     database.checkpoint()
     try:
         with exclusive(data, "ingest"):
+            remove_restoring(database.path)
             fresh_snapshot(database, now)
     except WriterBusyError:
         return True

@@ -8,9 +8,13 @@ import pytest
 from index import forget
 from index.backup import Contents, back_up
 from index.database import Database
+from index.database_file import restoring
+from index.erasure import finish_erasures
 from index.errors import StoreError
+from index.lock import exclusive
 from index.paths import Roots
 from index.settings import Settings
+from index.store import erasures
 from index.store.generations import GenerationRow
 from ingest.process import Housekeeping
 from tests.fakes import save_picture
@@ -59,6 +63,45 @@ def test_a_restored_backup_does_not_bring_back_what_was_forgotten_since(
         after.index()
         assert after.reason("ann.png") == "it was forgotten on request"
         after.check()
+
+
+def test_what_a_killed_restore_left_goes_with_the_next_ingest_or_erasure(
+    ingest: Ingest, target: Path
+) -> None:
+    """It holds what was forgotten since the backup, and no erasure would ever look for that."""
+    back_up(ingest.database.path, target, quiet)
+    forget_file(ingest, "ann.png")
+    left = [restoring(ingest.database.path)]
+    left += [left[0].with_name(left[0].name + more) for more in ("-wal", ".before-0005")]
+
+    def finish() -> None:
+        with exclusive(ingest.settings.data, "ingest"):
+            finish_erasures(ingest.database, ingest.settings.data)
+
+    for cure in (finish, lambda: forget_file(ingest, "bob.png")):
+        for path in left:
+            shutil.copy(target, path)
+        with exclusive(ingest.settings.data, "ingest"):  # as the restore itself holds it
+            forget_file(ingest, "ann.png")
+        assert all(path.exists() for path in left)
+        cure()
+        assert not any(path.exists() for path in left)
+
+
+def test_an_interrupted_erasure_is_finished_in_the_database_that_a_restore_keeps(
+    ingest: Ingest, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(ingest.database.path, target, quiet)
+    vector = ingest.vectors("ann.png")[0].tobytes()
+    with monkeypatch.context() as broken:
+        broken.setattr(erasures, "remove_images", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            forget_file(ingest, "ann.png")
+    ingest.database.close()
+    kept = put_back(target, ingest.settings).kept
+    assert kept is not None
+    data = ingest.settings.data
+    assert [path for path in data.iterdir() if vector[:512] in path.read_bytes()] == []
 
 
 def test_what_was_allowed_again_since_is_indexed_after_a_restore(
