@@ -40,6 +40,14 @@ def remove_restoring(path: Path) -> None:
         found.unlink()
 
 
+def create_private(path: Path) -> None:
+    """Make an empty file that only its owner may read; SQLite takes it for a new database.
+
+    It would make one itself for whomever the umask lets in.
+    """
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
 def copy_database(source: Path, target: Path, progress: Progress) -> None:
     """Copy the last commit of *source* into the new file *target*, readable by its owner only.
 
@@ -49,7 +57,7 @@ def copy_database(source: Path, target: Path, progress: Progress) -> None:
         StoreError: the source is no database, or the target cannot be written.
     """
     try:
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        create_private(target)
         origin = sqlite_driver.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
         try:
             origin.isolation_level = None

@@ -1,5 +1,6 @@
 """Migration: bringing a database to the revision that this program needs."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from alembic.migration import MigrationContext
@@ -7,6 +8,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
 from index.database import NO_DATABASE, open_engine, passing_trouble
+from index.database_file import create_private
 from index.errors import StoreError
 from index.revisions import MIGRATIONS, head_revision, known_revisions, unknown
 
@@ -27,6 +29,8 @@ def migrate(path: Path) -> tuple[str | None, str]:
     from alembic.util import CommandError  # noqa: PLC0415
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(OSError):  # it is there, or SQLite says what is wrong
+        create_private(path)
     engine = open_engine(path, writer=True)
     # Rebuilding a table drops the old one; with foreign keys on that would delete its children.
     event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA foreign_keys=OFF"))
@@ -44,9 +48,10 @@ def migrate(path: Path) -> tuple[str | None, str]:
             if before is not None:
                 copy = path.with_name(f"{path.name}.before-{head}")
                 copy.unlink(missing_ok=True)
+                with suppress(OSError):
+                    create_private(copy)
                 connection.exec_driver_sql("COMMIT")  # VACUUM must stand outside a transaction
                 connection.exec_driver_sql("VACUUM INTO ?", (str(copy),))
-                copy.chmod(0o600)
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

@@ -1,5 +1,6 @@
 """Migrations from nothing and from every older revision, there and back."""
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 
+from index import migration
 from index.database import Database
 from index.errors import StoreError
 from index.migration import integrity_problems, migrate
@@ -117,6 +119,28 @@ class TestFromAnOlderRevision:
         assert contents(copy) == POPULATION
         assert run(copy, "SELECT version_num FROM alembic_version") == [("0001",)]
         assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+
+    @pytest.mark.parametrize("is_new", [True, False])
+    def test_no_file_is_open_to_others_for_a_moment(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, is_new: bool
+    ) -> None:
+        if not is_new:
+            populate(path)
+            path.chmod(0o600)
+        monkeypatch.setattr(Path, "chmod", lambda *_: None)  # which would come too late
+        seen: set[int] = set()
+
+        def look(*_: object, **__: object) -> list[str]:
+            seen.update(stat.S_IMODE(found.stat().st_mode) for found in path.parent.iterdir())
+            return []
+
+        monkeypatch.setattr(migration, "integrity_problems", look)
+        before = os.umask(0)
+        try:
+            migrate(path)
+        finally:
+            os.umask(before)
+        assert seen == {0o600}
 
     def test_a_copy_includes_what_is_only_in_the_log_so_far(self, path: Path) -> None:
         populate(path)
