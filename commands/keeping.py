@@ -110,7 +110,8 @@ def forget(
             return
         done = forgetting.forget(database, settings.data, roots, paths, reading)
     with Database(settings.database_path) as database, progress_bar("searching MiB") as searching:
-        found = remains(database, settings.data, done.erased.pieces, searching)
+        erased = done.erased.pieces | done.evaluated.pieces
+        found = remains(database, settings.data, erased, searching)
     undeleted = _delete(done.plan.on_disk) if delete_files else []
     _report(done)
     if delete_files:
@@ -123,7 +124,7 @@ def forget(
         errors.print(f"erased vectors are still in {file}; remove it, or stop what reads it")
     if found or undeleted or done.plan.unreadable:
         raise typer.Exit(1)
-    if done.erased.pieces:
+    if erased:
         print("proof: no file in the data folder holds any of the erased vectors")
 
 
@@ -183,6 +184,11 @@ def _report(done: "Forgotten") -> None:
         f"forgotten: {len(done.plan.rows)} files, {done.erased.images} images, "
         f"{done.erased.faces} faces; {len(done.plan.contents)} contents are never indexed again"
     )
+    if done.evaluated.images:
+        print(
+            "from what evaluate and calibrate keep: "
+            f"{done.evaluated.images} images, {done.evaluated.faces} faces"
+        )
     for path in done.others:
         print(f"it held the same photo and is forgotten, too: {path}")
     if done.snapshot_left:

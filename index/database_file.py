@@ -8,6 +8,7 @@ import pysqlite3.dbapi2 as sqlite_driver
 from index.errors import StoreError, WriterBusyError
 from index.progress import Progress
 
+DATABASE_NAME = "person_count.db"  # in its data folder
 PAGES = 1024  # a step, 4 MiB
 SETTLE_SECONDS = 1.0
 HEADER = b"SQLite format 3\0"

@@ -19,6 +19,8 @@ from index import residue
 from index.database import Database
 from index.database_file import remove_restoring
 from index.erasure_log import ErasureLog
+from index.errors import StoreError
+from index.evaluation_library import evaluation_folder, evaluation_library
 from index.lock import exclusive
 from index.paths import is_in_any
 from index.space import Profile, Space
@@ -146,6 +148,8 @@ def eraser(database: Database, data: Path) -> Iterator[Eraser]:
 def finish_erasures(database: Database, data: Path) -> None:
     """Do what an interrupted erasure has left undone, before anything is indexed.
 
+    Also in what evaluate and calibrate keep, where content that is too old goes in this way.
+
     Needs the ingest lock.
 
     Raises:
@@ -154,6 +158,13 @@ def finish_erasures(database: Database, data: Path) -> None:
     remove_restoring(database.path)
     with eraser(database, data):
         pass
+    try:
+        with evaluation_library(data) as evaluation:
+            if evaluation is not None:
+                with eraser(evaluation, evaluation_folder(data)):
+                    pass
+    except StoreError as error:  # it can be made anew, and questions need not wait for that
+        log.error("erasure.evaluation_unusable reason=%s", error)  # noqa: TRY400 - no traceback
 
 
 def expire(database: Database, data: Path, days: float, now: float) -> Erased:

@@ -12,6 +12,7 @@ from index.database import Database
 from index.erasure import Erased, eraser
 from index.erasure_log import FORGOTTEN, ErasureLog
 from index.errors import ConfigError
+from index.evaluation_library import evaluation_folder, evaluation_library
 from index.paths import Roots, display, is_ignored, is_in, real_path, signature_of
 from index.progress import Progress
 from index.proof import clean_up, drop_copies
@@ -42,6 +43,7 @@ class Forgotten:
     """The outcome of forgetting.
 
     Attributes:
+        evaluated: the same of the library of evaluate and calibrate.
         others: files that were not named but held the same photos.
         removed: copies of the database that held the erased vectors, and were deleted.
         snapshot_left: whether a running ingest process writes the next snapshot.
@@ -49,6 +51,7 @@ class Forgotten:
 
     plan: Plan
     erased: Erased
+    evaluated: Erased
     others: list[str]
     removed: list[Path]
     snapshot_left: bool
@@ -59,24 +62,41 @@ def forget(
 ) -> Forgotten:
     """Erase the photos at and below *paths*, and never index them again.
 
-    *progress* counts the photos that are read, and then the MiB that are searched.
+    Also from what evaluate and calibrate keep, whose photos may be named, too. *progress* counts
+    the photos that are read, and then the MiB that are searched.
 
     Whether that has worked down to the bytes is for index.proof.remains() to say.
 
     Raises:
         ConfigError: nothing is known of a path, and it is not there or lies outside the roots.
         WriterBusyError: another erasure is under way.
+        StoreError: what evaluate and calibrate keep cannot be used.
     """
-    with eraser(database, data) as at_work:
-        plan = make_plan(database, roots, paths, progress)
+    with evaluation_library(data) as evaluation, eraser(database, data) as at_work:
+        plan = make_plan((database, evaluation), roots, paths, progress)
         removed = drop_copies(database, at_work.pieces(plan.contents), progress)
         now = time.time()
         decisions = dict.fromkeys(plan.contents, ErasureAction.SUPPRESS)
         at_work.decide(decisions, now, plan.rows)
         erased = at_work.erased
+        evaluated = _follow(evaluation, data, now, plan.rows)
     snapshot_left = clean_up(database, data, now)
-    others = sorted(erased.paths - set(plan.rows))
-    return Forgotten(plan, erased, others, removed, snapshot_left)
+    others = sorted((erased.paths | evaluated.paths) - set(plan.rows))
+    return Forgotten(plan, erased, evaluated, others, removed, snapshot_left)
+
+
+def _follow(
+    evaluation: Database | None, data: Path, now: float, paths: Sequence[str] = ()
+) -> Erased:
+    """Do to *evaluation* what the log says, and remove the rows of *paths*."""
+    if evaluation is None:
+        return Erased()
+    folder = evaluation_folder(data)
+    with eraser(evaluation, folder) as at_work:
+        at_work.decide({}, now, paths)
+    if at_work.erased.paths:
+        clean_up(evaluation, folder, now)
+    return at_work.erased
 
 
 def allow(
@@ -86,26 +106,39 @@ def allow(
 
     Raises: as forget().
     """
-    with eraser(database, data) as at_work:
-        plan = make_plan(database, roots, paths, progress)
+    with evaluation_library(data) as evaluation, eraser(database, data) as at_work:
+        plan = make_plan((database, evaluation), roots, paths, progress)
         with database.read() as connection:
             suppressed = ErasureLog(data).suppressed(connection, plan.contents)
-        at_work.decide(dict.fromkeys(suppressed, ErasureAction.ALLOW), time.time())
+        now = time.time()
+        at_work.decide(dict.fromkeys(suppressed, ErasureAction.ALLOW), now)
+        _follow(evaluation, data, now)
         with database.write() as connection:
             rows = rows_of(connection, plan.rows)
             refused = [path for path, row in rows.items() if row.error == FORGOTTEN]
-            queue.requeue(connection, refused, time.time())
+            queue.requeue(connection, refused, now)
     return len(suppressed)
 
 
-def make_plan(database: Database, roots: Roots, paths: Sequence[Path], progress: Progress) -> Plan:
-    """Find out what *paths* stand for; photos whose content the database does not know are read."""
+def make_plan(
+    libraries: Sequence[Database | None],
+    roots: Roots,
+    paths: Sequence[Path],
+    progress: Progress,
+) -> Plan:
+    """Find out what *paths* stand for; photos whose content no library knows are read."""
     rows: dict[str, FileRow] = {}
     on_disk: list[str] = []
+    known: set[bytes] = set()
     for given in paths:
         path = real_path(given)
-        with database.read() as connection:
-            here = erasures.rows_at(connection, display(path))
+        here: dict[str, FileRow] = {}
+        for library in filter(None, libraries):
+            with library.read() as connection:
+                found = erasures.rows_at(connection, display(path))
+                images = [row.image_id for row in found.values() if row.image_id is not None]
+                known.update(erasures.digests_of(connection, images).values())
+            here = found | here
         inside = path in roots.real or roots.holds(path)
         if not inside and (not here or any(is_in(root, path) for root in roots.real)):
             raise ConfigError(f"{given} lies outside the drop folder {roots.real[0]} and the roots")
@@ -115,10 +148,7 @@ def make_plan(database: Database, roots: Roots, paths: Sequence[Path], progress:
             raise ConfigError(f"there is no {given}, neither on the disk nor in the library")
         rows |= here
         on_disk += photos
-    with database.read() as connection:
-        images = [row.image_id for row in rows.values() if row.image_id is not None]
-        known = erasures.digests_of(connection, images)
-    plan = Plan(list(rows), list(dict.fromkeys(on_disk)), set(known.values()), [])
+    plan = Plan(list(rows), list(dict.fromkeys(on_disk)), known, [])
     for number, path in enumerate(plan.on_disk):
         progress(number, len(plan.on_disk))
         if not _is_known(path, rows.get(display(path))):

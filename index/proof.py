@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from index import residue
 from index.database import Database
 from index.database_file import remove_restoring, sync
 from index.errors import WriterBusyError
+from index.evaluation_library import evaluation_library
 from index.lock import exclusive
 from index.progress import Progress
 from index.snapshot_writer import write_snapshot
@@ -53,7 +55,8 @@ def fresh_snapshot(database: Database, now: float) -> None:
 def remains(database: Database, data: Path, wanted: set[bytes], progress: Progress) -> list[Path]:
     """Search every file of the data folder for erased vectors until none is found.
 
-    If the database itself holds any, in bytes it no longer uses, it is rewritten.
+    If the database itself, or that of evaluate and calibrate, holds any in bytes it no longer
+    uses, it is rewritten.
 
     Args:
         wanted: pieces of the erased vectors. What faces of other photos have by rights, because
@@ -61,20 +64,28 @@ def remains(database: Database, data: Path, wanted: set[bytes], progress: Progre
 
     Returns: the files that hold erased vectors still.
     """
-    wanted = set(wanted)
+    with evaluation_library(data) as evaluation:
+        return _remains([database, *filter(None, [evaluation])], data, set(wanted), progress)
+
+
+def _remains(
+    databases: Sequence[Database], data: Path, wanted: set[bytes], progress: Progress
+) -> list[Path]:
     found: dict[Path, set[bytes]] = {}
     for number in range(ROUNDS if wanted else 0):
         found = residue.search(data, wanted, progress)
         if found:
-            rightful = _rightful(database, set().union(*found.values()))
+            hits = set().union(*found.values())
+            rightful = set().union(*(_rightful(database, hits) for database in databases))
             wanted -= rightful
             found = {path: hits - rightful for path, hits in found.items() if hits - rightful}
         if not found:
             break
         time.sleep(ROUND_SECONDS * number)
-        if database.path in found:
-            database.vacuum()
-        database.checkpoint()
+        for database in databases:
+            if database.path in found:
+                database.vacuum()
+            database.checkpoint()
     return sorted(found)
 
 

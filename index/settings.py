@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from index import complaints
+from index.database_file import DATABASE_NAME
 from index.errors import ConfigError
 from index.paths import has_ignored, is_in
 
@@ -147,7 +148,7 @@ class Settings(BaseSettings):
     @property
     def database_path(self) -> Path:
         """The SQLite file."""
-        return self.data / "person_count.db"
+        return self.data / DATABASE_NAME
 
     @property
     def max_file_bytes(self) -> int:

@@ -8,8 +8,8 @@ import numpy as np
 
 from index.database import Database
 from index.errors import ConfigError
+from index.evaluation_library import evaluation_folder, prepare_evaluation
 from index.measures import LabelledFaces
-from index.migration import migrate
 from index.progress import Progress
 from index.prominence import why_left_out
 from index.settings import FaceChoice, Settings, refuse_watched_data
@@ -40,16 +40,20 @@ def load_labelled(
     Raises:
         ConfigError: there are fewer than two people, the data folder lies in *folder*, or it was
             interrupted.
+        StoreError: see prepare_evaluation().
     """
     own = settings.model_copy(
-        update={"inbox": folder.resolve(), "roots": (), "data": settings.data / "evaluation"}
+        update={
+            "inbox": folder.resolve(),
+            "roots": (),
+            "data": evaluation_folder(settings.data),
+            "retention_days": None,  # its log is the library's, which decides how long that keeps
+        }
     )
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder}")
     refuse_watched_data(own.data, own.all_roots)
-    own.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    migrate(own.database_path)
-    with Database(own.database_path) as database:
+    with Database(prepare_evaluation(settings.data)) as database:
         summary = Drain(database, own, stop).catch_up(progress)
         if stop.is_set():
             raise ConfigError("interrupted; what was embedded is kept, start again to go on")
