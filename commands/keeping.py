@@ -77,7 +77,10 @@ def restore(
 
 
 def forget(
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders, also deleted ones.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Files or folders, also deleted ones.", readable=False),
+    ],
     allow: Annotated[
         bool, typer.Option("--allow", help="Take it back: these may be indexed again.")
     ] = False,

@@ -15,7 +15,7 @@ from index.errors import ConfigError
 from index.evaluation_library import evaluation_folder, evaluation_library
 from index.paths import Roots, display, is_ignored, is_in, real_path, signature_of
 from index.progress import Progress
-from index.proof import clean_up, drop_copies
+from index.proof import clean_up, drop_copies, searched_files
 from index.states import ErasureAction, FileState
 from index.store import erasures, queue
 from index.store.files import FileRow, rows_of
@@ -70,9 +70,11 @@ def forget(
     Raises:
         ConfigError: nothing is known of a path, and it is not there or lies outside the roots.
         WriterBusyError: another erasure is under way.
-        StoreError: what evaluate and calibrate keep cannot be used.
+        StoreError: what evaluate and calibrate keep cannot be used, or a file of the data folder
+            not be searched.
     """
     with evaluation_library(data) as evaluation, eraser(database, data) as at_work:
+        searched_files(data)
         plan = make_plan((database, evaluation), roots, paths, progress)
         removed = drop_copies(database, at_work.pieces(plan.contents), progress)
         now = time.time()

@@ -11,7 +11,7 @@ from index import residue
 from index.database import Database
 from index.database_file import remove_restoring, sync
 from index.errors import WriterBusyError
-from index.evaluation_library import evaluation_library
+from index.evaluation_library import evaluation_folder, evaluation_library
 from index.lock import exclusive
 from index.progress import Progress
 from index.snapshot_writer import write_snapshot
@@ -52,6 +52,17 @@ def fresh_snapshot(database: Database, now: float) -> None:
         write_snapshot(database, active.id, space, now)
 
 
+def searched_files(data: Path) -> list[Path]:
+    """All files of the data folder, also where that of evaluate is a link to another place.
+
+    Raises:
+        StoreError: see residue.files_below(); said before an erasure, not after it.
+    """
+    evaluation = evaluation_folder(data)
+    more = residue.files_below(evaluation) if evaluation.is_symlink() else []
+    return [*residue.files_below(data), *more]
+
+
 def remains(database: Database, data: Path, wanted: set[bytes], progress: Progress) -> list[Path]:
     """Search every file of the data folder for erased vectors until none is found.
 
@@ -73,7 +84,7 @@ def _remains(
 ) -> list[Path]:
     found: dict[Path, set[bytes]] = {}
     for number in range(ROUNDS if wanted else 0):
-        found = residue.search(data, wanted, progress)
+        found = residue.search(searched_files(data), wanted, progress)
         if found:
             hits = set().union(*found.values())
             rightful = set().union(*(_rightful(database, hits) for database in databases))
@@ -96,7 +107,7 @@ def drop_copies(database: Database, wanted: set[bytes], progress: Progress) -> l
     tell what to search the copies for.
     """
     copies = sorted(database.path.parent.glob(f"{database.path.name}.before-*"))
-    found = residue.search_files(copies, wanted, progress) if wanted else {}
+    found = residue.search(copies, wanted, progress) if wanted else {}
     for path in found:
         path.unlink()
     if found:

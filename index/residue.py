@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.arrays import FloatMatrix
+from index.errors import StoreError
 from index.progress import Progress
 
 PIECE_FLOATS = 4  # 16 bytes: two vectors do not share them by chance
@@ -33,19 +34,35 @@ def pieces(vectors: FloatMatrix) -> set[bytes]:
     return found
 
 
-def search(folder: Path, wanted: set[bytes], progress: Progress) -> dict[Path, set[bytes]]:
-    """Which of the *wanted* pieces are in which file below *folder*; only files with any.
+def files_below(folder: Path) -> list[Path]:
+    """All files below *folder*; links to folders are not followed.
+
+    Raises:
+        StoreError: one of them or a folder cannot be read, so nobody can say what is in it.
+    """
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise _unreadable(error.filename)
+
+    found: list[Path] = []
+    for top, _, names in os.walk(folder, onerror=refuse):
+        found += [Path(top) / name for name in names]
+    for path in found:
+        if path.is_file() and not os.access(path, os.R_OK):
+            raise _unreadable(path)
+    return found
+
+
+def _unreadable(path: Path | str) -> StoreError:
+    return StoreError(f"{path} cannot be read, and so not be searched; chown it to this user")
+
+
+def search(paths: Sequence[Path], wanted: set[bytes], progress: Progress) -> dict[Path, set[bytes]]:
+    """Which of the *wanted* pieces are in which of some files; only files with any.
 
     *progress* counts MiB.
     """
-    paths = [Path(top) / name for top, _, names in os.walk(folder) for name in names]
-    return search_files(paths, wanted, progress)
-
-
-def search_files(
-    paths: Sequence[Path], wanted: set[bytes], progress: Progress
-) -> dict[Path, set[bytes]]:
-    """The same of some files."""
     total = sum(path.stat().st_size for path in paths if path.is_file()) >> 20
     filter_ = _filter(wanted)
     found: dict[Path, set[bytes]] = {}

@@ -10,6 +10,7 @@ from index.database import Database
 from index.lock import exclusive
 from index.store.files import rows_of, signatures_below
 from tests.commands.conftest import Run, fill, write_config
+from tests.index.builders import ask
 
 
 def states(config: Path) -> dict[str, str]:
@@ -169,3 +170,35 @@ def test_held_removals_are_listed_and_accepted(run: Run, library: Path, config: 
     fill(library, database)
     assert states(config) == {}
     assert run("removals", "--config", config).out == "no removals are held\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_what_the_proof_could_not_look_into_is_named_before_anything_is_erased(
+    run: Run, library: Path, config: Path, what: str
+) -> None:
+    """As after a command that root ran: whatever lies there, nobody could vouch for it."""
+    closed = config.parent / "data" / "closed"
+    closed.mkdir() if what == "folder" else closed.write_bytes(b"")
+    closed.chmod(0o000)
+    outcome = run("forget", library / "one.png", "--config", config)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert f"{closed} cannot be read" in outcome.err
+    closed.chmod(0o700)
+    outcome = run("forget", library / "one.png", "--config", config)
+    assert outcome.code == 0
+    assert "forgotten: 1 files, 1 images" in outcome.out
+
+
+def test_an_evaluation_that_lies_on_another_disk_is_searched_as_well(
+    run: Run, library: Path, config: Path
+) -> None:
+    other = config.parent / "other disk"
+    other.mkdir()
+    (config.parent / "data" / "evaluation").symlink_to(other)
+    with Database(config.parent / "data" / "person_count.db") as database:
+        rows = ask(database, "SELECT embedding FROM faces ORDER BY id")
+    (other / "stray.bin").write_bytes(b"".join(bytes(row[0]) for row in rows))
+    outcome = run("forget", library, "--config", config)
+    assert outcome.code == 1
+    assert "stray.bin; remove it" in outcome.err

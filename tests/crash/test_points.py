@@ -125,11 +125,11 @@ def test_an_erasure_is_finished_down_to_the_bytes(home: Home, point: Point) -> N
     kill(home, point)
     home.check_sound()
     assert home.run(*COMMANDS["forget"]) == 0, home.said()
-    assert residue.search(data, wanted, lambda *_: None) == {}
+    assert residue.search(residue.files_below(data), wanted, lambda *_: None) == {}
     home.watch()
     with home.database() as database:
         assert home.rows(database)["b.png"].state is FileState.FAILED
-    assert residue.search(data, wanted, lambda *_: None) == {}
+    assert residue.search(residue.files_below(data), wanted, lambda *_: None) == {}
     home.delete("b.png")
     home.watch()
     home.check()

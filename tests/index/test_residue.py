@@ -71,19 +71,28 @@ def test_a_vector_is_found_wherever_it_begins(tmp_path: Path, offset: int) -> No
     vector = np.random.default_rng(1).normal(size=(1, 512)).astype(np.float32)
     (tmp_path / "file").write_bytes(bytes(offset) + vector.tobytes() + bytes(5))
     wanted = residue.pieces(vector)
-    assert residue.search(tmp_path, wanted, quiet) == {tmp_path / "file": wanted}
+    assert residue.search(residue.files_below(tmp_path), wanted, quiet) == {
+        tmp_path / "file": wanted
+    }
 
 
 def test_a_vector_cut_in_two_is_found(tmp_path: Path) -> None:
     vector = np.random.default_rng(1).normal(size=(1, 512)).astype(np.float32)
     data = vector.tobytes()
     (tmp_path / "file").write_bytes(data[:1030] + b"\0\0\0\7" + data[1030:])
-    assert len(residue.search(tmp_path, residue.pieces(vector), quiet)[tmp_path / "file"]) >= 3
+    assert (
+        len(
+            residue.search(residue.files_below(tmp_path), residue.pieces(vector), quiet)[
+                tmp_path / "file"
+            ]
+        )
+        >= 3
+    )
 
 
 def test_other_vectors_are_not_found(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     (tmp_path / "file").write_bytes(rng.normal(size=(500, 512)).astype(np.float32).tobytes())
     wanted = residue.pieces(rng.normal(size=(500, 512)).astype(np.float32))
-    assert residue.search(tmp_path, wanted, quiet) == {}
-    assert residue.search(tmp_path, set(), quiet) == {}
+    assert residue.search(residue.files_below(tmp_path), wanted, quiet) == {}
+    assert residue.search(residue.files_below(tmp_path), set(), quiet) == {}
