@@ -105,10 +105,10 @@ def _in_origin_form(line: RequestStartLine, headers: HTTPHeaders) -> RequestStar
     """The request with a path for its address, and for its Host what an absolute address names.
 
     So RFC 9112, 3.2.2 wants it of servers, as if a proxy had asked; one Host header must be there
-    all the same (3.2). Either scheme will do: a proxy may have taken the TLS off.
+    all the same from HTTP/1.1 on (3.2). Either scheme will do: a proxy may have taken the TLS off.
     """
-    found = _ABSOLUTE.fullmatch(line.path)
-    if found is None or len(headers.get_list("Host")) != 1:
+    found, hosts = _ABSOLUTE.fullmatch(line.path), len(headers.get_list("Host"))
+    if found is None or hosts > 1 or (not hosts and line.version != "HTTP/1.0"):
         return line
     headers["Host"] = found["host"]
     rest = found["rest"]

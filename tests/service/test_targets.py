@@ -49,6 +49,12 @@ def test_an_absolute_address_does_not_stand_in_for_the_host_header(
     assert statuses(get(library, "http://x/healthz", header)) == [400]
 
 
+def test_before_http_1_1_there_was_no_host_header(library: Service) -> None:
+    for host, status in (("x", 200), ("evil.example", 400)):
+        answer = get(library, f"http://{host}/healthz", "", version="1.0")
+        assert statuses(answer) == [status]
+
+
 @pytest.mark.parametrize("target", ["ftp://x/healthz", "//x/healthz", "http:/x/healthz", "x:80"])
 def test_no_other_address_leads_anywhere(library: Service, target: str) -> None:
     assert statuses(get(library, target)) == [404]
