@@ -1,6 +1,7 @@
 """The command line. The models take seconds to import, so each command imports what it needs."""
 
 import os
+import resource
 import signal
 import sys
 from importlib import metadata
@@ -75,6 +76,8 @@ app.add_typer(tokens.app, name="token")
 
 def main() -> None:
     """Run the command line; every foreseen failure is one line and exit code 1."""
+    # vectors would be in it, where no erasure looks; children inherit it
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     try:
         app()
     except PersonCountError as error:

@@ -1,6 +1,8 @@
 """Every foreseen failure is one line on stderr and exit code 1, without a traceback."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import person_count
 from tests.commands.conftest import Outcome, Run, fill, write_config
 from tests.fakes import save_picture
 
@@ -279,3 +282,17 @@ def test_the_real_program_fails_alike(config: Path) -> None:
         capture_output=True, check=False, text=True, timeout=60,
     )  # fmt: skip
     assert_one_line(Outcome(found.returncode, found.stdout, found.stderr), "person-count migrate")
+
+
+def test_no_command_leaves_a_core_dump(tmp_path: Path) -> None:
+    """A real one that crashes with vectors in its memory, in a shell that allows dumps."""
+    code = "import os, person_count, sys, typer; sys.argv = ['person-count', 'crash']\n"
+    code += "person_count.app.command(name='crash')(os.abort); person_count.main()"
+    allow = "ulimit -S -c $(ulimit -H -c); exec"
+    arguments = ["sh", "-c", f'{allow} "$@"', "sh", sys.executable, "-c", code]
+    root = Path(person_count.__file__).parent
+    done = subprocess.run(
+        arguments, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(root)}, check=False
+    )
+    assert done.returncode == -signal.SIGABRT
+    assert list(tmp_path.iterdir()) == []
