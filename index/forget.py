@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from index import residue
 from index.database import Database
 from index.erasure import Erased, eraser
 from index.erasure_log import FORGOTTEN, ErasureLog
@@ -76,7 +77,8 @@ def forget(
     with evaluation_library(data) as evaluation, eraser(database, data) as at_work:
         searched_files(data)
         plan = make_plan((database, evaluation), roots, paths, progress)
-        removed = drop_copies(database, at_work.pieces(plan.contents), progress)
+        pieces = at_work.pieces(plan.contents) | residue.halves(plan.contents)
+        removed = drop_copies(database, pieces, progress)
         now = time.time()
         decisions = dict.fromkeys(plan.contents, ErasureAction.SUPPRESS)
         at_work.decide(decisions, now, plan.rows)

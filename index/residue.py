@@ -5,7 +5,7 @@ so a vector is searched for by several pieces of 16 bytes.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,11 @@ def pieces(vectors: FloatMatrix) -> set[bytes]:
         part = np.ascontiguousarray(vectors[:, start : start + PIECE_FLOATS], dtype="<f4")
         found.update(row.tobytes() for row in part[np.all(part != 0, axis=1)])
     return found
+
+
+def halves(digests: Collection[bytes]) -> set[bytes]:
+    """What to search copies of the database for, which may hold vectors of another model."""
+    return {digest[start : start + 16] for digest in digests for start in (0, 16)}
 
 
 def files_below(folder: Path) -> list[Path]:

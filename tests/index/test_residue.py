@@ -4,12 +4,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pysqlite3.dbapi2 as sqlite_driver
 import pytest
 from numpy.typing import NDArray
 
 from index import residue
 from index.lock import exclusive
-from tests.index.builders import quiet
+from tests.index.builders import by_hand, quiet
 from tests.index.erasing import Home, parts, pragma
 
 # --- while others are at work --------------------------------------------------------------------
@@ -26,6 +27,29 @@ def test_copies_of_the_database_that_hold_the_vectors_are_deleted(home: Home) ->
     assert home.remains(done.erased) == []
     assert unrelated.exists()
     assert not copy.exists()
+
+
+def test_a_copy_with_vectors_of_an_older_model_is_deleted_as_well(home: Home) -> None:
+    """The library no longer has them, so the copy cannot be told by its vectors."""
+    copy = home.data / "person_count.db.before-0004"
+    home.database.checkpoint()
+    shutil.copy(home.database.path, copy)
+    changed = sqlite_driver.connect(copy)
+    changed.execute("UPDATE faces SET embedding = randomblob(length(embedding))")
+    changed.execute("UPDATE index_chunks SET data = randomblob(length(data))")
+    changed.commit()
+    changed.execute("VACUUM")
+    changed.close()
+    assert home.forget("trip/bob.png").removed == [copy]
+
+
+def test_a_copy_goes_also_when_the_library_has_lost_the_photo(home: Home) -> None:
+    copy = home.data / "person_count.db.before-restore"
+    home.database.checkpoint()
+    shutil.copy(home.database.path, copy)
+    by_hand(home.database, "DELETE FROM files")
+    by_hand(home.database, "DELETE FROM images")
+    assert home.forget("ann.png").removed == [copy]
 
 
 def test_bytes_that_are_found_elsewhere_are_reported(home: Home) -> None:
