@@ -155,9 +155,9 @@ def test_the_address_itself_is_no_way_to_files(house: Service) -> None:
         answer = house.send("GET", target)
         assert (answer.status, answer.json["cord"]) == (404, 404)
     proxied = b"GET https://evil.example/person_count?filepath=a.png HTTP/1.1\r\n"
-    for host, status in (b"x", b"404"), (b"evil.example", b"400"):
+    for host in (b"x", b"evil.example"):  # the address counts; see test_targets.py
         lines = b"Host: %s\r\nConnection: close\r\n\r\n" % host
-        assert house.exchange(proxied + lines).startswith(b"HTTP/1.1 " + status)
+        assert house.exchange(proxied + lines).startswith(b"HTTP/1.1 400")
 
 
 def test_missing_and_forbidden_take_the_same_time(house: Service) -> None:
