@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 MAX_NAME_BYTES = 4096
+MAX_TIME_NS = 2**63 - 1  # 2262; a file system may hold later times, and a database's integer not
 IGNORED_SUFFIXES = (".tmp", ".part", ".crdownload", "~")  # what uploads and editors leave behind
 
 
@@ -22,7 +23,16 @@ class Signature(NamedTuple):  # made by the thousand, in a third of a dataclass'
 
 def signature_of(found: os.stat_result) -> Signature:
     """The signature of a file that was just looked at."""
-    return Signature(found.st_size, found.st_mtime_ns, found.st_ctime_ns, str(found.st_ino))
+    mtime_ns, ctime_ns = found.st_mtime_ns, found.st_ctime_ns
+    if not -MAX_TIME_NS <= mtime_ns <= MAX_TIME_NS:  # anybody may set it to anything
+        mtime_ns = _within_range(mtime_ns)
+    if not -MAX_TIME_NS <= ctime_ns <= MAX_TIME_NS:  # a share's server may have any clock
+        ctime_ns = _within_range(ctime_ns)
+    return Signature(found.st_size, mtime_ns, ctime_ns, str(found.st_ino))
+
+
+def _within_range(time_ns: int) -> int:
+    return max(-MAX_TIME_NS, min(time_ns, MAX_TIME_NS))
 
 
 def display(path: str) -> str:

@@ -87,3 +87,12 @@ def test_any_change_that_stat_can_see_changes_the_signature(tmp_path: Path) -> N
     signatures.append(signature_of(path.lstat()))
     assert len(set(signatures)) == 4
     assert signature_of(path.lstat()) == signatures[-1]
+
+
+def test_times_beyond_what_a_database_holds_are_taken_for_the_last_that_it_does() -> None:
+    last = 2**63 - 1
+    for far in (10**19, -(10**19)):
+        found = os.stat_result(range(10), {"st_mtime_ns": far, "st_ctime_ns": far})
+        end = last if far > 0 else -last
+        assert signature_of(found) == Signature(6, end, end, "1")
+        assert ready_at(signature_of(found), NOW, 2.0) == (NOW + 2 if far > 0 else NOW)

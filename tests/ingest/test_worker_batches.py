@@ -77,6 +77,22 @@ def test_a_file_from_the_future_is_read_after_settling(
     ingest.check()
 
 
+def test_a_file_of_a_time_that_no_database_can_hold_stops_nobody(ingest: Ingest) -> None:
+    path = ingest.drop("a.png", 1)
+    ingest.drop("b.png", 2)
+    year_2300 = 330 * 31_557_600
+    os.utime(path, (year_2300, year_2300))
+    for _ in range(2):
+        ingest.index()
+        assert ingest.states() == {"a.png": "indexed", "b.png": "indexed"}
+    assert ingest.images_seen == 2
+    path.unlink()
+    ingest.index()
+    assert ingest.states() == {"b.png": "indexed"}
+    ingest.drop_orphans()
+    ingest.check()
+
+
 def test_a_batch_waits_to_fill_unless_somebody_waits_for_it(
     database: Database, settings: Settings, generation: GenerationRow
 ) -> None:
