@@ -74,6 +74,7 @@ class Drain:
         self._database = database
         self._settings = settings
         self._stop = stop
+        self._delegated = False  # whether the log says that another process does the work
 
     def ingest(self, paths: Iterable[Path], progress: Progress) -> Summary:
         """Index the files at and below *paths*. Errors as in collect() and open_generation()."""
@@ -117,15 +118,25 @@ class Drain:
             progress(len(names) - len(pending), len(names))
             return pending
 
+        pending = names
+        while not self._begin(names, report):
+            # whoever is at work may end before it is done, and leave the rest to us
+            pending = report(pending)
+            if not pending or self._stop.wait(POLL_SECONDS):
+                break
+        return self._summary(names)
+
+    def _begin(self, names: Sequence[str], report: Callable[[Sequence[str]], list[str]]) -> bool:
+        """Work, see _work(). Returns False at once if another process is at it."""
         try:
             with exclusive(self._settings.data, "ingest"):
                 self._work(names, report)
-        except WriterBusyError:
-            log.info("ingest.delegated: the running ingest process does the work")
-            pending = names
-            while not self._stop.is_set() and (pending := report(pending)):
-                self._stop.wait(POLL_SECONDS)
-        return self._summary(names)
+        except WriterBusyError as error:
+            if not self._delegated:
+                self._delegated = True
+                log.info("ingest.delegated reason=%s", error)
+            return False
+        return True
 
     def _work(self, names: Sequence[str], report: Callable[[Sequence[str]], list[str]]) -> None:
         """Work until none of *names* is pending; *report* says which of those given still are."""

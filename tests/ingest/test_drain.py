@@ -259,3 +259,22 @@ def test_waiting_for_another_process_can_be_stopped(draining: Draining) -> None:
     with exclusive(draining.ingest.settings.data, "ingest"):
         threading.Timer(0.2, draining.stop.set).start()
         assert draining.run(draining.inbox).pending == 1
+
+
+@pytest.mark.parametrize("job", ["ingest", "erasure"])
+def test_when_the_other_process_ends_before_it_is_done_the_rest_is_done_here(
+    draining: Draining, monkeypatch: pytest.MonkeyPatch, job: str
+) -> None:
+    monkeypatch.setattr("index.erasure.WAIT_SECONDS", 0.0)
+    draining.ingest.drop("a.png", 1)
+    results: list[Summary] = []
+    asking = threading.Thread(target=lambda: results.append(draining.run(draining.inbox)))
+    try:
+        with exclusive(draining.ingest.settings.data, job):
+            asking.start()
+            wait_until(lambda: len(draining.reports) >= 3, "it waits")
+        wait_until(lambda: results, "it works")
+    finally:
+        draining.stop.set()
+        asking.join()
+    assert results[0].indexed == 1
