@@ -17,6 +17,7 @@ class Batch:
     digests: dict[Claim, bytes] = field(default_factory=dict)  # SHA-256 of those that were read
     outcomes: dict[bytes, Outcome] = field(default_factory=dict)  # of content that was new
     failures: dict[Claim, UnreadableImageError] = field(default_factory=dict)
+    put_off: dict[Claim, str] = field(default_factory=dict)  # what there was not enough of
 
     def images(self) -> list[NewImage]:
         """The images that were analysed."""

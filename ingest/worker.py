@@ -56,9 +56,9 @@ class Worker:
         self._in_hand: list[Claim] = []  # claimed, and not committed yet
 
     def step(self) -> int:
-        """Claim, process and commit one batch. Returns the number of files claimed.
+        """Claim, process and commit one batch. Returns how many files were worked on.
 
-        None were when memory or file handles have run out: they are handed back for a while.
+        Those for which memory or file handles have run out are not: they wait a little longer.
 
         Raises:
             DecoderUnavailableError: no process can be started to decode in.
@@ -74,35 +74,41 @@ class Worker:
         started = time.perf_counter()
         try:
             batch = self._process(claims)
-        except (OutOfResourcesError, DecoderUnavailableError) as error:
+        except DecoderUnavailableError:
             self._put_off(claims)
-            if isinstance(error, DecoderUnavailableError):
-                raise
-            log.warning("ingest.out_of_resources files=%d reason=%s", len(claims), error)
-            return 0
+            raise
         with self._models.stages.stage("commit"), self._database.write() as connection:
             self._commit(connection, claims, batch)
         self._in_hand = []
+        if batch.put_off:
+            reason = next(iter(batch.put_off.values()))
+            log.warning("ingest.out_of_resources files=%d reason=%s", len(batch.put_off), reason)
+        files = len(claims) - len(batch.put_off)
+        if files:
+            self._tell(claims, batch, files, time.perf_counter() - started)
+        return files
+
+    def _tell(self, claims: list[Claim], batch: Batch, files: int, seconds: float) -> None:
+        """Log what was done, and keep it for the report."""
         images = batch.images()
         faces = sum(len(image.faces) for image in images)
         failed = sum(batch.failure(claim) is not None for claim in claims)
         log.info(
             "ingest.batch files=%d images=%d faces=%d failed=%d seconds=%.2f",
-            len(claims),
+            files,
             len(images),
             faces,
             failed,
-            time.perf_counter() - started,
+            seconds,
         )
         done = self._done
         self._done = WorkReport(
             batches=done.batches + 1,
-            files=done.files + len(claims),
+            files=done.files + files,
             images=done.images + len(images),
             faces=done.faces + faces,
             failed=done.failed + failed,
         )
-        return len(claims)
 
     def _put_off(self, claims: list[Claim]) -> None:
         """Hand files back that nothing is held against, to be claimed a little later."""
@@ -172,6 +178,8 @@ class Worker:
                 data = read_settled(claim.path, root, claim.signature, limit)
         except (FileNotFoundError, UnsettledFileError):
             pass  # neither read nor failed: _commit looks at it again
+        except OutOfResourcesError as error:
+            batch.put_off[claim] = str(error)  # the next one may be smaller
         except UnreadableImageError as error:
             batch.failures[claim] = error.bare()
         else:
@@ -194,8 +202,9 @@ class Worker:
             claim: images[digest] for claim, digest in batch.digests.items() if digest in images
         }
         library.link_files(connection, found, now)
+        queue.hand_back(connection, list(batch.put_off), now + RETRY_SECONDS[0])
         for claim in claims:
-            if claim in found:
+            if claim in found or claim in batch.put_off:
                 continue
             if error := batch.failure(claim):
                 _fail(connection, claim, error, now)
