@@ -209,9 +209,11 @@ class Worker:
             if error := batch.failure(claim):
                 _fail(connection, claim, error, now)
             else:
-                self._look_again(connection, claim, now)
+                self._look_again(connection, claim, now, was_read=claim in batch.digests)
 
-    def _look_again(self, connection: Connection, claim: Claim, now: float) -> None:
+    def _look_again(
+        self, connection: Connection, claim: Claim, now: float, *, was_read: bool
+    ) -> None:
         """Put a file that changed while it was in hand back into the queue, or forget it.
 
         Where a disk may have dropped out, whether it is gone is for a scan to judge.
@@ -226,6 +228,11 @@ class Worker:
             return
         except OSError as error:
             reason = f"it cannot be looked at ({error.strerror})"
+            _fail(connection, claim, UnreadableImageError(reason, may_pass=True), now)
+            return
+        if signature == claim.signature and not was_read:
+            # some network file systems do this for long; read at once, it would go round in circles
+            reason = "what can be opened differs from what its folder says of it"
             _fail(connection, claim, UnreadableImageError(reason, may_pass=True), now)
             return
         settled = ready_at(signature, now, self._settings.settle_seconds)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from index.database import Database
 from index.errors import DecoderUnavailableError, ModelUnavailableError, StoreUnavailableError
-from index.paths import Signature
 from index.settings import Settings
 from index.store import queue
 from index.store.generations import GenerationRow
@@ -125,36 +124,6 @@ def test_files_for_which_no_handles_are_left_are_handed_back(
     assert ingest.states() == {"a.png": "pending", "b.png": "pending"}
     ingest.drain()
     assert ingest.states() == {"a.png": "indexed", "b.png": "indexed"}
-    assert ask(ingest.database, "SELECT max(crashes), max(attempts) FROM files") == [(0, 0)]
-    ingest.check()
-
-
-def test_a_file_too_large_for_the_memory_that_is_left_keeps_none_of_its_batch_waiting(
-    ingest: Ingest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    large = ingest.drop("1.png", 1)
-    for number in (0, 2, 3):
-        ingest.drop(f"{number}.png", number)
-    read = reading._content
-
-    def content(handle: int, path: str, signature: Signature, max_bytes: int) -> bytes:
-        if path == str(large):
-            raise MemoryError
-        return read(handle, path, signature, max_bytes)
-
-    ingest.scanner.scan()
-    with monkeypatch.context() as patch:
-        patch.setattr(reading, "_content", content)
-        assert ingest.worker.step() == 3
-        assert ingest.worker.step() == 0
-        ingest.clock.advance(6)
-        assert ingest.worker.step() == 0
-    states = ingest.states()
-    assert states.pop("1.png") == "pending"
-    assert set(states.values()) == {"indexed"}
-    assert caplog.text.count("ingest.out_of_resources files=1") == 2
-    ingest.clock.advance(6)
-    assert ingest.worker.step() == 1
     assert ask(ingest.database, "SELECT max(crashes), max(attempts) FROM files") == [(0, 0)]
     ingest.check()
 
