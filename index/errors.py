@@ -75,17 +75,30 @@ class UnreadableImageError(IngestError):
         maybe_partial: True when the bytes look cut off, so the file may still be on its way, or
             when the decoder was ended from outside; a few more tries tell.
         may_pass: True when the system failed at reading the file; nothing is known of its bytes.
+        forbidden: True when the system does not allow reading it; that may change with a folder, a
+            group or a share, and the file itself shows nothing of it.
     """
 
-    def __init__(self, reason: str, *, maybe_partial: bool = False, may_pass: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        maybe_partial: bool = False,
+        may_pass: bool = False,
+        forbidden: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.maybe_partial = maybe_partial
         self.may_pass = may_pass
+        self.forbidden = forbidden
 
     def bare(self) -> "UnreadableImageError":
         """A copy to keep: without the traceback, whose frames hold the bytes of files."""
         return UnreadableImageError(
-            str(self), maybe_partial=self.maybe_partial, may_pass=self.may_pass
+            str(self),
+            maybe_partial=self.maybe_partial,
+            may_pass=self.may_pass,
+            forbidden=self.forbidden,
         )
 
 

@@ -11,7 +11,8 @@ from index.paths import Signature, signature_of
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not block
-_REFUSED = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG}  # until somebody acts
+_FORBIDDEN = {errno.EACCES, errno.EPERM}
+_HOPELESS = {errno.ELOOP, errno.ENAMETOOLONG}  # until there is another file
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
@@ -24,7 +25,7 @@ def read_settled(path: str, root: str, signature: Signature, max_bytes: int) -> 
     Raises:
         FileNotFoundError: it is gone, or a link is in the way.
         UnsettledFileError: it has changed.
-        UnreadableImageError: it is larger than *max_bytes*, or the system refuses to read it, or
+        UnreadableImageError: it is larger than *max_bytes*, or the system forbids to read it, or
             fails at it: then it may pass.
         OutOfResourcesError: it cannot be read for want of memory or file handles.
     """
@@ -47,8 +48,10 @@ def read_settled(path: str, root: str, signature: Signature, max_bytes: int) -> 
 def _trouble(done: str, error: OSError) -> UnreadableImageError | OutOfResourcesError:
     if error.errno in _EXHAUSTED:
         return OutOfResourcesError(f"a file cannot be {done} ({error.strerror})")
-    may_pass = error.errno not in _REFUSED
-    return UnreadableImageError(f"it cannot be {done} ({error.strerror})", may_pass=may_pass)
+    forbidden = error.errno in _FORBIDDEN
+    may_pass = not forbidden and error.errno not in _HOPELESS
+    reason = f"it cannot be {done} ({error.strerror})"
+    return UnreadableImageError(reason, may_pass=may_pass, forbidden=forbidden)
 
 
 def _content(handle: int, path: str, signature: Signature, max_bytes: int) -> bytes:

@@ -241,10 +241,10 @@ class Worker:
 
 def _fail(connection: Connection, claim: Claim, error: UnreadableImageError, now: float) -> None:
     """Keep why a claimed file is no image, and when to try it again, if at all."""
-    attempts = claim.attempts + 1
+    again = retry_at(claim.attempts + 1, now, forever=error.may_pass or error.forbidden)
     if error.may_pass:
-        again = retry_at(attempts, now, forever=True)
         library.postpone_file(connection, claim, str(error), again)
         return
-    again = retry_at(attempts, now) if error.maybe_partial else None
+    if not (error.maybe_partial or error.forbidden):
+        again = None
     library.unlink_file(connection, claim, str(error), again, now)

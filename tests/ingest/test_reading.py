@@ -230,6 +230,8 @@ def test_a_refusal_does_not_pass(root: Path, monkeypatch: pytest.MonkeyPatch, nu
         with pytest.raises(UnreadableImageError) as caught:
             read(path, root)
     assert not caught.value.may_pass
+    assert caught.value.forbidden == (number in {errno.EACCES, errno.EPERM})
+    assert caught.value.bare().forbidden == caught.value.forbidden
 
 
 @pytest.mark.parametrize("call", ["open", "fdopen"])
