@@ -48,7 +48,7 @@ def collect(roots: Roots, paths: Iterable[Path]) -> list[tuple[str, os.stat_resu
     """All files at and below *paths*, with their lstat.
 
     Raises:
-        ConfigError: a path is not there, or lies outside the roots.
+        ConfigError: a path is not there, lies outside the roots, or is left alone there.
     """
     found: list[tuple[str, os.stat_result]] = []
     for given in paths:
@@ -59,6 +59,11 @@ def collect(roots: Roots, paths: Iterable[Path]) -> list[tuple[str, os.stat_resu
             raise ConfigError(
                 f"{given} lies outside the drop folder {roots.real[0]}; copy it there, or add its "
                 "folder to roots in config.yaml"
+            )
+        if path not in roots.real and roots.ignores(path):
+            raise ConfigError(
+                f"{given} is left alone, and nobody can ask about it: its name, or that of a "
+                "folder above it, begins with a dot or says that it is unfinished"
             )
         if os.path.isdir(path) and not os.path.islink(path):
             found.extend(Walk().files(path))
