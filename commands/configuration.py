@@ -9,7 +9,7 @@ import typer
 from commands.console import Config, errors
 from index.errors import ConfigError
 from index.setting_origins import PREFIX, Origin, origins_of, unknown_variables
-from index.settings import DEFAULT_CONFIG, NAMED_WEIGHTS, Settings, load_settings
+from index.settings import DEFAULT_CONFIG, NAMED_WEIGHTS, Settings, load_settings, weights_file
 from index.tokens import read_tokens
 
 VALUE_COLUMNS = 48
@@ -62,7 +62,7 @@ def _check(settings: Settings) -> None:
     if settings.tokens is not None:
         read_tokens(settings.tokens)
     weights = settings.weights
-    if weights not in NAMED_WEIGHTS and not Path(weights).expanduser().is_file():
+    if weights not in NAMED_WEIGHTS and weights_file(weights) is None:
         raise ConfigError(f"weights {weights!r} are neither casia-webface, vggface2 nor a file")
 
 

@@ -31,13 +31,13 @@ _KEY = "key "
 
 
 @contextmanager
-def _on_disk() -> Iterator[None]:
-    """Turn what the disk does to a file into StoreUnavailableError."""
+def _on_disk(done: str = "written") -> Iterator[None]:
+    """Turn what the disk does to a file, or another user did, into StoreUnavailableError."""
     try:
         yield
     except OSError as error:
         raise StoreUnavailableError(
-            f"the erasure log cannot be written at present: {error.strerror}"
+            f"the erasure log cannot be {done} at present: {error.strerror}"
         ) from error
 
 
@@ -122,11 +122,12 @@ class ErasureLog:
 
         Raises:
             StoreError: a line is damaged.
+            StoreUnavailableError: it cannot be read at present.
         """
         if not self.path.exists():
             return []
         found: list[Entry] = []
-        with open(self.path, encoding="ascii", errors="replace") as stream:
+        with _on_disk("read"), open(self.path, encoding="ascii", errors="replace") as stream:
             for number, line in enumerate(stream, start=1):
                 if number == 1 or not line.endswith("\n"):
                     continue
@@ -146,7 +147,7 @@ class ErasureLog:
 
     def _key(self) -> bytes | None:
         if self._known_key is None and self.path.exists():
-            with open(self.path, encoding="ascii", errors="replace") as stream:
+            with _on_disk("read"), open(self.path, encoding="ascii", errors="replace") as stream:
                 first = stream.readline()
             try:
                 if not first.startswith(_KEY) or not first.endswith("\n"):

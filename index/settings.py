@@ -66,10 +66,21 @@ def _not_empty(given: object) -> object:
 
 
 def _absolute(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("holds a zero byte, which no path can")
     try:
         return path.expanduser().absolute()
     except RuntimeError as error:
         raise ValueError("names the home of a user that there is not") from error
+
+
+def weights_file(weights: str) -> Path | None:
+    """The file that the setting of this name means; None when there is none."""
+    try:
+        path = Path(weights).expanduser()
+    except RuntimeError:  # the home of a user that there is not
+        return None
+    return path if path.is_file() else None
 
 
 AbsolutePath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_absolute)]

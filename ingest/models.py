@@ -143,14 +143,18 @@ def load_models(settings: Settings, weights: str) -> Models:
     decoders.prepare(cores(), settings.max_megapixels)  # they get ready while the weights are read
     device = torch_device(settings.device)
     cache = settings.data / "weights"
-    found = load_weights(weights, cache)
     if device == "cpu":
         torch.set_num_threads(1)  # its few calls here are small; OpenVINO does the work
-    models = Models(
-        MtcnnDetector(device=device, cache=cache),
-        FaceNetEncoder(found, device=device, cache=cache),
-        decoders,
-    )
+    try:
+        found = load_weights(weights, cache)
+        models = Models(
+            MtcnnDetector(device=device, cache=cache),
+            FaceNetEncoder(found, device=device, cache=cache),
+            decoders,
+        )
+    except OSError as error:  # as of a folder that another user made
+        said = f"{error.strerror}: {error.filename or cache}"
+        raise ModelUnavailableError(f"the weights cannot be read or kept: {said}") from error
     # what was imported for them stays; each time the collector goes through it takes 0.15 s
     gc.collect()
     gc.freeze()

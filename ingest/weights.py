@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from index.errors import ModelUnavailableError
+from index.settings import weights_file
 from ingest.graph import float_constants
 
 log = logging.getLogger(__name__)
@@ -67,12 +68,12 @@ def load_weights(name: str, folder: Path) -> Weights:
     if name == "vggface2":
         source = _download_vggface2(folder)
         return _converted(name, source, VGGFACE2_SHA256, folder, _from_checkpoint)
-    source = Path(name).expanduser()
-    if not source.is_file():
+    given = weights_file(name)
+    if given is None:
         raise ModelUnavailableError(
             f"weights {name!r} are neither casia-webface, vggface2 nor a file"
         )
-    return _converted(source.stem, source, _sha256(source), folder, _from_checkpoint)
+    return _converted(given.stem, given, _sha256(given), folder, _from_checkpoint)
 
 
 def _sha256(path: Path) -> str:

@@ -89,6 +89,8 @@ def test_it_reads_the_certificate_and_looks_for_the_weights(run: Run, tmp_path: 
         ({"tls_certificate": certificate, "tls_key": "/none"}, "No such file"),
         ({"weights": "casia"}, "weights 'casia' are neither"),
         ({"weights": str(tmp_path)}, "are neither"),
+        ({"weights": "~no-such-user/x"}, "weights '~no-such-user/x' are neither"),
+        ({"inbox": "a\0b"}, "setting inbox: holds a zero byte"),
     ):
         outcome = run("config", "--config", write_config(tmp_path, **wrong))
         assert (outcome.code, outcome.out) == (1, ""), wrong

@@ -82,6 +82,13 @@ def test_a_log_for_which_there_is_no_room_is_said_in_a_line_and_can_be_tried_aga
     assert home.forget("ann.png").erased.faces == 1
 
 
+def test_a_log_that_cannot_be_read_is_said_in_a_line(home: Home) -> None:
+    """As one that forget made when it was run by another user; modes would not keep root out."""
+    (home.data / "erasures.log").mkdir()
+    with pytest.raises(StoreUnavailableError, match="log cannot be read at present: Is a dir"):
+        finish_erasures(home.database, home.data)
+
+
 def test_a_torn_last_line_is_ignored_and_overwritten(home: Home) -> None:
     home.forget("ann.png")
     with open(home.data / "erasures.log", "a") as stream:

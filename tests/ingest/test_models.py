@@ -11,7 +11,7 @@ from index.question import build_question
 from index.settings import DistanceScale, Settings
 from index.space import shipped_profile
 from ingest.direct import DirectCount
-from ingest.models import load_generation, open_generation
+from ingest.models import load_generation, load_models, open_generation
 from tests.ingest.portraits import PHOTOS
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(300)]
@@ -99,3 +99,12 @@ def test_other_weights_in_the_settings_change_nothing_but_are_mentioned(
     again, _ = open_generation(database, changed)
     assert again == first
     assert "weights.differ" in caplog.text
+
+
+def test_a_folder_for_weights_that_cannot_be_used_is_a_clear_error(settings: Settings) -> None:
+    """As one that another user made; modes would not keep root out."""
+    (settings.data / "weights").write_text("a file")
+    with pytest.raises(
+        ModelUnavailableError, match=r"cannot be read or kept: File exists: .*/weig"
+    ):
+        load_models(settings, "casia-webface")

@@ -174,7 +174,9 @@ def test_a_broken_safetensors_file_is_a_clear_error(tmp_path: Path) -> None:
         load_weights(str(path), tmp_path / "kept").load()
 
 
-@pytest.mark.parametrize("name", ["nonsense", "/no/such/file.pt", "", "CASIA-WEBFACE", "."])
+@pytest.mark.parametrize(
+    "name", ["nonsense", "/no/such/file.pt", "", "CASIA-WEBFACE", ".", "~no-such-user/x"]
+)
 def test_weights_that_nobody_knows_are_a_clear_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(ModelUnavailableError, match="neither casia-webface, vggface2 nor a file"):
         load_weights(name, tmp_path)
