@@ -8,6 +8,7 @@ import errno
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
@@ -100,6 +101,23 @@ class Observation:
 
     def close(self) -> None:
         """End it and wait for its threads."""
+        for emitter in self._observer.emitters:
+            _take_back_watches(getattr(emitter, "_inotify", None))
         self._observer.stop()
         if self._observer.is_alive():
             self._observer.join()
+
+
+def _take_back_watches(group: Any) -> None:  # noqa: ANN401 - watchdog's InotifyWatchGroup
+    """Do what the end of an emitter begins with, to the end.
+
+    A folder that was moved away is still watched, under its old path. When another one gets that
+    path and is removed, watchdog (7.1.0) looks in vain for the path of the first one's watch. That
+    KeyError would leave the emitter's thread waiting for ever, and whoever waits for that with it.
+    """
+    if group is None:
+        return
+    for _ in range(1 + len(group._active_callbacks_by_watch)):  # noqa: SLF001 - each costs one
+        with suppress(KeyError):
+            group.deactivate()
+            return

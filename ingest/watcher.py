@@ -191,9 +191,9 @@ class Watcher:
             )
 
     def _end_observation(self) -> None:
-        if self._observation is not None:
-            self._observation.close()
-            self._observation = None
+        ended, self._observation = self._observation, None
+        if ended is not None:
+            ended.close()
 
     # --- the report ------------------------------------------------------------------------------
 

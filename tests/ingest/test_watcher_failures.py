@@ -1,6 +1,8 @@
 """A watcher whose observer, events, database or report fail: nothing is lost."""
 
+import shutil
 import threading
+from pathlib import Path
 
 import pytest
 from watchdog.events import FileSystemEvent
@@ -66,6 +68,28 @@ def test_a_dead_emitter_is_replaced(watch: Watch) -> None:
     wait_until(lambda: watched.watcher.report.observer_restarts == 1, "it is noticed")
     watched.write("a.png")
     watched.expect("a.png")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_watching_goes_on_after_folders_took_the_names_of_others_that_were_moved_away(
+    watch: Watch, tmp_path: Path
+) -> None:
+    """watchdog loses count of its watches by that: its reader dies, and then its own clean-up."""
+    watched = watch()
+    for name in ("a", "b"):
+        watched.write(f"{name}/x.png")
+        watched.expect(f"{name}/x.png")
+        (watched.inbox / name).rename(tmp_path / name)
+        watched.expect()
+        watched.write(f"{name}/y.png")
+        watched.expect(f"{name}/y.png")
+        shutil.rmtree(watched.inbox / name)
+        watched.expect()
+    shutil.rmtree(tmp_path / "a")
+    wait_until(lambda: watched.watcher.report.observer_restarts == 1, "it is noticed")
+    watched.write("c/z.png")
+    watched.expect("c/z.png")
+    assert watched.logged("watcher.failed") == 0
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
