@@ -39,18 +39,23 @@ def explanation_document(
         names: the caller's names of each image's files.
     """
     low, high = explanation.interval()
-    stable = explanation.stable_range()
     return {
         "distance": space.distance(question.threshold),
         "cosine_cut": space.cut(question.threshold),
         "faces": question.faces,
         "linkage": question.linkage,
         "interval": {"low": low, "high": high},
-        "stable_range": [round(stable[0], 4), round(stable[1], 4)],
+        "stable_range": _inward(*explanation.stable_range(), question.threshold),
         "curve": [{"threshold": at, "person_num": count} for at, count in explanation.curve],
         "persons": [_person(person, space, names) for person in explanation.persons()],
         "left_out": [{**_face(face, names), "reason": reason} for face, reason in answer.left_out],
     }
+
+
+def _inward(low: float, high: float, here: float) -> list[float]:
+    """A range around *here* with four decimals, none of them outside of it."""
+    low = round(low + 0.5e-4, 4) if low > 0 else 0.0
+    return [min(low, here), max(round(high - 0.5e-4, 4), here)]
 
 
 def _person(person: Person, space: Space, names: dict[int, list[str]]) -> Document:
@@ -65,7 +70,8 @@ def _person(person: Person, space: Space, names: dict[int, list[str]]) -> Docume
 
 
 def _link(link: JoiningLink, space: Space) -> Document:
-    rate = space.false_match_rate(link.distance)
+    # measured on faces of different photos; strangers side by side are more alike
+    rate = None if link.same_photo else space.false_match_rate(link.distance)
     return {
         "faces": [link.first, link.second],
         "distance": round(link.distance, 4),

@@ -1,5 +1,6 @@
 """Why the count is what it is: what joins each person, how stable the count is, what to doubt."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,6 +31,7 @@ class JoiningLink:
     first: int  # face ids
     second: int
     distance: float  # cosine distance
+    same_photo: bool  # both faces are in one
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,12 @@ class Explanation:
         return hierarchy(self._vectors, self._question.linkage, photos)
 
     def count_at(self, threshold: float) -> int:
-        """The number of persons at another threshold."""
+        """The number of persons at another threshold; at the question's own, the answer's.
+
+        Two ways to compute a distance differ in the last bit, which decides between equals.
+        """
+        if threshold == self._question.threshold:
+            return self._answer.person_num
         if self._hierarchy is not None:
             return self._hierarchy.persons_at(1.0 - self._space.cut(threshold))
         labels = persons(self._vectors, self._space.cut(threshold), self._question.linkage)
@@ -89,7 +96,8 @@ class Explanation:
     def stable_range(self) -> tuple[float, float]:
         """The widest range of thresholds around the question's with the same count.
 
-        Exact for hierarchies; for supported to CURVE_STEP, and within the curve.
+        Exact for hierarchies, the lower end excluded unless it is 0. For supported the steps of the
+        curve around the question's with the same count, and nothing is known between them.
         """
         here, number = self._question.threshold, self._answer.person_num
         if self._hierarchy is not None:
@@ -98,15 +106,22 @@ class Explanation:
             low = heights[merged - 1] if merged else 0.0
             high = heights[merged] if merged < len(heights) else self._space.threshold(2.0)
             return max(low, 0.0), max(high, here)
-        below = [at for at, count in self.curve if at <= here and count != number]
-        above = [at for at, count in self.curve if at >= here and count != number]
-        return (max(below, default=0.0), min(above, default=max(CURVE_END, here)))
+        others = [at for at, count in self.curve if count != number]
+        below = max((at for at in others if at < here), default=-1.0)
+        above = min((at for at in others if at > here), default=math.inf)
+        same = [here, *(at for at, _ in self.curve if below < at < above)]
+        return min(same), max(same)
 
     def interval(self) -> tuple[int, int]:
-        """The least and the most persons at thresholds within INTERVAL_SHARE of the question's."""
+        """The least and the most persons at thresholds within INTERVAL_SHARE of the question's.
+
+        For supported those at both ends, here, and at the steps of the curve between.
+        """
         here = self._question.threshold
-        nearby = [here * (1 + share) for share in (-INTERVAL_SHARE, 0.0, INTERVAL_SHARE)]
-        counts = [self.count_at(threshold) for threshold in nearby]
+        low, high = here * (1 - INTERVAL_SHARE), here * (1 + INTERVAL_SHARE)
+        counts = [self.count_at(threshold) for threshold in (low, here, high)]
+        if self._hierarchy is None:
+            counts += [count for threshold, count in self.curve if low <= threshold <= high]
         return min(counts), max(counts)
 
     def persons(self) -> list[Person]:
@@ -124,7 +139,12 @@ class Explanation:
         tree = minimum_spanning_tree(csr_array(distances + 1.0)).tocoo()  # 0 is no edge for scipy
         links = sorted(
             (
-                JoiningLink(faces[one].id, faces[other].id, float(distances[one, other]))
+                JoiningLink(
+                    faces[one].id,
+                    faces[other].id,
+                    float(distances[one, other]),
+                    faces[one].image_id == faces[other].image_id,
+                )
                 for one, other in zip(tree.row, tree.col, strict=True)
             ),
             key=lambda link: link.distance,
@@ -143,7 +163,7 @@ def explanation_lines(document: dict[str, Any]) -> list[str]:
     summary = (
         f"{document['person_num']} persons at threshold {document['threshold']} "
         f"({interval['low']} to {interval['high']} a tenth below and above it; "
-        f"the same from {stable[0]:.3f} to {stable[1]:.3f})"
+        f"the same from {stable[0]:.4f} to {stable[1]:.4f})"
     )
     lines = [summary]
     for number, person in enumerate(document["persons"], start=1):

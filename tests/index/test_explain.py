@@ -1,3 +1,4 @@
+from itertools import combinations, product
 from random import Random
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from index.explain import CURVE_END, CURVE_STEP
 from index.question import parse_threshold
 from index.settings import DistanceScale, Linkage
-from index.space import Space
+from index.space import Profile, Space
 from tests.index.builders import unit
 from tests.index.explaining import DIM, Request, linkages, pair_at, random_request, requests
 
@@ -97,11 +98,50 @@ def test_the_stable_range_holds_the_threshold_however_large(
 
 
 @requests
-@linkages
+@hierarchies
 def test_the_interval_is_that_of_a_tenth_more_and_a_tenth_less(seed: int, linkage: Linkage) -> None:
     request = random_request(seed, linkage)
     counts = [request.answer(text).person_num for text in ("0.18", "0.2", "0.22")]
     assert request.explain("0.2").interval() == (min(counts), max(counts))
+
+
+def test_the_interval_of_supported_holds_what_is_counted_between_its_ends() -> None:
+    """A looser link may take another's support away, so its count also rises with the threshold."""
+    rows = np.zeros((12, DIM))
+    rows[:, :2] = np.random.default_rng(0).normal(size=(12, 2))
+    space = Space(Profile((0.0,) * DIM, 0.1))
+    request = Request(unit(rows), linkage=Linkage.SUPPORTED, space=space)
+    inside = [request.answer(text).person_num for text in SLIDER if 0.18 <= float(text) <= 0.22]
+    ends = [request.answer(text).person_num for text in ("0.18", "0.2", "0.22")]
+    assert (min(inside), max(inside)) != (min(ends), max(ends))
+    assert request.explain("0.2").interval() == (min(inside), max(inside))
+
+
+@requests
+@linkages
+@pytest.mark.parametrize("threshold", ["0.12", "0.2", "0.2003", "0.27"])
+def test_asked_at_the_ends_of_the_stable_range_the_count_is_the_same(
+    seed: int, linkage: Linkage, threshold: str
+) -> None:
+    """As the document tells them, with four decimals."""
+    request = random_request(seed, linkage)
+    document = request.document(threshold)
+    for end in document["stable_range"]:
+        assert request.answer(f"{end:.4f}").person_num == document["person_num"], end
+
+
+def test_faces_exactly_at_the_threshold_are_explained_as_they_are_counted() -> None:
+    """Whether equal is less is for one computation to say; two differ in the last bit."""
+    for seed in range(2):
+        vectors = unit(np.random.default_rng(seed).normal(size=(8, DIM)))
+        wide = vectors.astype(np.float64)
+        for linkage, (one, other) in product(Linkage, combinations(range(8), 2)):
+            request = Request(vectors[[one, other, *range(8)]], linkage=linkage)
+            threshold = repr(request.space.threshold(float(1 - wide[one] @ wide[other])))
+            told, answer = request.explain(threshold), request.answer(threshold)
+            assert told.count_at(parse_threshold(threshold)) == answer.person_num
+            low, high = told.interval()
+            assert low <= answer.person_num <= high
 
 
 def test_on_the_cosine_scale_the_curve_is_the_answers_as_well() -> None:

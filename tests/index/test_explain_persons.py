@@ -6,7 +6,9 @@ import pytest
 from numpy.typing import NDArray
 
 from index.explain import explanation_lines
+from index.match_rates import FALSE_MATCH_RATES, FalseMatchRates
 from index.settings import Linkage
+from index.space import Profile, Space
 from tests.index.builders import Matrix, face_row
 from tests.index.explaining import DIM, Request, linkages, pair_at, random_request, requests
 
@@ -135,6 +137,21 @@ def test_a_document_of_an_extreme_threshold_has_finite_numbers(
     assert finite(Request(pair_at(0.3), linkage=linkage).document(threshold))
 
 
+def test_no_false_match_rate_is_told_of_two_faces_in_one_photo() -> None:
+    """It was measured on faces of different photos, and strangers side by side are more alike."""
+    measured = {FALSE_MATCH_RATES: FalseMatchRates(9, 1000, (0.4,), (37,)).to_document()}
+    space = Space(Profile((0.0,) * DIM, 0.46, measured))
+    rates = {}
+    for images in ([1, 2], [3, 3]):
+        request = Request(pair_at(0.02), images, Linkage.SINGLE, space)
+        document = request.document()
+        [person] = document["persons"]
+        rates[images[0] == images[1]] = person["weakest_link"]["false_match_rate"]
+        told = "false match rate" in "".join(explanation_lines(document))
+        assert told == (images == [1, 2])
+    assert rates == {False: 0.037, True: None}
+
+
 def test_lines_tell_persons_faces_doubts_and_what_was_left_out() -> None:
     vectors = np.vstack((pair_at(0.023), np.eye(DIM)[[5]])).astype(np.float32)
     request = Request(vectors, images=[1, 1, 2], linkage=Linkage.SINGLE)
@@ -142,7 +159,7 @@ def test_lines_tell_persons_faces_doubts_and_what_was_left_out() -> None:
     first, *lines = explanation_lines(request.document("0.20"))
     assert first == (
         "2 persons at threshold 0.20 (2 to 2 a tenth below and above it; "
-        "the same from 0.010 to 0.435)"
+        "the same from 0.0101 to 0.4347)"
     )
     assert lines == [
         "person 1: 2 faces, weakest link at 0.010, same_photo",
