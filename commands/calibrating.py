@@ -1,24 +1,27 @@
 """calibrate: a profile from one's own photos, or back to the one that was shipped."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from commands.console import Config
 from commands.judging import Faces, Seed, SplitOption, Without, labelled, profile_of
-from index.arrays import FloatMatrix
+from index.arrays import FloatMatrix, IntVector
 from index.database import Database
 from index.errors import ConfigError
 from index.logs import configure_logging
 from index.match_rates import FALSE_MATCH_RATES, FalseMatchRates
 from index.measures import LabelledFaces, Split, of_half
+from index.prominence import why_left_out
 from index.settings import FaceChoice, Settings, load_settings
 from index.space import Profile, shipped_profile
-from index.store import embeddings, generations
+from index.store import analyses, embeddings, generations
+from index.store.faces import faces_of
 
 MIN_PEOPLE = 20  # of two people 16 pairs of strangers set a distance at which nobody differs
 MIN_FACES = 100  # as many as that number of people have with a few photos each
+MOST_FACES = 5_000  # of the library's; counting the people in them takes a second and 100 MiB
 
 
 def calibrate(
@@ -45,7 +48,7 @@ def calibrate(
 
     With labelled photos: the centre, and the distance at which one pair of strangers in 1,000 is
     taken for the same person. With --library: the centre only. With --shipped: as before any
-    calibration. Without --dry-run or --write it takes 20 people, or a library of 100 faces.
+    calibration. Without --dry-run or --write it takes 20 people, and of a library 100 faces.
 
     Example: person-count calibrate photos --dry-run
     """
@@ -89,16 +92,40 @@ def _of_people(found: LabelledFaces, seed: int, *, looks_only: bool) -> Profile:
 
 
 def _of_library(settings: Settings, *, looks_only: bool) -> Profile:
-    from index.evaluation import plain_centre
+    from index.evaluation import recentre
 
     generation = _generation(settings)
-    before, raw = Profile.from_json(generation.profile), _embeddings(settings, generation.id)
+    raw, photos = _key_faces(settings, generation.id)
+    if not len(raw):
+        raise ConfigError("the library holds no key faces yet")
     if len(raw) < MIN_FACES and not looks_only:
         raise ConfigError(
-            f"the library holds {len(raw)} faces, too few for a centre: it takes {MIN_FACES}; "
+            f"the library holds {len(raw)} key faces, too few for a centre: it takes {MIN_FACES}; "
             "--dry-run shows what would change"
         )
-    return Profile(plain_centre(raw), before.operating_distance, _without_rates(before.measured))
+    profile, people = recentre(raw, photos, Profile.from_json(generation.profile))
+    if people < MIN_PEOPLE and not looks_only:
+        raise ConfigError(
+            f"the faces in the library look like those of {people} people, too few for a centre: "
+            f"it takes {MIN_PEOPLE}; --dry-run shows what would change"
+        )
+    return profile
+
+
+def _key_faces(settings: Settings, generation_id: int) -> tuple[FloatMatrix, IntVector]:
+    """Embeddings and images of the library's key faces, or of MOST_FACES of them by chance."""
+    import numpy as np
+
+    chance = np.random.default_rng(0)
+    with Database(settings.database_path) as database, database.read() as connection:
+        images = analyses.images_with_faces(connection, generation_id)
+        chosen = chance.permutation(np.array(images, np.int64))[:MOST_FACES]
+        faces = faces_of(connection, generation_id, sorted(chosen.tolist()))
+        left_out = why_left_out(faces, FaceChoice.KEY)
+        photo_of = {face.id: face.image_id for face in faces if face.id not in left_out}
+        ids = chance.permutation(np.array(list(photo_of), np.int64))[:MOST_FACES].tolist()
+        found, raw = embeddings.embeddings_of(connection, generation_id, ids)
+    return raw, np.array([photo_of[face] for face in found], np.int64)
 
 
 def _write(path: Path, profile: Profile) -> None:
@@ -116,26 +143,9 @@ def _generation(settings: Settings) -> generations.GenerationRow:
     return generation
 
 
-def _embeddings(settings: Settings, generation_id: int) -> FloatMatrix:
-    import numpy as np
-
-    with Database(settings.database_path) as database, database.read() as connection:
-        parts = [raw for _, raw in embeddings.iterate_embeddings(connection, generation_id, 4096)]
-    if not parts:
-        raise ConfigError("the library holds no faces yet")
-    return np.concatenate(parts)
-
-
-def _without_rates(measured: dict[str, Any]) -> dict[str, Any]:
-    """What holds roughly around another centre too; rare false matches depend on it too much."""
-    return {name: value for name, value in measured.items() if name != FALSE_MATCH_RATES}
-
-
 def _print_change(before: Profile | None, after: Profile) -> None:
     old = f"{before.operating_distance:.4f}" if before else "none"
-    interval = after.measured.get("operating_distance_95")
-    sure = f" (95 % interval {interval[0]:.4f} to {interval[1]:.4f})" if interval else ""
-    print(f"operating distance {old} -> {after.operating_distance:.4f}{sure}")
+    print(f"operating distance {old} -> {after.operating_distance:.4f}{_how_sure(after)}")
     if before:
         moved = sum((a - b) ** 2 for a, b in zip(before.centre, after.centre, strict=True)) ** 0.5
         print(f"the centre moves by {moved:.3f}")
@@ -144,6 +154,15 @@ def _print_change(before: Profile | None, after: Profile) -> None:
             print(f"{name.replace('_', ' ')}: {value}")
     if table := FalseMatchRates.of(after.measured):
         print(f"false match rates: at {len(table.thresholds)} thresholds, of {table.pairs} pairs")
+
+
+def _how_sure(profile: Profile) -> str:
+    interval = profile.measured.get("operating_distance_95")
+    if interval is None:
+        return " (not measured on these faces)"
+    if profile.measured["people"] < MIN_PEOPLE:
+        return " (of too few people to say how far off it is)"
+    return f" (95 % interval {interval[0]:.4f} to {interval[1]:.4f})"
 
 
 def _store_profile(settings: Settings, profile: Profile) -> None:

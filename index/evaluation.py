@@ -18,10 +18,10 @@ from index.measures import (
     quality,
     true_accept_rates,
 )
-from index.people import above, components, find_links, joining_links
+from index.people import above, components, find_links, joining_links, persons
 from index.progress import Progress
 from index.settings import Linkage
-from index.space import Profile, Space
+from index.space import OPERATING_THRESHOLD, Profile, Space
 
 # where the best threshold is looked for
 THRESHOLDS = tuple(round(0.005 * step, 3) for step in range(20, 61))
@@ -167,13 +167,31 @@ def balanced_centre(raw: FloatMatrix, people: Sequence[str]) -> tuple[float, ...
     return _rounded(np.mean(means, axis=0))
 
 
-def plain_centre(raw: FloatMatrix) -> tuple[float, ...]:
-    """The mean of all embeddings, for faces without labels."""
-    return _rounded(raw.astype(np.float64).mean(axis=0))
-
-
 def _rounded(centre: DoubleVector) -> tuple[float, ...]:
     return tuple(round(float(value), 6) for value in centre)
+
+
+def recentre(raw: FloatMatrix, photos: IntVector, before: Profile) -> tuple[Profile, int]:
+    """*before* around the centre of faces without labels, and how many people they are taken for.
+
+    Each person that the profile *before* counts weighs the same: a mean of all faces would be near
+    whoever is on most of them, and around a person's own mean that person falls apart.
+
+    Args:
+        raw: (n, d), n at least 1.
+        photos: (n,) a number for the photo of each face.
+    """
+    space = Space(before)
+    cut = space.cut(OPERATING_THRESHOLD)
+    labels = persons(space.unit(raw), cut, Linkage.EVIDENCE, photos)
+    people = int(labels.max()) + 1
+    measured = {
+        "library_faces": len(raw),
+        "people_counted_in_them": people,
+        "note": "how good counts are around this centre was not measured",
+    }
+    centre = balanced_centre(raw, [f"{label:09}" for label in labels])
+    return replace(before, centre=centre, measured=measured), people
 
 
 def calibrate(raw: FloatMatrix, people: Sequence[str], seed: int) -> Profile:

@@ -33,6 +33,14 @@ def faceless(connection: Connection, images: Sequence[int]) -> set[int]:
     return {image for image, n in face_counts(connection, active.id, images).items() if n == 0}
 
 
+def images_with_faces(connection: Connection, generation_id: int) -> list[int]:
+    """The images in which a generation found faces, by id."""
+    found = select(Analysis.image_id).where(
+        Analysis.generation_id == generation_id, Analysis.face_count > 0
+    )
+    return list(connection.scalars(found.order_by(Analysis.image_id)))
+
+
 def totals(connection: Connection, generation_id: int) -> dict[str, int]:
     """How many images and faces there are, and in how many images no face was found."""
     analysed = select(func.count()).where(Analysis.generation_id == generation_id)

@@ -26,8 +26,8 @@ QUICK = ("--draws", "3")
 
 @pytest.fixture(autouse=True)
 def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fake photos show six people; what too few are is tested by itself."""
-    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 6)
+    """The fake photos show six people, the library three; too few are tested by themselves."""
+    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 3)
     monkeypatch.setattr(calibrating, "MIN_FACES", 5)
 
 
@@ -210,16 +210,61 @@ def test_calibrating_from_the_library_moves_the_centre_only(
         assert f"the centre moves by {moved:.3f}" in said.out
 
 
-def test_around_another_centre_no_false_match_rates_are_claimed(
-    run: Run, library: Path, people: Path, config: Path
+def test_of_a_library_nothing_is_claimed_that_was_measured_elsewhere(
+    run: Run, library: Path, config: Path
 ) -> None:
+    """The shipped rates and intervals were printed as if they were this library's."""
     assert library.is_dir()
-    run("calibrate", people, "--config", config)
-    measured = Profile.from_json(profile_in_use(config)).measured
+    run("calibrate", "--shipped", "--config", config)
+    shipped = Profile.from_json(profile_in_use(config))
+    assert {"people", "true_accept_rates", FALSE_MATCH_RATES} < shipped.measured.keys()
+    for option in ("--dry-run", None):
+        outcome = run("calibrate", "--library", *filter(None, [option]), "--config", config)
+        assert (outcome.code, outcome.err) == (0, "")
+        first, moved, *measured, _ = outcome.out.splitlines()
+        distance = shipped.operating_distance
+        assert first == (
+            f"operating distance {distance:.4f} -> {distance:.4f} (not measured on these faces)"
+        )
+        assert moved.startswith("the centre moves by ")
+        assert measured == [
+            "library faces: 5",
+            "people counted in them: 3",
+            "note: how good counts are around this centre was not measured",
+        ]
+    stored = Profile.from_json(profile_in_use(config)).measured
+    assert stored.keys() == {"library_faces", "people_counted_in_them", "note"}
+
+
+@pytest.mark.usefixtures("library")
+def test_many_faces_of_few_people_are_no_centre(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Around one family's own mean strangers are as near as relatives."""
+    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 4)
+    before = profile_in_use(config)
     outcome = run("calibrate", "--library", "--config", config)
-    assert (outcome.code, outcome.err) == (0, "")
-    del measured[FALSE_MATCH_RATES]
-    assert Profile.from_json(profile_in_use(config)).measured == measured
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "look like those of 3 people" in outcome.err
+    assert profile_in_use(config) == before
+    assert run("calibrate", "--library", "--dry-run", "--config", config).code == 0
+
+
+def test_an_empty_library_has_no_centre(run: Run, config: Path) -> None:
+    fill(config.parent / "inbox", config.parent / "data")
+    outcome = run("calibrate", "--library", "--dry-run", "--config", config)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "no key faces yet" in outcome.err
+
+
+def test_of_too_few_people_no_interval_is_claimed(
+    run: Run, people: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 7)
+    outcome = run("calibrate", people, "--dry-run", "--config", config)
+    first = outcome.out.splitlines()[0]
+    assert first.endswith("(of too few people to say how far off it is)")
+    assert "interval" not in first
 
 
 def test_a_written_profile_is_the_one_that_would_be_stored(
@@ -269,7 +314,7 @@ def test_too_few_people_or_faces_change_nothing(
     monkeypatch.setattr(calibrating, "MIN_PEOPLE", 7)
     monkeypatch.setattr(calibrating, "MIN_FACES", 6)
     before = profile_in_use(config)
-    for given, found in ((people, "6 people"), ("--library", "5 faces")):
+    for given, found in ((people, "6 people"), ("--library", "5 key faces")):
         outcome = run("calibrate", given, "--config", config)
         assert (outcome.code, outcome.out) == (1, "")
         assert found in outcome.err
