@@ -8,6 +8,7 @@ import numpy as np
 
 from index.arrays import DoubleVector, FloatMatrix, IntVector
 from index.errors import ConfigError
+from index.match_rates import FEWEST
 from index.space import Profile
 
 SIZES = ((2, 5), (5, 4), (10, 5), (20, 5), (50, 10))  # persons, photos of each
@@ -48,6 +49,7 @@ class LabelledFaces:
         photos: (n,) a number for the photo of each face.
         faceless: photos in which no face was found.
         unreadable: photos that could not be read.
+        ambiguous: photos in the folders of several people, which are left out.
     """
 
     raw: FloatMatrix
@@ -57,6 +59,7 @@ class LabelledFaces:
     profile: Profile
     faceless: int
     unreadable: int
+    ambiguous: int = 0
 
 
 def halves(people: Sequence[str], seed: int) -> tuple[list[str], list[str]]:
@@ -134,11 +137,12 @@ def operating_distance(different: DoubleVector, rate: float = OPERATING_RATE) ->
 def true_accept_rates(same: DoubleVector, different: DoubleVector) -> dict[float, float]:
     """By false match rate: the share of pairs of one person that are closer than its distance.
 
-    Empty when nobody has two faces.
+    Without rates that fewer than FEWEST of the pairs make; empty when nobody has two faces.
     """
     if not len(same):
         return {}
-    return {rate: float((same < operating_distance(different, rate)).mean()) for rate in RATES}
+    known = [rate for rate in RATES if round(rate * len(different)) >= FEWEST]
+    return {rate: float((same < operating_distance(different, rate)).mean()) for rate in known}
 
 
 def bootstrap_interval(

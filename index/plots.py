@@ -60,7 +60,8 @@ def _histogram(
 
 def _det(axes: Axes, same: DoubleVector, different: DoubleVector) -> None:
     """Detection error trade-off (A. Martin et al., Eurospeech 1997) on logarithmic axes."""
-    rates = np.logspace(-5, -0.5, 100)
+    lowest = np.clip(1 / len(different), 1e-5, 0.1)  # of fewer pairs than one nothing is known
+    rates = np.logspace(np.log10(lowest), -0.5, 100)
     missed = [float((same >= operating_distance(different, rate)).mean()) for rate in rates]
     # logarithmic axes have no zero: fewer than one pair is drawn as half a pair
     axes.loglog(rates, np.maximum(missed, 0.5 / max(len(same), 1)), color=SAME, label="this model")
@@ -73,8 +74,8 @@ def _det(axes: Axes, same: DoubleVector, different: DoubleVector) -> None:
 def _counts(axes: Axes, result: Evaluation) -> None:
     for size in result.sizes:
         thresholds = [threshold for threshold, _ in size.curve]
-        bias = [quality.bias / size.persons for _, quality in size.curve]
-        axes.plot(thresholds, bias, label=f"{size.persons} persons x {size.photos} photos")
+        bias = [quality.bias / size.drawn_persons for _, quality in size.curve]
+        axes.plot(thresholds, bias, label=f"{size.name()} (persons x photos)")
     axes.axvline(result.threshold, color="black", linestyle="--", label="threshold")
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_ylim(-0.5, 0.5)

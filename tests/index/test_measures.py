@@ -124,6 +124,16 @@ def test_the_operating_distance_lets_one_pair_of_strangers_in_a_thousand_pass() 
     assert (different < operating_distance(different)).mean() == pytest.approx(1e-3, rel=0.01)
 
 
+def test_no_accept_rate_is_told_of_fewer_pairs_of_strangers_than_mean_something() -> None:
+    """One in 10,000 was told of 2,000 pairs."""
+    same = np.array([0.1, 0.4])
+    known = {
+        size: len(true_accept_rates(same, np.linspace(0.5, 1.5, size)))
+        for size in (900, 1_000, 9_000, 10_000, 90_000, 100_000)
+    }
+    assert known == {900: 0, 1_000: 1, 9_000: 1, 10_000: 2, 90_000: 2, 100_000: 3}
+
+
 def test_accept_rates_are_shares_of_pairs_of_one_person_closer_than_that() -> None:
     different = np.linspace(0.5, 1.5, 100_001)
     same = np.array([0.1, 0.4, 0.5005, 0.505, 0.6])
