@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from commands.console import Config
-from commands.judging import Faces, Seed, SplitOption, Without, labelled, profile_of
+from commands.console import Config, interrupted, stop_on_signals
+from commands.judging import AGAIN, Faces, Seed, SplitOption, Without, labelled, profile_of
 from index.arrays import FloatMatrix, IntVector
 from index.database import Database
 from index.errors import ConfigError
@@ -64,8 +64,11 @@ def calibrate(
             raise ConfigError(f"there is no folder {folder}")
         if before is None and not looks_only:
             raise ConfigError("the library is empty; index some photos first, or use --dry-run")
-        found = of_half(labelled(folder, settings, faces, without), split, seed)
+        stop = stop_on_signals()
+        found = of_half(labelled(folder, settings, faces, without, stop), split, seed)
         profile = _of_people(found, seed, looks_only=looks_only)
+        if stop.is_set():
+            raise interrupted(AGAIN)
     elif shipped:
         profile = shipped_profile(_generation(settings).weights)
     else:

@@ -55,6 +55,12 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
+def interrupted(said: str) -> typer.Exit:
+    """Say that the command was interrupted; what to raise then."""
+    errors.print(f"interrupted; {said}")
+    return typer.Exit(INTERRUPTED)
+
+
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """A function that shows how many are done of how many; a bar only on a terminal."""

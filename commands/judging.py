@@ -1,13 +1,21 @@
 """evaluate: how good the counts are, on labelled photos."""
 
 import json
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
-from commands.console import Config, errors, output, progress_bar, stop_on_signals
+from commands.console import (
+    Config,
+    errors,
+    interrupted,
+    output,
+    progress_bar,
+    stop_on_signals,
+)
 from index.database import Database
 from index.errors import ConfigError
 from index.logs import configure_logging
@@ -20,6 +28,8 @@ from index.store import generations
 if TYPE_CHECKING:
     from index.evaluation import Evaluation
     from index.measures import LabelledFaces
+
+AGAIN = "what was embedded is kept; start it again"
 
 Folder = Annotated[Path, typer.Argument(help="A folder with a folder of photos for each person.")]
 SplitOption = Annotated[Split, typer.Option("--split", help="A or B: half of the people.")]
@@ -59,9 +69,16 @@ def evaluate(
         raise ConfigError(f"{plots} is a file; --plots takes a folder")
     sizes = SIZES if persons is None or images is None else ((persons, images),)
     cut, profile = parse_threshold(threshold), profile_of(settings)  # wrong ones are told at once
-    found = of_half(labelled(folder, settings, faces, without), split, seed)
+    stop = stop_on_signals()
+    found = of_half(labelled(folder, settings, faces, without, stop), split, seed)
     space = Space(profile or found.profile, settings.distance)
-    with progress_bar("counting") as progress:
+    with progress_bar("counting") as bar:
+
+        def progress(done: int, total: int) -> None:
+            if stop.is_set():
+                raise interrupted(AGAIN)
+            bar(done, total)
+
         result = judge(
             found.raw,
             found.people,
@@ -87,6 +104,7 @@ def evaluate(
             "photos_left_out": (sorted(without or [])),
             "faceless": found.faceless,
             "unreadable": found.unreadable,
+            "in_several_folders": found.ambiguous,
         }
         print(json.dumps(document | result.to_document(), indent=2))
     else:
@@ -94,25 +112,51 @@ def evaluate(
 
 
 def labelled(
-    folder: Path, settings: Settings, faces: FaceChoice, without: list[str] | None
+    folder: Path,
+    settings: Settings,
+    faces: FaceChoice,
+    without: list[str] | None,
+    stop: threading.Event,
 ) -> "LabelledFaces":
-    """The faces below *folder*, embedded with a progress bar. Errors as in load_labelled()."""
+    """The faces below *folder*, embedded by the library's model with a progress bar.
+
+    Raises:
+        ConfigError: as load_labelled() does.
+        typer.Exit: *stop* was set.
+    """
     from ingest.labelled import load_labelled
 
-    stop = stop_on_signals()
+    library = _library(settings)
+    if library is not None:
+        settings = settings.model_copy(update={"weights": library.weights})
     with progress_bar("embedding") as progress:
-        return load_labelled(
-            folder, settings, faces, progress, stop, without=frozenset(without or ())
+        found = load_labelled(
+            folder,
+            settings,
+            faces,
+            progress,
+            stop,
+            without=frozenset(without or ()),
+            model_id=library.model_id if library else None,
         )
+    if found is None:
+        raise interrupted(AGAIN)
+    if found.ambiguous:
+        errors.print(f"left out, in the folders of several people: {found.ambiguous} photos")
+    return found
 
 
 def profile_of(settings: Settings) -> Profile | None:
     """The library's profile, which may have been calibrated; None before there is a library."""
+    generation = _library(settings)
+    return Profile.from_json(generation.profile) if generation else None
+
+
+def _library(settings: Settings) -> generations.GenerationRow | None:
     if not settings.database_path.exists():
         return None
     with Database(settings.database_path) as database, database.read() as connection:
-        generation = generations.active(connection)
-    return Profile.from_json(generation.profile) if generation else None
+        return generations.active(connection)
 
 
 def _print_table(result: "Evaluation") -> None:
@@ -120,15 +164,24 @@ def _print_table(result: "Evaluation") -> None:
         f"{share:.1%} at {rate:g}" for rate, share in result.true_accept_rates.items()
     )
     print(f"{result.faces} faces of {result.people} people, linkage {result.linkage}")
-    print(f"pairs of one person accepted, by false match rate: {rates}")
-    print(f"false match rate at threshold {result.threshold:g}: {result.false_match_rate:.5f}")
+    print(f"pairs of one person accepted, by false match rate: {rates or 'too few pairs to say'}")
+    pairs = result.false_match_rates.pairs
+    print(
+        f"false match rate at threshold {result.threshold:g}: {result.false_match_rate:.5f} "
+        f"({round(result.false_match_rate * pairs)} of {pairs} pairs of different people)"
+    )
     table = Table(
-        "persons x photos", "exact", "mean error", "bias", "best threshold", "exact there"
+        Column("persons x photos", no_wrap=True),
+        "exact",
+        "mean error",
+        "bias",
+        "best threshold",
+        "exact there",
     )
     for size in result.sizes:
         at, best = size.at_threshold, size.at_best
         table.add_row(
-            f"{size.persons} x {size.photos}",
+            size.name(),
             f"{at.exact:.0%}",
             f"{at.mean_error:.2f}",
             f"{at.bias:+.2f}",
@@ -136,3 +189,5 @@ def _print_table(result: "Evaluation") -> None:
             f"{best.exact:.0%}",
         )
     output.print(table)
+    if any(size.is_short for size in result.sizes):
+        print("there are fewer people or photos than some sizes ask for; all were drawn")

@@ -32,17 +32,32 @@ class SizeResult:
     """Counts of one size of request.
 
     Attributes:
+        persons, photos: what was asked for.
+        drawn_persons, drawn_photos: what there was: people, and photos of each in the mean.
         at_threshold: at the threshold asked for.
         best_threshold: the one with most exact counts, known only afterwards.
     """
 
     persons: int
     photos: int
+    drawn_persons: int
+    drawn_photos: float
     draws: int
     at_threshold: CountQuality
     best_threshold: float
     at_best: CountQuality
     curve: tuple[tuple[float, CountQuality], ...]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there were fewer people or photos than asked for."""
+        return self.drawn_persons < self.persons or self.drawn_photos < self.photos
+
+    def name(self) -> str:
+        """What was drawn, as people read it."""
+        if not self.is_short:
+            return f"{self.persons} x {self.photos}"
+        return f"{self.drawn_persons} x {self.drawn_photos:.1f}, for {self.persons} x {self.photos}"
 
 
 def evaluate_size(
@@ -67,8 +82,11 @@ def evaluate_size(
         range(len(THRESHOLDS)),
         key=lambda place: (by_place[place + 1].exact, -by_place[place + 1].mean_error),
     )
+    drawn = [len({people[row] for row in rows.tolist()}) for rows in draws]  # each time as many
     return SizeResult(
         *size,
+        drawn[0],
+        round(sum(map(len, draws)) / sum(drawn), 2),
         len(draws),
         by_place[0],
         THRESHOLDS[best],

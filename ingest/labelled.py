@@ -1,6 +1,7 @@
 """Labelled photos, folders named by person, embedded through the normal index."""
 
 import threading
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def load_labelled(
     stop: threading.Event,
     *,
     without: frozenset[str] = frozenset(),
-) -> LabelledFaces:
+    model_id: str | None = None,
+) -> LabelledFaces | None:
     """Embed the photos below *folder* and read their faces.
 
     They go into an index of their own below the data folder, so they never mix with the library's
@@ -36,10 +38,13 @@ def load_labelled(
 
     Args:
         without: names of photos to leave out, such as mislabelled ones.
+        model_id: the model that must have embedded them; None means any.
+
+    Returns: None when stopped; what was embedded is kept.
 
     Raises:
-        ConfigError: there are fewer than two people, the data folder lies in *folder*, or it was
-            interrupted.
+        ConfigError: there are fewer than two people, the data folder lies in *folder*, or another
+            model has embedded photos before.
         StoreError: see prepare_evaluation().
     """
     own = settings.model_copy(
@@ -54,13 +59,26 @@ def load_labelled(
         raise ConfigError(f"there is no folder {folder}")
     refuse_watched_data(own.data, own.all_roots)
     with Database(prepare_evaluation(settings.data)) as database:
+        _refuse_other_model(database, own, model_id)
         summary = Drain(database, own, stop).catch_up(progress)
         if stop.is_set():
-            raise ConfigError("interrupted; what was embedded is kept, start again to go on")
+            return None
+        _refuse_other_model(database, own, model_id)
         found = _read(database, own.inbox, choice, without)
     if len(set(found.people)) < 2:  # noqa: PLR2004 - one person has no strangers
         raise ConfigError(f"{folder} needs folders of at least two people with faces in them")
     return replace(found, unreadable=len(summary.failed))
+
+
+def _refuse_other_model(database: Database, own: Settings, model_id: str | None) -> None:
+    """Distances of one model, judged by the profile of another, would mean nothing."""
+    with database.read() as connection:
+        generation = generations.active(connection)
+    if generation is not None and model_id is not None and generation.model_id != model_id:
+        raise ConfigError(
+            f"photos were embedded with {generation.model_id} here before, but the library is one "
+            f"of {model_id}; delete the folder {own.data} and start again"
+        )
 
 
 def _read(
@@ -70,13 +88,14 @@ def _read(
         generation = generations.active(connection)
         if generation is None:
             raise ConfigError(f"there are no images below {folder}")
-        labels: dict[int, str] = {}
+        folders: dict[int, set[str]] = defaultdict(set)
         paths = sorted(signatures_below(connection, str(folder)))
         rows = rows_of(connection, paths)
         for path in paths:
             parts, row = Path(path).relative_to(folder).parts, rows[path]
             if len(parts) > 1 and row.image_id is not None and parts[-1] not in without:
-                labels.setdefault(row.image_id, parts[0])
+                folders[row.image_id].add(parts[0])
+        labels = {image: min(names) for image, names in folders.items() if len(names) == 1}
         faces = faces_of(connection, generation.id, sorted(labels))
         left_out = why_left_out(faces, choice)
         kept = [face for face in faces if face.id not in left_out]
@@ -89,4 +108,5 @@ def _read(
         Profile.from_json(generation.profile),
         len(set(labels) - {face.image_id for face in faces}),
         unreadable=0,
+        ambiguous=len(folders) - len(labels),
     )

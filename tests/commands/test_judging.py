@@ -3,23 +3,26 @@
 import inspect
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from commands import calibrating
+from commands import calibrating, judging
 from commands.calibrating import calibrate
 from index import snapshot_writer
 from index.database import Database
 from index.match_rates import FALSE_MATCH_RATES, GRID
-from index.measures import SIZES, halves
+from index.measures import SIZES, LabelledFaces, halves
 from index.settings import Linkage
 from index.space import Profile, Space, shipped_profile
 from index.store import generations
 from tests.commands.conftest import Run, fill, write_config
 from tests.fakes import save_picture
+from tests.index.builders import by_hand
 
 QUICK = ("--draws", "3")
 
@@ -131,8 +134,86 @@ def test_an_evaluation_for_people_is_a_table_of_every_size(
     assert (outcome.code, outcome.err) == (0, "")
     assert "24 faces of 6 people, linkage evidence" in outcome.out
     for persons, photos in SIZES:
-        assert f"{persons} x {photos}" in outcome.out
+        assert f"{persons} x {photos}" in " ".join(outcome.out.split())
     assert "100%" in outcome.out
+    assert "(0 of 240 pairs of different people)" in outcome.out
+
+
+def test_a_size_that_nobody_has_so_many_photos_for_says_what_was_drawn(
+    run: Run, people: Path, config: Path
+) -> None:
+    """Six people with four photos each were reported as 50 x 10, counted exactly."""
+    sizes = report(run, people, "--config", config)["sizes"]
+    assert isinstance(sizes, list)
+    told = [(size["drawn_persons"], size["drawn_photos"]) for size in sizes]
+    assert told == [(2, 4.0), (5, 4.0), (6, 4.0), (6, 4.0), (6, 4.0)]
+    outcome = run("evaluate", people, *QUICK, "--config", config)
+    text = " ".join(outcome.out.split())
+    assert "6 x 4.0, for 50 x 10" in text
+    assert "there are fewer people or photos than some sizes ask for" in text
+    enough = ("--persons", 5, "--images", 4)
+    outcome = run("evaluate", people, *enough, *QUICK, "--config", config)
+    assert ", for " not in outcome.out
+    assert "fewer people" not in outcome.out
+
+
+@pytest.mark.parametrize("command", ["evaluate", "calibrate"])
+def test_photos_of_another_model_than_the_librarys_are_refused(
+    run: Run, library: Path, people: Path, config: Path, command: str
+) -> None:
+    """Their distances mean nothing around the library's centre, and would calibrate it wrongly."""
+    assert library.is_dir()
+    with Database(config.parent / "data" / "person_count.db") as database:
+        by_hand(database, "UPDATE generations SET model_id = 'other-1'")
+    before = profile_in_use(config)
+    outcome = run(command, people, "--config", config)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "embedded with fake-1" in outcome.err
+    assert "delete the folder" in outcome.err
+    assert profile_in_use(config) == before
+
+
+def test_a_photo_in_the_folders_of_two_people_is_nobodys(
+    run: Run, people: Path, config: Path
+) -> None:
+    """A photo of both, put into both folders: who is on it is not known."""
+    shutil.copy(people / "person 0" / "0-0.png", people / "person 4" / "both.png")
+    shutil.copy(people / "person 1" / "1-0.png", people / "person 1" / "again.png")
+    fill(people, config.parent / "data" / "evaluation")
+    outcome = run("evaluate", people, *QUICK, "--json", "--config", config)
+    document = json.loads(outcome.out)
+    assert (document["in_several_folders"], document["faces"]) == (1, 23)
+    assert outcome.err == "left out, in the folders of several people: 1 photos\n"
+
+
+@pytest.mark.parametrize("command", ["evaluate", "calibrate"])
+@pytest.mark.usefixtures("library")
+def test_interrupted_it_ends_as_other_commands_do(
+    run: Run, people: Path, config: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """It took being asked to stop for a mistake: exit code 1, or went on to the end."""
+    before = profile_in_use(config)
+    asked = threading.Event()
+    monkeypatch.setattr(judging, "stop_on_signals", lambda: asked)
+    monkeypatch.setattr(calibrating, "stop_on_signals", lambda: asked)
+    asked.set()
+    found = [run(command, people, *QUICK[: 2 * (command == "evaluate")], "--config", config)]
+    asked.clear()
+    # and once everything is embedded
+    embed = judging.labelled
+
+    def then_ask(*arguments: Any) -> LabelledFaces:
+        faces = embed(*arguments)
+        asked.set()
+        return faces
+
+    monkeypatch.setattr(judging, "labelled", then_ask)
+    monkeypatch.setattr(calibrating, "labelled", then_ask)
+    found.append(run(command, people, "--config", config))
+    for outcome in found:
+        assert (outcome.code, outcome.out) == (130, "")
+        assert outcome.err == "interrupted; what was embedded is kept; start it again\n"
+    assert profile_in_use(config) == before
 
 
 @pytest.fixture
