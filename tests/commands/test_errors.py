@@ -267,7 +267,7 @@ def test_calibrating_from_a_library_without_a_face_is_refused(run: Run, config: 
     Image.new("RGB", (80, 60), "white").save(config.parent / "inbox" / "white.png")
     fill(config.parent / "inbox", config.parent / "data")
     outcome = run("calibrate", "--library", "--config", config)
-    assert_one_line(outcome, "no faces yet")
+    assert_one_line(outcome, "no key faces yet")
 
 
 def test_an_own_certificate_without_its_key_is_refused(run: Run, config: Path) -> None:
