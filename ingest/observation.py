@@ -115,9 +115,10 @@ def _take_back_watches(group: Any) -> None:  # noqa: ANN401 - watchdog's Inotify
     path and is removed, watchdog (7.1.0) looks in vain for the path of the first one's watch. That
     KeyError would leave the emitter's thread waiting for ever, and whoever waits for that with it.
     """
-    if group is None:
+    watches = getattr(group, "_active_callbacks_by_watch", None)
+    if watches is None:  # no inotify, or another version of watchdog
         return
-    for _ in range(1 + len(group._active_callbacks_by_watch)):  # noqa: SLF001 - each costs one
+    for _ in range(1 + len(watches)):  # each watch costs one try at most
         with suppress(KeyError):
             group.deactivate()
             return
