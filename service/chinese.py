@@ -114,10 +114,12 @@ CHINESE = {
     "The same as a cosine similarity.": "同一界限，以余弦相似度表示。",
     "Which faces were counted.": "哪些人脸参与了计数。",
     "How faces became persons.": "人脸以何种方式归为同一个人。",
-    "The fewest and the most persons from a threshold a tenth lower to one a tenth higher.": (
-        "阈值从降低一成到提高一成，人数最少和最多各是多少。"
+    "The fewest and the most persons from a threshold a tenth lower to one a tenth higher; with "
+    "supported, at the steps of the curve and both ends.": (
+        "阈值从降低一成到提高一成，人数最少和最多各是多少；supported 方式只看两端和曲线上的各点。"
     ),
-    "The thresholds from and to which the count stays the same.": "人数保持不变的阈值范围。",
+    "The thresholds from and to which the count stays the same; with supported, at the steps of "
+    "the curve.": "人数保持不变的阈值范围；supported 方式只看曲线上的各点。",
     "The count at thresholds from 0 to 0.4 in small steps.": "阈值从 0 到 0.4 逐步变化时的人数。",
     "The persons that were counted.": "计入的人员。",
     "Faces that were not counted, each with the reason.": "未计入的人脸，各附原因。",

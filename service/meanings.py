@@ -100,10 +100,11 @@ MEMBERS = {
         "faces": _FACES,
         "linkage": "How faces became persons.",
         "interval": "The fewest and the most persons from a threshold a tenth lower to one a "
-        "tenth higher.",
+        "tenth higher; with supported, at the steps of the curve and both ends.",
         "interval.low": "The fewest.",
         "interval.high": "The most.",
-        "stable_range": "The thresholds from and to which the count stays the same.",
+        "stable_range": "The thresholds from and to which the count stays the same; with "
+        "supported, at the steps of the curve.",
         "curve": "The count at thresholds from 0 to 0.4 in small steps.",
         "curve[].threshold": "A threshold.",
         "curve[].person_num": "The count at this threshold.",

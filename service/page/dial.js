@@ -7,6 +7,7 @@ import { change, currentCount, currentDocument, state, whenChanged } from "./sta
 
 const DECIMAL = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i; // what the service takes
 const DECIMALS = 3; // of the slider's steps
+const RANGE_DECIMALS = 4; // of the stable range, beyond whose ends the count is another
 const CHOICES = {
   faces: ["key", "all", "one"],
   linkage: ["evidence", "supported", "single", "average", "complete"],
@@ -69,10 +70,11 @@ function renderNote(isGood) {
   else note.textContent = "\u00a0"; // keeps the line, so that nothing jumps
 }
 
-function stability({ stable_range: [low, high], curve }) {
-  const end = curve.at(-1).threshold;
-  const name = high <= end ? "stable" : low > 0 ? "stableEnd" : "stableAlways";
-  return t(name, { low: number(low, DECIMALS), high: number(high, DECIMALS) });
+/** One person stays one at every larger threshold; several become fewer somewhere, if only far out. */
+function stability({ person_num: count, stable_range: [low, high], curve }) {
+  const isOpen = count === 1 && high > curve.at(-1).threshold;
+  const name = !isOpen ? "stable" : low > 0 ? "stableEnd" : "stableAlways";
+  return t(name, { low: number(low, RANGE_DECIMALS), high: number(high, RANGE_DECIMALS) });
 }
 
 function renderChoices() {

@@ -170,10 +170,8 @@ export const en = {
   linkThreshold: "As a threshold",
   linkRate: ({ threshold, count, of }) =>
     `As near as a threshold of ${threshold}. Where the model was measured, at most ${number(count)} in ${number(of)} pairs of strangers were this near; other people can be nearer or farther.`,
-  linkBelow: ({ threshold }) =>
-    `As near as a threshold of ${threshold}. At 0.2 the shipped model takes 1 to 4 in 1,000 pairs of strangers for one person; at this distance it is fewer.`,
-  linkAbove: ({ threshold }) =>
-    `As near as a threshold of ${threshold}. At 0.2 the shipped model takes 1 to 4 in 1,000 pairs of strangers for one person; at this distance it is more.`,
+  linkUnknown: ({ threshold }) =>
+    `As near as a threshold of ${threshold}. How often two strangers are this near was not measured for such a link.`,
   linkWhy: "What joined these two is the evidence of all faces together, or the threshold.",
 
   tokenTitle: "This service asks for a token",

@@ -6,7 +6,7 @@ import { crop } from "./images.js";
 import { nameOnOneLine } from "./names.js";
 import { closeButton, closeOnBackdrop, openPhoto } from "./photo.js";
 
-const OPERATING = 0.2; // the threshold for which the shipped model's false match rate is quoted
+const OPERATING = 0.2; // the threshold up to which a distance needs no explanation
 const PAIRS = 10_000; // of strangers, by which a share is told
 
 export function startLink() {
@@ -49,7 +49,7 @@ function meaning(link) {
 function amongStrangers(link) {
   const threshold = number(link.threshold, 3);
   const rate = link.false_match_rate;
-  if (rate === null) return t(link.threshold < OPERATING ? "linkBelow" : "linkAbove", { threshold });
+  if (rate === null) return t("linkUnknown", { threshold });
   return t("linkRate", { threshold, ...atMost(rate) });
 }
 

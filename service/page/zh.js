@@ -159,10 +159,8 @@ export const zh = {
   linkThreshold: "相当于阈值",
   linkRate: ({ threshold, count, of }) =>
     `相当于阈值 ${threshold}。测量模型时，每 ${number(of)} 对陌生人中最多有 ${number(count)} 对相距这么近；换一群人，结果可能不同。`,
-  linkBelow: ({ threshold }) =>
-    `相当于阈值 ${threshold}。阈值为 0.2 时，随附模型会把每 1000 对陌生人中的 1 到 4 对当成同一人；这个距离下更少。`,
-  linkAbove: ({ threshold }) =>
-    `相当于阈值 ${threshold}。阈值为 0.2 时，随附模型会把每 1000 对陌生人中的 1 到 4 对当成同一人；这个距离下更多。`,
+  linkUnknown: ({ threshold }) =>
+    `相当于阈值 ${threshold}。对这样的连接，没有测量过陌生人相距这么近的频率。`,
   linkWhy: "把这两张脸归到一起的，是所有人脸的综合证据，或所设的阈值。",
 
   tokenTitle: "服务要求提供令牌",

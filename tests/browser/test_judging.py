@@ -61,10 +61,29 @@ def test_a_link_tells_the_distance_that_the_service_gives(album: Service, visit:
     dialog = found.page.get_by_role("dialog", name="Two faces of one person")
     expect(dialog).to_contain_text(f"{link['distance']:.4f}")
     expect(dialog).to_contain_text(f"{link['threshold']:.4f}")
-    expect(dialog).to_contain_text("1 to 4 in 1,000 pairs of strangers")
+    expect(dialog).to_contain_text("was not measured for such a link")
     expect(dialog.locator("img")).to_have_count(2)
     found.page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("names", "count", "said"),
+    [
+        (("b1.png", "b2.png", "a1.png"), 2, "Stays the same from {:.4f} to {:.4f}."),
+        (("b1.png", "b2.png"), 1, "Stays the same from {:.4f} on."),
+        (("b1.png",), 1, "The same at every threshold."),
+    ],
+)
+def test_the_thresholds_with_the_same_count_are_told_as_the_service_gives_them(
+    album: Service, visit: Begin, names: tuple[str, ...], count: int, said: str
+) -> None:
+    found = visit(album)
+    found.open(*names)
+    found.expect_count(count)
+    asked = album.post({"filepaths": list(names)}, path="/persons").json
+    note = found.page.locator("#threshold-note")
+    expect(note).to_have_text(said.format(*asked["stable_range"]))
 
 
 STRANGERS = {
