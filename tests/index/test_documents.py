@@ -110,7 +110,7 @@ def test_a_link_says_how_often_strangers_are_as_near() -> None:
 def test_an_explanation_has_the_count_at_every_threshold() -> None:
     faces = (face_row(7), face_row(8, image_id=2))
     vectors = np.array([[1, 0], [0.6, 0.8]], np.float32)
-    answer = Answer(faces, np.array([0, 1]), ())
+    answer = Answer(faces, np.array([0, 0]), ())
     document = explained(question("a.jpg"), answer, vectors[:, :2], {1: ["a"], 2: ["b"]})
     counts = {point["threshold"]: point["person_num"] for point in document["curve"]}
     assert counts[0.0] == counts[0.1] == 2
