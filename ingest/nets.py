@@ -13,6 +13,7 @@ import tempfile
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from threading import Semaphore
 from typing import Any, Protocol
@@ -73,9 +74,8 @@ class OpenVinoNet:
             "NUM_STREAMS": 0,  # no threads of its own: the caller's computes
             "ENABLE_CPU_PINNING": False,  # other programs share these cores
         }
-        self._core = ov.Core()
         # read once, so that all compiled models share the weights as they are in the file
-        self._model = self._core.read_model(model) if isinstance(model, Path) else model
+        self._model = _core().read_model(model) if isinstance(model, Path) else model
         self._turns = Semaphore(streams)
         self._idle = deque([self._new_request()])  # those that no thread uses now
 
@@ -93,7 +93,18 @@ class OpenVinoNet:
 
     def _new_request(self) -> Any:  # noqa: ANN401 - OpenVINO's
         """A request of a model of its own: those of one without threads wait for each other."""
-        return self._core.compile_model(self._model, "CPU", self._config).create_infer_request()
+        return _core().compile_model(self._model, "CPU", self._config).create_infer_request()
+
+
+@lru_cache(maxsize=1)
+def _core() -> ov.Core:
+    """The one of this process, which is never given back.
+
+    Each core (OpenVINO 2026.4) has signals handled on a stack of its own. When it goes it puts back
+    the one before, though that may be gone: then the next signal with a handler, such as Ctrl-C's,
+    ends the process.
+    """
+    return ov.Core()
 
 
 def converted(
@@ -150,7 +161,7 @@ def best_precision() -> str:
 
     In bf16 embeddings keep a cosine of 0.9996 and more to those in f32 (docs/performance.md).
     """
-    capabilities = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in capabilities else "f32"
 
 

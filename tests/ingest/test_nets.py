@@ -29,6 +29,31 @@ def test_converting_models_reports_nothing_to_anybody() -> None:
     assert done.returncode == 0, done.stderr.decode()
 
 
+SIGNALLED = """
+import gc, os, signal
+import numpy as np, torch
+from ingest.nets import OpenVinoNet, best_precision, converted
+pixels = np.ones((1, 2, 2, 3), np.float32)
+model = converted("same", torch.nn.Identity, torch.from_numpy(pixels), (-1, 2, 2, 3), None)
+nets = [OpenVinoNet(model, precision=best_precision(), streams=1) for _ in range(3)]
+got = []
+signal.signal(signal.SIGINT, lambda *_: got.append([float(net(pixels)[0].sum()) for net in nets]))
+os.kill(os.getpid(), signal.SIGINT)
+while nets:
+    nets.pop(0)  # in the order in which they came
+gc.collect()
+os.kill(os.getpid(), signal.SIGINT)
+assert got == [[12.0] * 3, []], got
+"""
+
+
+@pytest.mark.models
+def test_a_signal_is_handled_after_the_nets_are_gone() -> None:
+    """In a process of its own, since pytest has signals handled where it would not be noticed."""
+    done = subprocess.run([sys.executable, "-c", SIGNALLED], check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+
+
 class Doubling(torch.nn.Module):
     """A network of one number, to convert at no cost."""
 
