@@ -12,6 +12,7 @@ import faiss
 import pytest
 
 import person_count
+from commands import calibrating
 from index.database import Database
 from index.migration import migrate
 from index.paths import Roots
@@ -121,3 +122,29 @@ def people(config: Path) -> Path:
             save_picture(path, person, seed=100 * person + photo)
     fill(folder, config.parent / "data" / "evaluation")
     return folder
+
+
+QUICK = ("--draws", "3")
+
+
+@pytest.fixture
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fake photos show six people, the library three; too few are tested by themselves."""
+    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 3)
+    monkeypatch.setattr(calibrating, "MIN_FACES", 5)
+
+
+def profile_in_use(config: Path) -> str:
+    with (
+        Database(config.parent / "data" / "person_count.db") as database,
+        database.read() as connection,
+    ):
+        generation = generations.active(connection)
+    assert generation is not None
+    return generation.profile
+
+
+def report(run: Run, *arguments: object) -> dict[str, object]:
+    outcome = run("evaluate", *arguments, *QUICK, "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    return dict(json.loads(outcome.out))

@@ -1,6 +1,5 @@
-"""evaluate and calibrate over photos embedded by fake models: no networks needed."""
+"""evaluate over photos embedded by fake models: no networks needed."""
 
-import inspect
 import json
 import shutil
 import threading
@@ -8,56 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from commands import calibrating, judging
-from commands.calibrating import calibrate
-from index import snapshot_writer
 from index.database import Database
-from index.match_rates import FALSE_MATCH_RATES, GRID
 from index.measures import SIZES, LabelledFaces, halves
 from index.settings import Linkage
-from index.space import Profile, Space, shipped_profile
-from index.store import generations
-from tests.commands.conftest import Run, fill, write_config
+from tests.commands.conftest import QUICK, Run, fill, profile_in_use, report, write_config
 from tests.fakes import save_picture
 from tests.index.builders import by_hand
 
-QUICK = ("--draws", "3")
-
-
-@pytest.fixture(autouse=True)
-def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fake photos show six people, the library three; too few are tested by themselves."""
-    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 3)
-    monkeypatch.setattr(calibrating, "MIN_FACES", 5)
-
-
-def profile_in_use(config: Path) -> str:
-    with (
-        Database(config.parent / "data" / "person_count.db") as database,
-        database.read() as connection,
-    ):
-        generation = generations.active(connection)
-    assert generation is not None
-    return generation.profile
-
-
-def write_snapshot(data: Path) -> None:
-    """What the ingest process does every few minutes."""
-    with Database(data / "person_count.db") as database:
-        with database.read() as connection:
-            generation = generations.active(connection)
-        assert generation is not None
-        space = Space(Profile.from_json(generation.profile))
-        assert snapshot_writer.write_snapshot(database, generation.id, space, 0.0)
-
-
-def report(run: Run, *arguments: object) -> dict[str, object]:
-    outcome = run("evaluate", *arguments, *QUICK, "--json")
-    assert (outcome.code, outcome.err) == (0, "")
-    return dict(json.loads(outcome.out))
+pytestmark = pytest.mark.usefixtures("few_are_enough")
 
 
 @pytest.mark.parametrize("linkage", Linkage)
@@ -239,178 +199,6 @@ def test_plots_are_written_and_named(run: Run, blurred_people: Path, config: Pat
         "histogram.png",
     ]
     assert sorted(outcome.err.splitlines()) == [f"wrote {path}" for path in sorted(plots.iterdir())]
-
-
-def test_a_dry_calibration_changes_nothing_and_says_so(
-    run: Run, library: Path, people: Path, config: Path
-) -> None:
-    before = profile_in_use(config)
-    outcome = run("calibrate", people, "--dry-run", "--config", config)
-    assert (outcome.code, outcome.err) == (0, "")
-    first, *_, last = outcome.out.splitlines()
-    assert first.startswith("operating distance 0.4000 -> ")
-    assert "(95 % interval " in first
-    assert last == "nothing in the library has changed"
-    assert profile_in_use(config) == before
-    assert library.is_dir()
-
-
-def test_a_calibration_is_in_use_from_then_on(
-    run: Run, library: Path, people: Path, config: Path
-) -> None:
-    outcome = run("calibrate", people, "--config", config)
-    assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.endswith("in use from now on; a running service follows by itself\n")
-    profile = Profile.from_json(profile_in_use(config))
-    assert profile.measured["people"] == 6
-    pairs = profile.measured[FALSE_MATCH_RATES]["pairs"]
-    assert f"false match rates: at {len(GRID)} thresholds, of {pairs} pairs" in outcome.out
-    assert f"-> {profile.operating_distance:.4f} " in outcome.out
-    explained = run("count", library / "both.png", "--explain", "--json", "--config", config)
-    distance = json.loads(explained.out)["distance"]
-    assert distance == pytest.approx(profile.operating_distance)
-    assert run("verify", "--config", config).code == 0
-    judged = report(run, people, "--config", config)
-    assert judged["operating_distance"] == profile.operating_distance
-
-
-def test_calibrating_from_the_library_moves_the_centre_only(
-    run: Run, library: Path, config: Path
-) -> None:
-    assert library.is_dir()
-    before = Profile.from_json(profile_in_use(config))
-    dry = run("calibrate", "--library", "--dry-run", "--config", config)
-    assert Profile.from_json(profile_in_use(config)) == before
-    outcome = run("calibrate", "--library", "--config", config)
-    assert (outcome.code, outcome.err) == (0, "")
-    after = Profile.from_json(profile_in_use(config))
-    assert after.operating_distance == before.operating_distance
-    moved = float(np.linalg.norm(np.subtract(after.centre, before.centre)))
-    assert moved > 0
-    for said in (dry, outcome):
-        assert f"the centre moves by {moved:.3f}" in said.out
-
-
-def test_of_a_library_nothing_is_claimed_that_was_measured_elsewhere(
-    run: Run, library: Path, config: Path
-) -> None:
-    """The shipped rates and intervals were printed as if they were this library's."""
-    assert library.is_dir()
-    run("calibrate", "--shipped", "--config", config)
-    shipped = Profile.from_json(profile_in_use(config))
-    assert {"people", "true_accept_rates", FALSE_MATCH_RATES} < shipped.measured.keys()
-    for option in ("--dry-run", None):
-        outcome = run("calibrate", "--library", *filter(None, [option]), "--config", config)
-        assert (outcome.code, outcome.err) == (0, "")
-        first, moved, *measured, _ = outcome.out.splitlines()
-        distance = shipped.operating_distance
-        assert first == (
-            f"operating distance {distance:.4f} -> {distance:.4f} (not measured on these faces)"
-        )
-        assert moved.startswith("the centre moves by ")
-        assert measured == [
-            "library faces: 5",
-            "people counted in them: 3",
-            "note: how good counts are around this centre was not measured",
-        ]
-    stored = Profile.from_json(profile_in_use(config)).measured
-    assert stored.keys() == {"library_faces", "people_counted_in_them", "note"}
-
-
-@pytest.mark.usefixtures("library")
-def test_many_faces_of_few_people_are_no_centre(
-    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Around one family's own mean strangers are as near as relatives."""
-    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 4)
-    before = profile_in_use(config)
-    outcome = run("calibrate", "--library", "--config", config)
-    assert (outcome.code, outcome.out) == (1, "")
-    assert "look like those of 3 people" in outcome.err
-    assert profile_in_use(config) == before
-    assert run("calibrate", "--library", "--dry-run", "--config", config).code == 0
-
-
-def test_an_empty_library_has_no_centre(run: Run, config: Path) -> None:
-    fill(config.parent / "inbox", config.parent / "data")
-    outcome = run("calibrate", "--library", "--dry-run", "--config", config)
-    assert (outcome.code, outcome.out) == (1, "")
-    assert "no key faces yet" in outcome.err
-
-
-def test_of_too_few_people_no_interval_is_claimed(
-    run: Run, people: Path, config: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 7)
-    outcome = run("calibrate", people, "--dry-run", "--config", config)
-    first = outcome.out.splitlines()[0]
-    assert first.endswith("(of too few people to say how far off it is)")
-    assert "interval" not in first
-
-
-def test_a_written_profile_is_the_one_that_would_be_stored(
-    run: Run, library: Path, people: Path, config: Path
-) -> None:
-    assert library.is_dir()
-    target = config.parent / "profile.json"
-    before = profile_in_use(config)
-    outcome = run("calibrate", people, "--write", target, "--dry-run", "--config", config)
-    assert outcome.code == 0
-    written = Profile.from_json(target.read_text())
-    assert profile_in_use(config) == before
-    run("calibrate", people, "--config", config)
-    assert Profile.from_json(profile_in_use(config)) == written
-
-
-def test_writing_a_profile_stores_it_exactly_if_the_help_says_also(
-    run: Run, library: Path, people: Path, config: Path
-) -> None:
-    """'Also write the profile' promises both; a help that says 'instead' promises one."""
-    assert library.is_dir()
-    [option] = [p for p in inspect.signature(calibrate).parameters.values() if p.name == "write"]
-    help_text = str(option.annotation.__metadata__[0].help).lower()
-    target = config.parent / "profile.json"
-    run("calibrate", people, "--write", target, "--config", config)
-    stored = Profile.from_json(profile_in_use(config)) == Profile.from_json(target.read_text())
-    assert stored == ("also" in help_text)
-
-
-def test_a_library_with_a_snapshot_is_sound_after_a_calibration(
-    run: Run, library: Path, people: Path, config: Path
-) -> None:
-    """The snapshot holds vectors around the old centre: out of date, but not damaged."""
-    assert library.is_dir()
-    write_snapshot(config.parent / "data")
-    assert run("verify", "--config", config).code == 0
-    assert run("calibrate", people, "--config", config).code == 0
-    verified = run("verify", "--config", config)
-    assert (verified.code, verified.err) == (0, "")
-
-
-@pytest.mark.usefixtures("library")
-def test_too_few_people_or_faces_change_nothing(
-    run: Run, people: Path, config: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of two people's photos, a distance would be measured at which all people are the same."""
-    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 7)
-    monkeypatch.setattr(calibrating, "MIN_FACES", 6)
-    before = profile_in_use(config)
-    for given, found in ((people, "6 people"), ("--library", "5 key faces")):
-        outcome = run("calibrate", given, "--config", config)
-        assert (outcome.code, outcome.out) == (1, "")
-        assert found in outcome.err
-        assert run("calibrate", given, "--dry-run", "--config", config).code == 0
-    assert profile_in_use(config) == before
-
-
-@pytest.mark.usefixtures("library")
-def test_a_calibration_can_be_taken_back(run: Run, people: Path, config: Path) -> None:
-    run("calibrate", people, "--config", config)
-    calibrated = profile_in_use(config)
-    outcome = run("calibrate", "--shipped", "--config", config)
-    assert (outcome.code, outcome.err) == (0, "")
-    assert calibrated != profile_in_use(config)
-    assert Profile.from_json(profile_in_use(config)) == shipped_profile("casia-webface")
 
 
 def test_a_wrong_threshold_is_told_before_anything_is_embedded(

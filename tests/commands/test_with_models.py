@@ -12,8 +12,7 @@ import pytest
 
 from demo.portraits import draw_identity, draw_portrait
 from index.space import Profile
-from tests.commands.conftest import Outcome, write_config
-from tests.commands.test_judging import profile_in_use
+from tests.commands.conftest import Outcome, profile_in_use, write_config
 from tests.ingest.portraits import PEOPLE, PHOTOS
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(600)]

@@ -9,7 +9,7 @@ import pytest
 from index.paths import Signature
 from ingest import reading
 from tests.index.builders import ask
-from tests.ingest.builders import Ingest, failing
+from tests.ingest.builders import Ingest
 
 
 @pytest.mark.parametrize("how", ["gone", "shorter", "another"])
@@ -48,31 +48,6 @@ def test_a_file_that_is_listed_otherwise_than_it_opens_does_not_go_round_in_circ
     ingest.clock.advance(61)
     assert ingest.index() == 1
     assert ingest.states() == {"a.png": "indexed", "b.png": "indexed"}
-    ingest.check()
-
-
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
-def test_a_file_that_may_not_be_read_is_tried_until_it_may(
-    ingest: Ingest, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    """It shows nothing of a folder that is opened, or of a group that is given to ingest."""
-    path = ingest.drop("a.png", 1)
-    ingest.index()
-    image = ingest.row("a.png").image_id
-    os.utime(path, ns=(1, 1))
-    ingest.scanner.scan()
-    with monkeypatch.context() as patch:
-        patch.setattr(reading, "_open_below", failing(number))
-        ingest.drain()
-        for seconds in (5, 60, 600, 600, 600):
-            assert ingest.retry_at("a.png") == pytest.approx(ingest.clock.now + seconds)
-            assert os.strerror(number) in ingest.reason("a.png")
-            ingest.clock.advance(seconds + 1)
-            assert ingest.index() == 1
-    assert ingest.orphans() == {image}  # what may not be read is not kept, either
-    ingest.clock.advance(601)
-    ingest.index()
-    assert ingest.states() == {"a.png": "indexed"}
     ingest.check()
 
 
