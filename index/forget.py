@@ -75,7 +75,7 @@ def forget(
             not be searched.
     """
     with evaluation_library(data) as evaluation, eraser(database, data) as at_work:
-        searched_files(data)
+        searched_files(data)  # what cannot be searched is told before anything is erased
         plan = make_plan((database, evaluation), roots, paths, progress)
         pieces = at_work.pieces(plan.contents) | residue.halves(plan.contents)
         removed = drop_copies(database, pieces, progress)

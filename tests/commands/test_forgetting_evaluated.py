@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -175,12 +176,11 @@ def test_age_is_for_the_library_to_judge(
     given: list[Settings] = []
 
     class Noting(labelled.Drain):
-        def __init__(self, database: Database, settings: Settings, stop: object) -> None:
+        def __init__(self, database: Database, settings: Settings, stop: threading.Event) -> None:
             given.append(settings)
-            super().__init__(database, settings, stop)  # type: ignore[arg-type]
+            super().__init__(database, settings, stop)
 
     monkeypatch.setattr(labelled, "Drain", Noting)
     settings = Settings(data=config.parent / "data", retention_days=1.0)
-    stop = labelled.threading.Event()
-    labelled.load_labelled(people, settings, settings.counted_faces, quiet, stop)
+    labelled.load_labelled(people, settings, settings.counted_faces, quiet, threading.Event())
     assert [one.retention_days for one in given] == [None]
