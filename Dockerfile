@@ -20,7 +20,7 @@ COPY service /source/service/
 RUN uv pip install --no-deps /source
 # checks the weights' SHA-256 and converts them; a new volume on /data begins with them
 RUN mkdir -m 0700 /data /data/weights \
-    && /opt/person-count/bin/python -c "from pathlib import Path; from ingest.weights import load_weights; load_weights('casia-webface', Path('/data/weights')).load()"
+    && /opt/person-count/bin/python -c "from pathlib import Path; from ingest.networks.weights import load_weights; load_weights('casia-webface', Path('/data/weights')).load()"
 
 FROM ${BASE}
 RUN groupadd --gid 10001 person-count \

@@ -26,7 +26,7 @@ test: $(READY)
 
 # other damaged images each time, many more than the tests have: takes ten minutes or so
 fuzz: $(READY)
-	PERSON_COUNT_FUZZ=2000 $(BIN)/python -m pytest tests/ingest/test_damage.py
+	PERSON_COUNT_FUZZ=2000 $(BIN)/python -m pytest tests/ingest/decoding/test_damage.py
 
 # kills the service at random for as long as you let it; Ctrl-C ends it with the summary
 ROUNDS ?= 1000

@@ -20,8 +20,8 @@ import typer
 
 from commands import calibrating, configuration, judging, keeping, library, serving, tokens
 from commands.console import errors, output, said_by_system
-from index.errors import PersonCountError
-from index.logs import exceptions_are_logged
+from index.base.errors import PersonCountError
+from index.base.logs import exceptions_are_logged
 
 signal.signal(signal.SIGINT, interrupt)
 

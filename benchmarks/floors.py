@@ -17,10 +17,10 @@ from tornado.httputil import ParseBodyConfig, ParseUrlEncodedConfig, set_parse_b
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from index.arrays import FloatMatrix
-from index.space import UNMEASURED, Space
-from service.server import Server
-from service.tls import self_signed, server_context
+from index.base.arrays import FloatMatrix
+from index.vectors.space import UNMEASURED, Space
+from service.edge.server import Server
+from service.edge.tls import self_signed, server_context
 
 CUT = Space(UNMEASURED).cut(0.2)
 

@@ -71,15 +71,15 @@ def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
     """Index everything in *inbox* into a new database."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as person_count.py does
 
-    from index.database import Database  # noqa: PLC0415
-    from index.migration import migrate  # noqa: PLC0415
-    from index.paths import Roots  # noqa: PLC0415
-    from index.settings import Settings  # noqa: PLC0415
-    from index.store import analyses, queue  # noqa: PLC0415
-    from ingest.models import load_models, open_generation  # noqa: PLC0415
-    from ingest.nets import cores  # noqa: PLC0415
-    from ingest.scan import Scanner  # noqa: PLC0415
-    from ingest.worker import Worker  # noqa: PLC0415
+    from index.base.paths import Roots  # noqa: PLC0415
+    from index.base.settings import Settings  # noqa: PLC0415
+    from index.database.engine import Database  # noqa: PLC0415
+    from index.database.migration import migrate  # noqa: PLC0415
+    from index.database.queries import analyses, queue  # noqa: PLC0415
+    from ingest.jobs.worker import Worker  # noqa: PLC0415
+    from ingest.networks.models import load_models, open_generation  # noqa: PLC0415
+    from ingest.networks.runtime import cores  # noqa: PLC0415
+    from ingest.watching.scan import Scanner  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
@@ -123,7 +123,7 @@ def turn_of_plain(inbox: Path, cache: Path) -> dict[str, Any]:
     import torch  # noqa: PLC0415
     from facenet_pytorch import MTCNN, InceptionResnetV1  # noqa: PLC0415
 
-    from ingest.weights import load_weights  # noqa: PLC0415
+    from ingest.networks.weights import load_weights  # noqa: PLC0415
 
     mtcnn = MTCNN(keep_all=True, margin=32)
     facenet = InceptionResnetV1(pretrained=None, classify=False).eval()

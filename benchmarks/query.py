@@ -38,10 +38,10 @@ from asking import Client, Process, started
 from floors import search
 from synthetic import Library, fill, settings_in
 
-from index.database import Database
-from index.settings import Settings
-from index.space import UNMEASURED, Space
-from index.store import generations
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.queries import generations
+from index.vectors.space import UNMEASURED, Space
 
 Touch = Callable[[], None]
 

@@ -39,16 +39,16 @@ import yaml
 from asking import Client, started
 from synthetic import Library, fill, settings_in
 
-from index.database import Database
-from index.paths import Signature
-from index.settings import Settings
-from index.snapshot_writer import write_snapshot
-from index.space import DIM, Profile, Space
-from index.store import generations, library, queue, sightings
-from index.store.generations import GenerationRow
-from index.store.library import NewFace, NewImage
-from index.store.sightings import Sighting
-from index.vectors import VectorIndex
+from index.base.paths import Signature
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.queries import generations, queue, sightings, stored_images
+from index.database.queries.generations import GenerationRow
+from index.database.queries.sightings import Sighting
+from index.database.queries.stored_images import NewFace, NewImage
+from index.vectors.snapshot_writer import write_snapshot
+from index.vectors.space import DIM, Profile, Space
+from index.vectors.vector_index import VectorIndex
 
 ASKED = 100
 QUESTIONS = 20
@@ -98,9 +98,9 @@ def commit_some(database: Database, generation: GenerationRow, number: int) -> N
         for claim, vector in zip(claims, raw, strict=True)
     }
     with database.write() as connection:
-        ids = library.record_images(connection, generation.id, images.values())
+        ids = stored_images.record_images(connection, generation.id, images.values())
         found = {claim: ids[image.sha256] for claim, image in images.items()}
-        library.link_files(connection, found, time.time())
+        stored_images.link_files(connection, found, time.time())
 
 
 def measure_index(data: Path) -> dict[str, Any]:

@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection, insert
 
-from index.arrays import FloatMatrix
-from index.database import Database
-from index.migration import migrate
-from index.paths import signature_of
-from index.schema import Analysis, Change, Face, File, Image
-from index.settings import Settings
-from index.space import DIM, UNMEASURED
-from index.states import FileState, GenerationState
-from index.store import generations
-from index.store.generations import GenerationRow
+from index.base.arrays import FloatMatrix
+from index.base.paths import signature_of
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.migration import migrate
+from index.database.queries import generations
+from index.database.queries.generations import GenerationRow
+from index.database.schema import Analysis, Change, Face, File, Image
+from index.database.states import FileState, GenerationState
+from index.vectors.space import DIM, UNMEASURED
 
 PHOTOS_EACH = 10
 SPREAD = 40  # a deviation of 1 / sqrt(40) = 0.16 between strangers

@@ -7,17 +7,17 @@ import typer
 
 from commands.console import Config, interrupted, stop_on_signals
 from commands.judging import AGAIN, Faces, Seed, SplitOption, Without, labelled, profile_of
-from index.arrays import FloatMatrix, IntVector
-from index.database import Database
-from index.errors import ConfigError
-from index.logs import configure_logging
-from index.match_rates import FALSE_MATCH_RATES, FalseMatchRates
-from index.measures import LabelledFaces, Split, of_half
-from index.prominence import why_left_out
-from index.settings import FaceChoice, Settings, load_settings
-from index.space import Profile, shipped_profile
-from index.store import analyses, embeddings, generations
-from index.store.faces import faces_of
+from index.base.arrays import FloatMatrix, IntVector
+from index.base.errors import ConfigError
+from index.base.logs import configure_logging
+from index.base.settings import FaceChoice, Settings, load_settings
+from index.counting.key_faces import why_left_out
+from index.database.engine import Database
+from index.database.queries import analyses, embeddings, generations
+from index.database.queries.faces import faces_of
+from index.evaluation.measures import LabelledFaces, Split, of_half
+from index.vectors.match_rates import FALSE_MATCH_RATES, FalseMatchRates
+from index.vectors.space import Profile, shipped_profile
 
 MIN_PEOPLE = 20  # of two people 16 pairs of strangers set a distance at which nobody differs
 MIN_FACES = 100  # as many as that number of people have with a few photos each
@@ -83,7 +83,7 @@ def calibrate(
 
 
 def _of_people(found: LabelledFaces, seed: int, *, looks_only: bool) -> Profile:
-    from index.evaluation import calibrate as measure
+    from index.evaluation.evaluation import calibrate as measure
 
     people = len(set(found.people))
     if people < MIN_PEOPLE and not looks_only:
@@ -95,7 +95,7 @@ def _of_people(found: LabelledFaces, seed: int, *, looks_only: bool) -> Profile:
 
 
 def _of_library(settings: Settings, *, looks_only: bool) -> Profile:
-    from index.evaluation import recentre
+    from index.evaluation.evaluation import recentre
 
     generation = _generation(settings)
     raw, photos = _key_faces(settings, generation.id)

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from commands.console import Config, errors
-from index.errors import ConfigError
-from index.setting_origins import PREFIX, Origin, origins_of, unknown_variables
-from index.settings import DEFAULT_CONFIG, NAMED_WEIGHTS, Settings, load_settings, weights_file
-from index.tokens import read_tokens
+from index.base.errors import ConfigError
+from index.base.setting_origins import PREFIX, Origin, origins_of, unknown_variables
+from index.base.settings import DEFAULT_CONFIG, NAMED_WEIGHTS, Settings, load_settings, weights_file
+from index.base.tokens import read_tokens
 
 VALUE_COLUMNS = 48
 
@@ -53,8 +53,8 @@ def _check(settings: Settings) -> None:
     Raises:
         ConfigError: they would refuse to start, for the reason that is given.
     """
-    from service.auth import check_exposure
-    from service.tls import own_pair, server_context
+    from service.edge.tls import own_pair, server_context
+    from service.guards.auth import check_exposure
 
     check_exposure(settings)
     if settings.tls and (pair := own_pair(settings)):

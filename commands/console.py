@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from index.errors import ConfigError
+from index.base.errors import ConfigError
 
 output = Console(highlight=False, markup=False)
 errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)

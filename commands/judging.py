@@ -16,18 +16,18 @@ from commands.console import (
     progress_bar,
     stop_on_signals,
 )
-from index.database import Database
-from index.errors import ConfigError
-from index.logs import configure_logging
-from index.measures import SIZES, Split, of_half
-from index.question import parse_threshold
-from index.settings import FaceChoice, Linkage, Settings, load_settings
-from index.space import DEFAULT_THRESHOLD, Profile, Space
-from index.store import generations
+from index.base.errors import ConfigError
+from index.base.logs import configure_logging
+from index.base.settings import FaceChoice, Linkage, Settings, load_settings
+from index.counting.question import parse_threshold
+from index.database.engine import Database
+from index.database.queries import generations
+from index.evaluation.measures import SIZES, Split, of_half
+from index.vectors.space import DEFAULT_THRESHOLD, Profile, Space
 
 if TYPE_CHECKING:
-    from index.evaluation import Evaluation
-    from index.measures import LabelledFaces
+    from index.evaluation.evaluation import Evaluation
+    from index.evaluation.measures import LabelledFaces
 
 AGAIN = "what was embedded is kept; start it again"
 
@@ -59,7 +59,7 @@ def evaluate(
 
     Example: person-count evaluate photos --split B --linkage evidence --plots plots
     """
-    from index.evaluation import evaluate as judge
+    from index.evaluation.evaluation import evaluate as judge
 
     settings = load_settings(config)
     configure_logging(verbose=False)
@@ -92,7 +92,7 @@ def evaluate(
             found.photos,
         )
     if plots is not None:
-        from index.plots import write_plots
+        from index.evaluation.plots import write_plots
 
         for path in write_plots(plots, space.unit(found.raw), found.people, space, result):
             errors.print(f"wrote {path}")
@@ -124,7 +124,7 @@ def labelled(
         ConfigError: as load_labelled() does.
         typer.Exit: *stop* was set.
     """
-    from ingest.labelled import load_labelled
+    from ingest.jobs.labelled import load_labelled
 
     library = _library(settings)
     if library is not None:

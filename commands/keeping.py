@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.console import INTERRUPTED, Config, errors, progress_bar, stop_on_signals
-from index.backup import back_up
-from index.backup import restore as restore_database
-from index.database import Database
-from index.holds import HoldReason
-from index.logs import configure_logging
-from index.paths import Roots
-from index.progress import Progress
-from index.settings import load_settings
-from index.store import places
+from index.base.logs import configure_logging
+from index.base.paths import Roots
+from index.base.progress import Progress
+from index.base.settings import load_settings
+from index.database.engine import Database
+from index.database.queries import places
+from index.database.queries.places import HoldReason
+from index.upkeep.backup import back_up
+from index.upkeep.backup import restore as restore_database
 
 if TYPE_CHECKING:
     import threading
 
-    from index.forget import Forgotten
+    from index.upkeep.forget import Forgotten
 
 
 def _interruptible(progress: Progress, stop: "threading.Event") -> Progress:
@@ -96,8 +96,8 @@ def forget(
 
     Example: person-count forget inbox/holiday/beach.jpg
     """
-    from index import forget as forgetting
-    from index.proof import remains
+    from index.upkeep import forget as forgetting
+    from index.upkeep.erasure_proof import remains
 
     if allow and delete_files:
         raise typer.BadParameter("--allow and --delete-files exclude each other")

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.console import INTERRUPTED, Config, errors, progress_bar, stop_on_signals
-from index.database import Database
-from index.documents import count_document, error_document, explanation_document
-from index.errors import RequestError
-from index.explain import Explanation, explanation_lines
-from index.lock import exclusive
-from index.logs import configure_logging
-from index.migration import migrate
-from index.question import build_question
-from index.report import stored_report
-from index.settings import FaceChoice, Linkage, load_settings
-from index.space import DEFAULT_THRESHOLD
-from index.status import library_status
-from index.verify import verify as verify_database
+from index.base.errors import RequestError
+from index.base.lock import exclusive
+from index.base.logs import configure_logging
+from index.base.settings import FaceChoice, Linkage, load_settings
+from index.counting.documents import count_document, error_document, explanation_document
+from index.counting.explanation import Explanation, explanation_lines
+from index.counting.question import build_question
+from index.database.engine import Database
+from index.database.migration import migrate
+from index.library.ingest_report import stored_report
+from index.library.status import library_status
+from index.upkeep.verify import verify as verify_database
+from index.vectors.space import DEFAULT_THRESHOLD
 
 if TYPE_CHECKING:
-    from ingest.drain import Summary
+    from ingest.jobs.drain import Summary
 
 
 def ingest(
@@ -34,7 +34,7 @@ def ingest(
 
     Example: person-count ingest inbox/holiday
     """
-    from ingest.drain import Drain
+    from ingest.jobs.drain import Drain
 
     settings = load_settings(config)
     configure_logging(verbose=False)
@@ -77,7 +77,7 @@ def count(
 
     Example: person-count count a.jpg b.jpg --threshold 0.25 --explain
     """
-    from ingest.direct import DirectCount
+    from ingest.jobs.direct_count import DirectCount
 
     settings = load_settings(config)
     configure_logging(verbose=False)
@@ -122,8 +122,8 @@ def reindex(
 
     Example: person-count reindex --weights casia-webface
     """
-    from ingest.drain import Drain
-    from ingest.reindex import Reindexer
+    from ingest.jobs.drain import Drain
+    from ingest.jobs.reindex import Reindexer
 
     settings = load_settings(config)
     configure_logging(verbose=False)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.console import Config, errors, naming_folders, stop_on_signals
-from index.database import Database
-from index.logs import configure_logging, log_the_rest
-from index.settings import Settings, load_settings
+from index.base.logs import configure_logging, log_the_rest
+from index.base.settings import Settings, load_settings
+from index.database.engine import Database
 
 if TYPE_CHECKING:
     import ssl
@@ -37,9 +37,9 @@ def serve(
 
     Example: person-count serve --port 8443
     """
-    from service.auth import check_exposure
-    from service.keeper import Keeper
-    from service.server import serve as serve_forever
+    from service.children.ingest_keeper import Keeper
+    from service.edge.server import serve as serve_forever
+    from service.guards.auth import check_exposure
 
     tls = False if http else None
     settings = load_settings(config, host=host, port=port, tls=tls)
@@ -90,7 +90,7 @@ def _greet(url: str, sha256: str | None, settings: Settings) -> None:
 
 def _tls(settings: Settings) -> tuple["ssl.SSLContext | None", str | None]:
     """The TLS context and its certificate's SHA-256; None without TLS."""
-    from service.tls import fingerprint, own_pair, self_signed, server_context, warn_of_end
+    from service.edge.tls import fingerprint, own_pair, self_signed, server_context, warn_of_end
 
     if not settings.tls:
         return None, None
@@ -108,7 +108,7 @@ def watch(
 
     Example: person-count watch --config config.yaml
     """
-    from ingest.process import run_ingest
+    from ingest.jobs.process import run_ingest
 
     settings = load_settings(config)
     configure_logging(verbose=True)
@@ -131,7 +131,7 @@ def pictures() -> None:
 
     Example: person-count pictures
     """
-    from ingest.pictures import serve_pictures
+    from ingest.decoding.picture_process import serve_pictures
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends us
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")

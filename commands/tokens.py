@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from commands.console import Config, errors
-from index.errors import ConfigError
-from index.settings import load_settings
-from index.tokens import Scope, add_token, read_tokens, remove_token
+from index.base.errors import ConfigError
+from index.base.settings import load_settings
+from index.base.tokens import Scope, add_token, read_tokens, remove_token
 
 app = typer.Typer(no_args_is_help=True, help="Who may ask the service: bearer tokens.")
 

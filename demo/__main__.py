@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from demo.portraits import DEMO_IDENTITIES, draw_identity, draw_portrait
-from index.space import Space, shipped_profile
+from index.vectors.space import Space, shipped_profile
 
 PEOPLE = 4
 PHOTOS = 3

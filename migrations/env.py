@@ -1,8 +1,8 @@
-"""Runs the revisions on the connection that index.migration.migrate hands over."""
+"""Runs the revisions on the connection that index.database.migration.migrate hands over."""
 
 from alembic import context
 
-from index.schema import Base
+from index.database.schema import Base
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -9,8 +9,8 @@ import ssl
 import sys
 from http import HTTPStatus
 
-from index.errors import PersonCountError
-from index.settings import Settings, load_settings
+from index.base.errors import PersonCountError
+from index.base.settings import Settings, load_settings
 
 SECONDS = 5.0
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what host may say

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from index.database import Database
-from index.settings import Settings
-from index.store.generations import GenerationRow
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.queries.generations import GenerationRow
 from tests.index.builders import fake_generation, open_copy
 
 DEFAULT_FACES = Path(__file__).resolve().parent.parent.parent / "shared" / "faces"

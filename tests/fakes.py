@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ingest.decoders import Decoders
-from ingest.faces import Crops, DetectedFace, RgbImage
-from ingest.models import Models
+from ingest.decoding.decoder_pool import Decoders
+from ingest.interfaces import Crops, DetectedFace, RgbImage
+from ingest.networks.models import Models
 
 DECODERS = Decoders()  # real ones, of all tests together: starting one takes a tenth of a second
 SQUARE_PX = 60

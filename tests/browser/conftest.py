@@ -32,9 +32,9 @@ from playwright.sync_api import (
 )
 
 import tests.service.running as services
-from ingest.faces import Crops
-from ingest.models import Models
-from service.tls import self_signed
+from ingest.interfaces import Crops
+from ingest.networks.models import Models
+from service.edge.tls import self_signed
 from tests.fakes import DIM, FakeDetector
 from tests.service.running import Service, running_service
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Locator, expect
 
-from index.database import Database
-from index.match_rates import FALSE_MATCH_RATES, FalseMatchRates
-from index.space import UNMEASURED
-from index.store import generations
+from index.database.engine import Database
+from index.database.queries import generations
+from index.vectors.match_rates import FALSE_MATCH_RATES, FalseMatchRates
+from index.vectors.space import UNMEASURED
 from tests.browser.conftest import Begin
 from tests.service.running import Service
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from index.database import Database
-from index.report import IngestReport, WatcherReport, store_report
-from index.tokens import Scope, add_token, remove_token
+from index.base.tokens import Scope, add_token, remove_token
+from index.database.engine import Database
+from index.library.ingest_report import IngestReport, WatcherReport, store_report
 from tests.browser.conftest import ALBUM, Begin
 from tests.fakes import save_picture
 from tests.service.running import Service

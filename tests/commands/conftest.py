@@ -13,13 +13,13 @@ import pytest
 
 import person_count
 from commands import calibrating
-from index.database import Database
-from index.migration import migrate
-from index.paths import Roots
-from index.settings import Settings
-from index.store import generations
-from ingest.scan import Scanner
-from ingest.worker import Worker
+from index.base.paths import Roots
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.migration import migrate
+from index.database.queries import generations
+from ingest.jobs.worker import Worker
+from ingest.watching.scan import Scanner
 from tests.fakes import fake_models, save_picture
 from tests.index.builders import fake_generation
 

@@ -9,11 +9,11 @@ import pytest
 
 from commands import calibrating
 from commands.calibrating import calibrate
-from index import snapshot_writer
-from index.database import Database
-from index.match_rates import FALSE_MATCH_RATES, GRID
-from index.space import Profile, Space, shipped_profile
-from index.store import generations
+from index.database.engine import Database
+from index.database.queries import generations
+from index.vectors import snapshot_writer
+from index.vectors.match_rates import FALSE_MATCH_RATES, GRID
+from index.vectors.space import Profile, Space, shipped_profile
 from tests.commands.conftest import Run, fill, profile_in_use, report
 
 pytestmark = pytest.mark.usefixtures("few_are_enough")

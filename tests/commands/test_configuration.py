@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from index.settings import Settings, load_settings
-from service.tls import self_signed
+from index.base.settings import Settings, load_settings
+from service.edge.tls import self_signed
 from tests.commands.conftest import Run, write_config
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import forget
-from index.database import Database
-from index.erasure import finish_erasures
-from index.erasure_log import FORGOTTEN
-from index.settings import Settings
-from index.space import UNMEASURED, Space
-from index.store.files import rows_of, signatures_below
-from ingest import labelled
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.queries.files import rows_of, signatures_below
+from index.upkeep import forget
+from index.upkeep.erasure import finish_erasures
+from index.upkeep.erasure_log import FORGOTTEN
+from index.vectors.space import UNMEASURED, Space
+from ingest.jobs import labelled
 from tests.commands.conftest import Run, fill, write_config
 from tests.fakes import save_picture
 from tests.index.builders import ask, quiet

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from commands import calibrating, judging
-from index.database import Database
-from index.measures import SIZES, LabelledFaces, halves
-from index.settings import Linkage
+from index.base.settings import Linkage
+from index.database.engine import Database
+from index.evaluation.measures import SIZES, LabelledFaces, halves
 from tests.commands.conftest import QUICK, Run, fill, profile_in_use, report, write_config
 from tests.fakes import save_picture
 from tests.index.builders import by_hand

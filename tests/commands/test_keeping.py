@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from index.database import Database
-from index.lock import exclusive
-from index.store.files import rows_of, signatures_below
+from index.base.lock import exclusive
+from index.database.engine import Database
+from index.database.queries.files import rows_of, signatures_below
 from tests.commands.conftest import Run, fill, write_config
 from tests.index.builders import ask
 
@@ -113,7 +113,7 @@ def test_photos_that_cannot_be_deleted_mean_exit_1(
 def test_vectors_that_are_left_mean_exit_1(
     run: Run, library: Path, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.proof.ROUND_SECONDS", 0.0)
+    monkeypatch.setattr("index.upkeep.erasure_proof.ROUND_SECONDS", 0.0)
     data = config.parent / "data"
     with Database(data / "person_count.db") as database, database.read() as connection:
         blobs = connection.exec_driver_sql("SELECT embedding FROM faces").scalars().all()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from index.database import Database
-from index.space import DEFAULT_THRESHOLD
+from index.database.engine import Database
+from index.vectors.space import DEFAULT_THRESHOLD
 from tests.commands.conftest import Run, fill, write_config
 from tests.fakes import save_picture
 from tests.index.builders import flip_byte

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from demo.portraits import draw_identity, draw_portrait
-from index.space import Profile
+from index.vectors.space import Profile
 from tests.commands.conftest import Outcome, profile_in_use, write_config
 from tests.ingest.portraits import PEOPLE, PHOTOS
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from index.database import Database
-from index.states import FileState
-from index.store import analyses, embeddings, generations, library, queue
-from index.store.faces import faces_of
-from index.store.files import FileRow, rows_of
-from index.verify import verify
+from index.database.engine import Database
+from index.database.queries import analyses, embeddings, generations, queue, stored_images
+from index.database.queries.faces import faces_of
+from index.database.queries.files import FileRow, rows_of
+from index.database.states import FileState
+from index.upkeep.verify import verify
 from tests.crash.launcher import models_of
 from tests.crash.oracle import NAMES, Folder
 
@@ -60,7 +60,7 @@ class Audit:
                 self.losses += rows[name].state is not FileState.FAILED
                 continue
             faces_of[digest] = len(faces)
-            known = library.known_images(connection, active.id, [digest])
+            known = stored_images.known_images(connection, active.id, [digest])
             if rows[name].state is not FileState.INDEXED or known.get(digest) is None:
                 self._lose(f"{name} is not indexed: {rows[name]}")
             elif known[digest] != rows[name].image_id:

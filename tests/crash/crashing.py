@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from unittest.mock import patch
 
-from index import snapshot_writer
-from index.store import generations, queue, sightings
-from ingest import worker as worker_module
-from ingest.reindex import Reindexer
+from index.database.queries import generations, queue, sightings
+from index.vectors import snapshot_writer
+from ingest.jobs import worker as worker_module
+from ingest.jobs.reindex import Reindexer
 
 # where the program may end: before the function is called, or after it has returned
 PLACES = [
     (sightings, "forget_files"),
     (queue, "finish"),
-    (worker_module.library, "record_images"),
+    (worker_module.stored_images, "record_images"),
     (worker_module.Worker, "_process"),
     (worker_module.Worker, "_commit"),
     (snapshot_writer.snapshots, "add_chunk"),

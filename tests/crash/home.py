@@ -14,21 +14,21 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection
 
-from index.database import Database
-from index.migration import migrate
-from index.paths import Roots
-from index.settings import Settings
-from index.snapshot_writer import pending_changes, write_snapshot
-from index.space import Profile, Space
-from index.states import FileState
-from index.store import analyses, embeddings, generations, library
-from index.store.faces import faces_of
-from index.store.files import FileRow, rows_of, signatures_below
-from index.store.generations import GenerationRow
-from index.vectors import VectorIndex
-from index.verify import verify
-from ingest.scan import Scanner
-from ingest.worker import Worker
+from index.base.paths import Roots
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.migration import migrate
+from index.database.queries import analyses, embeddings, generations, stored_images
+from index.database.queries.faces import faces_of
+from index.database.queries.files import FileRow, rows_of, signatures_below
+from index.database.queries.generations import GenerationRow
+from index.database.states import FileState
+from index.upkeep.verify import verify
+from index.vectors.snapshot_writer import pending_changes, write_snapshot
+from index.vectors.space import Profile, Space
+from index.vectors.vector_index import VectorIndex
+from ingest.jobs.worker import Worker
+from ingest.watching.scan import Scanner
 from tests import waiting
 from tests.crash import launcher
 from tests.fakes import save_picture
@@ -219,7 +219,7 @@ class Home:
                 for name, data in contents.items():
                     self._check_file(connection, generation, index, rows[name], data)
                     digest = hashlib.sha256(data).digest()
-                    known = library.known_images(connection, generation.id, [digest])
+                    known = stored_images.known_images(connection, generation.id, [digest])
                     assert known == {digest: rows[name].image_id}, name
                 totals = analyses.totals(connection, generation.id)
                 images = connection.exec_driver_sql("SELECT count(*) FROM images").scalar_one()

@@ -1,6 +1,6 @@
 """The real command line with fake models, killed with SIGKILL at a named moment if one is given.
 
-    python tests/crash/launcher.py [--die before:index.snapshot_writer:write_snapshot:1] COMMAND…
+    python tests/crash/launcher.py [--die before:index.upkeep.backup:_switch:1] COMMAND…
 
 The program itself has no hooks for this: the function of the moment is wrapped here, outside it.
 """
@@ -48,12 +48,12 @@ def models_of(weights: str) -> Any:
 
 def fake_everything() -> None:
     """Put the fake models in their place, and make everything small and quick."""
-    import index.chunks
-    import index.proof
-    import ingest.models
-    import ingest.process
-    import ingest.reindex
-    import ingest.watcher
+    import index.upkeep.erasure_proof
+    import index.vectors.chunks
+    import ingest.jobs.process
+    import ingest.jobs.reindex
+    import ingest.networks.models
+    import ingest.watching.watcher
 
     def load_models(_settings: object, weights: str) -> Any:
         return models_of(weights)
@@ -70,7 +70,7 @@ def fake_everything() -> None:
 
 def keep_faking() -> None:
     """Have the service start its ingest process through this launcher as well."""
-    import service.keeper
+    import service.children.ingest_keeper
 
     class Keeper(service.keeper.Keeper):
         def __init__(self, command: Sequence[str]) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from index.paths import Signature, signature_of
-from index.space import Profile
-from index.store.library import NewImage
+from index.base.paths import Signature, signature_of
+from index.database.queries.stored_images import NewImage
+from index.vectors.space import Profile
 from tests.crash import launcher
 from tests.fakes import save_picture
 

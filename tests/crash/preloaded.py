@@ -5,11 +5,11 @@ from tests.crash.launcher import without_networks
 without_networks()
 
 import commands.keeping
-import index.erasure
-import index.forget
-import index.proof
-import ingest.drain
-import ingest.process
-import ingest.reindex
+import index.upkeep.erasure
+import index.upkeep.erasure_proof
+import index.upkeep.forget
+import ingest.jobs.drain
+import ingest.jobs.process
+import ingest.jobs.reindex
 import person_count
 import tests.fakes

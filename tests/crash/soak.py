@@ -28,9 +28,9 @@ if __name__ == "__main__":
 
     without_networks()
 
-from index.database import Database
-from index.space import shipped_profile
-from index.store import generations
+from index.database.engine import Database
+from index.database.queries import generations
+from index.vectors.space import shipped_profile
 from tests.crash.audit import Audit
 from tests.crash.oracle import NAMES, Folder
 from tests.crash.processes import children, figures

@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import event
 
-from index import chunks, snapshot_writer
-from index.coverage import FileStatus, KnownFile, Wanted, ask_for
-from index.database import Database
-from index.question import build_question
-from index.settings import Settings
-from index.space import UNMEASURED, Profile, Space
-from index.store import generations, queue
-from index.verify import verify
-from ingest import reindex as reindex_module
-from ingest import worker as worker_module
-from ingest.reindex import Reindexer, remove_retired
-from service.follower import Follower
-from service.gathering import Gathered, Gatherer
+from index.base.settings import Settings
+from index.counting.question import build_question
+from index.database.engine import Database
+from index.database.queries import generations, queue
+from index.library.known_files import FileStatus, KnownFile, Wanted, ask_for
+from index.upkeep.verify import verify
+from index.vectors import chunks, snapshot_writer
+from index.vectors.space import UNMEASURED, Profile, Space
+from ingest.jobs import reindex as reindex_module
+from ingest.jobs import worker as worker_module
+from ingest.jobs.reindex import Reindexer, remove_retired
+from service.answering.follower import Follower
+from service.answering.gathering import Gathered, Gatherer
 from tests.crash.crashing import PLACES, crashing
 from tests.crash.launcher import models_of
 from tests.crash.oracle import components

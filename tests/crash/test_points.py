@@ -8,13 +8,13 @@ import pysqlite3.dbapi2 as sqlite_driver
 import pytest
 from alembic import command
 
-from index import residue
-from index.backup import back_up
-from index.database import Database
-from index.states import FileState
-from index.store.embeddings import embeddings_of
-from index.store.faces import faces_of
-from index.verify import verify
+from index.database.engine import Database
+from index.database.queries.embeddings import embeddings_of
+from index.database.queries.faces import faces_of
+from index.database.states import FileState
+from index.upkeep import byte_search
+from index.upkeep.backup import back_up
+from index.upkeep.verify import verify
 from tests.crash.home import Home
 from tests.crash.points import POINTS, Point
 from tests.crash.soak import FakedService
@@ -125,11 +125,11 @@ def test_an_erasure_is_finished_down_to_the_bytes(home: Home, point: Point) -> N
     kill(home, point)
     home.check_sound()
     assert home.run(*COMMANDS["forget"]) == 0, home.said()
-    assert residue.search(residue.files_below(data), wanted, lambda *_: None) == {}
+    assert byte_search.search(byte_search.files_below(data), wanted, lambda *_: None) == {}
     home.watch()
     with home.database() as database:
         assert home.rows(database)["b.png"].state is FileState.FAILED
-    assert residue.search(residue.files_below(data), wanted, lambda *_: None) == {}
+    assert byte_search.search(byte_search.files_below(data), wanted, lambda *_: None) == {}
     home.delete("b.png")
     home.watch()
     home.check()
@@ -142,7 +142,7 @@ def vectors_of(home: Home, name: str) -> set[bytes]:
         with database.read() as connection:
             ids = [face.id for face in faces_of(connection, generation.id, [row.image_id or 0])]
             _, raw = embeddings_of(connection, generation.id, ids)
-        return residue.pieces(raw) | residue.pieces(home.space(generation).unit(raw))
+        return byte_search.pieces(raw) | byte_search.pieces(home.space(generation).unit(raw))
 
 
 @of("migrate")

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.arrays import FloatMatrix, IntVector
-from index.evaluation import calibrate
-from index.explain import INTERVAL_SHARE
-from index.hierarchy import hierarchy
-from index.measures import (
+from index.base.arrays import FloatMatrix, IntVector
+from index.base.settings import FaceChoice, Linkage, Settings
+from index.counting.explanation import INTERVAL_SHARE
+from index.counting.grouping import persons
+from index.counting.hierarchy import hierarchy
+from index.evaluation.evaluation import calibrate
+from index.evaluation.measures import (
     SIZES,
     CountQuality,
     LabelledFaces,
@@ -23,10 +25,8 @@ from index.measures import (
     quality,
     true_accept_rates,
 )
-from index.people import persons
-from index.settings import FaceChoice, Linkage, Settings
-from index.space import Space, shipped_profile
-from ingest.labelled import load_labelled
+from index.vectors.space import Space, shipped_profile
+from ingest.jobs.labelled import load_labelled
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs" / "accuracy.md").read_text("utf-8")

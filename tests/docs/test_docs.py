@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer
 
-from index.settings import Settings
+from index.base.settings import Settings
 from person_count import app
 
 PROJECT = Path(__file__).resolve().parent.parent.parent

@@ -12,15 +12,15 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from index.report import IngestReport, WorkReport, store_report
-from index.snapshot_writer import write_snapshot
-from index.space import UNMEASURED, Space
-from index.tokens import Scope, add_token, read_tokens
-from service.handlers import HANDLERS
-from service.keeper import Keeper
-from service.metrics import Metrics
-from service.openapi import path_of
-from service.state import ServiceState
+from index.base.tokens import Scope, add_token, read_tokens
+from index.library.ingest_report import IngestReport, WorkReport, store_report
+from index.vectors.snapshot_writer import write_snapshot
+from index.vectors.space import UNMEASURED, Space
+from service.children.ingest_keeper import Keeper
+from service.contract.openapi import path_of
+from service.handlers.routes import HANDLERS
+from service.monitoring.metrics import Metrics
+from service.monitoring.service_status import ServiceState
 from tests.service.running import running_service
 from tests.waiting import wait_until
 

@@ -44,7 +44,7 @@ def test_the_first_command_of_the_page_gives_the_same(holiday: Service) -> None:
 
 @pytest.mark.parametrize("kind", ["sh", "python", "javascript"])
 def test_the_examples_are_those_that_the_service_shows(kind: str) -> None:
-    from service.examples import Call  # noqa: PLC0415 - only here
+    from service.contract.examples import Call  # noqa: PLC0415 - only here
 
     pairs = [("filepath", "beach.jpg"), ("filepath", "dinner.jpg")]
     call = Call("https://127.0.0.1:8022/person_count", pairs, certificate="data/tls.crt")

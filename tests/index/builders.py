@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, event, text
 
-from index.backup import Restored, restore
-from index.database import Database
-from index.migration import migrate
-from index.paths import Signature
-from index.settings import Settings
-from index.space import UNMEASURED, Profile, Space
-from index.states import GenerationState
-from index.store import embeddings, generations, library, queue, sightings
-from index.store.faces import FaceRow
-from index.store.generations import GenerationRow
-from index.store.library import NewFace, NewImage
-from index.store.queue import Claim
-from index.store.sightings import Sighting
+from index.base.paths import Signature
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.migration import migrate
+from index.database.queries import embeddings, generations, queue, sightings, stored_images
+from index.database.queries.faces import FaceRow
+from index.database.queries.generations import GenerationRow
+from index.database.queries.queue import Claim
+from index.database.queries.sightings import Sighting
+from index.database.queries.stored_images import NewFace, NewImage
+from index.database.states import GenerationState
+from index.upkeep.backup import Restored, restore
+from index.vectors.space import UNMEASURED, Profile, Space
 
 Matrix = NDArray[np.float32]
 
@@ -127,8 +127,8 @@ def index_file(
     with database.write() as connection:
         sightings.note(connection, [sighting(path, version)])
         claim = claim_all(connection)[path]
-        [image_id] = library.record_images(connection, generation_id, [content]).values()
-        assert library.link_files(connection, {claim: image_id}, 0.0)
+        [image_id] = stored_images.record_images(connection, generation_id, [content]).values()
+        assert stored_images.link_files(connection, {claim: image_id}, 0.0)
     return image_id
 
 
@@ -207,4 +207,4 @@ def count(database: Database, table: str) -> int:
 
 def drop_orphans(database: Database, before: float = 1e12) -> int:
     with database.write() as connection:
-        return library.drop_orphans(connection, before)
+        return stored_images.drop_orphans(connection, before)

@@ -6,11 +6,12 @@ from pathlib import Path
 import faiss
 import pytest
 
-from index import chunks, erasure, proof
-from index.database import Database
-from index.settings import Settings
-from index.snapshot_writer import write_snapshot
-from index.store.generations import GenerationRow
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.queries.generations import GenerationRow
+from index.upkeep import erasure, erasure_proof
+from index.vectors import chunks
+from index.vectors.snapshot_writer import write_snapshot
 from tests.index.builders import SPACE, image, index_file, small_generation
 from tests.index.erasing import Home
 
@@ -44,7 +45,7 @@ def home(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Home:
     """Three photos of four people, indexed and in a snapshot; erasures wait for nobody."""
-    monkeypatch.setattr(proof, "ROUND_SECONDS", 0.05)
+    monkeypatch.setattr(erasure_proof, "ROUND_SECONDS", 0.05)
     monkeypatch.setattr(erasure, "WAIT_SECONDS", 0.2)
     made = Home(database, settings, generation)
     made.drop("ann.png", 1)

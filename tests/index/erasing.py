@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index import forget, proof, snapshot_writer
-from index.database import Database
-from index.erasure import Erased
-from index.forget import Forgotten
-from index.paths import Roots
-from index.space import UNMEASURED, Space
+from index.base.paths import Roots
+from index.database.engine import Database
+from index.upkeep import erasure_proof, forget
+from index.upkeep.erasure import Erased
+from index.upkeep.forget import Forgotten
+from index.vectors import snapshot_writer
+from index.vectors.space import UNMEASURED, Space
 from tests.index.builders import quiet
 from tests.ingest.builders import Ingest
 
@@ -36,7 +37,7 @@ class Home(Ingest):
         return forget.allow(self.database, self.data, Roots([self.inbox]), paths, quiet)
 
     def remains(self, erased: Erased) -> list[Path]:
-        return proof.remains(self.database, self.data, erased.pieces, quiet)
+        return erasure_proof.remains(self.database, self.data, erased.pieces, quiet)
 
     def bytes_of(self) -> bytes:
         """All that the data folder holds."""

@@ -6,13 +6,13 @@ from random import Random
 import numpy as np
 import pytest
 
-from index.answer import Answer, answer_question
-from index.documents import count_document, explanation_document
-from index.explain import Explanation
-from index.question import Question, parse_threshold
-from index.settings import FaceChoice, Linkage
-from index.space import Profile, Space
-from index.store.faces import FaceRow
+from index.base.settings import FaceChoice, Linkage
+from index.counting.answer import Answer, answer_question
+from index.counting.documents import count_document, explanation_document
+from index.counting.explanation import Explanation
+from index.counting.question import Question, parse_threshold
+from index.database.queries.faces import FaceRow
+from index.vectors.space import Profile, Space
 from tests.index.builders import Matrix, face_row, unit
 
 DIM = 64

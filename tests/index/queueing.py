@@ -1,9 +1,9 @@
 """The queue in transactions of one step each."""
 
-from index.database import Database
-from index.store import queue, sightings
-from index.store.files import FileRow, rows_of
-from index.store.queue import Claim
+from index.database.engine import Database
+from index.database.queries import queue, sightings
+from index.database.queries.files import FileRow, rows_of
+from index.database.queries.queue import Claim
 from tests.index.builders import (
     sighting,
 )

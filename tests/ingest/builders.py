@@ -8,22 +8,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index.answer import answer_question, choose_faces
-from index.database import Database
-from index.paths import Roots, display
-from index.question import build_question
-from index.settings import Settings
-from index.space import Profile, Space
-from index.states import FileState
-from index.store import changelog, embeddings, generations, library
-from index.store.faces import faces_of
-from index.store.files import FileRow, rows_of, signatures_below
-from index.store.generations import GenerationRow
-from index.vectors import VectorIndex
-from index.verify import verify
-from ingest.models import Models
-from ingest.scan import Scanner
-from ingest.worker import Worker
+from index.base.paths import Roots, display
+from index.base.settings import Settings
+from index.counting.answer import answer_question, choose_faces
+from index.counting.question import build_question
+from index.database.engine import Database
+from index.database.queries import changelog, embeddings, generations, stored_images
+from index.database.queries.faces import faces_of
+from index.database.queries.files import FileRow, rows_of, signatures_below
+from index.database.queries.generations import GenerationRow
+from index.database.states import FileState
+from index.upkeep.verify import verify
+from index.vectors.space import Profile, Space
+from index.vectors.vector_index import VectorIndex
+from ingest.jobs.worker import Worker
+from ingest.networks.models import Models
+from ingest.watching.scan import Scanner
 from tests.fakes import (
     DECODERS,
     BusyDetector,
@@ -154,7 +154,7 @@ class Ingest:
 
     def drop_orphans(self) -> int:
         with self.database.write() as connection:
-            return library.drop_orphans(connection, self.clock())
+            return stored_images.drop_orphans(connection, self.clock())
 
     def persons(self, *names: str) -> int:
         """How many persons the indexed files show, computed as the service does."""

@@ -10,16 +10,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from index.database import Database
-from index.migration import migrate
-from index.paths import Roots
-from index.report import stored_report
-from index.settings import Settings
-from index.store.files import signatures_below
-from ingest import watcher as module
-from ingest.reporter import Reporter
-from ingest.scan import Scanner
-from ingest.watcher import Watcher
+from index.base.paths import Roots
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.migration import migrate
+from index.database.queries.files import signatures_below
+from index.library.ingest_report import stored_report
+from ingest.jobs.reporter import Reporter
+from ingest.watching import watcher as module
+from ingest.watching.scan import Scanner
+from ingest.watching.watcher import Watcher
 from tests.waiting import wait_until
 
 LIMIT = Path("/proc/sys/user/max_inotify_watches")  # of this namespace alone

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from demo.portraits import draw_identity, draw_portrait
-from index.database import Database
-from index.paths import Roots
-from index.settings import DistanceScale, Settings
-from index.store.files import signatures_below
-from index.store.generations import GenerationRow
-from ingest.crops import crop_faces
-from ingest.decoders import Decoder, Decoders
-from ingest.faces import Crops
-from ingest.models import Models, load_models
-from ingest.scan import Scanner
-from ingest.weights import Weights, load_weights
+from index.base.paths import Roots
+from index.base.settings import DistanceScale, Settings
+from index.database.engine import Database
+from index.database.queries.files import signatures_below
+from index.database.queries.generations import GenerationRow
+from ingest.decoding.crops import crop_faces
+from ingest.decoding.decoder_pool import Decoder, Decoders
+from ingest.interfaces import Crops
+from ingest.networks.models import Models, load_models
+from ingest.networks.weights import Weights, load_weights
+from ingest.watching.scan import Scanner
 from tests.fakes import fake_models
 from tests.ingest.builders import Ingest, Names
 from tests.ingest.draining import Draining
@@ -30,7 +30,7 @@ from tests.ingest.holding import Library
 from tests.ingest.portraits import PEOPLE, PHOTOS
 from tests.ingest.reindexing import Reindexing
 from tests.ingest.sandboxed import HOSTILE, LIMIT
-from tests.ingest.watching import Watch, Watched
+from tests.ingest.watched import Watch, Watched
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def watch(
 ) -> Iterator[Watch]:
     """A function that starts a watcher with the given settings; it ends with the test."""
     caplog.set_level(logging.INFO, "ingest")
-    monkeypatch.setattr("ingest.watcher.TICK_SECONDS", 0.02)
-    monkeypatch.setattr("ingest.watcher.FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("ingest.watching.watcher.TICK_SECONDS", 0.02)
+    monkeypatch.setattr("ingest.watching.watcher.FIRST_PAUSE_SECONDS", 0.05)
     before = set(threading.enumerate())
     with ExitStack() as stack:
 
@@ -84,8 +84,8 @@ def small(database: Database, settings: Settings, generation: GenerationRow) -> 
 def reindexing(small: Ingest, monkeypatch: pytest.MonkeyPatch) -> Reindexing:
     """A re-index of the small library with another model."""
     made = Reindexing(small, fake_models("fake-2", salt=5))
-    monkeypatch.setattr("ingest.reindex.load_models", lambda _settings, _weights: made.models)
-    monkeypatch.setattr("ingest.worker.load_generation", lambda _settings, _row: made.models)
+    monkeypatch.setattr("ingest.jobs.reindex.load_models", lambda _settings, _weights: made.models)
+    monkeypatch.setattr("ingest.jobs.worker.load_generation", lambda _settings, _row: made.models)
     return made
 
 
@@ -106,8 +106,8 @@ def decoder(hostile: Decoders) -> Iterator[Decoder]:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second to compute; by the clock a minute, since the machine may be busy."""
-    monkeypatch.setattr("ingest.sandbox.processor_seconds", lambda *_: 1)
-    monkeypatch.setattr("ingest.sandbox.PATIENCE", 60)
+    monkeypatch.setattr("ingest.decoding.sandbox.processor_seconds", lambda *_: 1)
+    monkeypatch.setattr("ingest.decoding.sandbox.PATIENCE", 60)
 
 
 @pytest.fixture
@@ -193,6 +193,6 @@ def draining(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> Draining:
     def open_generation(*_: object) -> tuple[GenerationRow, Models]:
         return ingest.active(), ingest.models
 
-    monkeypatch.setattr("ingest.drain.open_generation", open_generation)
-    monkeypatch.setattr("ingest.drain.POLL_SECONDS", 0.02)
+    monkeypatch.setattr("ingest.jobs.drain.open_generation", open_generation)
+    monkeypatch.setattr("ingest.jobs.drain.POLL_SECONDS", 0.02)
     return Draining(ingest)

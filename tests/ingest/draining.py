@@ -3,7 +3,7 @@
 import threading
 from pathlib import Path
 
-from ingest.drain import Drain, Summary
+from ingest.jobs.drain import Drain, Summary
 from tests.ingest.builders import Ingest
 
 

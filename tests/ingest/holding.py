@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from index.database import Database
-from index.holds import CONFIRMING_SCANS, CONFIRMING_SECONDS, HoldReason
-from index.paths import Roots
-from index.settings import Settings
-from index.store import places
-from index.store.files import signatures_below
-from ingest.scan import Scanner
+from index.base.paths import Roots
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.queries import places
+from index.database.queries.files import signatures_below
+from index.database.queries.places import HoldReason
+from ingest.watching.removals import CONFIRMING_SCANS, CONFIRMING_SECONDS
+from ingest.watching.scan import Scanner
 
 HOUR = 3600.0
 

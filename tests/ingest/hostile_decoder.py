@@ -11,10 +11,10 @@ import sys
 import time
 from collections.abc import Callable
 
-from index.errors import UnreadableImageError
-from ingest import decoding, images
-from ingest.decoding import ANSWER, DONE, QUESTION, UNREADABLE
-from ingest.faces import RgbImage
+from index.base.errors import UnreadableImageError
+from ingest.decoding import decoder_process, pixels
+from ingest.decoding.decoder_process import ANSWER, DONE, QUESTION, UNREADABLE
+from ingest.interfaces import RgbImage
 
 FORBIDDEN = ("torch", "openvino", "sqlite3", "pysqlite3", "sqlalchemy", "scipy", "watchdog")
 
@@ -87,7 +87,7 @@ def _first_word(data: bytes) -> bytes:
 
 
 def main() -> None:
-    decode_reduced, answer = images.decode_reduced, decoding._answer
+    decode_reduced, answer = pixels.decode_reduced, decoder_process._answer
 
     def hostile_decode(
         data: bytes, max_megapixels: int, edge_px: int | None
@@ -102,5 +102,5 @@ def main() -> None:
             return lie(number)
         return answer(question, arena, output_at)
 
-    images.decode_reduced, decoding._answer = hostile_decode, hostile_answer
-    decoding.main()
+    pixels.decode_reduced, decoder_process._answer = hostile_decode, hostile_answer
+    decoder_process.main()

@@ -3,11 +3,11 @@
 import threading
 from dataclasses import dataclass
 
-from index.database import Database
-from index.progress import Progress
-from index.settings import Settings
-from ingest.models import Models
-from ingest.reindex import Outcome, Reindexer
+from index.base.progress import Progress
+from index.base.settings import Settings
+from index.database.engine import Database
+from ingest.jobs.reindex import Outcome, Reindexer
+from ingest.networks.models import Models
 from tests.fakes import FakeDetector
 from tests.ingest.builders import Ingest
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from index.errors import UnreadableImageError
-from ingest.decoders import Decoder
+from index.base.errors import UnreadableImageError
+from ingest.decoding.decoder_pool import Decoder
 from tests.ingest.samples import encoded, scene
 
 LIMIT = 10  # megapixels

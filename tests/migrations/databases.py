@@ -12,10 +12,10 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
 
-from index.database import open_engine
-from index.migration import integrity_problems
-from index.revisions import MIGRATIONS
-from index.space import Profile
+from index.database.engine import open_engine
+from index.database.migration import integrity_problems
+from index.database.revisions import MIGRATIONS
+from index.vectors.space import Profile
 
 PROFILE = Profile((0.0,) * 4, 0.4)
 VECTORS = np.arange(12, dtype="<f4").reshape(3, 4) + 1
@@ -55,7 +55,7 @@ POPULATION: dict[str, list[tuple[Any, ...]]] = {
 
 
 def alembic(path: Path, action: Callable[[Config, str], None], revision: str) -> None:
-    """Run an Alembic command as index.migration.migrate does."""
+    """Run an Alembic command as index.database.migration.migrate does."""
     path.parent.mkdir(exist_ok=True)
     engine = open_engine(path, writer=True)
     event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA foreign_keys=OFF"))

@@ -11,15 +11,15 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 
-from index import migration
-from index.database import Database
-from index.errors import StoreError
-from index.migration import integrity_problems, migrate
-from index.revisions import MIGRATIONS, head_revision
-from index.snapshot_writer import write_snapshot
-from index.space import Space
-from index.store import embeddings, generations, library, queue
-from index.vectors import VectorIndex
+from index.base.errors import StoreError
+from index.database import migration
+from index.database.engine import Database
+from index.database.migration import integrity_problems, migrate
+from index.database.queries import embeddings, generations, queue, stored_images
+from index.database.revisions import MIGRATIONS, head_revision
+from index.vectors.snapshot_writer import write_snapshot
+from index.vectors.space import Space
+from index.vectors.vector_index import VectorIndex
 from tests.migrations.databases import (
     FIRST_COLUMNS,
     POPULATION,
@@ -110,7 +110,7 @@ class TestFromAnOlderRevision:
             with database.write() as connection:
                 claims = queue.claim(connection, 10, 100.0)
                 assert [claim.path for claim in claims] == ["/in/c.jpg", "/in/b.jpg"]
-                assert library.drop_orphans(connection, 9.5) == 1
+                assert stored_images.drop_orphans(connection, 9.5) == 1
 
     def test_a_copy_of_what_was_is_kept_beside_it(self, path: Path) -> None:
         populate(path)

@@ -9,11 +9,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from index.database import Database, open_engine
-from index.errors import SchemaMismatchError, StoreError
-from index.migration import migrate
-from index.revisions import head_revision
-from index.schema import Base
+from index.base.errors import SchemaMismatchError, StoreError
+from index.database.engine import Database, open_engine
+from index.database.migration import migrate
+from index.database.revisions import head_revision
+from index.database.schema import Base
 from tests.migrations.databases import POPULATION, contents, populate, run, tables
 
 

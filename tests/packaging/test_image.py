@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from dockerfile_parse import DockerfileParser
 
-from index.errors import ConfigError
-from index.settings import Settings
-from service.auth import Guard, check_exposure
+from index.base.errors import ConfigError
+from index.base.settings import Settings
+from service.guards.auth import Guard, check_exposure
 from tests.system.runner import wait_until
 
 DIGEST = re.compile(r"^[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}$")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from index.database import Database
-from index.settings import DistanceScale
-from index.store.generations import GenerationRow
-from service import server, streams
-from service.follower import Follower
+from index.base.settings import DistanceScale
+from index.database.engine import Database
+from index.database.queries.generations import GenerationRow
+from service.answering.follower import Follower
+from service.edge import server, streams
 from tests.fakes import save_picture
 from tests.service.running import NOT_THERE, Service, running_service
 from tests.waiting import wait_until

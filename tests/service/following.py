@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index.database import Database
-from index.space import DIM, UNMEASURED, Space
-from index.store import embeddings, generations, library
-from index.store.generations import GenerationRow
-from index.store.library import NewFace, NewImage
-from service.follower import Follower
+from index.database.engine import Database
+from index.database.queries import embeddings, generations, stored_images
+from index.database.queries.generations import GenerationRow
+from index.database.queries.stored_images import NewFace, NewImage
+from index.vectors.space import DIM, UNMEASURED, Space
+from service.answering.follower import Follower
 
 ROOT = Path(__file__).resolve().parents[2]
 SPACE = Space(UNMEASURED)
@@ -37,7 +37,7 @@ def new_image(number: int, faces: int = 1) -> NewImage:
 
 def record(database: Database, generation: GenerationRow, image: NewImage) -> int:
     with database.write() as connection:
-        return library.record_images(connection, generation.id, [image])[image.sha256]
+        return stored_images.record_images(connection, generation.id, [image])[image.sha256]
 
 
 def all_ids(database: Database, generation: GenerationRow) -> list[int]:

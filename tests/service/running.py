@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from index.database import Database
-from index.settings import Settings
-from index.store.generations import GenerationRow
-from ingest.models import Models
-from ingest.worker import Worker
-from service.desk import Desk
-from service.tls import self_signed, server_context
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.queries.generations import GenerationRow
+from ingest.jobs.worker import Worker
+from ingest.networks.models import Models
+from service.answering.desk import Desk
+from service.edge.tls import self_signed, server_context
 from tests.fakes import fake_models, save_picture
 from tests.index.builders import fake_generation, open_copy
 from tests.service.threads import ServiceThread, WorkerThread

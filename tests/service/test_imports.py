@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from commands.serving import _watch_command
-from service import pictures
+from service.children import picture_maker
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ("torch", "torchvision", "facenet_pytorch", "openvino", "watchdog", "cv2", "safetensors")
@@ -30,7 +30,11 @@ def loaded_by(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "statement", ["import service.server, service.keeper, service.tls", "import person_count"]
+    "statement",
+    [
+        "import service.edge.server, service.children.ingest_keeper, service.edge.tls",
+        "import person_count",
+    ],
 )
 def test_the_service_loads_no_model(statement: str) -> None:
     found = loaded_by(statement)
@@ -40,16 +44,17 @@ def test_the_service_loads_no_model(statement: str) -> None:
 
 def test_the_index_loads_neither_side() -> None:
     everything = (
-        "import index.answer, index.coverage, index.snapshot_writer, index.status, index.verify"
+        "import index.counting.answer, index.library.known_files, index.vectors.snapshot_writer, "
+        "index.library.status, index.upkeep.verify"
     )
     assert loaded_by(everything).isdisjoint({*MODELS, *SERVERS, "ingest"})
 
 
 def test_ingest_loads_no_server() -> None:
-    assert loaded_by("import ingest.process, ingest.reindex").isdisjoint(SERVERS)
+    assert loaded_by("import ingest.process, ingest.jobs.reindex").isdisjoint(SERVERS)
 
 
-@pytest.mark.parametrize("command", [[*pictures.COMMAND], [*_watch_command(None), "--help"]])
+@pytest.mark.parametrize("command", [[*picture_maker.COMMAND], [*_watch_command(None), "--help"]])
 def test_children_run_nothing_that_lies_in_the_folder_they_are_started_in(
     tmp_path: Path, command: list[str]
 ) -> None:

@@ -7,17 +7,17 @@ import threading
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from index.database import Database
-from index.settings import Settings
-from ingest.worker import Worker
-from service import server as server_module
-from service.app import make_app
-from service.desk import Desk
-from service.follower import Follower
-from service.pictures import Pictures
-from service.server import Server
-from service.state import ServiceState
-from service.threads import SHORT_THREADS, Threads
+from index.base.settings import Settings
+from index.database.engine import Database
+from ingest.jobs.worker import Worker
+from service.answering.desk import Desk
+from service.answering.follower import Follower
+from service.answering.threads import SHORT_THREADS, Threads
+from service.children.picture_maker import Pictures
+from service.edge import server as server_module
+from service.edge.app import make_app
+from service.edge.server import Server
+from service.monitoring.service_status import ServiceState
 from tests.waiting import DEADLINE_SECONDS, STEP_SECONDS
 
 
@@ -63,7 +63,7 @@ def start_all(threads: Threads) -> None:
 
 
 class ServiceThread(threading.Thread):
-    """What service.server.serve() builds, in a thread and without signals."""
+    """What service.edge.server.serve() builds, in a thread and without signals."""
 
     def __init__(
         self, settings: Settings, database: Database, context: ssl.SSLContext | None

@@ -1,0 +1,248 @@
+"""The one Settings object: command line > PERSON_COUNT_… > config.yaml > the defaults here."""
+
+import os
+from collections.abc import Sequence
+from enum import StrEnum
+from itertools import permutations
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    YamlConfigSettingsSource,
+)
+
+from index.base import setting_errors
+from index.base.errors import ConfigError
+from index.base.paths import has_ignored, is_in
+
+DEFAULT_CONFIG = Path("config.yaml")
+DATABASE_NAME = "person_count.db"  # in the data folder
+NAMED_WEIGHTS = ("casia-webface", "vggface2")  # everything else is a path
+
+
+class FaceChoice(StrEnum):
+    """Which faces of a photo count."""
+
+    KEY = "key"  # probable enough and not much smaller than the photo's largest face
+    ALL = "all"
+    ONE = "one"  # the most prominent one
+
+
+class Linkage(StrEnum):
+    """How links between faces become persons."""
+
+    EVIDENCE = "evidence"  # groups merge while the evidence of all their faces speaks for it
+    SUPPORTED = "supported"  # connected components of the links that their neighbourhoods support
+    SINGLE = "single"  # connected components of every link
+    AVERAGE = "average"  # groups merge by the mean distance of their faces
+    COMPLETE = "complete"  # groups merge by the largest distance of their faces
+
+
+class WatchMode(StrEnum):
+    """How changes in the folders are noticed."""
+
+    AUTO = "auto"  # inotify where it can work, else polling
+    INOTIFY = "inotify"
+    POLLING = "polling"
+
+
+class DistanceScale(StrEnum):
+    """What the number called threshold measures."""
+
+    CALIBRATED = "calibrated"  # 0.2 is the model's operating point (false match rate 1 in 1,000)
+    COSINE = "cosine"  # plain cosine distance, 0 to 2
+
+
+def _not_empty(given: object) -> object:
+    if given == "":  # as an unset variable of a shell or a compose file; Path("") is this folder
+        raise ValueError("is empty; name a path, or write null for none")
+    return given
+
+
+def _absolute(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("holds a zero byte, which no path can")
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError("names the home of a user that there is not") from error
+
+
+def weights_file(weights: str) -> Path | None:
+    """The file that the setting of this name means; None when there is none."""
+    try:
+        path = Path(weights).expanduser()
+    except RuntimeError:  # the home of a user that there is not
+        return None
+    return path if path.is_file() else None
+
+
+AbsolutePath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_absolute)]
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set; units are in the names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PERSON_COUNT_",
+        env_parse_none_str="null",  # as in YAML, so that the environment can take a setting back
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+    )
+
+    inbox: AbsolutePath = Field(Path("inbox"), description="The drop folder.")
+    data: AbsolutePath = Field(Path("data"), description="Database, weights, certificate.")
+    roots: tuple[AbsolutePath, ...] = Field(
+        (), description="More folders that are watched and may be asked about."
+    )
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(8022, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    tls: bool = Field(True, description="False only behind a proxy that speaks TLS itself.")
+    tls_certificate: AbsolutePath | None = Field(None, description="PEM chain of your own.")
+    tls_key: AbsolutePath | None = Field(None, description="PEM key of your own.")
+    hostnames: tuple[str, ...] = Field(
+        (), description="More names that callers may address the service by."
+    )
+    tokens: AbsolutePath | None = Field(
+        None, description="File of bearer tokens; without one nobody is asked for a token."
+    )
+    allow_unauthenticated: bool = Field(
+        False, description="Serve other machines even without tokens, or without TLS."
+    )
+
+    weights: str = Field(
+        "casia-webface", description="casia-webface, vggface2, or the path of a state_dict."
+    )
+    device: str = Field("auto", pattern="^(auto|cpu|cuda)$", description="Where the models run.")
+    distance: DistanceScale = Field(
+        DistanceScale.CALIBRATED, description="The threshold's scale: calibrated or cosine."
+    )
+    linkage: Linkage = Field(Linkage.EVIDENCE, description="How links become persons.")
+    counted_faces: FaceChoice = Field(FaceChoice.KEY, description="Which faces of a photo count.")
+
+    watch: WatchMode = Field(WatchMode.AUTO, description="How changes are noticed.")
+    settle_seconds: float = Field(
+        2.0, ge=0, le=600, description="A file is read once unchanged for this long."
+    )
+    scan_seconds: float = Field(600.0, gt=0, description="Time between two full scans.")
+    poll_seconds: float = Field(5.0, gt=0, description="The same where inotify cannot work.")
+    batch_files: int = Field(64, ge=1, le=1024, description="Files committed together at most.")
+    batch_wait_seconds: float = Field(
+        0.5, ge=0, le=60, description="How long a batch may wait to fill."
+    )
+    max_file_mib: int = Field(64, ge=1, le=1024, description="Larger files are refused.")
+    max_megapixels: int = Field(50, ge=1, le=500, description="Larger images are refused.")
+
+    snapshot_changes: int = Field(
+        50_000, ge=1, description="Write an index snapshot after this many changes,"
+    )
+    snapshot_seconds: float = Field(600.0, gt=0, description="or this long after the last one.")
+
+    retention_days: float | None = Field(
+        None, gt=0, description="Forget photos first indexed longer ago; none keeps them."
+    )
+
+    wait_seconds: float = Field(
+        30.0, ge=0, le=600, description="How long a request waits for files to be indexed."
+    )
+    max_request_files: int = Field(10_000, ge=1, description="Files in one request at most.")
+    max_request_faces: int = Field(10_000, ge=1, description="Faces in one request at most.")
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return self.data / DATABASE_NAME
+
+    @property
+    def max_file_bytes(self) -> int:
+        """max_file_mib in bytes."""
+        return self.max_file_mib << 20
+
+    @property
+    def all_roots(self) -> tuple[Path, ...]:
+        """The drop folder first, then the other roots."""
+        return (self.inbox, *self.roots)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - part of the signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """First wins: arguments, environment, config.yaml."""
+        return (init_settings, env_settings, YamlConfigSettingsSource(settings_cls))
+
+
+def settings_class(config: Path | None = None) -> type[Settings]:
+    """Settings that also read the file *config*; None means config.yaml in the current folder."""
+
+    class FileSettings(Settings):
+        model_config = SettingsConfigDict(yaml_file=config or DEFAULT_CONFIG)
+
+    return FileSettings
+
+
+def load_settings(config: Path | None = None, **overrides: object) -> Settings:
+    """Build the settings from *config*, the environment and *overrides*.
+
+    Args:
+        config: a YAML file; None means config.yaml in the current folder, which may be missing.
+        overrides: settings by name that win over everything else; None values are left out.
+
+    Raises:
+        ConfigError: the file is missing or malformed, a value is out of its range, or a root lies
+            in another one, or holds the data folder.
+    """
+    if config is not None and not config.is_file():
+        raise ConfigError(f"there is no configuration file {config}")
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        made = settings_class(config)(**given)  # type: ignore[arg-type]  # validated right here
+    except ValidationError as error:
+        raise ConfigError(setting_errors.of_value(error, Settings.model_fields)) from error
+    except SettingsError as error:
+        raise ConfigError(setting_errors.of_environment(error)) from error
+    except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f"{config or DEFAULT_CONFIG} cannot be read: {_one_line(error)}"
+        ) from error
+    _refuse_nested(made.all_roots)
+    refuse_watched_data(made.data, made.all_roots)
+    return made
+
+
+def _refuse_nested(roots: Sequence[Path]) -> None:
+    """Each file belongs to one root: it is scanned, counted and held as missing there."""
+    for outer, inner in permutations(roots, 2):
+        if is_in(os.path.realpath(inner), os.path.realpath(outer)):
+            raise ConfigError(
+                f"setting roots: {inner} is, or lies in, {outer}, which is watched with all that "
+                "is below it; keep one of the two"
+            )
+
+
+def refuse_watched_data(data: Path, roots: Sequence[Path]) -> None:
+    """Raise ConfigError if *data* is watched: its files change at each look and never settle."""
+    real = os.path.realpath(data)
+    for root in roots:
+        outer = os.path.realpath(root)
+        if is_in(real, outer) and not has_ignored(real[len(outer) :]):
+            raise ConfigError(
+                f"setting data: {data} is, or lies in, {root}, which is watched for photos; "
+                "keep it elsewhere"
+            )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,99 @@
+"""The answer to a question: from stored faces and their vectors to persons."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from operator import attrgetter
+
+import numpy as np
+
+from index.base.arrays import FloatMatrix, IntVector
+from index.base.errors import RequestError
+from index.base.settings import FaceChoice
+from index.counting import grouping
+from index.counting.key_faces import why_left_out
+from index.counting.question import Question
+from index.database.queries.faces import FaceRow
+from index.vectors.space import Space
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The persons in the asked-for files.
+
+    Attributes:
+        faces: those that count, by ascending id.
+        person_of: (n,) the person of each of them, numbered from 0 by first appearance.
+        left_out: the other faces, each with the reason.
+    """
+
+    faces: tuple[FaceRow, ...]
+    person_of: IntVector
+    left_out: tuple[tuple[FaceRow, str], ...]
+
+    @property
+    def person_num(self) -> int:
+        """How many different persons there are."""
+        return int(self.person_of.max()) + 1 if len(self.person_of) else 0
+
+    def persons(self) -> list[list[FaceRow]]:
+        """The faces of each person."""
+        groups: list[list[FaceRow]] = [[] for _ in range(self.person_num)]
+        for face, person in zip(self.faces, self.person_of, strict=True):
+            groups[person].append(face)
+        return groups
+
+
+Chosen = tuple[list[FaceRow], list[tuple[FaceRow, str]]]
+
+
+def split_faces(faces: Sequence[FaceRow], choice: FaceChoice) -> Chosen:
+    """Those of *faces* that count under *choice*, and the others, with reasons; in order."""
+    reasons = why_left_out(faces, choice)
+    if not reasons:
+        return list(faces), []
+    counted = [face for face in faces if face.id not in reasons]
+    return counted, [(face, reasons[face.id]) for face in faces if face.id in reasons]
+
+
+def join_faces(chosen: Iterable[Chosen], max_faces: int) -> Chosen:
+    """What split_faces() made of several images, together, by id.
+
+    Raises:
+        RequestError: 413, more than *max_faces* count.
+    """
+    counted: list[FaceRow] = []
+    left_out: list[tuple[FaceRow, str]] = []
+    for some, others in chosen:
+        counted += some
+        left_out += others
+    if len(counted) > max_faces:
+        raise RequestError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"{len(counted)} faces are more than the {max_faces} allowed; ask about fewer files",
+        )
+    counted.sort(key=attrgetter("id"))
+    left_out.sort(key=lambda pair: pair[0].id)
+    return counted, left_out
+
+
+def choose_faces(faces: Sequence[FaceRow], question: Question, max_faces: int) -> Chosen:
+    """Those of *faces* that count, and the others, with reasons; errors as in join_faces()."""
+    return join_faces([split_faces(faces, question.faces)], max_faces)
+
+
+def answer_question(
+    question: Question,
+    counted: Sequence[FaceRow],
+    left_out: Sequence[tuple[FaceRow, str]],
+    vectors: FloatMatrix,
+    space: Space,
+) -> Answer:
+    """Group the *counted* faces into persons.
+
+    Args:
+        vectors: (n, d) unit vectors of *counted*, in order.
+    """
+    photos = np.array([face.image_id for face in counted], np.int64)
+    labels = grouping.persons(vectors, space.cut(question.threshold), question.linkage, photos)
+    return Answer(tuple(counted), labels, tuple(left_out))

@@ -1,0 +1,90 @@
+"""The JSON documents that callers get; their keys and order are promised to them."""
+
+from typing import Any
+
+from index.counting.answer import Answer
+from index.counting.explanation import Explanation, JoiningLink, Person
+from index.counting.question import Question
+from index.database.queries.faces import FaceRow
+from index.vectors.space import Space
+
+Document = dict[str, Any]
+
+
+def count_document(question: Question, person_num: int) -> Document:
+    """The answer of /person_count, to the contract's letter."""
+    return {
+        "errcode": 1,
+        "filepaths": list(question.filepaths),
+        "threshold": question.threshold_text,
+        "person_num": person_num,
+    }
+
+
+def error_document(status: int, sentence: str) -> Document:
+    """Every error has this shape; the contract spells the key "cord"."""
+    return {"cord": status, "error": sentence}
+
+
+def explanation_document(
+    question: Question,
+    explanation: Explanation,
+    answer: Answer,
+    space: Space,
+    names: dict[int, list[str]],
+) -> Document:
+    """How the count came about. Distances are cosine distances, thresholds the caller's scale.
+
+    Args:
+        names: the caller's names of each image's files.
+    """
+    low, high = explanation.interval()
+    return {
+        "distance": space.distance(question.threshold),
+        "cosine_cut": space.cut(question.threshold),
+        "faces": question.faces,
+        "linkage": question.linkage,
+        "interval": {"low": low, "high": high},
+        "stable_range": _inward(*explanation.stable_range(), question.threshold),
+        "curve": [{"threshold": at, "person_num": count} for at, count in explanation.curve],
+        "persons": [_person(person, space, names) for person in explanation.persons()],
+        "left_out": [{**_face(face, names), "reason": reason} for face, reason in answer.left_out],
+    }
+
+
+def _inward(low: float, high: float, here: float) -> list[float]:
+    """A range around *here* with four decimals, none of them outside of it."""
+    low = round(low + 0.5e-4, 4) if low > 0 else 0.0
+    return [min(low, here), max(round(high - 0.5e-4, 4), here)]
+
+
+def _person(person: Person, space: Space, names: dict[int, list[str]]) -> Document:
+    links = [_link(link, space) for link in person.links]
+    return {
+        "faces": [_face(face, names) for face in person.faces],
+        "links": links,
+        "weakest_link": links[-1] if links else None,
+        "spread": round(person.spread, 4),
+        "warnings": list(person.warnings),
+    }
+
+
+def _link(link: JoiningLink, space: Space) -> Document:
+    # measured on faces of different photos; strangers side by side are more alike
+    rate = None if link.same_photo else space.false_match_rate(link.distance)
+    return {
+        "faces": [link.first, link.second],
+        "distance": round(link.distance, 4),
+        "threshold": round(space.threshold(link.distance), 4),
+        "false_match_rate": None if rate is None else float(f"{rate:.6g}"),
+    }
+
+
+def _face(face: FaceRow, names: dict[int, list[str]]) -> Document:
+    return {
+        "id": face.id,
+        "filepaths": names[face.image_id],
+        "box": [round(edge, 1) for edge in face.box],
+        "probability": round(face.probability, 4),
+        "sharpness": round(face.sharpness, 1),
+    }

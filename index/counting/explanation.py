@@ -1,0 +1,187 @@
+"""Why the count is what it is: what joins each person, how stable the count is, what to doubt."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import minimum_spanning_tree
+
+from index.base.arrays import FloatMatrix
+from index.base.settings import Linkage
+from index.counting.answer import Answer
+from index.counting.grouping import persons
+from index.counting.hierarchy import Hierarchy, hierarchy
+from index.counting.question import Question
+from index.database.queries.faces import FaceRow
+from index.vectors.space import Space
+
+CURVE_STEP = 0.005  # of the threshold; fine enough for a slider, coarse enough to compute
+CURVE_END = 0.4  # twice the default: beyond it nearly everybody is one person
+INTERVAL_SHARE = 0.1  # of the threshold, up and down; its coverage is measured in docs/accuracy.md
+CHAIN_FACTOR = 1.5  # a person whose faces are farther apart than this times the cut is doubtful
+
+
+@dataclass(frozen=True, slots=True)
+class JoiningLink:
+    """Two faces of one person that are neighbours in its minimum spanning tree."""
+
+    first: int  # face ids
+    second: int
+    distance: float  # cosine distance
+    same_photo: bool  # both faces are in one
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One counted person.
+
+    Attributes:
+        faces: by ascending id.
+        links: its minimum spanning tree, nearest first; len(faces) − 1 of them.
+        spread: the largest distance of any two of its faces, 0 for a single face.
+        warnings: "chained" when the spread is far beyond the cut; "same_photo" when two of its
+            faces are in one photo (a mirror or a collage, or two people taken for one).
+    """
+
+    faces: tuple[FaceRow, ...]
+    links: tuple[JoiningLink, ...]
+    spread: float
+    warnings: tuple[str, ...]
+
+
+class Explanation:
+    """An answer taken apart.
+
+    Args:
+        vectors: (n, d) unit vectors of the answer's faces, in order.
+    """
+
+    def __init__(
+        self, question: Question, answer: Answer, vectors: FloatMatrix, space: Space
+    ) -> None:
+        self._question = question
+        self._answer = answer
+        self._vectors = vectors
+        self._space = space
+
+    @cached_property
+    def _hierarchy(self) -> Hierarchy | None:
+        if self._question.linkage is Linkage.SUPPORTED:
+            return None  # its groups are not nested: a higher threshold may split again
+        photos = np.array([face.image_id for face in self._answer.faces], np.int64)
+        return hierarchy(self._vectors, self._question.linkage, photos)
+
+    def count_at(self, threshold: float) -> int:
+        """The number of persons at another threshold; at the question's own, the answer's.
+
+        Two ways to compute a distance differ in the last bit, which decides between equals.
+        """
+        if threshold == self._question.threshold:
+            return self._answer.person_num
+        if self._hierarchy is not None:
+            return self._hierarchy.persons_at(1.0 - self._space.cut(threshold))
+        labels = persons(self._vectors, self._space.cut(threshold), self._question.linkage)
+        return int(labels.max()) + 1 if len(labels) else 0
+
+    @cached_property
+    def curve(self) -> list[tuple[float, int]]:
+        """The count at thresholds from 0 to CURVE_END, CURVE_STEP apart."""
+        steps = round(CURVE_END / CURVE_STEP)
+        thresholds = [round(step * CURVE_STEP, 3) for step in range(steps + 1)]
+        return [(threshold, self.count_at(threshold)) for threshold in thresholds]
+
+    def stable_range(self) -> tuple[float, float]:
+        """The widest range of thresholds around the question's with the same count.
+
+        Exact for hierarchies, the lower end excluded unless it is 0. For supported the steps of the
+        curve around the question's with the same count, and nothing is known between them.
+        """
+        here, number = self._question.threshold, self._answer.person_num
+        if self._hierarchy is not None:
+            heights = [self._space.threshold(height) for height in self._hierarchy.heights]
+            merged = self._hierarchy.count - number
+            low = heights[merged - 1] if merged else 0.0
+            high = heights[merged] if merged < len(heights) else self._space.threshold(2.0)
+            return max(low, 0.0), max(high, here)
+        others = [at for at, count in self.curve if count != number]
+        below = max((at for at in others if at < here), default=-1.0)
+        above = min((at for at in others if at > here), default=math.inf)
+        same = [here, *(at for at, _ in self.curve if below < at < above)]
+        return min(same), max(same)
+
+    def interval(self) -> tuple[int, int]:
+        """The least and the most persons at thresholds within INTERVAL_SHARE of the question's.
+
+        For supported those at both ends, here, and at the steps of the curve between.
+        """
+        here = self._question.threshold
+        low, high = here * (1 - INTERVAL_SHARE), here * (1 + INTERVAL_SHARE)
+        counts = [self.count_at(threshold) for threshold in (low, here, high)]
+        if self._hierarchy is None:
+            counts += [count for threshold, count in self.curve if low <= threshold <= high]
+        return min(counts), max(counts)
+
+    def persons(self) -> list[Person]:
+        """Every counted person, in the answer's order."""
+        rows: list[list[int]] = [[] for _ in range(self._answer.person_num)]
+        for row, person in enumerate(self._answer.person_of):
+            rows[person].append(row)
+        return [self._person(some) for some in rows]
+
+    def _person(self, rows: list[int]) -> Person:
+        faces = tuple(self._answer.faces[row] for row in rows)
+        wide = self._vectors[rows].astype(np.float64)
+        distances = np.clip(1.0 - wide @ wide.T, 0.0, 2.0)
+        spread = float(distances.max()) if len(rows) > 1 else 0.0
+        tree = minimum_spanning_tree(csr_array(distances + 1.0)).tocoo()  # 0 is no edge for scipy
+        links = sorted(
+            (
+                JoiningLink(
+                    faces[one].id,
+                    faces[other].id,
+                    float(distances[one, other]),
+                    faces[one].image_id == faces[other].image_id,
+                )
+                for one, other in zip(tree.row, tree.col, strict=True)
+            ),
+            key=lambda link: link.distance,
+        )
+        warnings = []
+        if spread > CHAIN_FACTOR * self._space.distance(self._question.threshold):
+            warnings.append("chained")
+        if len({face.image_id for face in faces}) < len(faces):
+            warnings.append("same_photo")
+        return Person(faces, tuple(links), spread, tuple(warnings))
+
+
+def explanation_lines(document: dict[str, Any]) -> list[str]:
+    """The explanation document (index.counting.documents) as text for a terminal."""
+    interval, stable = document["interval"], document["stable_range"]
+    summary = (
+        f"{document['person_num']} persons at threshold {document['threshold']} "
+        f"({interval['low']} to {interval['high']} a tenth below and above it; "
+        f"the same from {stable[0]:.4f} to {stable[1]:.4f})"
+    )
+    lines = [summary]
+    for number, person in enumerate(document["persons"], start=1):
+        weakest = person["weakest_link"]
+        how = f", weakest link at {_link(weakest)}" if weakest else ""
+        doubts = "".join(f", {warning}" for warning in person["warnings"])
+        lines.append(f"person {number}: {len(person['faces'])} faces{how}{doubts}")
+        lines += [f"    {_place(face)}" for face in person["faces"]]
+    lines += [f"left out ({face['reason']}): {_place(face)}" for face in document["left_out"]]
+    return lines
+
+
+def _link(link: dict[str, Any]) -> str:
+    rate = link["false_match_rate"]
+    known = "" if rate is None else f" (false match rate {rate:.2g} at most)"
+    return f"{link['threshold']:.3f}{known}"
+
+
+def _place(face: dict[str, Any]) -> str:
+    box = ", ".join(f"{edge:.0f}" for edge in face["box"])
+    return f"{face['filepaths'][0]} at {box}"

@@ -1,0 +1,151 @@
+"""From faces to persons: range search at the cut, connected components, or a hierarchy. Pure.
+
+Two faces are linked when their cosine similarity is strictly above the cut. `single` counts the
+connected components of all links, `supported` those of the supported ones; the other linkages are
+in index.counting.hierarchy. A link is supported when the closed neighbourhoods of its faces overlap
+by at least SUPPORT of the smaller one (shared neighbours: R. A. Jarvis, E. A. Patrick, "Clustering
+Using a Similarity Measure Based on Shared Near Neighbors", IEEE Trans. Computers C-22(11), 1973).
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from index.base.arrays import FloatMatrix, IntVector
+from index.base.settings import Linkage
+from index.counting.hierarchy import by_appearance, content_order, hierarchy
+
+BLOCK_ROWS = 256  # bounds the memory of a range search in which everything links to everything
+DENSE_SHARE = 0.1  # of all pairs, above which the graph is treated as a full matrix
+BEYOND = 2.0  # no cosine similarity is as large
+BORDER = 1e-5  # FAISS's float32 kernels differ by less; nearer pairs are decided in float64
+SUPPORT = 0.9  # least overlap of a supported link; measured in docs/accuracy.md
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Pairs of faces closer than the cut, each once, ordered by (first, second).
+
+    Attributes:
+        first, second: (m,) int64 row numbers, first < second.
+        similarity: (m,) float32 cosine similarity.
+    """
+
+    first: IntVector
+    second: IntVector
+    similarity: NDArray[np.float32]
+
+    def where(self, keep: NDArray[np.bool_]) -> "Links":
+        """The links that the mask *keep* (m,) selects."""
+        return Links(self.first[keep], self.second[keep], self.similarity[keep])
+
+
+def find_links(vectors: FloatMatrix, cut: float, block_rows: int = BLOCK_ROWS) -> Links:
+    """Every pair of rows whose cosine similarity is strictly above *cut*.
+
+    Args:
+        vectors: (n, d) float32, C-contiguous, rows of length 1. Not modified.
+        cut: cosine similarity, exclusive; any number, also outside −1 to 1.
+        block_rows: queries a FAISS call; changes memory, never the answer.
+    """
+    if len(vectors) == 0:
+        empty = np.empty(0, np.int64)
+        return Links(empty, empty, np.empty(0, np.float32))
+    cut = min(max(cut, -BEYOND), BEYOND)  # FAISS takes a float32
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    parts = []
+    for start in range(0, len(vectors), block_rows):
+        limits, found, neighbour = index.range_search(
+            vectors[start : start + block_rows], cut - BORDER
+        )
+        row = np.repeat(np.arange(start, start + len(limits) - 1), np.diff(limits).astype(np.int64))
+        upper = row < neighbour  # each pair once, and no face with itself
+        parts.append((row[upper], neighbour[upper], found[upper]))
+    first, second, similarity = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.lexsort((second, first))
+    links = Links(first[order], second[order], similarity[order])
+    return links.where(above(vectors, links, cut))
+
+
+def above(vectors: FloatMatrix, links: Links, cut: float) -> NDArray[np.bool_]:
+    """Which *links* are above *cut*, (m,); near it in float64, since FAISS's last bits vary."""
+    keep = links.similarity > cut
+    near = np.flatnonzero(np.abs(links.similarity - cut) <= BORDER)
+    for start in range(0, len(near), BLOCK_ROWS * BLOCK_ROWS):
+        some = near[start : start + BLOCK_ROWS * BLOCK_ROWS]
+        left = vectors[links.first[some]].astype(np.float64)
+        right = vectors[links.second[some]].astype(np.float64)
+        # the product of a vector with its copy may exceed 1 in the last bit
+        keep[some] = np.minimum(np.einsum("ij,ij->i", left, right), 1.0) > cut
+    return keep
+
+
+def supported(links: Links, count: int) -> NDArray[np.bool_]:
+    """Which links have neighbourhoods that agree: |N(a) ∩ N(b)| ≥ SUPPORT × min(|N(a)|, |N(b)|).
+
+    Args:
+        links: of *count* faces; N(a) is a and every face linked to it.
+    """
+    if len(links.first) == 0:
+        return np.empty(0, np.bool_)
+    here = np.arange(count)
+    rows = np.concatenate((links.first, links.second, here))
+    columns = np.concatenate((links.second, links.first, here))
+    graph = coo_array((np.ones(len(rows), np.float32), (rows, columns)), (count, count)).tocsr()
+    sizes = np.diff(graph.indptr)
+    # where many photos show the same person BLAS is far quicker than sparse products
+    dense = graph.toarray() if graph.nnz > DENSE_SHARE * count**2 else None
+    shared = np.empty(len(links.first), np.float32)
+    # links are ordered by their first face: a block of faces owns a run of them
+    ends = np.searchsorted(links.first, np.arange(0, count + BLOCK_ROWS, BLOCK_ROWS))
+    for block, (start, stop) in enumerate(pairwise(ends)):
+        if start < stop:
+            origin = block * BLOCK_ROWS
+            some = graph[origin : origin + BLOCK_ROWS]
+            both = (some @ graph).toarray() if dense is None else some.toarray() @ dense
+            run = slice(start, stop)
+            shared[run] = both[links.first[run] - origin, links.second[run]]
+    smaller = np.minimum(sizes[links.first], sizes[links.second])
+    # whole numbers on the left: BORDER keeps the rounding of SUPPORT from deciding
+    kept: NDArray[np.bool_] = shared >= SUPPORT * smaller - BORDER
+    return kept
+
+
+def joining_links(links: Links, count: int, linkage: Linkage) -> Links:
+    """The links that join faces into persons under *linkage*."""
+    return links if linkage is Linkage.SINGLE else links.where(supported(links, count))
+
+
+def components(links: Links, count: int) -> IntVector:
+    """The person of each face: (count,) numbers from 0, by first appearance."""
+    graph = coo_array(
+        (np.ones(len(links.first), np.int8), (links.first, links.second)), (count, count)
+    )
+    _, labels = connected_components(graph, directed=False)
+    return by_appearance(labels.astype(np.int64))
+
+
+def persons(
+    vectors: FloatMatrix, cut: float, linkage: Linkage, photos: IntVector | None = None
+) -> IntVector:
+    """The person of each row of *vectors*, see find_links: (n,) numbers from 0.
+
+    Args:
+        photos: (n,) a number for the photo of each face; see index.counting.hierarchy.
+    """
+    if len(vectors) == 0:
+        return np.empty(0, np.int64)
+    if linkage not in (Linkage.SINGLE, Linkage.SUPPORTED):
+        distance = 1.0 - cut
+        return hierarchy(vectors, linkage, photos, below=distance).labels_at(distance)
+    order = content_order(vectors)
+    links = find_links(np.ascontiguousarray(vectors[order]), cut)
+    labels = np.empty(len(vectors), np.int64)
+    labels[order] = components(joining_links(links, len(vectors), linkage), len(vectors))
+    return by_appearance(labels)

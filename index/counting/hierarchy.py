@@ -1,0 +1,142 @@
+"""Merge histories: which groups of faces become one person, and at which distance.
+
+A hierarchy does not depend on the threshold. One computation therefore gives the persons at every
+threshold, and their number never rises with it.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.cluster.hierarchy import linkage as scipy_linkage
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import minimum_spanning_tree
+from scipy.spatial.distance import squareform
+
+from index.base.arrays import DoubleVector, FloatMatrix, IntVector
+from index.base.settings import Linkage
+from index.counting.evidence import LEADING, merge_by_evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """The merges of n faces, nearest first.
+
+    Attributes:
+        count: n.
+        first, second: (m,) faces whose groups are merged.
+        heights: (m,) cosine distances, ascending; a merge happens at every cut above its height.
+    """
+
+    count: int
+    first: IntVector
+    second: IntVector
+    heights: DoubleVector
+
+    def persons_at(self, distance: float) -> int:
+        """How many persons there are when merges strictly below *distance* happen."""
+        return self.count - int(np.searchsorted(self.heights, distance, side="left"))
+
+    def labels_at(self, distance: float) -> IntVector:
+        """The person of each face then: (n,) numbers from 0, by first appearance."""
+        merged = int(np.searchsorted(self.heights, distance, side="left"))
+        parent = list(range(self.count))
+
+        def root(face: int) -> int:
+            while parent[face] != face:
+                parent[face] = parent[parent[face]]
+                face = parent[face]
+            return face
+
+        first, second = self.first[:merged].tolist(), self.second[:merged].tolist()
+        for one, other in zip(first, second, strict=True):
+            parent[root(other)] = root(one)
+        numbers: dict[int, int] = {}
+        roots = map(root, range(self.count))
+        return np.array([numbers.setdefault(face, len(numbers)) for face in roots], np.int64)
+
+
+def by_appearance(labels: IntVector) -> IntVector:
+    """The same groups, numbered from 0 in the order in which they appear."""
+    _, first_seen, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    rank = np.empty(len(first_seen), np.int64)
+    rank[np.argsort(first_seen)] = np.arange(len(first_seen))
+    return rank[inverse.reshape(-1)]
+
+
+def content_order(vectors: FloatMatrix) -> IntVector:
+    """An order of the rows that depends on their content alone.
+
+    Whatever is computed in it cannot depend on the order in which files are named or arrived, not
+    even in its last bit.
+    """
+    return np.lexsort(vectors[:, :LEADING].T)
+
+
+def hierarchy(
+    vectors: FloatMatrix,
+    linkage: Linkage,
+    photos: IntVector | None = None,
+    below: float = math.inf,
+) -> Hierarchy:
+    """The hierarchy of unit *vectors* (n, d) under a linkage other than supported.
+
+    Memory grows with n²: 4 to 8 bytes a pair.
+
+    Args:
+        photos: (n,) a number for the photo of each face, which only evidence asks for; None means
+            that every face has a photo of its own.
+        below: merges at this distance or above may be left out, which saves finding them.
+    """
+    count = len(vectors)
+    if count < 2:  # noqa: PLR2004 - nothing to merge
+        none = np.empty(0, np.int64)
+        return Hierarchy(count, none, none, np.empty(0))
+    order = content_order(vectors)
+    if linkage is Linkage.EVIDENCE:
+        photos = np.arange(count) if photos is None else photos
+        first, second, heights = merge_by_evidence(vectors[order], photos[order], below)
+    elif linkage is Linkage.SINGLE:
+        first, second, heights = _single(vectors[order])
+    else:
+        first, second, heights = _agglomerate(vectors[order], linkage)
+    return Hierarchy(count, order[first], order[second], heights)
+
+
+Merges = tuple[IntVector, IntVector, DoubleVector]
+
+
+def _distances(vectors: FloatMatrix) -> DoubleVector:
+    wide = vectors.astype(np.float64)
+    return np.clip(1.0 - wide @ wide.T, 0.0, 2.0)
+
+
+def _single(vectors: FloatMatrix) -> Merges:
+    """Single linkage by a minimum spanning tree (J. Gower, G. Ross, 1969)."""
+    distances = _distances(vectors)
+    distances += 1.0  # scipy takes a zero for a missing edge
+    tree = minimum_spanning_tree(csr_array(distances), overwrite=True).tocoo()
+    order = np.argsort(tree.data, kind="stable")
+    return (
+        tree.row[order].astype(np.int64),
+        tree.col[order].astype(np.int64),
+        np.sort(tree.data) - 1.0,
+    )
+
+
+def _agglomerate(vectors: FloatMatrix, linkage: Linkage) -> Merges:
+    """Average or complete linkage by scipy; a group is named by one of its faces."""
+    distances = _distances(vectors)
+    np.fill_diagonal(distances, 0.0)
+    method: Literal["average", "complete"] = "average" if linkage is Linkage.AVERAGE else "complete"
+    merges = scipy_linkage(squareform(distances, checks=False), method)
+    count = len(vectors)
+    member = np.arange(count + len(merges))
+    for number, row in enumerate(merges):
+        member[count + number] = member[int(row[0])]
+    return (
+        member[merges[:, 0].astype(np.int64)],
+        member[merges[:, 1].astype(np.int64)],
+        np.maximum.accumulate(merges[:, 2]),
+    )

@@ -1,0 +1,241 @@
+"""Opens the SQLite database; only this room knows which kind of database it is.
+
+SQLite comes from pysqlite3, not from Python: versions up to 3.51.2 can corrupt a database in WAL
+mode (https://sqlite.org/wal.html#walresetbug), and Python may be linked to one of those.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pysqlite3.dbapi2 as sqlite_driver
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from index.base.errors import SchemaMismatchError, StoreError, StoreUnavailableError
+from index.database.revisions import head_revision, known_revisions, unknown
+
+BUSY_TIMEOUT_MS = 10_000
+NO_DATABASE = "if it is none, move it away and run person-count migrate, or restore a backup"
+
+upsert = insert  # INSERT … ON CONFLICT; PostgreSQL's has the same methods
+Upsert = Insert
+
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",  # an acknowledged file survives a power cut
+    f"busy_timeout={BUSY_TIMEOUT_MS}",
+    "foreign_keys=ON",
+    "secure_delete=ON",  # erased vectors are overwritten, not only unlinked
+    "mmap_size=0",
+    "cache_size=-16384",  # KiB a connection: the upper levels of a large library's indexes
+    "trusted_schema=OFF",
+    "cell_size_check=ON",
+    "journal_size_limit=67108864",
+)
+
+
+# these may pass by themselves, unlike a file that is no database or a statement that is wrong
+_PASSING = {
+    sqlite_driver.SQLITE_BUSY,
+    sqlite_driver.SQLITE_CANTOPEN,
+    sqlite_driver.SQLITE_FULL,
+    sqlite_driver.SQLITE_IOERR,
+    sqlite_driver.SQLITE_READONLY,
+}
+
+
+@contextmanager
+def passing_trouble() -> Iterator[None]:
+    """Turn what the disk or another process does to a transaction into StoreUnavailableError."""
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise StoreUnavailableError("every connection to the database is in use") from error
+    except (DBAPIError, sqlite_driver.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        # the last byte is the kind, what is before it tells more
+        if getattr(cause, "sqlite_errorcode", 0) & 0xFF not in _PASSING:
+            raise
+        raise StoreUnavailableError(f"the database cannot be used at present: {cause}") from error
+
+
+def open_engine(path: Path, *, writer: bool) -> Engine:
+    """A pool of readers' connections to the file, or of the writer's one, with _PRAGMAS set."""
+    engine = create_engine(
+        f"sqlite+pysqlite:///{path}",
+        module=sqlite_driver,
+        pool_size=1 if writer else 8,
+        max_overflow=0,
+        pool_use_lifo=True,  # the connection used last has the warmest caches
+        hide_parameters=True,  # exceptions reach the log, and paths are parameters
+    )
+
+    def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
+        connection.isolation_level = None  # the driver must not open transactions by itself
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        if not writer:
+            connection.execute("PRAGMA query_only=ON")
+
+    def begin(connection: Connection) -> None:
+        # A reader that turns writer fails at once when another wrote in between, whatever
+        # the busy timeout says; writers therefore take the lock first.
+        fetch_all(connection, "BEGIN IMMEDIATE" if writer else "BEGIN")
+
+    event.listen(engine, "connect", configure)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+class Database:
+    """Two engines over one file: readers, and one writer at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open an existing database of the right revision.
+
+        Raises:
+            SchemaMismatchError: there is none, or it has another revision; the text names the cure.
+            StoreUnavailableError: the disk is full or fails.
+        """
+        self.path = path
+        if not path.is_file():
+            raise SchemaMismatchError(
+                f"there is no database at {path}; create it with: person-count migrate"
+            )
+        self._readers = open_engine(path, writer=False)
+        self._writer = open_engine(path, writer=True)
+        try:
+            self._check_revision()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check_revision(self) -> None:
+        try:
+            with passing_trouble(), self._readers.connect() as connection:
+                found = MigrationContext.configure(connection).get_current_revision()
+        except StoreUnavailableError as error:
+            raise StoreUnavailableError(
+                f"{error} ({self.path}; its folder must be writable, also for reading)"
+            ) from error
+        except DBAPIError as error:
+            raise StoreError(
+                f"{self.path} is no usable database: {error.orig}; {NO_DATABASE}"
+            ) from error
+        head = head_revision()
+        if found == head:
+            return
+        if found is not None and found not in known_revisions():
+            raise SchemaMismatchError(f"{self.path} {unknown(found)}")
+        raise SchemaMismatchError(
+            f"{self.path} has schema revision {found or 'none'}, this program needs {head}; "
+            "upgrade it with: person-count migrate"
+        )
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One read transaction: a consistent view, short please (it holds back checkpoints).
+
+        Raises:
+            StoreUnavailableError: the disk fails; asking again later may help.
+        """
+        with passing_trouble(), self._readers.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One write transaction, committed at the end or rolled back on any exception.
+
+        Raises:
+            StoreUnavailableError: the disk is full or fails, or another process writes for long.
+        """
+        with passing_trouble(), self._writer.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def watch_commits(self) -> Iterator["CommitCounter"]:
+        """A cheap way to see that anybody has committed; errors as in read()."""
+        with passing_trouble(), self._readers.connect() as connection:
+            yield CommitCounter(connection)
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the database file and empty it, if no reader prevents it.
+
+        Also what makes erased bytes disappear from the log. Errors as in write().
+        """
+        self._run_outside_transactions("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def vacuum(self) -> None:
+        """Rewrite the file without the bytes that no row uses any more."""
+        self._run_outside_transactions("VACUUM")
+
+    def _run_outside_transactions(self, statement: str) -> None:
+        with passing_trouble():
+            raw = self._writer.raw_connection()
+            try:
+                raw.cursor().execute(statement)
+            finally:
+                raw.close()
+
+    def close(self) -> None:
+        """Close every connection; harmless when called again."""
+        self._readers.dispose()
+        self._writer.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class CommitCounter:
+    """SQLite's data_version: a number that changes when another connection commits."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def value(self) -> int:
+        """The present number; only equality means anything. Errors as in Database.read()."""
+        with passing_trouble():
+            number = data_version(self._connection)
+            self._connection.rollback()
+        return number
+
+
+def data_version(connection: Connection) -> int:
+    """A number that is the same as before on *connection* only if no other has committed since.
+
+    In a transaction it belongs to what the transaction sees.
+    """
+    return int(fetch_all(connection, "PRAGMA data_version")[0][0])
+
+
+def fetch_all(
+    connection: Connection, statement: str, parameters: Sequence[object] | dict[str, object] = ()
+) -> list[tuple[Any, ...]]:
+    """The rows of a statement in the driver's own spelling.
+
+    Past SQLAlchemy, whose result objects take several times as long as SQLite does.
+
+    Raises:
+        DBAPIError: of no subclass, with the driver's error as its cause.
+    """
+    try:
+        cursor = connection.connection.cursor()
+        cursor.execute(statement, parameters)
+        rows = cursor.fetchall()
+    except sqlite_driver.Error as error:
+        raise DBAPIError(statement, None, error, hide_parameters=True) from error
+    return list(rows)

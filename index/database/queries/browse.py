@@ -1,0 +1,135 @@
+"""What people look at: the list of files, and where the picture of a face comes from."""
+
+import unicodedata
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select
+
+from index.database.schema import Analysis, Face, File, Generation, Image
+from index.database.states import FileState, GenerationState
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which files are listed.
+
+    Attributes:
+        roots: real paths; of files below the first one the name starts below it.
+        search: a part of the name, upper or lower case; empty: any.
+        before: only files with a smaller id, that is first seen earlier; None: all.
+    """
+
+    roots: tuple[str, ...]
+    search: str = ""
+    state: FileState | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """A file as the list shows it.
+
+    Attributes:
+        name: as a caller would ask for it.
+        reason: why it failed, else None.
+        faces: how many were found in it, whether or not they count; None: not known yet.
+    """
+
+    id: int
+    name: str
+    state: FileState
+    reason: str | None
+    faces: int | None
+
+
+def list_files(connection: Connection, chosen: Filter, limit: int) -> list[ListedFile]:
+    """The files first seen last come first.
+
+    Nothing here can use an index but that of the ids, and must not: with one over paths or states
+    SQLite would first sort a million rows to show fifty of them.
+    """
+    name = _name(chosen.roots[0])
+    faces = (
+        select(Analysis.face_count)
+        .join(Generation, Generation.id == Analysis.generation_id)
+        .where(Analysis.image_id == File.image_id, Generation.state == GenerationState.ACTIVE)
+        .scalar_subquery()
+    )
+    some = select(File.id, name, File.state, File.error, faces)
+    some = some.where(or_(*[_is_below(root) for root in chosen.roots]))
+    if chosen.before is not None:
+        some = some.where(File.id < chosen.before)
+    if chosen.search:
+        some = some.where(_contains(name, chosen.search))
+    if chosen.state is FileState.INDEXED:
+        some = some.where(func.coalesce(File.state, "") == chosen.state)
+    elif chosen.state is not None:
+        some = some.where(File.state == chosen.state)  # these are few, or soon will be
+    rows = connection.execute(some.order_by(File.id.desc()).limit(limit)).all()
+    return [ListedFile(row[0], row[1], FileState(row[2]), row[3], row[4]) for row in rows]
+
+
+def _is_below(root: str) -> ColumnElement[bool]:
+    prefix = root.rstrip("/") + "/"
+    return func.substr(File.path, 1, len(prefix)) == prefix
+
+
+def _name(inbox: str) -> ColumnElement[str]:
+    start = len(inbox.rstrip("/")) + 2
+    return case((_is_below(inbox), func.substr(File.path, start)), else_=File.path)
+
+
+def _contains(name: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """Whether *name* holds *text*, in any case; LIKE would know upper and lower case of ASCII only.
+
+    Names from some systems are decomposed: there é is an e and an accent.
+    """
+    forms = dict.fromkeys(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
+    return or_(*[name.op("GLOB")(f"*{_any_case(form)}*") for form in forms])
+
+
+def _any_case(text: str) -> str:
+    """A GLOB pattern for *text*: a set of characters for each that means something or has cases."""
+    parts = []
+    for char in text:
+        cases = {spelt for spelt in (char, char.lower(), char.upper()) if len(spelt) == 1}
+        plain = len(cases) == 1 and char not in "*?["
+        parts.append(char if plain else "[" + "".join(sorted(cases)) + "]")
+    return "".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class FacePlace:
+    """Where a face is.
+
+    Attributes:
+        box: x1, y1, x2, y2 in pixels of the upright photo.
+        size: width and height of the upright photo in pixels.
+    """
+
+    image_id: int
+    sha256: bytes
+    box: Box
+    size: tuple[int, int]
+
+
+def face_place(connection: Connection, face_id: int) -> FacePlace | None:
+    """The place of a face of the active generation, or None if there is no such face."""
+    row = connection.execute(
+        select(
+            Face.image_id,
+            Image.sha256,
+            Face.x1,
+            Face.y1,
+            Face.x2,
+            Face.y2,
+            Image.width,
+            Image.height,
+        )
+        .join(Image, Image.id == Face.image_id)
+        .join(Generation, Generation.id == Face.generation_id)
+        .where(Face.id == face_id, Generation.state == GenerationState.ACTIVE)
+    ).one_or_none()
+    return row and FacePlace(row[0], row[1], (row[2], row[3], row[4], row[5]), (row[6], row[7]))

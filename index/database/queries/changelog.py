@@ -1,0 +1,31 @@
+"""The changelog: which faces were added and removed, for indexes and snapshots to follow."""
+
+from sqlalchemy import Connection, func, select
+
+from index.database.schema import Change
+
+
+def newest_change(connection: Connection, generation_id: int) -> int:
+    """The last changelog position of a generation that is still kept; 0 when there is none."""
+    found = connection.scalar(
+        select(func.max(Change.seq)).where(Change.generation_id == generation_id)
+    )
+    return found or 0
+
+
+def changes_since(
+    connection: Connection, generation_id: int, seq: int
+) -> list[tuple[int, int, bool]]:
+    """Changes after position *seq*, in order: (position, face id, added)."""
+    found = connection.execute(
+        select(Change.seq, Change.face_id, Change.added)
+        .where(Change.generation_id == generation_id, Change.seq > seq)
+        .order_by(Change.seq)
+    )
+    return [(row[0], row[1], row[2]) for row in found]
+
+
+def count_changes(connection: Connection, generation_id: int, seq: int) -> int:
+    """How many changes there are after position *seq*."""
+    later = select(func.count()).where(Change.generation_id == generation_id, Change.seq > seq)
+    return connection.scalar(later) or 0

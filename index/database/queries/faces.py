@@ -1,0 +1,115 @@
+"""Faces: reading those of given images, and whether an image still has all of its own."""
+
+from collections import Counter
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, and_, bindparam, select
+
+from index.database.queries.embeddings import embeddings_of
+from index.database.queries.lookup import Lookup
+from index.database.queries.stored_images import NewFace, known_images
+from index.database.schema import Analysis, Face, Image
+
+
+class FaceRow(NamedTuple):
+    """A stored face without its vector."""
+
+    id: int
+    image_id: int
+    box: tuple[float, float, float, float]
+    probability: float
+    landmarks: NDArray[np.float32]  # (5, 2) pixels
+    sharpness: float
+    image_size: tuple[int, int]  # width, height in pixels
+
+
+_FACE = (
+    Face.id,
+    Face.image_id,
+    Face.x1,
+    Face.y1,
+    Face.x2,
+    Face.y2,
+    Face.probability,
+    Face.sharpness,
+    Image.width,
+    Image.height,
+    Face.landmarks,
+)
+_FACES_BY_IMAGE = Lookup(
+    Analysis.image_id,
+    select(Analysis.image_id, Analysis.face_count, *_FACE)
+    .join(Image, Image.id == Analysis.image_id)
+    .outerjoin(
+        Face,
+        and_(
+            Face.image_id == Analysis.image_id,
+            Face.generation_id == Analysis.generation_id,
+        ),
+    )
+    .where(Analysis.generation_id == bindparam("generation")),
+)
+
+
+def whole_faces(
+    connection: Connection, generation_id: int, images: Sequence[int]
+) -> tuple[list[FaceRow], list[int]]:
+    """The faces of *images* in one generation, by id, and the images whose faces are not whole.
+
+    An image is not whole when it was never analysed, or has not as many faces as were found in it.
+    """
+    rows = _FACES_BY_IMAGE.rows(connection, images, generation=generation_id)
+    expected = {row[0]: row[1] for row in rows}
+    faces = _face_rows([row[2:] for row in rows if row[2] is not None])
+    present = Counter([face.image_id for face in faces])
+    return faces, [image for image in images if expected.get(image) != present[image]]
+
+
+def faces_of(connection: Connection, generation_id: int, images: Sequence[int]) -> list[FaceRow]:
+    """The faces of *images* in one generation, by id, whether whole or not."""
+    return whole_faces(connection, generation_id, images)[0]
+
+
+def _face_rows(rows: Sequence[tuple[Any, ...]]) -> list[FaceRow]:
+    if not rows:
+        return []
+    points = np.frombuffer(b"".join([row[10] for row in rows]), "<f4").reshape(len(rows), -1, 2)
+    faces = [
+        FaceRow(face, image, (x1, y1, x2, y2), probability, landmarks, sharpness, (width, height))
+        for (
+            face,
+            image,
+            x1,
+            y1,
+            x2,
+            y2,
+            probability,
+            sharpness,
+            width,
+            height,
+            _,
+        ), landmarks in zip(rows, points, strict=True)
+    ]
+    faces.sort(key=attrgetter("id"))
+    return faces
+
+
+def stored_faces(
+    connection: Connection, generation_id: int, sha256: bytes
+) -> list[tuple[NewFace, tuple[int, int]]] | None:
+    """The faces of the image with that content, each with the image's size; None if unknown."""
+    image = known_images(connection, generation_id, [sha256]).get(sha256)
+    if image is None:
+        return None
+    rows, damaged = whole_faces(connection, generation_id, [image])
+    if damaged:
+        return None
+    _, raw = embeddings_of(connection, generation_id, [row.id for row in rows])
+    return [
+        (NewFace(row.box, row.probability, row.landmarks, row.sharpness, vector), row.image_size)
+        for row, vector in zip(rows, raw, strict=True)
+    ]

@@ -1,0 +1,159 @@
+"""Generations: one pass of one model over the library. Exactly one is active."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
+
+from index.base.errors import StoreError
+from index.database.queries.lookup import Lookup
+from index.database.schema import (
+    Analysis,
+    Change,
+    Chunk,
+    Face,
+    File,
+    Generation,
+    Image,
+    SnapshotChunk,
+)
+from index.database.schema import Snapshot as SnapshotRow
+from index.database.states import GenerationState
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRow:
+    """A generation as the rest of the program sees it."""
+
+    id: int
+    model_id: str
+    weights: str
+    profile: str  # JSON of index.vectors.space.Profile
+
+
+_BY_STATE = Lookup(
+    Generation.state,
+    select(Generation.id, Generation.model_id, Generation.weights, Generation.profile),
+)
+
+
+def _one(connection: Connection, state: GenerationState) -> GenerationRow | None:
+    rows = _BY_STATE.rows(connection, [state.value])
+    return GenerationRow(*rows[0]) if rows else None
+
+
+def active(connection: Connection) -> GenerationRow | None:
+    """The generation that answers come from; None before the first start of ingest."""
+    return _one(connection, GenerationState.ACTIVE)
+
+
+def building(connection: Connection) -> GenerationRow | None:
+    """The generation that a re-index is filling, if one is under way."""
+    return _one(connection, GenerationState.BUILDING)
+
+
+def create(
+    connection: Connection,
+    *,
+    model_id: str,
+    weights: str,
+    profile: str,
+    state: GenerationState,
+    now: float,
+) -> GenerationRow:
+    """Add a generation.
+
+    Args:
+        profile: JSON of index.vectors.space.Profile.
+        now: seconds since 1970.
+    """
+    values = {"model_id": model_id, "weights": weights, "profile": profile}
+    made = connection.execute(
+        insert(Generation).values(**values, state=state, created_at=now).returning(Generation.id)
+    ).scalar_one()
+    return GenerationRow(made, **values)
+
+
+def set_profile(connection: Connection, generation_id: int, profile: str) -> None:
+    """Give a generation another profile; indexes that follow it rebuild themselves."""
+    connection.execute(
+        update(Generation).where(Generation.id == generation_id).values(profile=profile)
+    )
+
+
+def missing_images(
+    connection: Connection, generation_id: int, after_image: int, limit: int
+) -> list[tuple[int, bytes]]:
+    """Images in use that *generation_id* has not analysed: (id, SHA-256), by id."""
+    done = and_(Analysis.image_id == Image.id, Analysis.generation_id == generation_id)
+    found = connection.execute(
+        select(Image.id, Image.sha256)
+        .where(
+            Image.id > after_image,
+            select(File.id).where(File.image_id == Image.id).exists(),
+            ~select(Analysis.image_id).where(done).exists(),
+        )
+        .order_by(Image.id)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in found]
+
+
+def progress(connection: Connection, generation_id: int) -> tuple[int, int]:
+    """How many images in use *generation_id* has analysed, and how many there are."""
+    used = select(File.id).where(File.image_id == Image.id).exists()
+    total = connection.scalar(select(func.count()).select_from(Image).where(used)) or 0
+    done = connection.scalar(
+        select(func.count())
+        .select_from(Image)
+        .join(Analysis, Analysis.image_id == Image.id)
+        .where(used, Analysis.generation_id == generation_id)
+    )
+    return done or 0, total
+
+
+def switch(connection: Connection, to_id: int) -> int | None:
+    """Make *to_id* the active generation. Returns the id of the one that was.
+
+    The caller's transaction makes this atomic; it must have seen in the same transaction that no
+    image is missing.
+    """
+    before = active(connection)
+    if before is not None:
+        if before.id == to_id:
+            raise StoreError(f"generation {to_id} is active already")
+        retire(connection, before.id)
+    connection.execute(
+        update(Generation).where(Generation.id == to_id).values(state=GenerationState.ACTIVE)
+    )
+    return None if before is None else before.id
+
+
+def retire(connection: Connection, generation_id: int) -> None:
+    """Give a generation up; remove_some() takes it away."""
+    connection.execute(
+        update(Generation)
+        .where(Generation.id == generation_id)
+        .values(state=GenerationState.RETIRED)
+    )
+
+
+def retired(connection: Connection) -> list[int]:
+    """The generations that are to be removed."""
+    state = GenerationState.RETIRED
+    return list(connection.scalars(select(Generation.id).where(Generation.state == state)))
+
+
+def remove_some(connection: Connection, generation_id: int, limit: int) -> bool:
+    """Remove up to *limit* faces of a generation, or with none left the generation itself.
+
+    Returns: True while there is more to remove.
+    """
+    some = select(Face.id).where(Face.generation_id == generation_id).limit(limit)
+    if connection.execute(delete(Face).where(Face.id.in_(some))).rowcount:
+        return True
+    held = select(SnapshotRow.id).where(SnapshotRow.generation_id == generation_id)
+    connection.execute(delete(SnapshotChunk).where(SnapshotChunk.snapshot_id.in_(held)))
+    for table in (SnapshotRow, Chunk, Analysis, Change):
+        connection.execute(delete(table).where(table.generation_id == generation_id))
+    connection.execute(delete(Generation).where(Generation.id == generation_id))
+    return False

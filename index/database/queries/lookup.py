@@ -1,0 +1,68 @@
+"""Finding rows by many values of a column: lists for IN (…), and statements compiled once.
+
+SQLAlchemy spells out and names every member of an IN list anew with each execution, which for 100
+members takes longer than SQLite takes to find them.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Dialect, Select, bindparam
+from sqlalchemy.orm import InstrumentedAttribute
+
+from index.database.engine import fetch_all
+
+Value = TypeVar("Value")
+
+IN_LIST = 900  # members of one IN (…), below every database's limit on parameters
+LENGTHS = (8, 32, 128, IN_LIST)  # shorter lists are filled up with their last value
+
+
+def in_lists(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    """Parts of *values*, in order, each short enough for one IN (…)."""
+    for start in range(0, len(values), IN_LIST):
+        yield values[start : start + IN_LIST]
+
+
+class Lookup:
+    """SELECT … WHERE a column is one of many values: compiled once for each of a few lengths."""
+
+    def __init__(
+        self, column: InstrumentedAttribute[Any], statement: Select[*tuple[Any, ...]]
+    ) -> None:
+        """Prepare *statement*; other parameters in it are given by name to rows()."""
+        self._column = column
+        self._statement = statement
+        self._known: dict[tuple[str, int], tuple[str, tuple[str, ...] | None]] = {}
+
+    def rows(
+        self, connection: Connection, values: Sequence[object], **others: object
+    ) -> list[tuple[Any, ...]]:
+        """The rows for *values*, which need not be sorted."""
+        found: list[tuple[Any, ...]] = []
+        for some in in_lists(values):
+            length = next(length for length in LENGTHS if length >= len(some))
+            text, order = self._compiled(connection.dialect, length)
+            members = [*some, *[some[-1]] * (length - len(some))]
+            given = dict(zip(_names(length), members, strict=True)) | others
+            parameters = given if order is None else tuple(map(given.__getitem__, order))
+            found += fetch_all(connection, text, parameters)
+        return found
+
+    def _compiled(self, dialect: Dialect, length: int) -> tuple[str, tuple[str, ...] | None]:
+        """The statement's text, and the order of its parameters where the driver wants one."""
+        found = self._known.get((dialect.paramstyle, length))
+        if found is not None:
+            return found
+        members: list[ColumnElement[Any]] = [bindparam(name) for name in _names(length)]
+        compiled = self._statement.where(self._column.in_(members)).compile(dialect=dialect)
+        order = compiled.positiontup
+        found = str(compiled), None if order is None else tuple(order)
+        self._known[dialect.paramstyle, length] = found
+        return found
+
+
+@lru_cache(maxsize=len(LENGTHS))
+def _names(length: int) -> tuple[str, ...]:
+    return tuple(f"member_{number}" for number in range(length))

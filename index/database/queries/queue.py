@@ -1,0 +1,239 @@
+"""The queue of work: which files are pending, in hand, done or failed.
+
+A pending row with a ready_at is work; without one it is in some worker's hands. A failed row with
+a ready_at is tried again then; without one it waits until the file changes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
+
+from index.base.paths import Signature
+from index.database.queries.files import SIGNATURE_COLUMNS
+from index.database.queries.lookup import in_lists
+from index.database.schema import File, table
+from index.database.states import FileState
+
+CRASH_LIMIT = 3  # a file that was in hand at this many crashes is put aside
+CRASH_RETRY_SECONDS = 600.0
+SUSPECT_SECONDS = 60.0  # how long others may go before a file that was in hand at a crash
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A file handed to a worker."""
+
+    file_id: int
+    path: str
+    signature: Signature
+    attempts: int  # how often it failed before
+
+
+# indexed files never have a ready_at; saying so keeps queries out of their part of the index
+_QUEUED = File.state.in_((FileState.PENDING, FileState.FAILED))
+
+
+def prioritise(connection: Connection, paths: Sequence[str]) -> None:
+    """Let pending files of *paths* be claimed before all others: a caller waits for them."""
+    for some in in_lists(paths):
+        connection.execute(
+            update(File)
+            .where(File.path.in_(some), File.state == FileState.PENDING, File.priority == 0)
+            .values(priority=1)
+        )
+
+
+def requeue(connection: Connection, paths: Sequence[str], ready_at: float) -> None:
+    """Make files pending again whatever is known of them."""
+    for some in in_lists(paths):
+        connection.execute(
+            update(File)
+            .where(File.path.in_(some))
+            .values(state=FileState.PENDING, attempts=0, crashes=0, error=None, ready_at=ready_at)
+        )
+
+
+def retry_failed(
+    connection: Connection, ready_at: float, paths: Sequence[str] | None = None
+) -> int:
+    """Queue failed files, all or those of *paths*, that could be read. Returns how many."""
+    again = (
+        update(File)
+        .where(File.state == FileState.FAILED, or_(File.attempts > 0, File.ready_at.is_not(None)))
+        .values(state=FileState.PENDING, attempts=0, crashes=0, error=None, ready_at=ready_at)
+    )
+    if paths is None:
+        return connection.execute(again).rowcount
+    return sum(
+        connection.execute(again.where(File.path.in_(some))).rowcount for some in in_lists(paths)
+    )
+
+
+def release(connection: Connection, now: float) -> int:
+    """Take back the files that were in hand when the last worker ended. Returns how many.
+
+    One of them may have crashed it: each counts this against itself and is handed out alone from
+    now on, and one that was in hand at CRASH_LIMIT crashes is given up for a while.
+    """
+    in_hand = and_(File.state == FileState.PENDING, File.ready_at.is_(None))
+    connection.execute(
+        update(File)
+        .where(in_hand, File.crashes + 1 >= CRASH_LIMIT)
+        .values(
+            state=FileState.FAILED,
+            crashes=0,
+            ready_at=now + CRASH_RETRY_SECONDS,
+            error=f"the ingester ended {CRASH_LIMIT} times while it had this file in hand",
+        )
+    )
+    released = update(File).where(in_hand).values(ready_at=now, crashes=File.crashes + 1)
+    return connection.execute(released).rowcount
+
+
+def hand_back(connection: Connection, claims: Sequence[Claim], now: float) -> None:
+    """Make files ready again that were claimed and, for no fault of theirs, not finished."""
+    if not claims:
+        return
+    in_hand = and_(File.state == FileState.PENDING, File.ready_at.is_(None))
+    some = File.id.in_([claim.file_id for claim in claims])
+    connection.execute(update(File).where(some, in_hand).values(ready_at=now))
+
+
+def claim(connection: Connection, limit: int, now: float) -> list[Claim]:
+    """Hand out at most *limit* files that are ready, those somebody waits for first.
+
+    A file that was in hand at a crash goes alone, when nothing else is ready or it waited long.
+    """
+    found = connection.execute(
+        select(File.id, File.path, *SIGNATURE_COLUMNS, File.attempts, File.crashes, File.ready_at)
+        .where(_QUEUED, File.ready_at <= now)
+        .order_by(File.priority.desc(), File.ready_at, File.crashes, File.id)
+        .limit(limit)
+    ).all()
+    suspects = [row for row in found if row.crashes]
+    overdue = [row for row in suspects if row.ready_at <= now - SUSPECT_SECONDS]
+    others = [row for row in found if not row.crashes]
+    found = overdue[:1] or others or suspects[:1]
+    if found:
+        connection.execute(
+            update(File)
+            .where(File.id.in_([row.id for row in found]))
+            .values(ready_at=None, state=FileState.PENDING)
+        )
+    return [
+        Claim(
+            row.id,
+            row.path,
+            Signature(row.size, row.mtime_ns, row.ctime_ns, row.inode),
+            row.attempts,
+        )
+        for row in found
+    ]
+
+
+_SETTLED = ("state", "image_id", "attempts", "error", "ready_at", "priority", "crashes")
+_SETTLE = (
+    update(table(File))
+    .where(
+        File.id == bindparam("claimed"),
+        *(column == bindparam(f"claimed_{column.key}") for column in SIGNATURE_COLUMNS),
+    )
+    .values({name: bindparam(f"new_{name}") for name in _SETTLED})
+)
+
+
+def finish(connection: Connection, done: Mapping[Claim, int]) -> int:
+    """Mark claimed files as indexed, each with its image, but not what has changed since or gone.
+
+    Returns: how many were marked.
+    """
+    return _settle(
+        connection,
+        [
+            _settled(each, state=FileState.INDEXED, image_id=image_id, attempts=0)
+            for each, image_id in done.items()
+        ],
+    )
+
+
+def fail(
+    connection: Connection,
+    failed: Claim,
+    reason: str,
+    retry_at: float | None,
+    *,
+    image_id: int | None = None,
+) -> bool:
+    """Keep *reason* with a claimed file; try again at *retry_at*, or when the file changes."""
+    values = _settled(
+        failed,
+        state=FileState.FAILED,
+        image_id=image_id,
+        attempts=failed.attempts + 1,
+        error=reason,
+        ready_at=retry_at,
+    )
+    return _settle(connection, [values]) == 1
+
+
+def _settled(which: Claim, **values: object) -> dict[str, object]:
+    """The parameters of _SETTLE."""
+    values = {"error": None, "ready_at": None, "priority": 0, "crashes": 0} | values
+    given: dict[str, object] = {"claimed": which.file_id}
+    given |= {f"claimed_{name}": value for name, value in which.signature._asdict().items()}
+    return given | {f"new_{name}": value for name, value in values.items()}
+
+
+def _settle(connection: Connection, files: Sequence[dict[str, object]]) -> int:
+    """How many of *files* were still as they were when they were claimed."""
+    return connection.execute(_SETTLE, files).rowcount if files else 0
+
+
+def resight(connection: Connection, seen: Claim, signature: Signature, ready_at: float) -> None:
+    """Put a claimed file that turned out to be still changing back into the queue."""
+    connection.execute(
+        update(File)
+        .where(File.id == seen.file_id)
+        .values(
+            size=signature.size,
+            mtime_ns=signature.mtime_ns,
+            ctime_ns=signature.ctime_ns,
+            inode=signature.inode,
+            state=FileState.PENDING,
+            attempts=0,
+            crashes=0,
+            ready_at=ready_at,
+        )
+    )
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many files are in each state.
+
+    The indexed ones are what is left: SQLite counts a whole table several times faster than rows
+    by their state.
+    """
+    total = connection.scalar(select(func.count()).select_from(File)) or 0
+    found = connection.execute(
+        select(File.state, func.count()).where(_QUEUED).group_by(File.state)
+    ).all()
+    queued = {row[0]: row[1] for row in found}
+    return {state.value: queued.get(state, 0) for state in FileState} | {
+        FileState.INDEXED.value: total - sum(queued.values())
+    }
+
+
+def backlog(connection: Connection, now: float) -> tuple[int, float | None, bool]:
+    """How many files may be claimed *now*, since when the first, and whether a caller waits."""
+    row = connection.execute(
+        select(func.count(), func.min(File.ready_at), func.max(File.priority)).where(
+            _QUEUED, File.ready_at <= now
+        )
+    ).one()
+    return row[0], row[1], bool(row[2])
+
+
+def pending_paths(connection: Connection) -> list[str]:
+    """The paths of all files in the queue."""
+    return list(connection.scalars(select(File.path).where(File.state == FileState.PENDING)))

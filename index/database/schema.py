@@ -1,0 +1,238 @@
+"""The tables as SQLAlchemy models; migrations/ is what creates them.
+
+A file is a path; an image is content, known by its SHA-256; a face belongs to an image and to one
+generation, that is one pass of one model over the library. Only one generation is active.
+"""
+
+import time
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# SQLite gives AUTOINCREMENT only to INTEGER; other databases need 64 bits spelt out.
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    """Root of the models."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+def table(model: type[Base]) -> Table:
+    """The table of a model: statements on it do without the object mapper, which costs time."""
+    return Base.metadata.tables[model.__tablename__]
+
+
+class Generation(Base):
+    """One pass of one model over the library."""
+
+    __tablename__ = "generations"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    model_id: Mapped[str] = mapped_column(String(200))  # name and first digits of its SHA-256
+    weights: Mapped[str] = mapped_column(Text)  # the setting that loads it
+    profile: Mapped[str] = mapped_column(Text)  # JSON of index.vectors.space.Profile
+    state: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[float] = mapped_column(Float)  # seconds since 1970
+    pruned_upto: Mapped[int] = mapped_column(BigInteger, server_default="0")  # of its changelog
+
+
+class Image(Base):
+    """Content that at least one file had."""
+
+    __tablename__ = "images"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    width: Mapped[int]  # pixels, orientation applied
+    height: Mapped[int]
+    orphaned_at: Mapped[float | None] = mapped_column(Float, index=True)  # when no file had it
+    # when it was first indexed; retention starts here
+    created_at: Mapped[float] = mapped_column(Float, default=time.time, index=True)
+
+
+class File(Base):
+    """A path below a root, and the queue: a pending row is work to do."""
+
+    __tablename__ = "files"
+    __table_args__ = (
+        Index("ix_files_queue", "state", "priority", "ready_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    path: Mapped[str] = mapped_column(Text, unique=True)  # absolute; see index.base.paths.display
+    size: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    ctime_ns: Mapped[int] = mapped_column(BigInteger)
+    inode: Mapped[str] = mapped_column(String(24))  # unsigned 64 bits do not fit an INTEGER
+    state: Mapped[str] = mapped_column(String(16))
+    image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id"), index=True)
+    attempts: Mapped[int]  # how often it could not be read since it last changed
+    # how often the ingester ended while it had it in hand
+    crashes: Mapped[int] = mapped_column(server_default="0")
+    error: Mapped[str | None] = mapped_column(Text)  # why it failed, one line
+    priority: Mapped[int]  # 1 when a caller waits for it
+    ready_at: Mapped[float | None] = mapped_column(Float)  # not claimed before; None: never again
+
+
+class Analysis(Base):
+    """What one generation found in one image."""
+
+    __tablename__ = "analyses"
+
+    image_id: Mapped[int] = mapped_column(
+        ForeignKey("images.id", ondelete="CASCADE"), primary_key=True
+    )
+    generation_id: Mapped[int] = mapped_column(
+        ForeignKey("generations.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    face_count: Mapped[int]  # how many face rows belong here; 0 is "no face"
+
+
+class Face(Base):
+    """One face; its id is its id in FAISS and never used again."""
+
+    __tablename__ = "faces"
+    __table_args__ = (
+        CheckConstraint("length(embedding) = 4 * dim", name="embedding_length"),
+        Index("ix_faces_image_id_generation_id", "image_id", "generation_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
+    generation_id: Mapped[int] = mapped_column(
+        ForeignKey("generations.id", ondelete="CASCADE"), index=True
+    )
+    x1: Mapped[float]  # pixels of the oriented image
+    y1: Mapped[float]
+    x2: Mapped[float]
+    y2: Mapped[float]
+    probability: Mapped[float]  # 0 to 1, the detector's
+    landmarks: Mapped[bytes] = mapped_column(LargeBinary)  # five (x, y), little-endian float32
+    sharpness: Mapped[float]  # variance of the Laplacian of the grey 160-pixel crop
+    dim: Mapped[int]
+    embedding: Mapped[bytes] = mapped_column(LargeBinary)  # raw little-endian float32
+    crc32: Mapped[int] = mapped_column(BigInteger)  # of embedding
+
+
+class Change(Base):
+    """One face added or removed, in the order of the commits; the index replays it."""
+
+    __tablename__ = "changelog"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    seq: Mapped[int] = mapped_column(RowId, primary_key=True)
+    generation_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    face_id: Mapped[int] = mapped_column(BigInteger)
+    added: Mapped[bool]
+
+
+class Chunk(Base):
+    """A serialised FAISS IndexIDMap of up to 4,096 vectors; never changed once written."""
+
+    __tablename__ = "index_chunks"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    generation_id: Mapped[int] = mapped_column(
+        ForeignKey("generations.id", ondelete="CASCADE"), index=True
+    )
+    face_count: Mapped[int]
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Snapshot(Base):
+    """The index as it was after one change: a list of chunks."""
+
+    __tablename__ = "snapshots"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    generation_id: Mapped[int] = mapped_column(
+        ForeignKey("generations.id", ondelete="CASCADE"), index=True
+    )
+    upto_seq: Mapped[int] = mapped_column(BigInteger)
+    face_count: Mapped[int]
+    space_id: Mapped[str] = mapped_column(String(64))  # the profile its vectors were made with
+    faiss_version: Mapped[str] = mapped_column(String(32))
+    created_at: Mapped[float] = mapped_column(Float)
+
+
+class SnapshotChunk(Base):
+    """Which chunks make up a snapshot, in the order of their face ids."""
+
+    __tablename__ = "snapshot_chunks"
+    __table_args__ = (UniqueConstraint("snapshot_id", "chunk_id"),)
+
+    snapshot_id: Mapped[int] = mapped_column(
+        ForeignKey("snapshots.id", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True)
+    chunk_id: Mapped[int] = mapped_column(ForeignKey("index_chunks.id"), index=True)
+
+
+class Erasure(Base):
+    """A line of the erasure log that this database has applied; see index.upkeep.erasure_log."""
+
+    __tablename__ = "erasures"
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    content: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)  # HMAC of its SHA-256
+    action: Mapped[str] = mapped_column(String(16))
+    at: Mapped[float] = mapped_column(Float)
+
+
+class Report(Base):
+    """The one row that holds the last report of the ingest process (library.ingest_report)."""
+
+    __tablename__ = "ingest_report"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    document: Mapped[str] = mapped_column(Text)  # JSON
+    reported_at: Mapped[float] = mapped_column(Float)  # seconds since 1970
+
+
+class Place(Base):
+    """A root, or a file system mounted below one, as a scan last found it.
+
+    Files that are suddenly missing there may be on a disk that is not mounted, so their removal may
+    be held; see ingest.watching.removals.
+    """
+
+    __tablename__ = "places"
+
+    path: Mapped[str] = mapped_column(Text, primary_key=True)
+    device: Mapped[str] = mapped_column(String(24))  # unsigned 64 bits do not fit an INTEGER
+    inode: Mapped[str] = mapped_column(String(24))
+    missing: Mapped[int] = mapped_column(server_default="0")  # files whose removal is held
+    reason: Mapped[str | None] = mapped_column(String(16))  # why; None: nothing is held
+    held_scans: Mapped[int] = mapped_column(server_default="0")  # that found them missing, too
+    held_seconds: Mapped[float] = mapped_column(Float, server_default="0")  # only while watching
+    accepted: Mapped[bool] = mapped_column(server_default="0")  # the operator says they are gone

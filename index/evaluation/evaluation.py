@@ -1,0 +1,231 @@
+"""What evaluate and calibrate report, computed from labelled embeddings. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from index.base.arrays import DoubleVector, FloatMatrix, IntVector
+from index.base.progress import Progress
+from index.base.settings import Linkage
+from index.counting.grouping import above, components, find_links, joining_links, persons
+from index.counting.hierarchy import hierarchy
+from index.evaluation.measures import (
+    CountQuality,
+    bootstrap_interval,
+    draw,
+    operating_distance,
+    pair_distances,
+    quality,
+    true_accept_rates,
+)
+from index.vectors.match_rates import FALSE_MATCH_RATES, FalseMatchRates
+from index.vectors.space import OPERATING_THRESHOLD, Profile, Space
+
+# where the best threshold is looked for
+THRESHOLDS = tuple(round(0.005 * step, 3) for step in range(20, 61))
+
+
+@dataclass(frozen=True, slots=True)
+class SizeResult:
+    """Counts of one size of request.
+
+    Attributes:
+        persons, photos: what was asked for.
+        drawn_persons, drawn_photos: what there was: people, and photos of each in the mean.
+        at_threshold: at the threshold asked for.
+        best_threshold: the one with most exact counts, known only afterwards.
+    """
+
+    persons: int
+    photos: int
+    drawn_persons: int
+    drawn_photos: float
+    draws: int
+    at_threshold: CountQuality
+    best_threshold: float
+    at_best: CountQuality
+    curve: tuple[tuple[float, CountQuality], ...]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there were fewer people or photos than asked for."""
+        return self.drawn_persons < self.persons or self.drawn_photos < self.photos
+
+    def name(self) -> str:
+        """What was drawn, as people read it."""
+        if not self.is_short:
+            return f"{self.persons} x {self.photos}"
+        return f"{self.drawn_persons} x {self.drawn_photos:.1f}, for {self.persons} x {self.photos}"
+
+
+def evaluate_size(
+    vectors: FloatMatrix,
+    people: Sequence[str],
+    space: Space,
+    linkage: Linkage,
+    threshold: float,
+    draws: Sequence[IntVector],
+    size: tuple[int, int],
+    photos: IntVector | None = None,
+) -> SizeResult:
+    """Judge counts of *draws* of the unit *vectors* (n, d) at every threshold."""
+    photos = np.arange(len(vectors)) if photos is None else photos
+    thresholds = (threshold, *THRESHOLDS)
+    counts = [_counts(vectors[rows], space, linkage, thresholds, photos[rows]) for rows in draws]
+    by_place: list[CountQuality] = []
+    for place in range(len(THRESHOLDS) + 1):
+        found = iter([row[place] for row in counts])
+        by_place.append(quality(lambda _, found=found: next(found), people, draws))  # type: ignore[misc]
+    best = max(
+        range(len(THRESHOLDS)),
+        key=lambda place: (by_place[place + 1].exact, -by_place[place + 1].mean_error),
+    )
+    drawn = [len({people[row] for row in rows.tolist()}) for rows in draws]  # each time as many
+    return SizeResult(
+        *size,
+        drawn[0],
+        round(sum(map(len, draws)) / sum(drawn), 2),
+        len(draws),
+        by_place[0],
+        THRESHOLDS[best],
+        by_place[best + 1],
+        tuple(zip(THRESHOLDS, by_place[1:], strict=True)),
+    )
+
+
+def _counts(
+    vectors: FloatMatrix,
+    space: Space,
+    linkage: Linkage,
+    thresholds: Sequence[float],
+    photos: IntVector,
+) -> list[int]:
+    cuts = [space.cut(threshold) for threshold in thresholds]
+    if linkage is Linkage.SUPPORTED:
+        count = len(vectors)
+        all_links = find_links(vectors, min(cuts))  # once; each cut keeps some of them
+        kept = [all_links.where(above(vectors, all_links, cut)) for cut in cuts]
+        return [
+            int(components(joining_links(links, count, linkage), count).max()) + 1 for links in kept
+        ]
+    tree = hierarchy(vectors, linkage, photos)
+    return [tree.persons_at(1.0 - cut) for cut in cuts]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything that evaluate prints."""
+
+    people: int
+    faces: int
+    linkage: Linkage
+    threshold: float
+    operating_distance: float
+    false_match_rate: float  # measured here, at the threshold
+    false_match_rates: FalseMatchRates  # at many thresholds, with the profile in use
+    true_accept_rates: dict[float, float]
+    sizes: tuple[SizeResult, ...]
+
+    def to_document(self) -> dict[str, Any]:
+        """For --json; without the curves."""
+        document = asdict(replace(self, sizes=()))
+        document[FALSE_MATCH_RATES] = self.false_match_rates.to_document()
+        document["true_accept_rates"] = {
+            f"{rate:g}": round(share, 4) for rate, share in self.true_accept_rates.items()
+        }
+        document["sizes"] = [
+            {name: value for name, value in asdict(size).items() if name != "curve"}
+            for size in self.sizes
+        ]
+        return document
+
+
+def evaluate(
+    raw: FloatMatrix,
+    people: Sequence[str],
+    space: Space,
+    linkage: Linkage,
+    threshold: float,
+    sizes: Sequence[tuple[int, int]],
+    draws: int,
+    seed: int,
+    progress: Progress,
+    photos: IntVector | None = None,
+) -> Evaluation:
+    """Judge counts and distances of labelled *raw* embeddings (n, d), found in *photos* (n,)."""
+    vectors = space.unit(raw)
+    same, different = pair_distances(vectors, people)
+    results = []
+    for number, size in enumerate(sizes):
+        progress(number, len(sizes))
+        drawn = draw(people, *size, draws, seed)
+        results.append(
+            evaluate_size(vectors, people, space, linkage, threshold, drawn, size, photos)
+        )
+    progress(len(sizes), len(sizes))
+    return Evaluation(
+        len(set(people)),
+        len(people),
+        linkage,
+        threshold,
+        space.profile.operating_distance,
+        float((different < space.distance(threshold)).mean()),
+        FalseMatchRates.measure(different, len(set(people)), Space(space.profile).distance),
+        true_accept_rates(same, different),
+        tuple(results),
+    )
+
+
+def balanced_centre(raw: FloatMatrix, people: Sequence[str]) -> tuple[float, ...]:
+    """The mean of each person's mean: nobody weighs more for having more photos."""
+    names = np.array(people)
+    means = [raw[names == name].astype(np.float64).mean(axis=0) for name in sorted(set(people))]
+    return _rounded(np.mean(means, axis=0))
+
+
+def _rounded(centre: DoubleVector) -> tuple[float, ...]:
+    return tuple(round(float(value), 6) for value in centre)
+
+
+def recentre(raw: FloatMatrix, photos: IntVector, before: Profile) -> tuple[Profile, int]:
+    """*before* around the centre of faces without labels, and how many people they are taken for.
+
+    Each person that the profile *before* counts weighs the same: a mean of all faces would be near
+    whoever is on most of them, and around a person's own mean that person falls apart.
+
+    Args:
+        raw: (n, d), n at least 1.
+        photos: (n,) a number for the photo of each face.
+    """
+    space = Space(before)
+    cut = space.cut(OPERATING_THRESHOLD)
+    labels = persons(space.unit(raw), cut, Linkage.EVIDENCE, photos)
+    people = int(labels.max()) + 1
+    measured = {
+        "library_faces": len(raw),
+        "people_counted_in_them": people,
+        "note": "how good counts are around this centre was not measured",
+    }
+    centre = balanced_centre(raw, [f"{label:09}" for label in labels])
+    return replace(before, centre=centre, measured=measured), people
+
+
+def calibrate(raw: FloatMatrix, people: Sequence[str], seed: int) -> Profile:
+    """A profile from labelled *raw* embeddings (n, d), with how sure its distance is."""
+    centre = balanced_centre(raw, people)
+    vectors = Space(Profile(centre, 1.0)).unit(raw)
+    same, different = pair_distances(vectors, people)
+    low, high = bootstrap_interval(vectors, people, seed)
+    rates = true_accept_rates(same, different)
+    profile = Profile(centre, round(operating_distance(different), 4))
+    table = FalseMatchRates.measure(different, len(set(people)), Space(profile).distance)
+    measured = {
+        "people": len(set(people)),
+        "faces": len(people),
+        "operating_distance_95": [round(low, 4), round(high, 4)],
+        "true_accept_rates": {f"{rate:g}": round(share, 4) for rate, share in rates.items()},
+        FALSE_MATCH_RATES: table.to_document(),
+    }
+    return replace(profile, measured=measured)

@@ -1,0 +1,175 @@
+"""How good are the counts? Measured on labelled faces: draws, exact counts, error rates. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from index.base.arrays import DoubleVector, FloatMatrix, IntVector
+from index.base.errors import ConfigError
+from index.vectors.match_rates import FEWEST
+from index.vectors.space import Profile
+
+SIZES = ((2, 5), (5, 4), (10, 5), (20, 5), (50, 10))  # persons, photos of each
+RATES = (1e-2, 1e-3, 1e-4)
+OPERATING_RATE = 1e-3
+
+
+class Split(StrEnum):
+    """Which people are looked at: what is tuned on one half is judged on the other."""
+
+    A = "A"
+    B = "B"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class CountQuality:
+    """How counts compare with the truth over many draws.
+
+    Attributes:
+        exact: share of draws counted exactly, 0 to 1.
+        mean_error: mean of |counted − true|, in persons.
+        bias: mean of counted − true; positive when too many are counted.
+    """
+
+    exact: float
+    mean_error: float
+    bias: float
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFaces:
+    """One row a face.
+
+    Attributes:
+        raw: (n, d) float32 embeddings.
+        people: (n,) the name of each face's folder.
+        photos: (n,) a number for the photo of each face.
+        faceless: photos in which no face was found.
+        unreadable: photos that could not be read.
+        ambiguous: photos in the folders of several people, which are left out.
+    """
+
+    raw: FloatMatrix
+    people: list[str]
+    photos: IntVector
+    model_id: str
+    profile: Profile
+    faceless: int
+    unreadable: int
+    ambiguous: int = 0
+
+
+def halves(people: Sequence[str], seed: int) -> tuple[list[str], list[str]]:
+    """Two halves A and B of the *people*, the same for the same names and *seed*."""
+    order = np.random.default_rng(seed).permutation(sorted(set(people)))
+    middle = len(order) // 2
+    return sorted(order[:middle].tolist()), sorted(order[middle:].tolist())
+
+
+def of_half(faces: LabelledFaces, split: Split, seed: int) -> LabelledFaces:
+    """Those of labelled *faces* that belong to the people of a half."""
+    if split is Split.ALL:
+        return faces
+    first, second = halves(faces.people, seed)
+    wanted = set(first if split is Split.A else second)
+    if len(wanted) < 2:  # noqa: PLR2004 - one person has no strangers
+        raise ConfigError(f"half {split} holds {len(wanted)}; it needs at least two people")
+    rows = [row for row, name in enumerate(faces.people) if name in wanted]
+    return replace(
+        faces,
+        raw=faces.raw[rows],
+        people=[faces.people[row] for row in rows],
+        photos=faces.photos[rows],
+    )
+
+
+def draw(
+    people: Sequence[str], persons: int, photos: int, draws: int, seed: int
+) -> list[IntVector]:
+    """Draws of *persons* people with *photos* photos each, as row numbers of *people*.
+
+    People with fewer photos give all they have; with fewer people than asked for, all are drawn.
+    """
+    rng = np.random.default_rng([seed, persons, photos])
+    rows = {name: np.flatnonzero(np.array(people) == name) for name in sorted(set(people))}
+    names = sorted(rows)
+    found = []
+    for _ in range(draws):
+        chosen = rng.choice(len(names), min(persons, len(names)), replace=False)
+        parts = [
+            rng.choice(rows[names[one]], min(photos, len(rows[names[one]])), replace=False)
+            for one in chosen
+        ]
+        found.append(np.concatenate(parts))
+    return found
+
+
+def quality(
+    count: Callable[[IntVector], int], people: Sequence[str], draws: Sequence[IntVector]
+) -> CountQuality:
+    """Judge *count*, which is given the rows of each draw."""
+    names = np.array(people)
+    errors = np.array([count(rows) - len(set(names[rows].tolist())) for rows in draws])
+    return CountQuality(
+        float((errors == 0).mean()), float(np.abs(errors).mean()), float(errors.mean())
+    )
+
+
+def pair_distances(
+    vectors: FloatMatrix, people: Sequence[str]
+) -> tuple[DoubleVector, DoubleVector]:
+    """Cosine distances of all pairs of unit *vectors* (n, d): same person, different people."""
+    first, second = np.triu_indices(len(vectors), 1)
+    distances = 1.0 - (vectors @ vectors.T)[first, second].astype(np.float64)
+    names = np.array(people)
+    same = names[first] == names[second]
+    return distances[same], distances[~same]
+
+
+def operating_distance(different: DoubleVector, rate: float = OPERATING_RATE) -> float:
+    """The distance at which a share *rate* of the pairs of *different* people is closer."""
+    return float(np.quantile(different, rate))
+
+
+def true_accept_rates(same: DoubleVector, different: DoubleVector) -> dict[float, float]:
+    """By false match rate: the share of pairs of one person that are closer than its distance.
+
+    Without rates that fewer than FEWEST of the pairs make; empty when nobody has two faces.
+    """
+    if not len(same):
+        return {}
+    known = [rate for rate in RATES if round(rate * len(different)) >= FEWEST]
+    return {rate: float((same < operating_distance(different, rate)).mean()) for rate in known}
+
+
+def bootstrap_interval(
+    vectors: FloatMatrix, people: Sequence[str], seed: int, rounds: int = 200
+) -> tuple[float, float]:
+    """A 95 % interval of the operating distance, drawing people, not pairs, with replacement.
+
+    Pairs of one person depend on each other; drawing them singly would flatter the interval.
+    B. Efron, R. Tibshirani, "An Introduction to the Bootstrap", 1993.
+    """
+    _, person = np.unique(np.array(people), return_inverse=True)
+    first, second = np.triu_indices(len(vectors), 1)
+    keep = person[first] != person[second]
+    first, second = first[keep], second[keep]
+    distances = 1.0 - (vectors @ vectors.T)[first, second]
+    closest = np.argsort(distances)[: max(1, int(len(distances) * 20 * OPERATING_RATE))]
+    distances, first, second = distances[closest], first[closest], second[closest]
+    rng = np.random.default_rng(seed)
+    people_count = int(person.max()) + 1
+    found = []
+    for _ in range(rounds):
+        drawn = np.bincount(rng.integers(people_count, size=people_count), minlength=people_count)
+        weight = drawn[person].astype(np.float64)
+        by_person = np.bincount(person, weight)
+        pairs = (weight.sum() ** 2 - (by_person**2).sum()) / 2
+        total = np.cumsum(weight[first] * weight[second])
+        place = min(int(np.searchsorted(total, OPERATING_RATE * pairs)), len(total) - 1)
+        found.append(distances[place])
+    low, high = np.quantile(found, (0.025, 0.975))
+    return float(low), float(high)

@@ -1,0 +1,90 @@
+"""What the ingest process says of itself; the service and the command line show it.
+
+Ingest and service are two processes that share only the database, so this goes through it. All
+figures count from the start of the ingest process. Numbers and kinds only, no names of files.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from index.database.engine import Database
+from index.database.queries import reports
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherReport:
+    """How changes in the folders are noticed.
+
+    Attributes:
+        mode: "starting", "inotify" or "polling".
+        limit_reached: polling only because inotify's limits are used up.
+        lost_events: how often events were lost: a queue ran over, a handler failed.
+        errors: rounds that failed and were tried again.
+        last_error: the kind of the last exception.
+        scanned_at: when the last scan ended, seconds since 1970.
+        roots_held: roots and mounts below them in which removals are held; the scan decides.
+    """
+
+    mode: str = "starting"
+    limit_reached: bool = False
+    observer_restarts: int = 0
+    lost_events: int = 0
+    errors: int = 0
+    last_error: str | None = None
+    scans: int = 0
+    scanned_at: float | None = None
+    scan_seconds: float | None = None
+    roots_missing: int = 0
+    roots_held: int = 0
+    removals_held: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkReport:
+    """What became of the files.
+
+    Attributes:
+        images: analysed, so without copies of known content.
+        stage_seconds: by stage of the pipeline, added up over all threads.
+    """
+
+    batches: int = 0
+    files: int = 0
+    images: int = 0
+    faces: int = 0
+    failed: int = 0
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """The whole report.
+
+    Attributes:
+        started_at: seconds since 1970.
+        clock_jumps: how often the wall clock was set by more than a few seconds.
+    """
+
+    started_at: float
+    clock_jumps: int = 0
+    watcher: WatcherReport = field(default_factory=WatcherReport)
+    work: WorkReport = field(default_factory=WorkReport)
+
+
+def store_report(database: Database, report: IngestReport, now: float) -> None:
+    """Let others see *report*."""
+    with database.write() as connection:
+        reports.write(connection, json.dumps(asdict(report)), now)
+
+
+def stored_report(database: Database, now: float) -> dict[str, Any]:
+    """The last report as a document, with its age; empty when there never was one."""
+    with database.read() as connection:
+        found = reports.read(connection)
+    if found is None:
+        return {}
+    document, reported_at = found
+    age = max(0.0, now - reported_at)  # a clock that was set back makes no report of tomorrow
+    return {**json.loads(document), "reported_seconds_ago": round(age, 1)}

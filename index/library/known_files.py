@@ -1,0 +1,145 @@
+"""What is known of each file in a question, and asking ingest for what is not known yet."""
+
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from index.base.paths import Finder, Roots, is_utf8, signature_of
+from index.database.engine import Database
+from index.database.queries import queue, sightings, stored_images
+from index.database.queries.files import FileRow, files_of, rows_of
+from index.database.states import FileState
+from index.library.settling import sight
+
+log = logging.getLogger(__name__)
+
+
+# by name: the absolute path and lstat of a file; None where there is none that may be asked about
+Places = dict[str, tuple[str, os.stat_result] | None]
+
+
+class FileStatus(StrEnum):
+    """What a file contributes to an answer."""
+
+    COUNTED = "counted"  # at least one of its faces counts
+    NO_FACE = "no_face"  # it was read, and no face in it counts
+    PENDING = "pending"
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # no such file, or none that may be asked about
+
+
+class KnownFile(NamedTuple):
+    """One name of a question and what came of it.
+
+    Attributes:
+        name: as the caller wrote it.
+        status: never NO_FACE here; whether faces count is known only after choosing them.
+        reason: why it failed, else None.
+        image_id: its content, when COUNTED.
+    """
+
+    name: str
+    status: FileStatus
+    reason: str | None = None
+    image_id: int | None = None
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What ingest is to be asked for.
+
+    Attributes:
+        stale: the paths of files that are new or have changed, and what lstat says of them.
+        waiting: the paths of queued files that nobody has waited for so far.
+    """
+
+    stale: dict[str, os.stat_result] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.stale or self.waiting)
+
+    def add(self, other: "Wanted") -> None:
+        """Want what *other* wants as well; what it saw is newer."""
+        self.stale |= other.stale
+        self.waiting |= other.waiting
+
+
+def find(roots: Roots, names: Sequence[str]) -> Places:
+    """Look for each file. No file is opened."""
+    finder = Finder(roots)
+    # a root may have a name that is no text, and the database could not even look that up
+    return {
+        name: place if (place := finder.look(name)) and is_utf8(place[0]) else None
+        for name in names
+    }
+
+
+def paths_in(places: Places) -> list[str]:
+    """The paths of the files that are there, each once."""
+    return list(dict.fromkeys(place[0] for place in places.values() if place))
+
+
+def survey(places: Places, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile], Wanted]:
+    """Compare each file with what the database says of it in *rows*, by path.
+
+    A file that is new, or not what it was when it was indexed, is reported as pending and wanted;
+    so is one that is queued behind others.
+    """
+    known: list[KnownFile] = []
+    wanted = Wanted()
+    for name, place in places.items():
+        if place is None:
+            known.append(KnownFile(name, FileStatus.UNKNOWN))
+            continue
+        row = rows.get(place[0])
+        if row is None or row.signature != signature_of(place[1]) or _is_contradictory(row):
+            wanted.stale[place[0]] = place[1]
+            known.append(KnownFile(name, FileStatus.PENDING))
+        elif row.state is FileState.INDEXED:
+            known.append(KnownFile(name, FileStatus.COUNTED, None, row.image_id))
+        elif row.state is FileState.FAILED:
+            known.append(KnownFile(name, FileStatus.FAILED, row.error))
+        else:
+            if not row.priority:
+                wanted.waiting.add(row.path)
+            known.append(KnownFile(name, FileStatus.PENDING))
+    return known, wanted
+
+
+def _is_contradictory(row: FileRow) -> bool:
+    """Whether a row says indexed, and not as what; it would pass for a file without a face."""
+    return row.image_id is None and row.state is FileState.INDEXED
+
+
+def look(database: Database, roots: Roots, names: Sequence[str]) -> tuple[list[KnownFile], Wanted]:
+    """Find and survey files of these *names*, without their faces."""
+    places = find(roots, names)
+    with database.read() as connection:
+        rows = rows_of(connection, paths_in(places))
+    return survey(places, rows)
+
+
+def ask_for(database: Database, wanted: Wanted, settle_seconds: float) -> None:
+    """Put what is *wanted* into the queue before all others."""
+    now = time.time()
+    seen = [sight(path, found, now, settle_seconds) for path, found in wanted.stale.items()]
+    with database.write() as connection:
+        sightings.note(connection, seen, priority=1)
+        queue.prioritise(connection, sorted(wanted.waiting))
+
+
+def heal(database: Database, images: Sequence[int]) -> None:
+    """Have *images* whose face rows are incomplete read again, as if they were new."""
+    with database.write() as connection:
+        paths = [row.path for image in images for row in files_of(connection, image)]
+        if not paths:
+            return  # not damaged: their files have changed since they were looked up
+        stored_images.drop_analyses(connection, images)
+        queue.requeue(connection, paths, time.time())
+        queue.prioritise(connection, paths)
+    log.error("coverage.faces_missing images=%d; their files are read again", len(images))

@@ -1,0 +1,75 @@
+"""Which picture is to be made of which file; ingest makes it, the service opens no image."""
+
+from dataclasses import asdict, dataclass
+from typing import Self
+
+from index.base.messages import Head
+from index.base.paths import Finder, Roots, Signature, refusal, signature_of
+from index.database.engine import Database
+from index.database.queries import browse
+from index.database.queries.files import files_of
+from index.database.states import FileState
+
+
+@dataclass(frozen=True, slots=True)
+class PictureOrder:
+    """A face to be cut out of a file, or the whole photo to be made small.
+
+    Attributes:
+        path: absolute and real, below *root*.
+        signature: what the file must be, before and after it is read.
+        sha256: hexadecimal; what its content must be.
+        size: width and height of the upright photo, in pixels.
+        box: the face's x1, y1, x2, y2 in those pixels; None for the whole photo.
+    """
+
+    path: str
+    root: str
+    signature: Signature
+    sha256: str
+    size: tuple[int, int]
+    box: browse.Box | None
+
+    def to_head(self) -> Head:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_head(cls, head: Head) -> Self:
+        """What to_head() made into JSON."""
+        box = head["box"] and tuple(head["box"])
+        signature = Signature(*head["signature"])  # asdict() leaves a NamedTuple a tuple
+        size = (head["size"][0], head["size"][1])
+        return cls(head["path"], head["root"], signature, head["sha256"], size, box)
+
+
+def order_for(
+    database: Database, roots: Roots, face_id: int, *, whole: bool
+) -> PictureOrder | None:
+    """The order for a face's picture, or with *whole* for that of its photo.
+
+    Looked up anew for each request, so that what was forgotten, deleted or replaced is not shown.
+
+    Returns: None when there is no such face, or no file below the roots that still holds it.
+    """
+    with database.read() as connection:
+        place = browse.face_place(connection, face_id)
+        files = [] if place is None else files_of(connection, place.image_id)
+    if place is None:
+        return None
+    finder = Finder(roots)
+    for file in sorted(files, key=lambda file: file.path):
+        found = finder.look(file.path)
+        if (
+            file.state is FileState.INDEXED
+            and found is not None
+            and found[0] == file.path  # not by way of a root that has become a link
+            and refusal(*found) is None
+            and signature_of(found[1]) == file.signature
+        ):
+            root = roots.root_of(file.path)
+            box = None if whole else place.box
+            return PictureOrder(
+                file.path, root, file.signature, place.sha256.hex(), place.size, box
+            )
+    return None

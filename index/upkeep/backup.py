@@ -1,0 +1,195 @@
+"""Copies the database away while others use it, and puts such a copy back."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+
+from index.base.errors import ConfigError, StoreError, WriterBusyError
+from index.base.lock import exclusive
+from index.base.progress import Progress
+from index.database.database_file import (
+    copy_database,
+    looks_like_database,
+    remove,
+    restoring,
+    settle,
+    side_files,
+    sync,
+)
+from index.database.engine import Database
+from index.database.migration import migrate
+from index.database.queries import analyses, generations
+from index.upkeep.erasure import Erased, eraser, finish_erasures
+from index.upkeep.erasure_proof import fresh_snapshot
+from index.upkeep.verify import verify
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a verified copy holds."""
+
+    images: int
+    faces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The outcome of a restore.
+
+    Attributes:
+        contents: what the library holds now.
+        erased: what the backup held and was forgotten after it was made.
+        kept: where the database that was there before is now; None when there was none.
+    """
+
+    contents: Contents
+    erased: Erased
+    kept: Path | None
+
+
+def back_up(source: Path, target: Path, progress: Progress) -> Contents:
+    """Copy the database *source* into the new file *target*, and check the copy by opening it.
+
+    Nothing has to be stopped for it. Whatever goes wrong, no *target* is left.
+
+    Raises:
+        ConfigError: there is such a file already, or no folder for it.
+        StoreError: the copy does not hold together.
+    """
+    if not target.parent.is_dir():
+        raise ConfigError(f"there is no folder {target.parent}")
+    if os.path.lexists(target):
+        raise ConfigError(f"there is a {target} already; give another name")
+    if not source.is_file():
+        raise ConfigError(f"there is no database at {source}")
+    with _temporary(target.with_name(f".{target.name}.partial")) as copy:
+        copy_database(source, copy, progress)
+        contents = _check(copy, f"{source} was not backed up")
+        settle(copy)
+        copy.rename(target)
+    sync(target.parent)
+    return contents
+
+
+def restore(backup: Path, data: Path, path: Path, progress: Progress) -> Restored:
+    """Put *backup* in the place of the database *path*, and forget again what was forgotten since.
+
+    A backup of an older revision is brought to this program's. The database that was there is
+    kept beside it. Until the last step, a rename, nothing has changed.
+
+    Raises:
+        ConfigError: there is no such file.
+        WriterBusyError: an ingest, a re-index or a service uses the database.
+        StoreError: the backup does not hold together, or is newer than this program.
+    """
+    if not backup.is_file():
+        raise ConfigError(f"there is no backup {backup}")
+    with exclusive(data, "ingest"), exclusive(data, "reindex"):
+        if _release(path):
+            _finish(path, data)
+        with _temporary(restoring(path)) as copy:
+            copy_database(backup, copy, progress)
+            _upgrade(backup, copy)
+            _check(copy, f"{backup} was not restored")
+            erased = _forget_again(copy, data)
+            contents = _check(copy, f"{backup} was not restored")
+            settle(copy)
+            kept = _switch(copy, path)
+    return Restored(contents, erased, kept)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """A name for a database on its way; whatever is there before and afterwards is removed."""
+    remove(path)
+    try:
+        yield path
+    finally:
+        remove(path)
+
+
+def _check(path: Path, failure: str) -> Contents:
+    """Open a copy and verify it.
+
+    Raises:
+        StoreError: it does not hold together; the text begins with *failure*.
+    """
+    try:
+        with Database(path) as database:
+            problems = verify(database).problems
+            if problems:
+                raise StoreError(f"{problems[0]}; see person-count verify")
+            with database.read() as connection:
+                active = generations.active(connection)
+                totals = analyses.totals(connection, active.id) if active else {}
+    except (StoreError, DBAPIError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise StoreError(f"{failure}: {cause}") from error
+    return Contents(totals.get("images", 0), totals.get("faces", 0))
+
+
+def _finish(path: Path, data: Path) -> None:
+    """Erase from the present database what an interrupted erasure has left: it will be kept."""
+    # one that is damaged or of another revision is kept as it is
+    with suppress(StoreError, DBAPIError), Database(path) as present:
+        finish_erasures(present, data)
+
+
+def _upgrade(backup: Path, copy: Path) -> None:
+    try:
+        before, _ = migrate(copy)
+        if before is None:
+            raise StoreError("it is no library of this program")
+    except StoreError as error:
+        raise StoreError(f"{backup} was not restored: {error}") from error
+    finally:
+        for older in copy.parent.glob(f"{copy.name}.before-*"):
+            older.unlink()
+
+
+def _forget_again(copy: Path, data: Path) -> Erased:
+    """Apply to *copy* what the erasure log has beyond it; its snapshot is then made again."""
+    with Database(copy) as database:
+        with eraser(database, data) as at_work:
+            erased = at_work.erased
+        if erased.images:
+            fresh_snapshot(database, time.time())
+            database.vacuum()
+    return erased
+
+
+def _release(path: Path) -> bool:
+    """Make sure that nobody uses the database, and that its log is in it.
+
+    Returns: False when it is missing or so damaged that it can only be kept as it is.
+    """
+    if not path.exists() or not looks_like_database(path):
+        return False
+    try:
+        settle(path)
+    except WriterBusyError:
+        raise
+    except StoreError:
+        return False
+    return True
+
+
+def _switch(copy: Path, path: Path) -> Path | None:
+    """Put *copy* in the place of *path*. Returns where that is kept."""
+    whole = _release(path)
+    kept = path.with_name(f"{path.name}.before-restore")
+    if path.exists():
+        remove(kept)
+        if not whole:
+            for found, beside in zip(side_files(path), side_files(kept), strict=True):
+                if found.exists():
+                    found.rename(beside)
+        os.link(path, kept)  # so that there is no moment without a database
+    copy.replace(path)
+    sync(path.parent)
+    return kept if kept.exists() else None

@@ -1,0 +1,207 @@
+"""Takes photos out of the library for good: rows, vectors, snapshots, and their traces on disk.
+
+In this order, so that it can be interrupted anywhere and run again: the decision goes into the
+erasure log; one transaction removes the rows and snapshots and notes the log's position. What
+follows, cleaning up and proving it, is in index.upkeep.erasure_proof.
+"""
+
+import logging
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Connection
+
+from index.base.errors import StoreError
+from index.base.lock import exclusive
+from index.base.paths import is_in_any
+from index.database.database_file import remove_restoring
+from index.database.engine import Database
+from index.database.queries import erasures, places, stored_images
+from index.database.queries.erasures import Entry
+from index.database.queries.files import rows_of
+from index.database.states import ErasureAction
+from index.upkeep import byte_search
+from index.upkeep.erasure_log import ErasureLog
+from index.upkeep.evaluation_database import evaluation_folder, evaluation_library
+from index.vectors.space import Profile, Space
+
+log = logging.getLogger(__name__)
+
+WAIT_SECONDS = 60.0  # for another erasure to end
+EXPIRE_IMAGES = 500  # a transaction
+DAY_SECONDS = 86_400.0
+
+
+@dataclass(slots=True)
+class Erased:
+    """What an erasure removed.
+
+    Attributes:
+        paths: files whose rows went, also those that were not asked for but held the same image.
+        pieces: what to search the disk for; see index.upkeep.byte_search.
+    """
+
+    paths: set[str] = field(default_factory=set)
+    images: int = 0
+    faces: int = 0
+    pieces: set[bytes] = field(default_factory=set)
+
+
+class Eraser:
+    """Erasures from one database; made for one job, under the erasure lock."""
+
+    def __init__(self, database: Database, erasure_log: ErasureLog) -> None:
+        self._database = database
+        self._log = erasure_log
+        self.erased = Erased()  # by everything that was done so far
+
+    def catch_up(self) -> None:
+        """Apply what the log says and the database does not know: after a crash or a restore."""
+        with self._database.read() as connection:
+            entries = self._log.unapplied(connection)
+        if not entries:
+            return
+        gone = {entry.content for entry in entries if entry.action is not ErasureAction.ALLOW}
+        with self._database.write() as connection:
+            images = [
+                image
+                for image, sha256 in erasures.digests(connection)
+                if self._log.digest(sha256) in gone
+            ]
+            self._apply(connection, entries, images)
+        log.info("erasure.caught_up entries=%d images=%d", len(entries), len(images))
+
+    def decide(
+        self,
+        decisions: Mapping[bytes, ErasureAction],
+        now: float,
+        paths: Sequence[str] = (),
+    ) -> None:
+        """Log *decisions*, by SHA-256 of content, and apply them in one transaction.
+
+        Args:
+            paths: files whose rows go as well, whatever they hold.
+        """
+        named = [(self._log.digest(sha256), action) for sha256, action in decisions.items()]
+        with self._database.read() as connection:
+            after = erasures.last_seq(connection)
+        entries = self._log.append(named, after, now) if named else []
+        gone = [sha for sha, action in decisions.items() if action is not ErasureAction.ALLOW]
+        with self._database.write() as connection:
+            self._apply(
+                connection, entries, sorted(stored_images.image_ids(connection, gone).values())
+            )
+            rows = rows_of(connection, paths)
+            self.erased.paths.update(rows)
+            places.forgo(connection, rows)
+            erasures.remove_files(connection, paths)
+
+    def _apply(
+        self, connection: Connection, entries: Sequence[Entry], images: Sequence[int]
+    ) -> None:
+        erasures.record(connection, entries)
+        if not images:
+            return
+        faces, pieces = self._vectors(connection, images)
+        self.erased.faces += faces
+        self.erased.pieces |= pieces
+        paths = erasures.paths_of(connection, images)
+        self.erased.paths.update(paths)
+        places.forgo(connection, paths)
+        self.erased.images += len(images)
+        erasures.remove_images(connection, images)
+        erasures.drop_snapshots(connection)
+
+    def pieces(self, sha256s: Collection[bytes]) -> set[bytes]:
+        """What to search the disk for when this content is erased."""
+        with self._database.read() as connection:
+            images = sorted(stored_images.image_ids(connection, sha256s).values())
+            return self._vectors(connection, images)[1]
+
+    def _vectors(self, connection: Connection, images: Sequence[int]) -> tuple[int, set[bytes]]:
+        """How many faces there are in *images*, and pieces of their vectors, raw and unit."""
+        spaces = {
+            generation_id: Space(Profile.from_json(profile))
+            for generation_id, profile in erasures.profiles(connection).items()
+        }
+        faces, pieces = 0, set[bytes]()
+        for generation_id, blob in erasures.embeddings(connection, images):
+            raw = np.frombuffer(blob, "<f4").reshape(1, -1)
+            faces += 1
+            pieces |= byte_search.pieces(raw)
+            if (space := spaces[generation_id]).dim == raw.shape[1]:
+                pieces |= byte_search.pieces(space.unit(raw))
+        return faces, pieces
+
+
+@contextmanager
+def eraser(database: Database, data: Path) -> Iterator[Eraser]:
+    """The one eraser of a data folder, with everything caught up."""
+    with exclusive(data, "erasure", wait_seconds=WAIT_SECONDS):
+        made = Eraser(database, ErasureLog(data))
+        made.catch_up()
+        yield made
+
+
+def finish_erasures(database: Database, data: Path) -> None:
+    """Do what an interrupted erasure has left undone, before anything is indexed.
+
+    Also in what evaluate and calibrate keep, where content that is too old goes in this way.
+
+    Needs the ingest lock.
+
+    Raises:
+        StoreError: the erasure log is missing or damaged.
+    """
+    remove_restoring(database.path)
+    with eraser(database, data):
+        pass
+    try:
+        with evaluation_library(data) as evaluation:
+            if evaluation is not None:
+                with eraser(evaluation, evaluation_folder(data)):
+                    pass
+    except StoreError as error:  # it can be made anew, and questions need not wait for that
+        log.error("erasure.evaluation_unusable reason=%s", error)  # noqa: TRY400 - no traceback
+
+
+def expire(database: Database, data: Path, days: float, now: float) -> Erased:
+    """Erase content that was first indexed more than *days* ago.
+
+    What is still in the folders, or on a disk that may be back, is suppressed as well, or the next
+    scan would index it again.
+
+    Returns: all that was removed.
+    """
+    then = now - days * DAY_SECONDS
+    with database.read() as connection:
+        if not erasures.indexed_before(connection, then, 1):
+            return Erased()
+    with eraser(database, data) as at_work:
+        while True:
+            with database.read() as connection:
+                old = erasures.indexed_before(connection, then, EXPIRE_IMAGES)
+                held = [place.path for place in places.all_places(connection) if place.reason]
+                there = {
+                    sha256
+                    for image, sha256 in old.items()
+                    if any(
+                        _may_be_there(path) or is_in_any(path, held)
+                        for path in erasures.paths_of(connection, [image])
+                    )
+                }
+            if not old:
+                return at_work.erased
+            actions = {True: ErasureAction.SUPPRESS, False: ErasureAction.ERASE}
+            at_work.decide({sha256: actions[sha256 in there] for sha256 in old.values()}, now)
+            at_work.erased.pieces.clear()  # housekeeping does not search
+            log.info("erasure.expired images=%d suppressed=%d", len(old), len(there))
+
+
+def _may_be_there(path: str) -> bool:
+    """Whether a file is there, or its folder is missing: a dropped mount may come back."""
+    return os.path.lexists(path) or not os.path.isdir(os.path.dirname(path))

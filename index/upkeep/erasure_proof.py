@@ -1,0 +1,128 @@
+"""Cleans up after an erasure, and proves on the bytes of the data folder that nothing is left."""
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from index.base.errors import WriterBusyError
+from index.base.lock import exclusive
+from index.base.progress import Progress
+from index.database.database_file import remove_restoring, sync
+from index.database.engine import Database
+from index.database.queries import embeddings, erasures, generations
+from index.upkeep import byte_search
+from index.upkeep.evaluation_database import evaluation_folder, evaluation_library
+from index.vectors.snapshot_writer import write_snapshot
+from index.vectors.space import Profile, Space
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 4
+ROUND_SECONDS = 1.0  # for readers and a running ingest process to let go
+BATCH = 4096
+
+
+def clean_up(database: Database, data: Path, now: float) -> bool:
+    """Empty the write-ahead log, and write a fresh snapshot unless an ingest process will.
+
+    What a killed restore has left goes as well, which an ingest process did when it started.
+
+    Returns: whether the snapshot was left to a running ingest process.
+    """
+    database.checkpoint()
+    try:
+        with exclusive(data, "ingest"):
+            remove_restoring(database.path)
+            fresh_snapshot(database, now)
+    except WriterBusyError:
+        return True
+    database.checkpoint()
+    return False
+
+
+def fresh_snapshot(database: Database, now: float) -> None:
+    """Write a snapshot of what is left. Needs the ingest lock."""
+    with database.read() as connection:
+        active = generations.active(connection)
+    if active is not None:
+        space = Space(Profile.from_json(active.profile))
+        write_snapshot(database, active.id, space, now)
+
+
+def searched_files(data: Path) -> list[Path]:
+    """All files of the data folder, also where that of evaluate is a link to another place.
+
+    Raises:
+        StoreError: see byte_search.files_below(); said before an erasure, not after it.
+    """
+    evaluation = evaluation_folder(data)
+    more = byte_search.files_below(evaluation) if evaluation.is_symlink() else []
+    return [*byte_search.files_below(data), *more]
+
+
+def remains(database: Database, data: Path, wanted: set[bytes], progress: Progress) -> list[Path]:
+    """Search every file of the data folder for erased vectors until none is found.
+
+    If the database itself, or that of evaluate and calibrate, holds any in bytes it no longer
+    uses, it is rewritten.
+
+    Args:
+        wanted: pieces of the erased vectors. What faces of other photos have by rights, because
+            a photo was stored twice with different bytes, is not held against the erasure.
+
+    Returns: the files that hold erased vectors still.
+    """
+    with evaluation_library(data) as evaluation:
+        return _remains([database, *filter(None, [evaluation])], data, set(wanted), progress)
+
+
+def _remains(
+    databases: Sequence[Database], data: Path, wanted: set[bytes], progress: Progress
+) -> list[Path]:
+    found: dict[Path, set[bytes]] = {}
+    for number in range(ROUNDS if wanted else 0):
+        found = byte_search.search(searched_files(data), wanted, progress)
+        if found:
+            hits = set().union(*found.values())
+            rightful = set().union(*(_rightful(database, hits) for database in databases))
+            wanted -= rightful
+            found = {path: hits - rightful for path, hits in found.items() if hits - rightful}
+        if not found:
+            break
+        time.sleep(ROUND_SECONDS * number)
+        for database in databases:
+            if database.path in found:
+                database.vacuum()
+            database.checkpoint()
+    return sorted(found)
+
+
+def drop_copies(database: Database, wanted: set[bytes], progress: Progress) -> list[Path]:
+    """Remove the copies that an upgrade or a restore has left if they hold any of *wanted*.
+
+    Done before the rows go: once they are gone, nobody who takes up an interrupted erasure could
+    tell what to search the copies for.
+    """
+    copies = sorted(database.path.parent.glob(f"{database.path.name}.before-*"))
+    found = byte_search.search(copies, wanted, progress) if wanted else {}
+    for path in found:
+        path.unlink()
+    if found:
+        sync(database.path.parent)
+    return sorted(found)
+
+
+def _rightful(database: Database, hits: set[bytes]) -> set[bytes]:
+    """Those of the *hits* that faces which are still there have too."""
+    found: set[bytes] = set()
+    with database.read() as connection:
+        for generation_id, profile in erasures.profiles(connection).items():
+            space = Space(Profile.from_json(profile))
+            for _, raw in embeddings.iterate_embeddings(connection, generation_id, BATCH):
+                found |= byte_search.pieces(raw) & hits
+                if raw.shape[1] == space.dim:
+                    found |= byte_search.pieces(np.asarray(space.unit(raw))) & hits
+    return found

@@ -1,0 +1,91 @@
+"""The process in which foreign bytes are decoded. ingest/decoding/sandbox.py starts it and asks it.
+
+It parses what nobody vouches for, so it is confined first, imports no more than that takes, and is
+believed nothing: whoever asks checks every answer.
+"""
+
+import mmap
+import os
+import signal
+import socket
+import struct
+import sys
+import warnings
+from contextlib import suppress
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from index.base.errors import UnreadableImageError
+from ingest.decoding import pixels
+from ingest.decoding.confinement import confine, end_with, grant_processor
+from ingest.decoding.crops import crop_faces
+
+# A question: its number, megapixels allowed, seconds to compute, bytes of the file, edge_px, how
+# many boxes; then those, float64. Without boxes it is for the photo, with boxes for its crops.
+QUESTION = struct.Struct("<QIIQII")
+BOX_BYTES = 4 * 8
+MOST_BOXES = 1000
+# An answer: the question's number, what became of it, the first two edges of the array of pixels,
+# the full image's width and height (0 of crops); then the reason, if there is one, in UTF-8.
+ANSWER = struct.Struct("<QcIIII")
+READY = b"ready"
+DONE, UNREADABLE, PARTIAL, TOO_LARGE = b"d", b"u", b"p", b"m"
+MOST_REASON_BYTES = 400
+
+
+def main() -> None:
+    """Answer until nobody asks any more."""
+    channel_fd, arena_fd, output_at, memory_bytes = (int(word) for word in sys.argv[1:])
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # whoever started it ends it
+    warnings.simplefilter("ignore")
+    with socket.socket(fileno=channel_fd) as channel, mmap.mmap(arena_fd, 0) as arena:
+        os.close(arena_fd)
+        _warm_up()
+        end_with(sys.stdin.fileno())
+        confine(memory_bytes)
+        channel.send(READY)
+        while question := channel.recv(QUESTION.size + MOST_BOXES * BOX_BYTES):
+            channel.send(_answer(question, arena, output_at))
+
+
+def _warm_up() -> None:
+    """Decode one small image of each format: nothing can be imported once confined."""
+    exif = Image.Exif()
+    exif[pixels.ORIENTATION] = pixels.ON_ITS_SIDE[0]
+    for kind in pixels.FORMATS:
+        stream = BytesIO()
+        sample = Image.new("RGB", (2 * pixels.MIN_EDGE_PX, pixels.MIN_EDGE_PX))
+        sample.save(stream, kind, **({"exif": exif} if kind != "BMP" else {}))
+        pixels.decode(stream.getvalue(), 1)
+        with suppress(UnreadableImageError):
+            pixels.decode(stream.getvalue()[: stream.tell() // 2], 1)
+
+
+def _answer(question: bytes, arena: mmap.mmap, output_at: int) -> bytes:
+    number, megapixels, seconds, size, edge_px, boxes = QUESTION.unpack_from(question)
+    grant_processor(seconds)
+    data = arena[:size]
+    full_size = (0, 0)
+    try:
+        if boxes:
+            numbers = struct.iter_unpack("<4d", question[QUESTION.size :])
+            corners = [(left, top, right, bottom) for left, top, right, bottom in numbers]
+            found = crop_faces(pixels.decode(data, megapixels), corners)
+        else:
+            found, full_size = pixels.decode_reduced(data, megapixels, edge_px or None)
+        np.frombuffer(arena, np.uint8, found.size, output_at).reshape(found.shape)[:] = found
+    except UnreadableImageError as error:
+        return _refusal(number, PARTIAL if error.maybe_partial else UNREADABLE, str(error))
+    except MemoryError:
+        return _refusal(number, TOO_LARGE, "")
+    except Exception as error:  # noqa: BLE001 - on foreign bytes Pillow may raise anything
+        return _refusal(number, UNREADABLE, f"it makes the decoder fail ({type(error).__name__})")
+    return ANSWER.pack(number, DONE, *found.shape[:2], *full_size)
+
+
+def _refusal(number: int, outcome: bytes, reason: str) -> bytes:
+    text = reason.encode("utf-8", "replace")[:MOST_REASON_BYTES]
+    return ANSWER.pack(number, outcome, 0, 0, 0, 0) + text

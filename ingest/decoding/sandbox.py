@@ -1,0 +1,231 @@
+"""One process that decodes for us: asked, limited and distrusted.
+
+Pixels come back through memory that both map, because a pipe would copy them twice more. The file
+goes there as well. Only sizes and a reason come as a message, and each is checked.
+"""
+
+import math
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import weakref
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.base.errors import DecoderUnavailableError, UnreadableImageError
+from ingest.decoding.decoder_process import (
+    ANSWER,
+    BOX_BYTES,
+    DONE,
+    MOST_REASON_BYTES,
+    PARTIAL,
+    QUESTION,
+    READY,
+    TOO_LARGE,
+    UNREADABLE,
+)
+from ingest.decoding.pixels import MAX_EDGE_PX, MEGA, MIN_EDGE_PX
+from ingest.decoding.sandbox_process import RELEASE_BYTES, end, shared_memory, start
+from ingest.interfaces import CROP_PX, Box, Crops, RgbImage
+
+START_SECONDS = 60.0  # it takes a tenth of a second
+BYTES_PER_PIXEL = 32  # lossless WebP with alpha took 33 with its file, everything else less
+BYTES_PER_FILE_BYTE = 4
+PATIENCE = 3  # seconds that a second of computing may take on a busy machine
+DYING_SECONDS = 5.0  # between closing its end and being gone
+LEAST_FILE_BYTES = 64 << 20
+
+
+class DecoderLostError(Exception):
+    """The process did not answer as it should, and has been ended; its text is the reason.
+
+    Attributes:
+        timed_out: it took too long.
+        by_chance: the machine may have done this, not the file: the kernel killed the process when
+            memory ran out, or the machine was too busy.
+    """
+
+    def __init__(self, reason: str, *, timed_out: bool = False, by_chance: bool = False) -> None:
+        super().__init__(reason)
+        self.timed_out = timed_out
+        self.by_chance = by_chance
+
+
+def processor_seconds(file_bytes: int, max_megapixels: int) -> int:
+    """How long a file may be computed upon. 50 megapixels of lossless WebP take 3 seconds."""
+    return 10 + max_megapixels // 5 + file_bytes // (8 << 20)
+
+
+class Sandbox:
+    """A decoding process, for one thread at a time.
+
+    Attributes:
+        answers: how many files it has been asked about.
+    """
+
+    def __init__(self, module: str, max_megapixels: int, file_bytes: int) -> None:
+        """Start it; errors show when it is asked first.
+
+        Args:
+            module: whose main() the process runs.
+            max_megapixels: larger images are refused.
+            file_bytes: of the largest file that it will be given.
+        """
+        self.max_megapixels = max_megapixels
+        self.file_bytes = max(file_bytes, LEAST_FILE_BYTES)
+        self.answers = 0
+        self._output_bytes = max(3 * MEGA * max_megapixels, 3 * CROP_PX**2)
+        memory = BYTES_PER_PIXEL * MEGA * max_megapixels + BYTES_PER_FILE_BYTE * self.file_bytes
+        try:
+            with ExitStack() as undo, ExitStack() as passed_on:
+                arena_fd = shared_memory(self.file_bytes + self._output_bytes)
+                passed_on.callback(os.close, arena_fd)
+                self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                undo.callback(self._channel.close)
+                passed_on.callback(theirs.close)
+                self._arena = mmap.mmap(arena_fd, 0)
+                words = (theirs.fileno(), arena_fd, self.file_bytes, memory)
+                self._process = start(module, [str(word) for word in words], words[:2])
+                undo.pop_all()
+        except OSError as error:
+            raise DecoderUnavailableError(f"no process for decoding: {error.strerror}") from error
+        self._end = weakref.finalize(self, end, self._process, self._channel)
+
+    @property
+    def most_crops(self) -> int:
+        """How many crops it can give back at once."""
+        return self._output_bytes // (3 * CROP_PX**2)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End the process; may be called again."""
+        self._end()
+
+    def decode(self, data: bytes, edge_px: int | None) -> tuple[RgbImage, tuple[int, int]]:
+        """See images.decode_reduced.
+
+        Raises:
+            UnreadableImageError: it says so.
+            DecoderLostError: the process is gone.
+        """
+        height, width, *full = self._ask(data, edge_px or 0, b"")
+        limit = self.max_megapixels * MEGA
+        edges_fit = max(height, width, *full) <= MAX_EDGE_PX and min(full) >= MIN_EDGE_PX
+        if not (edges_fit and 0 < height * width <= full[0] * full[1] <= limit):
+            raise self._nonsense()
+        return self._result((height, width, 3), data), (full[0], full[1])
+
+    def crops(self, data: bytes, boxes: Sequence[Box]) -> Crops:
+        """Crops of a file decoded in full, one a box, at most most_crops; raises as decode does."""
+        corners = np.asarray(boxes, np.float64).reshape(-1, 4)
+        count, *_ = self._ask(data, 0, corners.tobytes())
+        if count != len(corners):
+            raise self._nonsense()
+        return self._result((count, CROP_PX, CROP_PX, 3), data)
+
+    def _ask(self, data: bytes, edge_px: int, boxes: bytes) -> tuple[int, int, int, int]:
+        """The sizes in an answer, which the caller has to check."""
+        if not self.answers:
+            self._wait_until_ready()
+        self.answers += 1
+        seconds = processor_seconds(len(data), self.max_megapixels)
+        count = len(boxes) // BOX_BYTES
+        question = QUESTION.pack(
+            self.answers, self.max_megapixels, seconds, len(data), edge_px, count
+        )
+        self._arena[: len(data)] = data
+        answer = self._exchange(question + boxes, seconds)
+        if len(answer) < ANSWER.size:
+            raise self._nonsense()
+        number, outcome, *sizes = ANSWER.unpack_from(answer)
+        if number != self.answers:
+            raise self._nonsense()
+        if outcome == DONE:
+            return sizes[0], sizes[1], sizes[2], sizes[3]
+        if outcome == TOO_LARGE:
+            self.close()  # what it holds now may stand in the way of the next file
+            raise DecoderLostError("decoding it needs more memory than is allowed")
+        if outcome not in {UNREADABLE, PARTIAL}:
+            raise self._nonsense()
+        text = answer[ANSWER.size :].decode("utf-8", "replace")
+        reason = "".join(c if c.isprintable() else "?" for c in text)
+        raise UnreadableImageError(reason, maybe_partial=outcome == PARTIAL)
+
+    def _exchange(self, question: bytes, seconds: int) -> bytes:
+        patience = seconds * PATIENCE
+        try:
+            self._channel.settimeout(patience)
+            self._channel.send(question)
+            answer = self._channel.recv(ANSWER.size + MOST_REASON_BYTES)
+        except TimeoutError as error:
+            self.close()
+            reason = f"decoding it took longer than {patience} s"
+            raise DecoderLostError(reason, timed_out=True, by_chance=True) from error
+        except OSError:
+            answer = b""
+        if answer:
+            return answer
+        code = self._gone()
+        self.close()
+        if code == -signal.SIGXCPU:
+            reason = f"decoding it took longer than {seconds} s of computing"
+            raise DecoderLostError(reason, timed_out=True)
+        raise DecoderLostError(
+            f"decoding it crashed the decoder ({_ending(code)})", by_chance=code == -signal.SIGKILL
+        )
+
+    def _gone(self) -> int:
+        """Its exit code once it has ended; it is closing down, or is made to."""
+        try:
+            self._process.wait(DYING_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        return self._process.wait()
+
+    def _nonsense(self) -> DecoderLostError:
+        self.close()
+        return DecoderLostError("decoding it made the decoder answer nonsense")
+
+    def _result(self, shape: tuple[int, ...], data: bytes) -> NDArray[np.uint8]:
+        """A copy: what the process does to its memory from now on is of no matter."""
+        shared = np.frombuffer(self._arena, np.uint8, math.prod(shape), self.file_bytes)
+        result = shared.reshape(shape).copy()
+        if len(data) + len(shared) > RELEASE_BYTES:
+            self._arena.madvise(mmap.MADV_REMOVE)
+        return result
+
+    def _wait_until_ready(self) -> None:
+        self._channel.settimeout(START_SECONDS)
+        try:
+            ready = self._channel.recv(len(READY)) == READY
+        except OSError:
+            ready = False
+        errors = self._process.stderr
+        if not ready:
+            self._gone()
+            lines = errors.read().decode("utf-8", "replace").splitlines() if errors else []
+            self.close()
+            raise DecoderUnavailableError(
+                f"the process for decoding does not start ({lines[-1] if lines else 'no reason'})"
+            )
+        if errors:
+            errors.close()  # from now on it has nothing to say but its answers
+
+
+def _ending(code: int) -> str:
+    """How a process ended: its signal's name, or its exit code."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {-code}"

@@ -1,0 +1,133 @@
+"""Answers a question about files anywhere on this machine, without a server."""
+
+import hashlib
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+import numpy as np
+
+from index.base.arrays import FloatMatrix
+from index.base.errors import RequestError, UnreadableImageError
+from index.base.progress import Progress
+from index.base.settings import Settings
+from index.counting.answer import Answer, answer_question, choose_faces
+from index.counting.question import Question
+from index.database.engine import Database
+from index.database.queries import generations
+from index.database.queries.faces import FaceRow, stored_faces
+from index.database.queries.stored_images import NewFace
+from index.vectors.space import Profile, Space, shipped_profile
+from ingest.networks.models import Models, load_generation, load_models
+
+
+@dataclass(frozen=True, slots=True)
+class DirectAnswer:
+    """An answer with what it was computed from.
+
+    Attributes:
+        vectors: (n, d) unit vectors of the answer's faces, in order.
+        names: by image the files that hold it.
+    """
+
+    answer: Answer
+    vectors: FloatMatrix
+    names: dict[int, list[str]]
+
+
+class DirectCount:
+    """Reads files as the calling user; what the library knows already is not embedded again.
+
+    Nothing is stored: photos outside the drop folder leave no trace.
+    """
+
+    def __init__(self, settings: Settings, database: Database | None) -> None:
+        self._settings = settings
+        self._database = database
+        self._models: Models | None = None
+        self._generation = None
+        if database is not None:
+            with database.read() as connection:
+                self._generation = generations.active(connection)
+
+    @property
+    def space(self) -> Space:
+        """Where the vectors live: the library's space, or the configured model's."""
+        if self._generation is not None:
+            profile = Profile.from_json(self._generation.profile)
+        else:
+            profile = shipped_profile(self._settings.weights)
+        return Space(profile, self._settings.distance)
+
+    def answer(self, question: Question, progress: Progress) -> DirectAnswer:
+        """Count the persons in the question's files.
+
+        Raises:
+            RequestError: a file is missing (404), unreadable (422), or there are too many faces.
+            ModelUnavailableError: the weights cannot be had.
+        """
+        names: dict[bytes, list[str]] = {}
+        faces: list[FaceRow] = []
+        vectors: list[FloatMatrix] = []
+        for done, name in enumerate(question.names):
+            progress(done, len(question.names))
+            data = self._read(name)
+            digest = hashlib.sha256(data).digest()
+            if digest not in names:
+                for face, size in self._faces(name, digest, data):
+                    # numbers stand for the ids that the database would have given
+                    faces.append(_row(face, len(faces), len(names), size))
+                    vectors.append(face.embedding)
+            names.setdefault(digest, []).append(name)
+        progress(len(question.names), len(question.names))
+        counted, left_out = choose_faces(faces, question, self._settings.max_request_faces)
+        raw = [vectors[face.id] for face in counted]
+        unit = self.space.unit(np.stack(raw)) if raw else np.empty((0, self.space.dim), np.float32)
+        answer = answer_question(question, counted, left_out, unit, self.space)
+        return DirectAnswer(answer, unit, dict(enumerate(names.values())))
+
+    def _read(self, name: str) -> bytes:
+        path, limit = Path(name), self._settings.max_file_bytes
+        if path.is_dir():
+            sentence = f"{name} is a folder; name the files in it"
+            raise RequestError(HTTPStatus.NOT_FOUND, sentence)
+        if not path.is_file():
+            raise RequestError(HTTPStatus.NOT_FOUND, f"there is no file {name}")
+        try:
+            with path.open("rb") as stream:
+                data = stream.read(limit + 1)
+        except OSError as error:
+            raise _unreadable(name, f"it cannot be read ({error.strerror})") from error
+        if len(data) > limit:
+            raise _unreadable(
+                name, f"it is larger than the {self._settings.max_file_mib} MiB allowed"
+            )
+        return data
+
+    def _faces(
+        self, name: str, digest: bytes, data: bytes
+    ) -> list[tuple[NewFace, tuple[int, int]]]:
+        """The faces of an image and its size, from the library or found now."""
+        if self._database is not None and self._generation is not None:
+            with self._database.read() as connection:
+                known = stored_faces(connection, self._generation.id, digest)
+            if known is not None:
+                return known
+        if self._models is None:
+            self._models = (
+                load_generation(self._settings, self._generation)
+                if self._generation is not None
+                else load_models(self._settings, self._settings.weights)
+            )
+        (image,) = self._models.analyse([(digest, data)], self._settings.max_megapixels)
+        if isinstance(image, UnreadableImageError):
+            raise _unreadable(name, str(image)) from image
+        return [(face, image.size) for face in image.faces]
+
+
+def _unreadable(name: str, reason: str) -> RequestError:
+    return RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{name} is no readable image: {reason}")
+
+
+def _row(face: NewFace, number: int, image: int, size: tuple[int, int]) -> FaceRow:
+    return FaceRow(number, image, face.box, face.probability, face.landmarks, face.sharpness, size)

@@ -1,0 +1,199 @@
+"""Indexes given files now and waits until they are done: the commands ingest and --missing-only."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from index.base.errors import ConfigError, WriterBusyError
+from index.base.lock import exclusive
+from index.base.paths import Roots, display, is_in_any, real_path
+from index.base.progress import Progress
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.queries import analyses, generations, queue
+from index.database.queries.files import rows_of
+from index.database.states import FileState
+from index.upkeep.erasure import finish_erasures
+from index.upkeep.verify import mend, verify
+from index.vectors import snapshot_writer
+from index.vectors.space import Profile, Space
+from ingest.jobs.process import IDLE_SECONDS, Housekeeping
+from ingest.jobs.worker import Worker
+from ingest.networks.models import open_generation
+from ingest.watching.missing_disks import places_in_doubt
+from ingest.watching.scan import Scanner
+from ingest.watching.walk import Walk
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+LOOKS = 50  # at what is pending, while that shrinks to nothing: after each batch would be quadratic
+
+
+@dataclass(slots=True)
+class Summary:
+    """What became of the files."""
+
+    indexed: int = 0
+    no_face: int = 0
+    pending: int = 0  # left in the queue: interrupted, or their disk dropped out
+    failed: list[tuple[str, str]] = field(default_factory=list)  # path, reason
+
+
+def collect(roots: Roots, paths: Iterable[Path]) -> list[tuple[str, os.stat_result]]:
+    """All files at and below *paths*, with their lstat.
+
+    Raises:
+        ConfigError: a path is not there, lies outside the roots, or is left alone there.
+    """
+    found: list[tuple[str, os.stat_result]] = []
+    for given in paths:
+        path = real_path(given)
+        if not os.path.lexists(path):
+            raise ConfigError(f"there is no {given}")
+        if path not in roots.real and not roots.holds(path):
+            raise ConfigError(
+                f"{given} lies outside the drop folder {roots.real[0]}; copy it there, or add its "
+                "folder to roots in config.yaml"
+            )
+        if path not in roots.real and roots.ignores(path):
+            raise ConfigError(
+                f"{given} is left alone, and nobody can ask about it: its name, or that of a "
+                "folder above it, begins with a dot or says that it is unfinished"
+            )
+        if os.path.isdir(path) and not os.path.islink(path):
+            found.extend(Walk().files(path))
+        else:
+            found.append((path, os.lstat(path)))
+    return found
+
+
+class Drain:
+    """Waits for files to be indexed, and does it itself when no other process does."""
+
+    def __init__(self, database: Database, settings: Settings, stop: threading.Event) -> None:
+        self._database = database
+        self._settings = settings
+        self._stop = stop
+        self._delegated = False  # whether the log says that another process does the work
+
+    def ingest(self, paths: Iterable[Path], progress: Progress) -> Summary:
+        """Index the files at and below *paths*. Errors as in collect() and open_generation()."""
+        roots = Roots(self._settings.all_roots)
+        found = collect(roots, paths)
+        scanner = Scanner(self._database, roots, self._settings.settle_seconds)
+        scanner.note(found, priority=1)
+        names = [display(path) for path, _ in found]
+        with self._database.write() as connection:
+            queue.prioritise(connection, names)
+        return self._wait(names, progress)
+
+    def catch_up(self, progress: Progress) -> Summary:
+        """Index whatever is missing: files not seen yet, those that failed, and damaged rows."""
+        mend(self._database, verify(self._database))
+        roots = Roots(self._settings.all_roots)
+        Scanner(self._database, roots, self._settings.settle_seconds).scan()
+        with self._database.write() as connection:
+            queue.retry_failed(connection, time.time())
+            names = queue.pending_paths(connection)
+        summary = self._wait(names, progress)
+        self._renew_snapshot()
+        return summary
+
+    def _renew_snapshot(self) -> None:
+        """Write a snapshot if a repair has dropped it; a running ingest process does so itself."""
+        with self._database.read() as connection:
+            active = generations.active(connection)
+        if active is None or not snapshot_writer.dropped(self._database, active.id):
+            return
+        space = Space(Profile.from_json(active.profile), self._settings.distance)
+        try:
+            with exclusive(self._settings.data, "ingest"):
+                snapshot_writer.write_snapshot(self._database, active.id, space, time.time())
+        except WriterBusyError:
+            log.info("ingest.snapshot_delegated: the running ingest process writes it")
+
+    def _wait(self, names: Sequence[str], progress: Progress) -> Summary:
+        def report(waited_for: Sequence[str]) -> list[str]:
+            pending = self._pending(waited_for)
+            progress(len(names) - len(pending), len(names))
+            return pending
+
+        pending = names
+        while not self._begin(names, report):
+            # whoever is at work may end before it is done, and leave the rest to us
+            pending = report(pending)
+            if not pending or self._stop.wait(POLL_SECONDS):
+                break
+        return self._summary(names)
+
+    def _begin(self, names: Sequence[str], report: Callable[[Sequence[str]], list[str]]) -> bool:
+        """Work, see _work(). Returns False at once if another process is at it."""
+        try:
+            with exclusive(self._settings.data, "ingest"):
+                self._work(names, report)
+        except WriterBusyError as error:
+            if not self._delegated:
+                self._delegated = True
+                log.info("ingest.delegated reason=%s", error)
+            return False
+        return True
+
+    def _work(self, names: Sequence[str], report: Callable[[Sequence[str]], list[str]]) -> None:
+        """Work until none of *names* is pending; *report* says which of those given still are."""
+        finish_erasures(self._database, self._settings.data)
+        with self._database.write() as connection:
+            queue.release(connection, time.time())
+        pending = report(names)
+        if not pending:
+            return
+        generation, models = open_generation(self._database, self._settings)
+        worker = Worker(self._database, self._settings, generation, models)
+        housekeeping = Housekeeping(self._database, self._settings)
+        done = 0  # since the last look
+        while not self._stop.is_set() and pending:
+            files = worker.step()
+            done += files
+            if not files:
+                self._stop.wait(IDLE_SECONDS)
+            if not files or done * LOOKS >= len(pending):
+                pending, done = report(pending), 0
+            housekeeping.run_if_due(worker)
+        housekeeping.snapshot(worker)
+
+    def _pending(self, names: Sequence[str]) -> list[str]:
+        """Those of *names* that are still pending, and can be done."""
+        with self._database.read() as connection:
+            rows = rows_of(connection, names)
+            doubt = places_in_doubt(connection, Roots(self._settings.all_roots))
+        waiting = (name for name, row in rows.items() if row.state is FileState.PENDING)
+        return [name for name in waiting if not _is_out(name, doubt)]
+
+    def _summary(self, names: Sequence[str]) -> Summary:
+        summary = Summary()
+        with self._database.read() as connection:
+            rows = rows_of(connection, names)
+            images = [row.image_id for row in rows.values() if row.image_id is not None]
+            faceless = analyses.faceless(connection, images)
+        for name in dict.fromkeys(names):
+            row = rows.get(name)
+            if row is None:
+                summary.failed.append((name, "it disappeared while it was waiting"))
+            elif row.state is FileState.PENDING:
+                summary.pending += 1
+            elif row.state is FileState.FAILED:
+                summary.failed.append((name, row.error or "unknown"))
+            elif row.image_id in faceless:
+                summary.no_face += 1
+            else:
+                summary.indexed += 1
+        return summary
+
+
+def _is_out(path: str, doubt: Sequence[str]) -> bool:
+    """Whether a file is not there, and its disk may not be either: nobody can wait for that."""
+    return is_in_any(path, doubt) and not os.path.lexists(path)

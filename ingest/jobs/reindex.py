@@ -1,0 +1,244 @@
+"""The admin command: embed the library again beside the old generation, then switch at once.
+
+Whatever was done stays done: an interrupted re-index goes on where it was when it is started again
+with the same weights. Until the switch nothing that answers depend on has changed.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from index.base.errors import IngestError, UnreadableImageError, UnsettledFileError
+from index.base.paths import Roots, is_in, signature_of
+from index.base.progress import Progress
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.queries import analyses, generations, queue, stored_images
+from index.database.queries.files import FileRow, files_of
+from index.database.queries.generations import GenerationRow
+from index.database.queries.stored_images import NewImage
+from index.database.states import GenerationState
+from index.vectors import snapshot_writer
+from index.vectors.space import Profile, Space, shipped_profile
+from ingest.decoding.reading import read_settled
+from ingest.networks.models import Models, load_models
+from ingest.networks.pipeline import analyse_all, in_chunks, share_of
+from ingest.watching.missing_disks import places_in_doubt
+
+log = logging.getLogger(__name__)
+
+MISSING_IMAGES = 10_000  # looked up at once
+REMOVE_FACES = 2_000  # a transaction, so that ingest is not kept waiting
+OLD = "; nothing has changed, the old index goes on answering"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a re-index did.
+
+    Attributes:
+        images: how many images the new generation holds.
+        faces: how many faces.
+        already_done: how many images an interrupted run before had done.
+    """
+
+    model_id: str
+    images: int
+    faces: int
+    already_done: int
+
+
+class Reindexer:
+    """One run of the command."""
+
+    def __init__(
+        self, database: Database, settings: Settings, weights: str, stop: threading.Event
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._weights = weights
+        self._stop = stop
+        self._roots = Roots(settings.all_roots)
+
+    def run(self, progress: Progress) -> Outcome | None:
+        """Build a generation with the weights and make it the active one.
+
+        Returns: what was done; None when stopped before the switch.
+
+        Raises:
+            ModelUnavailableError: the weights cannot be had.
+            IngestError: an image that is indexed can no longer be read, or is on a disk that may
+                have dropped out; nothing has changed.
+        """
+        models = load_models(self._settings, self._weights)
+        generation = self._target(models)
+        with self._database.read() as connection:
+            already, _ = generations.progress(connection, generation.id)
+        while True:
+            self._fill(generation, models, progress)
+            if self._stop.is_set():
+                return None
+            space = Space(Profile.from_json(generation.profile), self._settings.distance)
+            snapshot_writer.write_snapshot(self._database, generation.id, space, time.time())
+            if self._switch(generation):
+                break
+        remove_retired(self._database)
+        with self._database.read() as connection:
+            totals = analyses.totals(connection, generation.id)
+        return Outcome(models.encoder.model_id, totals["images"], totals["faces"], already)
+
+    def _target(self, models: Models) -> GenerationRow:
+        """The generation to fill: one that an interrupted run left, or a new one."""
+        with self._database.write() as connection:
+            found = generations.building(connection)
+            if found is not None and found.model_id == models.encoder.model_id:
+                return found
+            if found is not None:
+                log.info("reindex.other_abandoned model=%s", found.model_id)
+                generations.retire(connection, found.id)
+            return generations.create(
+                connection,
+                model_id=models.encoder.model_id,
+                weights=self._weights,
+                profile=self._profile(models.encoder.model_id),
+                state=GenerationState.BUILDING,
+                now=time.time(),
+            )
+
+    def _profile(self, model_id: str) -> str:
+        """The active profile if the model stays the same: it may have been calibrated."""
+        with self._database.read() as connection:
+            active = generations.active(connection)
+        if active is not None and active.model_id == model_id:
+            return active.profile
+        return shipped_profile(self._weights).to_json()
+
+    def _fill(self, generation: GenerationRow, models: Models, progress: Progress) -> None:
+        with self._database.read() as connection:
+            # once: it counts the whole library, which takes as long as a batch if that is large
+            done, total = generations.progress(connection, generation.id)
+        last = 0
+        while True:
+            with self._database.read() as connection:
+                images = generations.missing_images(
+                    connection, generation.id, last, self._settings.batch_files
+                )
+            progress(done, total)
+            if not images or self._stop.is_set():
+                return
+            last = images[-1][0]
+            contents = ((sha256, data) for sha256, data in map(self._content, images) if data)
+            limit = self._settings.max_megapixels
+            chunks = in_chunks(contents, share_of(len(images)))
+            found = [outcome for _, outcome in analyse_all(models, chunks, limit)]
+            with self._database.write() as connection:
+                present = stored_images.image_ids(connection, [sha256 for _, sha256 in images])
+                # those that are not there were forgotten in the meantime
+                whole = [image for image in map(_decoded, found) if image.sha256 in present]
+                stored_images.record_images(connection, generation.id, whole)
+            done = min(done + len(images), total)
+
+    def _content(self, image: tuple[int, bytes]) -> tuple[bytes, bytes | None]:
+        """An image's bytes out of any file that still holds it; None if all have changed since.
+
+        Raises:
+            IngestError: a file that is as it was cannot be read.
+        """
+        image_id, sha256 = image
+        with self._database.read() as connection:
+            files = files_of(connection, image_id)
+        limit = self._settings.max_file_bytes
+        for row in files:
+            try:
+                if signature_of(self._roots.stat(row.path)) != row.signature:
+                    continue
+                data = read_settled(row.path, self._roots.root_of(row.path), row.signature, limit)
+            except (FileNotFoundError, UnsettledFileError):
+                continue
+            except UnreadableImageError as error:
+                raise IngestError(f"{row.path} cannot be read now: {error}{OLD}") from error
+            if hashlib.sha256(data).digest() != sha256:
+                raise IngestError(f"{row.path} has changed, but its times have not{OLD}")
+            return sha256, data
+        return sha256, None
+
+    def _switch(self, generation: GenerationRow) -> bool:
+        """Make *generation* active unless images were added meanwhile; they are done first.
+
+        Images whose files have all changed or gone do not hold it up: their files are queued, or
+        about to be, and are read again under the new generation.
+
+        Raises:
+            IngestError: they may not be gone, but on a disk that dropped out.
+        """
+        lost = self._lost(generation)
+        if lost is None:
+            return False
+        with self._database.write() as connection:
+            missing = [image for image, _ in self._missing(connection, generation)]
+            files = {image: files_of(connection, image) for image in missing}
+            if any(files[image] != lost.get(image) for image in missing):
+                return False  # some came, or were found elsewhere, since
+            paths = [row.path for rows in files.values() for row in rows]
+            _refuse_doubt(paths, places_in_doubt(connection, self._roots))
+            queue.requeue(connection, paths, time.time())
+            active = generations.active(connection)
+            if active is not None and active.model_id == generation.model_id:
+                # it may have been calibrated since this re-index began
+                generations.set_profile(connection, generation.id, active.profile)
+            generations.switch(connection, generation.id)
+        log.info("reindex.switched generation=%d model=%s", generation.id, generation.model_id)
+        return True
+
+    def _lost(self, generation: GenerationRow) -> dict[int, list[FileRow]] | None:
+        """The images that no file holds any more, with the files that should; None: some do.
+
+        Read outside any transaction, so that nobody waits for it.
+        """
+        with self._database.read() as connection:
+            missing = list(self._missing(connection, generation))
+            lost = {image: files_of(connection, image) for image, _ in missing}
+        found = any(self._content(image)[1] is not None for image in missing)
+        return None if found else lost
+
+    @staticmethod
+    def _missing(connection: Connection, generation: GenerationRow) -> Iterator[tuple[int, bytes]]:
+        """All images that *generation* has not analysed: id, SHA-256."""
+        last = 0
+        while some := generations.missing_images(connection, generation.id, last, MISSING_IMAGES):
+            yield from some
+            last = some[-1][0]
+
+
+def _decoded(found: NewImage | UnreadableImageError) -> NewImage:
+    if isinstance(found, UnreadableImageError):
+        raise IngestError(f"an indexed image cannot be decoded now: {found}{OLD}")
+    return found
+
+
+def _refuse_doubt(paths: Iterable[str], doubt: Sequence[str]) -> None:
+    for place in doubt:
+        if any(is_in(path, place) for path in paths):
+            raise IngestError(
+                f"photos below {place} are missing, and a disk may only have dropped out: "
+                "mount it, or say with person-count removals --accept that they are gone, "
+                f"and start again{OLD}"
+            )
+
+
+def remove_retired(database: Database) -> None:
+    """Remove generations that have been replaced or abandoned, a little at a time."""
+    with database.read() as connection:
+        retired = generations.retired(connection)
+    for generation_id in retired:
+        more = True
+        while more:
+            with database.write() as connection:
+                more = generations.remove_some(connection, generation_id, REMOVE_FACES)
+    if retired:
+        database.checkpoint()

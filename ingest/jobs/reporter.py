@@ -1,0 +1,36 @@
+"""Tells the rest of the world how the ingest process is doing, by way of the database."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from index.database.engine import Database
+from index.library.ingest_report import IngestReport, WatcherReport, WorkReport, store_report
+
+
+class Reporter:
+    """Puts the report together from its parts. Safe to call from several threads."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._report = IngestReport(started_at=clock())
+
+    def watcher_changed(self, watcher: WatcherReport) -> None:
+        """Report at once that watching goes another way than before."""
+        with self._lock:
+            self._report = replace(self._report, watcher=watcher)
+            self._store()
+
+    def round_done(self, watcher: WatcherReport, work: WorkReport, clock_jumps: int) -> None:
+        """Report that the main loop has come round again: a stuck one lets the report grow old."""
+        with self._lock:
+            self._report = replace(
+                self._report, watcher=watcher, work=work, clock_jumps=clock_jumps
+            )
+            self._store()
+
+    def _store(self) -> None:
+        store_report(self._database, self._report, self._clock())

@@ -1,0 +1,250 @@
+"""Claims files in small batches, turns them into faces, and commits one transaction a batch."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from index.base.errors import (
+    DecoderUnavailableError,
+    OutOfResourcesError,
+    UnreadableImageError,
+    UnsettledFileError,
+)
+from index.base.paths import Roots, is_in_any, signature_of
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.queries import generations, queue, sightings, stored_images
+from index.database.queries.generations import GenerationRow
+from index.database.queries.queue import Claim
+from index.library.ingest_report import WorkReport
+from index.library.settling import RETRY_SECONDS, ready_at, retry_at
+from index.upkeep.erasure_log import ErasureLog
+from ingest.decoding.reading import read_settled
+from ingest.jobs.batch import Batch
+from ingest.networks.models import Models, load_generation
+from ingest.networks.pipeline import Content, analyse_all, in_chunks, share_of
+from ingest.watching.missing_disks import places_in_doubt
+
+log = logging.getLogger(__name__)
+
+IN_DOUBT_SECONDS = 60.0  # until a missing file is looked for again while a disk may be out
+
+
+class Worker:
+    """Empties the queue, one batch at a time; only one worker runs on a database."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        generation: GenerationRow,
+        models: Models,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._roots = Roots(settings.all_roots)
+        self._erasures = ErasureLog(settings.data)
+        self.generation = generation
+        self._models = models
+        self._clock = clock
+        self._done = WorkReport()
+        self._in_hand: list[Claim] = []  # claimed, and not committed yet
+
+    def step(self) -> int:
+        """Claim, process and commit one batch. Returns how many files were worked on.
+
+        Those for which memory or file handles have run out are not: they wait a little longer.
+
+        Raises:
+            DecoderUnavailableError: no process can be started to decode in.
+            StoreUnavailableError: the disk is full or fails; the next step starts anew.
+        """
+        self._follow_switch()
+        with self._database.write() as connection:
+            queue.hand_back(connection, self._in_hand, self._clock())
+            claims = queue.claim(connection, self._settings.batch_files, self._clock())
+        self._in_hand = claims
+        if not claims:
+            return 0
+        started = time.perf_counter()
+        try:
+            batch = self._process(claims)
+        except DecoderUnavailableError:
+            self._put_off(claims)
+            raise
+        with self._models.stages.stage("commit"), self._database.write() as connection:
+            self._commit(connection, claims, batch)
+        self._in_hand = []
+        if batch.put_off:
+            reason = next(iter(batch.put_off.values()))
+            log.warning("ingest.out_of_resources files=%d reason=%s", len(batch.put_off), reason)
+        files = len(claims) - len(batch.put_off)
+        if files:
+            self._tell(claims, batch, files, time.perf_counter() - started)
+        return files
+
+    def _tell(self, claims: list[Claim], batch: Batch, files: int, seconds: float) -> None:
+        """Log what was done, and keep it for the report."""
+        images = batch.images()
+        faces = sum(len(image.faces) for image in images)
+        failed = sum(batch.failure(claim) is not None for claim in claims)
+        log.info(
+            "ingest.batch files=%d images=%d faces=%d failed=%d seconds=%.2f",
+            files,
+            len(images),
+            faces,
+            failed,
+            seconds,
+        )
+        done = self._done
+        self._done = WorkReport(
+            batches=done.batches + 1,
+            files=done.files + files,
+            images=done.images + len(images),
+            faces=done.faces + faces,
+            failed=done.failed + failed,
+        )
+
+    def _put_off(self, claims: list[Claim]) -> None:
+        """Hand files back that nothing is held against, to be claimed a little later."""
+        with self._database.write() as connection:
+            queue.hand_back(connection, claims, self._clock() + RETRY_SECONDS[0])
+        self._in_hand = []
+
+    def report(self) -> WorkReport:
+        """What was done since the worker was made."""
+        return replace(self._done, stage_seconds=self._models.stages.totals())
+
+    def is_due(self) -> bool:
+        """Whether a batch should be claimed now: it is full, has waited, or somebody waits."""
+        if self._in_hand:
+            return True  # the last one could not be committed; nobody else may claim it
+        now = self._clock()
+        with self._database.read() as connection:
+            ready, oldest, urgent = queue.backlog(connection, now)
+        if not ready:
+            return False
+        waited = oldest is not None and now - oldest >= self._settings.batch_wait_seconds
+        return urgent or waited or ready >= self._settings.batch_files
+
+    def _follow_switch(self) -> None:
+        with self._database.read() as connection:
+            active = generations.active(connection)
+        if active is not None and active.id != self.generation.id:
+            if active.model_id != self.generation.model_id:
+                stages = self._models.stages  # go on counting
+                self._models = replace(load_generation(self._settings, active), stages=stages)
+            self.generation = active
+            log.info("ingest.generation_switched generation=%d", active.id)
+
+    def _process(self, claims: list[Claim]) -> Batch:
+        batch = Batch()
+        limit = self._settings.max_megapixels
+        batch.outcomes.update(analyse_all(self._models, self._new_contents(claims, batch), limit))
+        return batch
+
+    def _new_contents(self, claims: list[Claim], batch: Batch) -> Iterator[list[Content]]:
+        """Read the claimed files as needed; chunks of the content that nobody has analysed yet."""
+        seen: set[bytes] = set()
+        for some in in_chunks(self._contents(claims, batch), share_of(len(claims))):
+            digests = [digest for digest, _ in some]
+            with self._database.read() as connection:
+                known = stored_images.known_images(connection, self.generation.id, digests)
+                forgotten = self._erasures.suppressed(connection, digests)
+            batch.refuse(forgotten)
+            passed_over = known.keys() | forgotten | seen
+            new = {digest: data for digest, data in some if digest not in passed_over}
+            seen |= new.keys()
+            if new:
+                yield list(new.items())
+
+    def _contents(self, claims: list[Claim], batch: Batch) -> Iterator[Content]:
+        for claim in claims:
+            data = self._read(claim, batch)
+            if data is not None:
+                yield batch.digests[claim], data
+
+    def _read(self, claim: Claim, batch: Batch) -> bytes | None:
+        """The bytes of a claimed file, or None with the reason noted in *batch*."""
+        limit = self._settings.max_file_bytes
+        try:
+            with self._models.stages.stage("read"):
+                root = self._roots.root_of(claim.path)
+                data = read_settled(claim.path, root, claim.signature, limit)
+        except (FileNotFoundError, UnsettledFileError):
+            pass  # neither read nor failed: _commit looks at it again
+        except OutOfResourcesError as error:
+            batch.put_off[claim] = str(error)  # the next one may be smaller
+        except UnreadableImageError as error:
+            batch.failures[claim] = error.bare()
+        else:
+            batch.digests[claim] = hashlib.sha256(data).digest()
+            return data
+        return None
+
+    def _commit(self, connection: Connection, claims: list[Claim], batch: Batch) -> None:
+        now = self._clock()
+        active = generations.active(connection)
+        if active is None or active.id != self.generation.id:
+            # a re-index has switched in the meantime: these faces are of no use
+            queue.requeue(connection, [claim.path for claim in claims], now)
+            return
+        digests = list(set(batch.digests.values()))
+        batch.refuse(self._erasures.suppressed(connection, digests))
+        images = stored_images.known_images(connection, self.generation.id, digests)
+        images |= stored_images.record_images(connection, self.generation.id, batch.images())
+        found = {
+            claim: images[digest] for claim, digest in batch.digests.items() if digest in images
+        }
+        stored_images.link_files(connection, found, now)
+        queue.hand_back(connection, list(batch.put_off), now + RETRY_SECONDS[0])
+        for claim in claims:
+            if claim in found or claim in batch.put_off:
+                continue
+            if error := batch.failure(claim):
+                _fail(connection, claim, error, now)
+            else:
+                self._look_again(connection, claim, now, was_read=claim in batch.digests)
+
+    def _look_again(
+        self, connection: Connection, claim: Claim, now: float, *, was_read: bool
+    ) -> None:
+        """Put a file that changed while it was in hand back into the queue, or forget it.
+
+        Where a disk may have dropped out, whether it is gone is for a scan to judge.
+        """
+        try:
+            signature = signature_of(self._roots.stat(claim.path))
+        except FileNotFoundError:
+            if is_in_any(claim.path, places_in_doubt(connection, self._roots)):
+                queue.resight(connection, claim, claim.signature, now + IN_DOUBT_SECONDS)
+            else:
+                sightings.forget(connection, claim.path, now, below=False)
+            return
+        except OSError as error:
+            reason = f"it cannot be looked at ({error.strerror})"
+            _fail(connection, claim, UnreadableImageError(reason, may_pass=True), now)
+            return
+        if signature == claim.signature and not was_read:
+            # some network file systems do this for long; read at once, it would go round in circles
+            reason = "what can be opened differs from what its folder says of it"
+            _fail(connection, claim, UnreadableImageError(reason, may_pass=True), now)
+            return
+        settled = ready_at(signature, now, self._settings.settle_seconds)
+        queue.resight(connection, claim, signature, settled)
+
+
+def _fail(connection: Connection, claim: Claim, error: UnreadableImageError, now: float) -> None:
+    """Keep why a claimed file is no image, and when to try it again, if at all."""
+    again = retry_at(claim.attempts + 1, now, forever=error.may_pass or error.forbidden)
+    if error.may_pass:
+        stored_images.postpone_file(connection, claim, str(error), again)
+        return
+    if not (error.maybe_partial or error.forbidden):
+        again = None
+    stored_images.unlink_file(connection, claim, str(error), again, now)

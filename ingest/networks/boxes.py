@@ -1,0 +1,111 @@
+"""Box geometry of MTCNN: arrays in, arrays out, no networks.
+
+Boxes are (k, 4) float32 x1, y1, x2, y2 in pixels; *owners* (k,) int64 number the photos they lie
+in. The odd `+ 1`s are the original network's convention (inclusive corners); the networks were
+trained with them, so they stay.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision.ops import nms
+
+from ingest.networks.summed_area import FloatArray, IntArray
+
+PNET_STRIDE = 2
+PNET_CELL = 12
+
+
+def window_boxes(rows: IntArray, columns: IntArray, scale: float) -> FloatArray:
+    """Return the photo's box behind each cell of PNet's map at pyramid scale *scale*."""
+    corner = np.stack([columns, rows], axis=1).astype(np.float32) * PNET_STRIDE
+    first = np.floor((corner + 1) / np.float32(scale))
+    last = np.floor((corner + PNET_CELL) / np.float32(scale))
+    return np.concatenate([first, last], axis=1)
+
+
+def move(boxes: FloatArray, shifts: FloatArray, *, inclusive: float = 1.0) -> FloatArray:
+    """Shift each corner by its regression, given in units of the box's width and height."""
+    size = boxes[:, 2:] - boxes[:, :2] + np.float32(inclusive)
+    return boxes + shifts * np.tile(size, 2)
+
+
+def square(boxes: FloatArray) -> FloatArray:
+    """Grow the shorter side so that each box is square about its centre."""
+    size = boxes[:, 2:] - boxes[:, :2]
+    edge = size.max(axis=1, keepdims=True)
+    corner = boxes[:, :2] + size * np.float32(0.5) - edge * np.float32(0.5)
+    return np.concatenate([corner, corner + edge], axis=1)
+
+
+def clip_to_pixels(boxes: FloatArray, widths: IntArray, heights: IntArray) -> IntArray:
+    """Return (k, 4) int64 half-open pixel boxes inside photos of the given (k,) sizes.
+
+    A box that lies outside its photo comes back with x2 <= x1 or y2 <= y1.
+    """
+    pixels = np.trunc(boxes).astype(np.int64)
+    pixels[:, :2] = np.maximum(pixels[:, :2], 1) - 1
+    pixels[:, 2] = np.minimum(pixels[:, 2], widths)
+    pixels[:, 3] = np.minimum(pixels[:, 3], heights)
+    return pixels
+
+
+def suppress(boxes: FloatArray, scores: FloatArray, owners: IntArray, overlap: float) -> IntArray:
+    """Return the boxes kept by greedy suppression above *overlap* (intersection over union).
+
+    Photo by photo, best first within a photo: nms is quadratic, and `batched_nms` falls back to a
+    slow loop at 1,000 boxes.
+    """
+    order = np.argsort(owners, kind="stable")
+    ends = np.flatnonzero(np.diff(owners[order])) + 1
+    kept = [np.empty(0, np.int64)]
+    for rows in np.split(order, ends) if len(order) else ():
+        picked = nms(torch.from_numpy(boxes[rows]), torch.from_numpy(scores[rows]), overlap)
+        kept.append(rows[picked.numpy()])
+    return np.concatenate(kept)
+
+
+def spread(boxes: FloatArray, levels: IntArray) -> FloatArray:
+    """Move the boxes of each pyramid level to a place of their own, so that levels cannot overlap.
+
+    Exact in float32: stage 1 gives whole pixels.
+    """
+    step = np.ceil(boxes.max(initial=0) - boxes.min(initial=0)) + 1
+    moved: FloatArray = boxes + (levels * step).astype(np.float32)[:, None]
+    return moved
+
+
+def suppress_nested(
+    boxes: FloatArray, scores: FloatArray, owners: IntArray, overlap: float
+) -> IntArray:
+    """Return the boxes kept by suppression above *overlap* (intersection over smaller area).
+
+    Boxes cut off by the photo's edge can show the net the same pixels and so score exactly the
+    same. Such ties fall as numpy's default sort lets them fall, because that is what
+    facenet-pytorch does.
+    """
+    kept = [np.empty(0, np.int64)]
+    for owner in np.unique(owners):
+        rows = np.flatnonzero(owners == owner)
+        rows = rows[np.argsort(scores[rows])[::-1]]
+        kept.append(rows[_greedy(_nesting(boxes[rows]) > overlap)])
+    return np.concatenate(kept)
+
+
+def _nesting(boxes: FloatArray) -> FloatArray:
+    """Return (k, k): the area two boxes share as a part of the smaller one's."""
+    first = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    last = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = np.maximum(last - first + 1, 0).prod(axis=2)
+    area = (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1)
+    parts: FloatArray = shared / np.minimum(area[:, None], area[None, :])
+    return parts
+
+
+def _greedy(clash: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Walk down the ranks; each box still standing knocks out the lower ones it clashes with."""
+    standing = np.ones(len(clash), np.bool_)
+    for rank in range(len(clash)):
+        if standing[rank]:
+            standing[rank + 1 :] &= ~clash[rank, rank + 1 :]
+    return standing

@@ -1,0 +1,213 @@
+"""MTCNN's three stages, each run over many photos at once.
+
+Stage 1 scans an image pyramid photo size by photo size; stages 2 and 3 look at the candidates of
+all photos together, in blocks of fixed size, so that OpenVINO meets few shapes. The weights come
+from facenet-pytorch; the arithmetic follows the same network, in float32.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+
+from ingest.interfaces import RgbImage
+from ingest.networks.boxes import (
+    clip_to_pixels,
+    move,
+    spread,
+    square,
+    suppress,
+    suppress_nested,
+    window_boxes,
+)
+from ingest.networks.runtime import Net, OpenVinoNet, TorchNet, converted, cores
+from ingest.networks.summed_area import FloatArray, IntArray, IntegralImages, SizeGroup, shrink
+
+# as facenet-pytorch has them
+PROPOSE_LEAST = 0.6  # probability of a face
+PYRAMID_FACTOR = 0.709  # from one level to the next: half the area
+LEVEL_OVERLAP = 0.5  # above which the weaker of two boxes goes, within a level of the pyramid
+OVERLAP = 0.7  # the same of boxes of all levels
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a later stage looks: *edge* pixels a side, *block* candidates a call, *extras* out."""
+
+    edge: int
+    block: int
+    least: float
+    extras: int
+
+
+REFINE = Look(edge=24, block=64, least=0.7, extras=4)
+OUTPUT = Look(edge=48, block=16, least=0.7, extras=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Boxes of many photos: owners (k,) int64; boxes (k, 4), scores (k,), extras (k, m) float32."""
+
+    owners: IntArray
+    boxes: FloatArray
+    scores: FloatArray
+    extras: FloatArray
+
+    def __getitem__(self, rows: IntArray) -> "Candidates":
+        """Return the candidates numbered *rows*, in that order."""
+        return Candidates(self.owners[rows], self.boxes[rows], self.scores[rows], self.extras[rows])
+
+
+class _Stage(torch.nn.Module):
+    """One MTCNN net: pixels 0..255 (n, h, w, 3) in, score and regressions on axis 1 out."""
+
+    def __init__(self, net: torch.nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        _absorb(net.get_submodule("conv1"))
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
+        """Return ((n, 1 + m, ...),): probability of a face, box shifts, landmarks if any."""
+        outputs = self.net(pixels.permute(0, 3, 1, 2))
+        return (torch.cat([outputs[-1][:, 1:2], *outputs[:-1]], dim=1),)
+
+
+@torch.no_grad()
+def _absorb(first: torch.nn.Module) -> None:
+    """Let a net's first layer, which has no padding, scale pixels to -1..1 as it reads them."""
+    weight, bias = first.parameters()
+    scaled = weight.double() / 128
+    bias.copy_(bias.double() - 127.5 * scaled.sum((1, 2, 3)))
+    weight.copy_(scaled)
+
+
+class Cascade:
+    """The three nets and the steps between them. Safe to call from several threads."""
+
+    def __init__(self, *, device: str = "cpu", cache: Path | None = None) -> None:
+        """Load the nets.
+
+        Args:
+            device: "cpu" (OpenVINO), or a device of torch.
+            cache: folder for converted nets, or None.
+        """
+        self._pnet = _load(PNet, None, device, cache)
+        self._rnet = _load(RNet, REFINE.edge, device, cache)
+        self._onet = _load(ONet, OUTPUT.edge, device, cache)
+
+    def __call__(self, images: Sequence[RgbImage], min_face_px: float) -> Candidates:
+        """Find faces at least *min_face_px* high; extras hold five x, then five y of landmarks."""
+        photos = IntegralImages(images)
+        found = self._propose(photos, min_face_px)
+        found = found[suppress(found.boxes, found.scores, found.owners, OVERLAP)]
+        found = _reshape(found, square(move(found.boxes, found.extras, inclusive=0.0)))
+        found = _judge(photos, found, self._rnet, REFINE)
+        found = found[suppress(found.boxes, found.scores, found.owners, OVERLAP)]
+        found = _reshape(found, square(move(found.boxes, found.extras)))
+        found = _judge(photos, found, self._onet, OUTPUT)
+        points = _place_landmarks(found.boxes, found.extras[:, 4:])
+        boxes = move(found.boxes, found.extras[:, :4])
+        found = Candidates(found.owners, boxes, found.scores, points)
+        return found[suppress_nested(found.boxes, found.scores, found.owners, OVERLAP)]
+
+    def _propose(self, photos: IntegralImages, min_face_px: float) -> Candidates:
+        """Run PNet over every level of every photo and thin out within each level."""
+        parts = [_nothing(4)]
+        levels = [np.empty(0, np.int64)]
+        for group in photos.groups:
+            for level, scale in enumerate(pyramid(group.height, group.width, min_face_px)):
+                part = self._scan(group, scale)
+                parts.append(part)
+                levels.append(np.full(len(part.owners), level, np.int64))
+        found = _join(parts)
+        apart = spread(found.boxes, np.concatenate(levels))
+        return found[suppress(apart, found.scores, found.owners, LEVEL_OVERLAP)]
+
+    def _scan(self, group: SizeGroup, scale: float) -> Candidates:
+        """Run PNet over one pyramid level of equal-sized photos."""
+        small = shrink(group, int(group.height * scale + 1), int(group.width * scale + 1))
+        (maps,) = self._pnet(small)
+        pages, rows, columns = np.nonzero(maps[:, 0] >= PROPOSE_LEAST)
+        values = maps[pages, :, rows, columns]
+        boxes = window_boxes(rows, columns, scale)
+        return Candidates(group.members[pages], boxes, values[:, 0].copy(), values[:, 1:])
+
+
+def _judge(photos: IntegralImages, found: Candidates, net: Net, look: Look) -> Candidates:
+    """Look at each candidate alone; keep those scored above `look.least`, with new extras."""
+    widths, heights = photos.widths[found.owners], photos.heights[found.owners]
+    pixels = clip_to_pixels(found.boxes, widths, heights)
+    rows = np.flatnonzero((pixels[:, 2:] > pixels[:, :2]).all(axis=1))
+    parts = [np.empty((0, 1 + look.extras), np.float32)]
+    for start in range(0, len(rows), look.block):
+        chosen = rows[start : start + look.block]
+        crops = photos.crop(found.owners[chosen], pixels[chosen], look.edge)
+        (values,) = net(_pad(crops, look.block))
+        parts.append(values[: len(chosen)])
+    values = np.concatenate(parts)
+    good = values[:, 0] > look.least
+    rows, values = rows[good], values[good]
+    return Candidates(found.owners[rows], found.boxes[rows], values[:, 0].copy(), values[:, 1:])
+
+
+def pyramid(height: int, width: int, min_face_px: float) -> list[float]:
+    """Return the scales at which PNet's 12-pixel window sees faces of *min_face_px* and larger."""
+    scale = 12.0 / min_face_px
+    short = min(height, width) * scale
+    scales = []
+    while short >= 12:  # noqa: PLR2004 - PNet's window
+        scales.append(scale)
+        scale *= PYRAMID_FACTOR
+        short *= PYRAMID_FACTOR
+    return scales
+
+
+def _load(build: type[torch.nn.Module], edge: int | None, device: str, cache: Path | None) -> Net:
+    """Wrap one net; *edge* is its input size in pixels, None for any."""
+    if device != "cpu":
+        return TorchNet(_Stage(build()), device)
+    side = edge or -1
+    example = torch.zeros(2, edge or 32, edge or 32, 3)
+    name = f"mtcnn-{build.__name__.lower()}-2"
+    model = converted(name, lambda: _Stage(build()), example, (-1, side, side, 3), cache)
+    return OpenVinoNet(model, precision="f32", streams=cores())
+
+
+def _pad(crops: FloatArray, block: int) -> FloatArray:
+    """Fill up with empty crops to the next power of two, at most *block*, so shapes repeat.
+
+    At least two: a lone candidate goes through another kernel, which differs in the last bit.
+    """
+    rows = min(block, max(2, 1 << (len(crops) - 1).bit_length()))
+    if rows == len(crops):
+        return crops
+    return np.concatenate([crops, np.zeros((rows - len(crops), *crops.shape[1:]), np.float32)])
+
+
+def _place_landmarks(boxes: FloatArray, points: FloatArray) -> FloatArray:
+    """Turn landmarks in box units (k, 10) into pixels (k, 10), x first."""
+    size = boxes[:, 2:] - boxes[:, :2] + 1
+    return np.repeat(size, 5, axis=1) * points + np.repeat(boxes[:, :2], 5, axis=1) - 1
+
+
+def _reshape(found: Candidates, boxes: FloatArray) -> Candidates:
+    return Candidates(found.owners, boxes, found.scores, found.extras)
+
+
+def _nothing(extras: int) -> Candidates:
+    """Return zero candidates."""
+    empty = np.empty(0, np.float32)
+    return Candidates(np.empty(0, np.int64), empty.reshape(0, 4), empty, empty.reshape(0, extras))
+
+
+def _join(parts: Sequence[Candidates]) -> Candidates:
+    """Put candidates of several levels into one."""
+    return Candidates(
+        np.concatenate([part.owners for part in parts]),
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.extras for part in parts]),
+    )

@@ -1,0 +1,111 @@
+"""Find faces with MTCNN at a size that bounds the work, whatever the size of the photo."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from index.counting.key_faces import KEY_HEIGHT_SHARE, KEY_PROBABILITY
+from ingest.interfaces import MIN_FACE_PX, DetectedFace, RgbImage
+from ingest.networks.cascade import Candidates, Cascade
+from ingest.networks.summed_area import FloatArray
+
+EDGES_PX = (1024, 2048)  # longest edges of the first look and of the second
+BLOCK_PIXELS = 3_000_000  # 48 MB of summed-area tables
+
+
+class MtcnnDetector:
+    """MTCNN on reduced images, with a second, larger look where that could hide key faces.
+
+    A face of less than `MIN_FACE_PX` in the reduced image is missed. That loses no key face as long
+    as the largest face found is twice as high; otherwise the image is looked at again, larger. Safe
+    to call from several threads.
+    """
+
+    def __init__(self, *, device: str = "cpu", cache: Path | None = None) -> None:
+        """Load MTCNN; *device* and *cache* as in `Cascade`."""
+        self._cascade = Cascade(device=device, cache=cache)
+
+    def detect(self, images: Sequence[RgbImage]) -> list[list[DetectedFace]]:
+        """Return each image's faces; see `Detector`. *images*: (H, W, 3) uint8, any sizes."""
+        results: list[list[DetectedFace]] = [[] for _ in images]
+        pending = list(range(len(images)))
+        for edge in EDGES_PX:
+            for block in _blocks(images, pending, edge):
+                self._detect_block(images, block, edge, results)
+            pending = [i for i in pending if self._hides_faces(images[i], results[i], edge)]
+        return results
+
+    def _detect_block(
+        self,
+        images: Sequence[RgbImage],
+        block: Sequence[int],
+        edge: int,
+        results: list[list[DetectedFace]],
+    ) -> None:
+        """Detect in the images numbered *block*, reduced to *edge*, and store into *results*."""
+        reduced = [_reduce(images[i], edge) for i in block]
+        found = self._cascade(reduced, MIN_FACE_PX)
+        for page, number in enumerate(block):
+            rows = np.flatnonzero(found.owners == page)
+            height, width = images[number].shape[:2]
+            ratio = (width / reduced[page].shape[1], height / reduced[page].shape[0])
+            results[number] = _faces(found[rows], ratio)
+
+    def _hides_faces(self, image: RgbImage, faces: Sequence[DetectedFace], edge: int) -> bool:
+        """Tell whether a larger look could find a key face that *edge* is too small for."""
+        longest = max(image.shape[:2])
+        if longest <= edge:
+            return False
+        tallest = max(
+            (f.box[3] - f.box[1] for f in faces if f.probability >= KEY_PROBABILITY), default=0.0
+        )
+        return bool(tallest * KEY_HEIGHT_SHARE * edge / longest < MIN_FACE_PX)
+
+
+def _faces(found: Candidates, ratio: tuple[float, float]) -> list[DetectedFace]:
+    """Turn one image's candidates into sorted faces, stretched by *ratio* (x, y)."""
+    scale = np.array([*ratio, *ratio], np.float32)
+    boxes: FloatArray = found.boxes * scale
+    points = found.extras.reshape(-1, 2, 5).transpose(0, 2, 1) * scale[:2]
+    faces = [
+        DetectedFace(
+            (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
+            float(score),
+            tuple((float(x), float(y)) for x, y in marks),
+        )
+        for box, score, marks in zip(boxes, found.scores, points, strict=True)
+    ]
+    return sorted(faces, key=lambda face: (-_area(face), face.box))
+
+
+def _area(face: DetectedFace) -> float:
+    """Return the box's area in square pixels."""
+    return (face.box[2] - face.box[0]) * (face.box[3] - face.box[1])
+
+
+def _reduce(image: RgbImage, edge: int) -> RgbImage:
+    """Shrink by area until the longest edge is *edge*; smaller images come back as they are."""
+    height, width = image.shape[:2]
+    longest = max(height, width)
+    if longest <= edge:
+        return image
+    size = (max(1, round(width * edge / longest)), max(1, round(height * edge / longest)))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+
+
+def _blocks(images: Sequence[RgbImage], numbers: Sequence[int], edge: int) -> Iterator[list[int]]:
+    """Split *numbers* into blocks of bounded size, equal sizes side by side."""
+    block: list[int] = []
+    pixels = 0
+    for number in sorted(numbers, key=lambda i: images[i].shape):
+        height, width = images[number].shape[:2]
+        share = min(1.0, edge / max(height, width, 1)) ** 2
+        if block and pixels + height * width * share > BLOCK_PIXELS:
+            yield block
+            block, pixels = [], 0
+        block.append(number)
+        pixels += int(height * width * share)
+    if block:
+        yield block

@@ -1,0 +1,205 @@
+"""The two networks of a generation, loaded; and the first generation of an empty database."""
+
+import gc
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from index.base.arrays import FloatMatrix
+from index.base.errors import ModelUnavailableError, UnreadableImageError
+from index.base.settings import Settings
+from index.database.engine import Database
+from index.database.queries import generations
+from index.database.queries.generations import GenerationRow
+from index.database.queries.stored_images import NewFace, NewImage
+from index.database.states import GenerationState
+from index.vectors.space import shipped_profile, usable
+from ingest.decoding.decoder_pool import Decoder, Decoders
+from ingest.interfaces import CROP_PX, Crops, DetectedFace, Detector, Encoder
+from ingest.networks.detector import MtcnnDetector
+from ingest.networks.encoder import FaceNetEncoder
+from ingest.networks.photos import Photo, in_file_pixels, open_photo, sharp_crops
+from ingest.networks.runtime import cores
+from ingest.networks.sharpness import sharpness
+from ingest.networks.stage_clock import StageClock
+from ingest.networks.weights import load_weights
+
+log = logging.getLogger(__name__)
+
+BATCH_PIXELS = 48_000_000  # as decoded: at most one such image more is in memory
+
+Outcome = NewImage | UnreadableImageError
+Outcomes = dict[int, Outcome]  # by a file's number among the contents
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """A detector and an encoder that belong together. Safe to call from several threads."""
+
+    detector: Detector
+    encoder: Encoder
+    decoders: Decoders = field(default_factory=Decoders)
+    stages: StageClock = field(default_factory=StageClock)
+
+    def analyse(
+        self, contents: Sequence[tuple[bytes, bytes]], max_megapixels: int
+    ) -> list[Outcome]:
+        """Decode images, find their faces and embed them, as many in one go as memory allows.
+
+        Args:
+            contents: SHA-256 and bytes of each file; all are in memory together.
+
+        Returns: for each the image with its faces, or why it is none.
+
+        Raises:
+            DecoderUnavailableError: no process can be started to decode in.
+        """
+        outcomes: Outcomes = {}
+        with self.decoders.decoder(max_megapixels) as decoder:
+            for photos in self._opened([data for _, data in contents], decoder, outcomes):
+                for number, faces in self._faces(photos, decoder, outcomes):
+                    size = photos[number].full_size
+                    outcomes[number] = NewImage(contents[number][0], size, faces)
+                photos.clear()  # before the next ones are decoded
+        return [outcomes[number] for number in range(len(contents))]
+
+    def _opened(
+        self, contents: Sequence[bytes], decoder: Decoder, outcomes: Outcomes
+    ) -> Iterator[dict[int, Photo]]:
+        """Photos by number, no more than memory holds; what is no photo goes to *outcomes*."""
+        photos: dict[int, Photo] = {}
+        pixels = 0
+        for number, data in enumerate(contents):
+            try:
+                with self.stages.stage("decode"):
+                    photo = open_photo(data, decoder)
+            except UnreadableImageError as error:
+                outcomes[number] = error.bare()
+                continue
+            size = photo.pixels.size // 3
+            if photos and pixels + size > BATCH_PIXELS:
+                yield photos
+                photos, pixels = {}, 0
+            photos[number] = photo
+            pixels += size
+        yield photos
+
+    def _faces(
+        self, photos: dict[int, Photo], decoder: Decoder, outcomes: Outcomes
+    ) -> Iterator[tuple[int, list[NewFace]]]:
+        """The faces of each photo; what cannot be decoded in full goes to *outcomes*."""
+        with self.stages.stage("detect"):
+            images = [photo.pixels for photo in photos.values()]
+            found = dict(zip(photos, self.detector.detect(images), strict=True))
+        with self.stages.stage("crop"):
+            crops: dict[int, Crops] = {}
+            for number, photo in photos.items():
+                boxes = [face.box for face in found[number]]
+                try:
+                    crops[number] = sharp_crops(photo, boxes, decoder)
+                except UnreadableImageError as error:
+                    outcomes[number] = error.bare()
+            nothing = np.empty((0, CROP_PX, CROP_PX, 3), np.uint8)
+            together = np.concatenate([nothing, *crops.values()])
+            sharp = sharpness(together)
+        with self.stages.stage("embed"):
+            rows = iter(zip(self.encoder.encode(together), sharp, strict=True))
+        for number in crops:
+            faces = [in_file_pixels(face, photos[number]) for face in found[number]]
+            yield number, [_new_face(face, *next(rows)) for face in faces]
+
+
+def _new_face(face: DetectedFace, raw: FloatMatrix, sharp: float) -> NewFace:
+    if not usable(raw):
+        raise ModelUnavailableError("the encoder gave an embedding that is not finite")
+    points = np.array(face.landmarks, np.float32)
+    return NewFace(face.box, face.probability, points, float(sharp), raw)
+
+
+def torch_device(setting: str) -> str:
+    """Torch's name of the device that the setting means.
+
+    Raises:
+        ModelUnavailableError: it means a GPU, and there is none that torch can use.
+    """
+    usable = setting != "cpu" and torch.cuda.is_available()
+    if setting == "cuda" and not usable:
+        raise ModelUnavailableError("setting device: torch finds no GPU to use; set auto or cpu")
+    return "cuda" if usable else "cpu"
+
+
+def load_models(settings: Settings, weights: str) -> Models:
+    """Load the detector, and the encoder with *weights*.
+
+    Raises:
+        ModelUnavailableError: the weights cannot be had.
+        DecoderUnavailableError: no process can be started to decode in.
+    """
+    decoders = Decoders()
+    decoders.prepare(cores(), settings.max_megapixels)  # they get ready while the weights are read
+    device = torch_device(settings.device)
+    cache = settings.data / "weights"
+    if device == "cpu":
+        torch.set_num_threads(1)  # its few calls here are small; OpenVINO does the work
+    try:
+        found = load_weights(weights, cache)
+        models = Models(
+            MtcnnDetector(device=device, cache=cache),
+            FaceNetEncoder(found, device=device, cache=cache),
+            decoders,
+        )
+    except OSError as error:  # as of a folder that another user made
+        said = f"{error.strerror}: {error.filename or cache}"
+        raise ModelUnavailableError(f"the weights cannot be read or kept: {said}") from error
+    # what was imported for them stays; each time the collector goes through it takes 0.15 s
+    gc.collect()
+    gc.freeze()
+    return models
+
+
+def load_generation(settings: Settings, generation: GenerationRow) -> Models:
+    """Load the models that a generation was made with.
+
+    Raises:
+        ModelUnavailableError: they cannot be had, or are no longer the same.
+    """
+    models = load_models(settings, generation.weights)
+    if models.encoder.model_id != generation.model_id:
+        raise ModelUnavailableError(
+            f"the library was indexed with {generation.model_id}, but {generation.weights} is now "
+            f"{models.encoder.model_id}; run: person-count reindex"
+        )
+    return models
+
+
+def open_generation(database: Database, settings: Settings) -> tuple[GenerationRow, Models]:
+    """The active generation with its models; the first one is made from the settings.
+
+    Raises:
+        ModelUnavailableError: see load_generation.
+    """
+    with database.read() as connection:
+        generation = generations.active(connection)
+    if generation is not None:
+        if generation.weights != settings.weights:
+            log.warning(
+                "weights.differ configured=%s active=%s; run person-count reindex to change",
+                settings.weights,
+                generation.weights,
+            )
+        return generation, load_generation(settings, generation)
+    models = load_models(settings, settings.weights)
+    with database.write() as connection:
+        generation = generations.active(connection) or generations.create(
+            connection,
+            model_id=models.encoder.model_id,
+            weights=settings.weights,
+            profile=shipped_profile(settings.weights).to_json(),
+            state=GenerationState.ACTIVE,
+            now=time.time(),
+        )
+    return generation, models

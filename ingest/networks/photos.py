@@ -1,0 +1,65 @@
+"""Photos decoded no larger than detection needs, and their sharp pixels where faces need them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ingest.decoding.crops import crop_boxes, crop_faces
+from ingest.decoding.decoder_pool import Decoder
+from ingest.interfaces import Box, Crops, DetectedFace, RgbImage
+
+DECODE_EDGE_PX = 2000  # a JPEG is halved, quartered … while its longest edge stays at least this
+SHARP_PX = 320  # smallest crop before scaling that keeps cos > 0.999 to one of the full photo
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A decoded photo, perhaps reduced.
+
+    Attributes:
+        data: the file's bytes.
+        full_size: width and height of the file's image, upright, in pixels.
+    """
+
+    data: bytes
+    pixels: RgbImage
+    full_size: tuple[int, int]
+
+    @property
+    def ratio(self) -> tuple[float, float]:
+        """File pixels a decoded pixel, (x, y); (1, 1) unless reduced."""
+        height, width = self.pixels.shape[:2]
+        return self.full_size[0] / width, self.full_size[1] / height
+
+
+def open_photo(data: bytes, decoder: Decoder) -> Photo:
+    """Decode a file's bytes as far as detection needs; errors as in Decoder.decode."""
+    return Photo(data, *decoder.decode(data, DECODE_EDGE_PX))
+
+
+def sharp_crops(photo: Photo, boxes: Sequence[Box], decoder: Decoder) -> Crops:
+    """Crops (n, 160, 160, 3) of *boxes*, which are in pixels of photo.pixels.
+
+    Where the photo was reduced so far that a crop would lose detail, it is decoded in full; errors
+    as in Decoder.decode.
+    """
+    height, width = photo.pixels.shape[:2]
+    if photo.full_size == (width, height) or not len(boxes):
+        return crop_faces(photo.pixels, boxes)
+    corners = crop_boxes(boxes, width, height)
+    if (corners[:, 2:] - corners[:, :2]).min() >= SHARP_PX:
+        return crop_faces(photo.pixels, boxes)
+    return decoder.crops(photo.data, [_scaled(box, photo.ratio) for box in boxes])
+
+
+def _scaled(box: Box, ratio: tuple[float, float]) -> Box:
+    x, y = ratio
+    return box[0] * x, box[1] * y, box[2] * x, box[3] * y
+
+
+def in_file_pixels(face: DetectedFace, photo: Photo) -> DetectedFace:
+    """A face found in photo.pixels, in pixels of the file's image."""
+    points = (np.array(face.landmarks) * photo.ratio).tolist()
+    landmarks = tuple((float(x), float(y)) for x, y in points)
+    return DetectedFace(_scaled(face.box, photo.ratio), face.probability, landmarks)

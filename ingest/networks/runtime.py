@@ -1,0 +1,171 @@
+"""Run torch networks fast: through OpenVINO on the CPU, through torch elsewhere.
+
+A net takes float32 or uint8 pixels (n, h, w, 3) and returns float32 arrays. Nets may be called from
+several threads at once, each of which computes itself. Spreading each layer over the cores measured
+slower, and so did handing calls to streams of OpenVINO's own: with two threads a net they stood in
+each other's way on one core while the other was idle.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+import warnings
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from threading import Semaphore
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ingest.networks.summed_area import FloatArray
+
+# OpenVINO reports each conversion of a model to its makers; without this module it does not.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+import openvino as ov  # noqa: E402
+
+MAX_CORES = 8  # each takes 100 to 200 MiB, and a batch is too small to occupy more
+
+Pixels = NDArray[np.float32] | NDArray[np.uint8]
+
+
+class Net(Protocol):
+    """A network behind numpy arrays, safe to call from several threads."""
+
+    def __call__(self, pixels: Pixels) -> tuple[FloatArray, ...]:
+        """Run one batch, (n, h, w, 3). The arrays returned belong to the caller."""
+        ...
+
+
+class TorchNet:
+    """The network as it is, on any torch device."""
+
+    def __init__(self, module: torch.nn.Module, device: str) -> None:
+        """Move *module* to *device* ("cpu", "cuda", "cuda:1")."""
+        self._module = module.eval().to(device)
+        self._device = device
+
+    def __call__(self, pixels: Pixels) -> tuple[FloatArray, ...]:
+        """Run one batch; see `Net`."""
+        with torch.inference_mode():
+            outputs = self._module(torch.from_numpy(pixels).to(self._device))
+        return tuple(output.cpu().numpy() for output in outputs)
+
+
+class OpenVinoNet:
+    """The network compiled for this processor."""
+
+    def __init__(self, model: ov.Model | Path, *, precision: str, streams: int) -> None:
+        """Compile *model*, or the file that it was saved in.
+
+        Args:
+            precision: "f32" or "bf16".
+            streams: how many threads may compute at once; others wait for their turn. What each
+                needs, 100 MiB for FaceNet in bf16 and 200 in f32, is made when it first calls
+                while all others compute.
+        """
+        self._config: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_NUM_THREADS": 1,
+            "NUM_STREAMS": 0,  # no threads of its own: the caller's computes
+            "ENABLE_CPU_PINNING": False,  # other programs share these cores
+        }
+        # read once, so that all compiled models share the weights as they are in the file
+        self._model = _core().read_model(model) if isinstance(model, Path) else model
+        self._turns = Semaphore(streams)
+        self._idle = deque([self._new_request()])  # those that no thread uses now
+
+    def __call__(self, pixels: Pixels) -> tuple[FloatArray, ...]:
+        """Run one batch; see `Net`."""
+        with self._turns:
+            try:
+                request = self._idle.pop()
+            except IndexError:
+                request = self._new_request()
+            try:
+                return tuple(request.infer({0: pixels}, share_inputs=True).values())
+            finally:
+                self._idle.append(request)
+
+    def _new_request(self) -> Any:  # noqa: ANN401 - OpenVINO's
+        """A request of a model of its own: those of one without threads wait for each other."""
+        return _core().compile_model(self._model, "CPU", self._config).create_infer_request()
+
+
+@lru_cache(maxsize=1)
+def _core() -> ov.Core:
+    """The one of this process, which is never given back.
+
+    Each core (OpenVINO 2026.4) has signals handled on a stack of its own. When it goes it puts back
+    the one before, though that may be gone: then the next signal with a handler, such as Ctrl-C's,
+    ends the process.
+    """
+    return ov.Core()
+
+
+def converted(
+    name: str,
+    build: Callable[[], torch.nn.Module],
+    example: torch.Tensor,
+    shape: Sequence[int],
+    cache: Path | None,
+) -> ov.Model | Path:
+    """The traced model, or the path of its file when *cache* is given.
+
+    A file in *cache* is used only while it has the SHA-256 noted beside it when it was written.
+
+    Args:
+        name: file name in *cache*; must change when the weights do.
+        build: makes the torch module; not called when *cache* already holds *name*.
+        example: an input to trace with.
+        shape: the input's shape, -1 for any size.
+        cache: folder of converted models; tracing takes seconds, reading milliseconds.
+    """
+    path = cache / f"{name}-openvino-{ov.__version__.split('-')[0]}.xml" if cache else None
+    if path and path.is_file() and _is_intact(path):
+        return path
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit.trace is deprecated, and all OpenVINO takes
+        model = ov.convert_model(build().eval(), example_input=example, input=list(shape))
+    if not path:
+        return model
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        draft = Path(folder) / path.name
+        ov.save_model(model, draft, compress_to_fp16=False)
+        draft.with_suffix(".sha256").write_text(_digest(draft))
+        for suffix in (".sha256", ".bin", ".xml"):  # the .xml last: the next start looks for it
+            draft.with_suffix(suffix).replace(path.with_suffix(suffix))
+    return path
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256(path.read_bytes())
+    digest.update(path.with_suffix(".bin").read_bytes())
+    return digest.hexdigest()
+
+
+def _is_intact(path: Path) -> bool:
+    try:
+        return path.with_suffix(".sha256").read_text() == _digest(path)
+    except OSError:
+        return False
+
+
+def best_precision() -> str:
+    """bf16 where the processor computes in it, else f32.
+
+    In bf16 embeddings keep a cosine of 0.9996 and more to those in f32 (docs/performance.md).
+    """
+    capabilities = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bf16" if "BF16" in capabilities else "f32"
+
+
+def cores() -> int:
+    """Return how many processors to compute on: those this process may use, MAX_CORES at most."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(here, MAX_CORES)

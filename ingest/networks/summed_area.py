@@ -1,0 +1,171 @@
+"""Resize photos and parts of photos by area, all from one summed-area table.
+
+MTCNN shrinks the photo once a pyramid level and cuts out every candidate, always with torch's
+`interpolate(mode="area")`, which is adaptive average pooling: output cell i of n over m pixels is
+the mean of pixels floor(i*m/n) .. ceil((i+1)*m/n). A summed-area table answers any such mean with
+four look-ups, so the photo is read once, and thousands of candidates from photos of any size are
+cut by the same few numpy calls.
+"""
+
+import math
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ingest.interfaces import RgbImage
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+_LOCAL = threading.local()  # each thread's scratch buffers
+CELL_INTS = 4  # three channels and one idle: 16 bytes, numpy's fastest `take`
+
+
+@dataclass(frozen=True, slots=True)
+class SizeGroup:
+    """Photos of one size: `members` are their numbers, `table` is (n, H+1, W+1, 4) uint32."""
+
+    members: IntArray
+    height: int
+    width: int
+    table: NDArray[np.uint32]
+
+
+def bin_edges(pixels: NDArray[np.int64], cells: int) -> tuple[IntArray, IntArray]:
+    """Return first and one-past-last pixel of each of *cells* adaptive bins.
+
+    Args:
+        pixels: any shape, lengths in pixels, at least 1.
+        cells: number of bins, the new last axis.
+    Returns: two int64 arrays of shape (*pixels.shape, cells).
+    """
+    steps = np.arange(cells + 1, dtype=np.int64) * np.asarray(pixels)[..., None]
+    return steps[..., :-1] // cells, -(-steps[..., 1:] // cells)
+
+
+class IntegralImages:
+    """Summed-area tables of many photos in one flat buffer.
+
+    Sums are uint32 and may wrap; a difference of sums is right modulo 2**32, so every mean over
+    fewer than 16 million pixels is exact.
+    """
+
+    def __init__(self, images: Sequence[RgbImage]) -> None:
+        """Build the tables. *images*: (H, W, 3) uint8, any sizes; 16 bytes are held a pixel."""
+        sizes: dict[tuple[int, int], list[int]] = {}
+        for number, image in enumerate(images):
+            sizes.setdefault((image.shape[0], image.shape[1]), []).append(number)
+        self.heights = np.array([image.shape[0] for image in images], np.int64)
+        self.widths = np.array([image.shape[1] for image in images], np.int64)
+        cells = (self.heights + 1) * (self.widths + 1)
+        self._flat = np.empty((int(cells.sum()), CELL_INTS), np.uint32)
+        self._offsets = np.zeros(len(images), np.int64)
+        self.groups: list[SizeGroup] = []
+        start = 0
+        for (height, width), members in sizes.items():
+            numbers = np.array(members, np.int64)
+            size = (height + 1) * (width + 1)
+            self._offsets[numbers] = start + size * np.arange(len(members))
+            stop = start + size * len(members)
+            table = self._flat[start:stop].reshape(-1, height + 1, width + 1, CELL_INTS)
+            _fill(table, [images[number] for number in members])
+            self.groups.append(SizeGroup(numbers, height, width, table))
+            start = stop
+
+    def crop(self, owners: IntArray, boxes: IntArray, edge: int) -> FloatArray:
+        """Cut boxes out of their photos and shrink or stretch them to *edge* x *edge*.
+
+        Args:
+            owners: (k,) number of the photo each box lies in.
+            boxes: (k, 4) x1, y1, x2, y2 with exclusive ends, inside the photo, at least 1 px wide.
+            edge: side of the result in pixels.
+        Returns: (k, edge, edge, 3) float32, 0..255.
+        """
+        left, right = bin_edges(boxes[:, 2] - boxes[:, 0], edge)
+        top, bottom = bin_edges(boxes[:, 3] - boxes[:, 1], edge)
+        stride = self.widths[owners] + 1
+        corner = self._offsets[owners] + boxes[:, 1] * stride + boxes[:, 0]
+        upper = (corner[:, None] + top * stride[:, None])[:, :, None]
+        lower = (corner[:, None] + bottom * stride[:, None])[:, :, None]
+        shape = (len(boxes), edge, edge)
+        sums = scratch("sums", (*shape, CELL_INTS), np.uint32)
+        other = scratch("other", (*shape, CELL_INTS), np.uint32)
+        places = scratch("places", shape, np.int64)
+        self._take(lower, right, places, sums)
+        for rows, columns, join in (
+            (upper, right, np.subtract),
+            (lower, left, np.subtract),
+            (upper, left, np.add),
+        ):
+            self._take(rows, columns, places, other)
+            join(sums, other, out=sums)
+        tall = np.reciprocal((bottom - top).astype(np.float32))
+        wide = np.reciprocal((right - left).astype(np.float32))
+        means = np.empty((*shape, 3), np.float32)
+        _weigh(sums, tall[:, :, None] * wide[:, None, :], means)
+        return means
+
+    def _take(
+        self, rows: IntArray, columns: IntArray, places: IntArray, out: NDArray[np.uint32]
+    ) -> None:
+        """Look up cells (k, n, 1) + (k, n) of the flat buffer into *out* (k, n, n, 4)."""
+        np.add(rows, columns[:, None, :], out=places)
+        target = out.view(np.complex128)[..., 0]
+        self._flat.view(np.complex128)[:, 0].take(places, out=target, mode="clip")
+
+
+def shrink(group: SizeGroup, height: int, width: int) -> FloatArray:
+    """Resize every photo of *group* by area: (n, height, width, 3) float32, 0..255."""
+    top, bottom = bin_edges(np.array(group.height), height)
+    left, right = bin_edges(np.array(group.width), width)
+    weight = np.reciprocal(((bottom - top)[:, None] * (right - left)).astype(np.float32))
+    small = np.empty((len(group.table), height, width, 3), np.float32)
+    bands = scratch("bands", (height, group.width + 1, CELL_INTS), np.uint32)
+    other = scratch("other", bands.shape, np.uint32)
+    sums = scratch("sums", (height, width, CELL_INTS), np.uint32)
+    for table, page in zip(group.table, small, strict=True):  # one photo's bands fit the cache
+        table.take(bottom, axis=0, out=bands, mode="clip")
+        np.subtract(bands, table.take(top, axis=0, out=other, mode="clip"), out=bands)
+        cells = bands.view(np.complex128)[..., 0]
+        cells.take(right, axis=1, out=sums.view(np.complex128)[..., 0], mode="clip")
+        rest = scratch("other", sums.shape, np.uint32)
+        cells.take(left, axis=1, out=rest.view(np.complex128)[..., 0], mode="clip")
+        np.subtract(sums, rest, out=sums)
+        _weigh(sums, weight, page)
+    return small
+
+
+def _weigh(sums: NDArray[np.uint32], weight: FloatArray, out: FloatArray) -> None:
+    """Write *sums* (..., 4) times *weight* (...) to *out* (..., 3), in float32."""
+    for channel in range(3):  # one by one: numpy's loops over an axis of three are slow
+        np.multiply(sums[..., channel], weight, out=out[..., channel], dtype=np.float32)
+
+
+def scratch(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Return an uninitialised array out of this thread's reusable buffer *name*.
+
+    Valid until the same thread asks for *name* again. Fresh arrays of this size would cost more in
+    page faults than the arithmetic on them.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    buffer: NDArray[np.uint8] | None = getattr(_LOCAL, name, None)
+    if buffer is None or buffer.nbytes < size:
+        buffer = np.empty(size, np.uint8)
+        setattr(_LOCAL, name, buffer)
+    return buffer[:size].view(dtype).reshape(shape)
+
+
+def _fill(table: NDArray[np.uint32], images: Sequence[RgbImage]) -> None:
+    """Write the summed-area tables of equal-sized *images* into *table* (n, H+1, W+1, 4)."""
+    table[:, 0] = 0
+    table[:, :, 0] = 0
+    table[..., 3] = 0
+    for page, image in zip(table, images, strict=True):
+        np.cumsum(image, axis=1, dtype=np.uint32, out=page[1:, 1:, :3])
+    rows = table.reshape(table.shape[0], table.shape[1], -1)
+    for row in range(2, rows.shape[1]):  # row by row stays in the cache; np.cumsum(axis=0) does not
+        np.add(rows[:, row], rows[:, row - 1], out=rows[:, row])

@@ -1,0 +1,84 @@
+"""What one pass over a root found, counted place by place: the root, and each mount below it."""
+
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from index.base.paths import Signature, display, is_in, is_utf8, signature_of
+from index.database.queries.places import Identity, PlaceState
+from ingest.watching.removals import Finding
+from ingest.watching.walk import Walk, identity
+
+log = logging.getLogger(__name__)
+
+NOTHING_MOUNTED = Identity("", "")  # where a file system was mounted below a root
+
+
+class Census:
+    """Made before the pass; files() is the pass, findings() what came of it."""
+
+    def __init__(
+        self, root: str, states: Iterable[PlaceState], rows: Mapping[str, Signature]
+    ) -> None:
+        """*states* of the places at and below *root*; *rows* of all its files in the table."""
+        self._root = root
+        self._rows = rows
+        self._states = {state.path: state for state in states}
+        self._states.setdefault(root, PlaceState(root, None))
+        self._at_first = {path: identity(path) for path in self._states}
+        self._walk = Walk()
+        self._seen: set[str] = set()
+        self._unchanged: set[str] = set()
+
+    def files(self) -> Iterator[tuple[str, os.stat_result]]:
+        """Every file that is new or changed, with its lstat; none when the root is not there."""
+        if self._at_first[self._root] is None:
+            return
+        for path, status in self._walk.files(self._root):
+            name = display(path)
+            self._seen.add(name)
+            if self._rows.get(name) == signature_of(status):
+                self._unchanged.add(name)
+            else:
+                yield path, status
+
+    def findings(self) -> Iterator[tuple[PlaceState, Finding, list[str]]]:
+        """For each place what it was, what it is, and the files that are missing from it.
+
+        A place that came or went during the pass is left out: nothing is known of it.
+        """
+        for path, found in self._walk.mounts.items():
+            if is_utf8(path):
+                self._states.setdefault(path, PlaceState(path, None))
+                self._at_first.setdefault(path, found)
+        files = self._by_place()
+        for path, state in self._states.items():
+            now = identity(path)
+            if now != self._at_first[path]:
+                log.warning("scan.root_changed_meanwhile: nothing below it is removed this time")
+                continue
+            if self._at_first[self._root] is None:
+                now = None  # nobody looked for mounts, either
+            elif path != self._root and path not in self._walk.mounts:
+                now = NOTHING_MOUNTED
+            missing = [name for name in files[path] if self._is_missing(name, now)]
+            if not missing and state.reason and self._is_in_doubt(path):
+                continue  # a hold does not end because nothing can be read
+            unchanged = sum(name in self._unchanged for name in files[path])
+            yield state, Finding(now, len(files[path]), len(missing), unchanged), missing
+
+    def _is_missing(self, name: str, place: Identity | None) -> bool:
+        return name not in self._seen and (place is None or self._walk.knows(name))
+
+    def _is_in_doubt(self, place: str) -> bool:
+        unreadable = self._walk.unreadable
+        return any(is_in(path, place) or is_in(place, path) for path in unreadable)
+
+    def _by_place(self) -> Mapping[str, list[str]]:
+        """The files of the table by the innermost place that they lie in."""
+        inner = sorted((path for path in self._states if path != self._root), key=len, reverse=True)
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for name in self._rows:
+            found[next((path for path in inner if is_in(name, path)), self._root)].append(name)
+        return found

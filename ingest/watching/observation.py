@@ -1,0 +1,124 @@
+"""watchdog's threads over some folders, and whether they still notice everything.
+
+They fail silently in more than one way: each of the threads may end by itself, a watch stays with a
+folder that was replaced, and a folder for which the kernel has no watch left is just not watched.
+"""
+
+import errno
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from typing import Any
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from ingest.watching.events import Hints
+from ingest.watching.walk import identity
+
+log = logging.getLogger(__name__)
+
+_EVENTS: list[type[FileSystemEvent]] = [  # narrows the kernel's mask: our own reading is no event
+    FileCreatedEvent,
+    FileClosedEvent,
+    FileMovedEvent,
+    FileDeletedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+    DirDeletedEvent,
+]
+
+
+class Trouble(StrEnum):
+    """Why an observation is of no use any more."""
+
+    LIMIT = "limit"  # the kernel has no watch left for some folder
+    REPLACED = "replaced"  # a root or mount was made, removed or replaced
+    ENDED = "ended"  # a thread has died
+
+
+class Observation:
+    """Begins when it is made; close() ends it."""
+
+    def __init__(self, hints: Hints, roots: Sequence[str], places: Sequence[str]) -> None:
+        """Watch *roots*; *places* are those and the mounts below them.
+
+        Raises:
+            OSError: inotify cannot be had.
+        """
+        self._identities = {place: identity(place) for place in places}
+        self._refused = threading.Event()
+        self._observer: BaseObserver = Observer()
+        # watchdog reads inotify in a thread below the emitters, which live on when it dies
+        self._reader: Any = getattr(self._observer, "_inotify_fd", self._observer)
+        if hasattr(self._reader, "add_callback"):
+            self._reader.add_callback = self._hearing_refusals(self._reader.add_callback)
+        try:
+            for root in roots:
+                if self._identities[root] is not None:
+                    self._observer.schedule(hints, root, recursive=True, event_filter=_EVENTS)
+            self._observer.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _hearing_refusals(self, add: Callable[..., object]) -> Callable[..., object]:
+        def add_callback(*args: object, **kwargs: object) -> object:
+            try:
+                return add(*args, **kwargs)
+            except OSError as error:
+                if error.errno in {errno.ENOSPC, errno.EMFILE, errno.ENOMEM}:
+                    self._refused.set()  # watchdog itself goes on without this folder
+                raise
+
+        return add_callback
+
+    def include(self, places: Sequence[str]) -> None:
+        """Notice from now on when one of *places* is replaced, too."""
+        for place in places:
+            self._identities.setdefault(place, identity(place))
+
+    def trouble(self) -> Trouble | None:
+        """Why it is of no use any more, or None."""
+        if self._refused.is_set():
+            return Trouble.LIMIT
+        if any(identity(place) != found for place, found in self._identities.items()):
+            return Trouble.REPLACED
+        threads = (self._observer, self._reader, *self._observer.emitters)
+        return None if all(thread.is_alive() for thread in threads) else Trouble.ENDED
+
+    def close(self) -> None:
+        """End it and wait for its threads."""
+        for emitter in self._observer.emitters:
+            _take_back_watches(getattr(emitter, "_inotify", None))
+        self._observer.stop()
+        if self._observer.is_alive():
+            self._observer.join()
+
+
+def _take_back_watches(group: Any) -> None:  # noqa: ANN401 - watchdog's InotifyWatchGroup
+    """Do what the end of an emitter begins with, to the end.
+
+    A folder that was moved away is still watched, under its old path. When another one gets that
+    path and is removed, watchdog (7.1.0) looks in vain for the path of the first one's watch. That
+    KeyError would leave the emitter's thread waiting for ever, and whoever waits for that with it.
+    """
+    watches = getattr(group, "_active_callbacks_by_watch", None)
+    if watches is None:  # no inotify, or another version of watchdog
+        return
+    for _ in range(1 + len(watches)):  # each watch costs one try at most
+        with suppress(KeyError):
+            group.deactivate()
+            return

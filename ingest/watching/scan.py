@@ -1,0 +1,217 @@
+"""Compares the folders with the files table: the truth, where the watcher's events are hints."""
+
+import logging
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from index.base.paths import Roots, display, is_in
+from index.database.engine import Database
+from index.database.queries import places, sightings
+from index.database.queries.files import paths_below, signatures_below
+from index.database.queries.places import HoldReason, Identity, PlaceState
+from index.library.settling import sight
+from ingest.watching.findings import NOTHING_MOUNTED, Census
+from ingest.watching.removals import Finding, judge
+from ingest.watching.walk import Walk, identity
+
+log = logging.getLogger(__name__)
+
+BATCH = 500  # sightings a transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Where removals are held, in numbers."""
+
+    roots_missing: int = 0
+    roots_held: int = 0
+    removals_held: int = 0
+
+
+class Scanner:
+    """Brings the files table up to date with the folders."""
+
+    def __init__(
+        self,
+        database: Database,
+        roots: Roots,
+        settle_seconds: float,
+        clock: Callable[[], float] = time.time,
+        stopwatch: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._roots = roots
+        self._settle_seconds = settle_seconds
+        self._clock = clock
+        self._stopwatch = stopwatch
+        self._scanned: dict[str, float] = {}  # when each place was, by the stopwatch
+        self._identities: dict[str, Identity | None] = {}  # of each place, when nothing was held
+        self.held = Held()
+
+    @property
+    def places(self) -> list[str]:
+        """The roots, and what was mounted below them at the last scan."""
+        return list(dict.fromkeys([*self._roots.real, *self._identities]))
+
+    def scan(self) -> tuple[int, int]:
+        """Look at every root. Returns how many files were new or changed, and how many are gone."""
+        changed = gone = 0
+        passes: list[Census] = []
+        for root in self._roots.real:
+            made = self._census(root)
+            changed += self.note(made.files())
+            passes.append(made)
+        # not before all are noted, so that what was moved to another root is not embedded anew
+        for made in passes:
+            gone += self._remove_missing(made)
+        states = [state for root in self._roots.real for state in self._states(root)]
+        self._identities = {place.path: place.identity for place in states}
+        held = [place for place in states if place.reason]
+        self.held = Held(
+            sum(p.reason is HoldReason.ABSENT and p.path in self._roots.real for p in held),
+            len(held),
+            sum(place.missing for place in held),
+        )
+        return changed, gone
+
+    def is_accepted(self) -> bool:
+        """Whether the operator wants what is held to be removed; the next scan does it."""
+        return any(place.accepted for root in self._roots.real for place in self._states(root))
+
+    def _states(self, root: str) -> list[PlaceState]:
+        with self._database.read() as connection:
+            return [place for place in places.all_places(connection) if is_in(place.path, root)]
+
+    def _census(self, root: str) -> Census:
+        states = self._states(root)
+        with self._database.read() as connection:
+            rows = signatures_below(connection, root)
+        return Census(root, states, rows)
+
+    def _remove_missing(self, census: Census) -> int:
+        """Remove what is missing where that is sure. Returns how many files."""
+        gone = 0
+        for state, found, missing in list(census.findings()):
+            before, after = self._judge(state, found)
+            _tell(before, after, found)
+            if after.reason is None:
+                gone += len(missing)
+                self._forget(missing)
+                if after != before:
+                    self._end_hold(after)
+        return gone
+
+    def _judge(self, state: PlaceState, found: Finding) -> tuple[PlaceState, PlaceState]:
+        """Judge a place by what is known of it now, and keep what is held.
+
+        An operator may have accepted it, or forgotten files, since the pass began.
+
+        Returns: the place before and after.
+        """
+        elapsed = self._since_last(state.path)
+        with self._database.write() as connection:
+            before = places.find(connection, state.path) or state
+            after = judge(before, found, elapsed)
+            if after.reason is not None:
+                places.put(connection, after)
+        return before, after
+
+    def _end_hold(self, place: PlaceState) -> None:
+        """Keep a place in which nothing is held; after the removals, which may be interrupted."""
+        with self._database.write() as connection:
+            if place.identity == NOTHING_MOUNTED:
+                places.drop(connection, place.path)
+            else:
+                places.put(connection, place)
+
+    def _forget(self, names: Sequence[str]) -> None:
+        """Remove rows; in batches, since others want to write, too."""
+        for start in range(0, len(names), BATCH):
+            with self._database.write() as connection:
+                sightings.forget_files(connection, names[start : start + BATCH], self._clock())
+
+    def _since_last(self, place: str) -> float:
+        """Seconds since the place was last scanned by this process."""
+        now = self._stopwatch()
+        last = self._scanned.get(place, now)
+        self._scanned[place] = now
+        return now - last
+
+    def note(self, found: Iterable[tuple[str, os.stat_result]], *, priority: int = 0) -> int:
+        """Record files that were found. Returns how many are new or changed."""
+        waiting = iter(found)
+        changed = 0
+        while some := list(islice(waiting, BATCH)):
+            now = self._clock()
+            seen = [sight(path, status, now, self._settle_seconds) for path, status in some]
+            with self._database.write() as connection:
+                changed += sightings.note(connection, seen, priority=priority)
+        return changed
+
+    def examine(self, paths: Iterable[str]) -> None:
+        """Look at single *paths* below the roots that something is said to have happened to.
+
+        What is there is recorded before what is gone is removed, so that a moved file is known
+        under its new name before its old one goes.
+        """
+        gone: list[str] = []
+        there: list[tuple[str, os.stat_result]] = []
+        for path in paths:
+            if self._roots.ignores(path):
+                continue
+            try:
+                status = self._roots.stat(path)
+            except FileNotFoundError:
+                gone.append(path)
+                continue
+            except OSError as error:
+                log.warning("scan.file_unreadable reason=%s", error.strerror)
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                there.extend(Walk().files(path))
+            else:
+                there.append((path, status))
+        self.note(there)
+        changed = self._changed_places()
+        removable = [path for path in gone if not any(_touches(path, place) for place in changed)]
+        names = [display(path) for path in removable]
+        with self._database.read() as connection:
+            below = [name for folder in names for name in paths_below(connection, folder)]
+        self._forget([*names, *below])
+
+    def _changed_places(self) -> list[str]:
+        """Places that are no longer what they were: what is missing there is for a scan to judge.
+
+        Asked after the files were looked at, or a disk that falls out in between would go unseen.
+        """
+        return [
+            place
+            for place in self.places
+            if (now := identity(place)) is None or now != self._identities.get(place, now)
+        ]
+
+
+def _touches(path: str, place: str) -> bool:
+    return is_in(path, place) or is_in(place, path)
+
+
+def _tell(before: PlaceState, after: PlaceState, found: Finding) -> None:
+    """Log that a hold began or ended; not every scan that finds it as it was."""
+    if after.reason is None and before.reason is not None:
+        log.warning("scan.hold_ended missing=%d removed=%d", before.missing, found.missing)
+    if after.reason is None or after.reason is before.reason:
+        return
+    if after.reason is HoldReason.ABSENT:
+        log.error("scan.root_missing: nothing below it is removed until it is back")
+    else:
+        log.error(
+            "scan.removals_held reason=%s missing=%d of=%d: is a disk not mounted? "
+            "If they are gone for good, run person-count removals --accept",
+            after.reason,
+            found.missing,
+            found.known,
+        )

@@ -1,0 +1,209 @@
+"""Notices changes in the folders: watchdog's events as hints, scans as the truth.
+
+Nothing here reads a file. An exception in a watchdog handler would end its thread for good, so the
+handler only remembers paths; everything else happens in a thread of our own, which also looks
+after watchdog's, and scans instead where those cannot be had.
+"""
+
+import logging
+import threading
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+
+from index.base.errors import StoreUnavailableError
+from index.base.outage import Outage
+from index.base.settings import Settings, WatchMode
+from index.library.ingest_report import WatcherReport
+from ingest.watching.events import Hints, WatchdogLog
+from ingest.watching.mounts import is_remote
+from ingest.watching.observation import Observation, Trouble
+from ingest.watching.scan import Scanner
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.2
+RETRY_INOTIFY_SECONDS = 60.0  # others may have given watches back, or an operator raised the limit
+ACCEPTED_SECONDS = 5.0  # how often to ask whether held removals were accepted
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0  # after a round that failed
+_QUIET = {"scans", "scanned_at", "scan_seconds"}  # figures that others need not know at once
+
+
+class Watcher:
+    """Keeps the files table up to date until stopped. A thread; close() joins it."""
+
+    def __init__(
+        self,
+        scanner: Scanner,
+        roots: Sequence[str],
+        settings: Settings,
+        on_change: Callable[[WatcherReport], None] = lambda _: None,
+    ) -> None:
+        """*on_change* is told at once when watching goes another way than before."""
+        self._scanner = scanner
+        self._roots = roots
+        self._settings = settings
+        self._on_change = on_change
+        self._hints = Hints()
+        self._stop = threading.Event()
+        self._observation: Observation | None = None
+        self._observe_at = 0.0  # when to try inotify next; monotonic, like the others
+        self._scan_at = 0.0
+        self._ask_at = 0.0
+        self._failures = 0  # in a row
+        self._untold = True
+        self._outage = Outage("watcher")
+        self._thread = threading.Thread(target=self._run, name="watcher")
+        self.report = WatcherReport()
+
+    def start(self) -> None:
+        """Begin watching; returns at once."""
+        # watchdog warns with the folder's name when one is made and filled at once, harmlessly
+        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether it is watching."""
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """Stop watching and wait for it; harmless when called again."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        with WatchdogLog(self._hints):
+            try:
+                while not self._stop.is_set():
+                    self._stop.wait(self._tick())
+            finally:
+                self._end_observation()
+
+    def _tick(self) -> float:
+        """Do what is due; whatever fails is tried again. Returns seconds to wait."""
+        try:
+            self._tell()
+            self._look_after_observation()  # before a scan, so that nothing falls in between
+            paths, losses = self._hints.take()
+            if losses:
+                self._note(lost_events=self.report.lost_events + losses)
+                self._scan_at = 0.0
+            if time.monotonic() >= self._scan_at or self._is_accepted():
+                self._scan()
+            elif paths:
+                self._scanner.examine(paths)
+            self._tell()
+        except StoreUnavailableError as error:
+            self._outage.begin(error)
+            return self._pause_after(error)
+        except Exception as error:  # whatever it is must not end the watching
+            log.exception("watcher.failed")
+            return self._pause_after(error)
+        if self._failures:
+            self._failures = 0
+            self._outage.end()
+        return TICK_SECONDS
+
+    def _pause_after(self, error: Exception) -> float:
+        """Count a failure. Returns for how many seconds to wait."""
+        self._note(errors=self.report.errors + 1, last_error=type(error).__name__)
+        self._scan_at = 0.0  # the paths in hand are lost
+        self._failures += 1
+        return float(min(FIRST_PAUSE_SECONDS * 2 ** (self._failures - 1), LONGEST_PAUSE_SECONDS))
+
+    def _scan(self) -> None:
+        started = time.monotonic()
+        changed, gone = self._scanner.scan()
+        log.info("watcher.scanned changed=%d gone=%d", changed, gone)
+        self._note(
+            scans=self.report.scans + 1,
+            scanned_at=time.time(),
+            scan_seconds=round(time.monotonic() - started, 3),
+            **asdict(self._scanner.held),
+        )
+        pause = self._settings.poll_seconds
+        if self._observation is not None:
+            pause = self._settings.scan_seconds
+            self._observation.include(self._scanner.places)
+        self._scan_at = time.monotonic() + pause
+
+    def _is_accepted(self) -> bool:
+        """Whether an operator has accepted the removals that are held."""
+        if not self.report.roots_held or time.monotonic() < self._ask_at:
+            return False
+        self._ask_at = time.monotonic() + ACCEPTED_SECONDS
+        return self._scanner.is_accepted()
+
+    # --- inotify ---------------------------------------------------------------------------------
+
+    def _look_after_observation(self) -> None:
+        if self._observation is None:
+            if time.monotonic() >= self._observe_at:
+                self._observe()
+            return
+        trouble = self._observation.trouble()
+        if trouble is None:
+            return
+        self._end_observation()
+        self._scan_at = 0.0
+        if trouble is Trouble.LIMIT:
+            self._poll(limit_reached=True)
+            return
+        self._note(observer_restarts=self.report.observer_restarts + 1)
+        log.warning("watcher.observer_restarted reason=%s", trouble)
+        self._observe()
+
+    def _observe(self) -> None:
+        """Begin with inotify, or go on by polling where that cannot work."""
+        mode = self._settings.watch
+        remote = mode is WatchMode.AUTO and any(is_remote(root) for root in self._roots)
+        if mode is WatchMode.POLLING or remote:
+            self._poll(limit_reached=False)
+            return
+        try:
+            made = Observation(self._hints, self._roots, self._scanner.places)
+        except OSError as error:
+            log.warning("watcher.inotify_unavailable reason=%s", error.strerror)
+            self._poll(limit_reached=True)
+            return
+        if made.trouble() is Trouble.LIMIT:
+            made.close()
+            self._poll(limit_reached=True)
+            return
+        self._observation = made
+        self._scan_at = 0.0  # what happened while nobody watched
+        if self.report.mode == "polling":
+            log.info("watcher.inotify_again")
+        self._note(mode="inotify", limit_reached=False)
+
+    def _poll(self, *, limit_reached: bool) -> None:
+        self._observe_at = time.monotonic() + RETRY_INOTIFY_SECONDS
+        if (self.report.mode, self.report.limit_reached) == ("polling", limit_reached):
+            return
+        self._note(mode="polling", limit_reached=limit_reached)
+        log.info("watcher.polling seconds=%.1f", self._settings.poll_seconds)
+        if limit_reached:
+            log.warning(
+                "watcher.limit_reached: folders are polled instead. Raise the limits with sysctl: "
+                "fs.inotify.max_user_watches above the number of folders, max_user_instances"
+            )
+
+    def _end_observation(self) -> None:
+        ended, self._observation = self._observation, None
+        if ended is not None:
+            ended.close()
+
+    # --- the report ------------------------------------------------------------------------------
+
+    def _note(self, **changes: object) -> None:
+        """Keep how watching goes; what is not merely a count of scans is told at once."""
+        before = asdict(self.report)
+        self.report = replace(self.report, **changes)  # type: ignore[arg-type]  # by name
+        self._untold |= any(before[key] != changes[key] for key in changes.keys() - _QUIET)
+
+    def _tell(self) -> None:
+        if self._untold:
+            self._on_change(self.report)
+            self._untold = False

@@ -1,0 +1,158 @@
+"""Follows the database's commits: keeps the index up to date and wakes waiting requests."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from index.base.arrays import FloatMatrix
+from index.base.errors import ConfigError, IndexOutOfDateError, StoreError, StoreUnavailableError
+from index.base.outage import Outage
+from index.base.settings import DistanceScale
+from index.database.engine import Database
+from index.database.queries import changelog, embeddings, generations
+from index.database.queries.generations import GenerationRow
+from index.vectors.space import Profile, Space
+from index.vectors.vector_index import VectorIndex
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.1
+OUTAGE_SECONDS = 1.0  # between two tries while the disk fails
+
+
+class Follower:
+    """Holds the index of the active generation. A thread; close() joins it."""
+
+    def __init__(self, database: Database, scale: DistanceScale) -> None:
+        self._database = database
+        self._scale = scale
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._committed = asyncio.Event()
+        self._stop = threading.Event()
+        self._opening = threading.Lock()
+        self._index: tuple[GenerationRow, VectorIndex] | None = None
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._outage = Outage("follower")
+        self.ready = False
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin following; *loop* is where requests wait."""
+        self._loop = loop
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following; harmless when called again."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    async def next_commit(self, seconds: float) -> None:
+        """Return at the next commit of anybody, or after *seconds*."""
+        try:
+            await asyncio.wait_for(self._committed.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                try:
+                    self._follow()
+                except StoreUnavailableError as error:
+                    self.ready = False
+                    self._outage.begin(error)
+                    self._stop.wait(OUTAGE_SECONDS)
+        except Exception:
+            log.exception("follower.ended")
+            self.ready = False
+
+    def _follow(self) -> None:
+        with self._database.watch_commits() as counter:
+            seen = -1
+            while not self._stop.is_set():
+                now = counter.value()
+                if now != seen:
+                    seen = now
+                    self._update()
+                    self._outage.end()
+                    self._wake()
+                self._stop.wait(POLL_SECONDS)
+
+    def _update(self) -> None:
+        try:
+            with self._database.read() as connection:
+                generation = generations.active(connection)
+                if generation is not None:
+                    self._current(connection, generation).refresh(connection)
+            self.ready = True
+        except StoreUnavailableError:
+            raise
+        except (StoreError, ConfigError) as error:
+            self.ready = False
+            log.error("follower.index_unusable reason=%s", error)  # noqa: TRY400 - no traceback
+
+    def _wake(self) -> None:
+        def wake() -> None:
+            # whoever waits now is woken once; whoever comes later waits for the next commit
+            self._committed.set()
+            self._committed = asyncio.Event()
+
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(wake)
+
+    def _current(self, connection: Connection, generation: GenerationRow) -> VectorIndex:
+        """The index of *generation* with its present profile, opened if need be."""
+        with self._opening:
+            if self._index is None or self._index[0] != generation:
+                space = Space(Profile.from_json(generation.profile), self._scale)
+                index = VectorIndex(generation.id, space)
+                index.open(connection)
+                log.info("follower.opened generation=%d faces=%d", generation.id, len(index))
+                self._index = generation, index
+            return self._index[1]
+
+    def vectors(
+        self, connection: Connection, generation: GenerationRow, ids: Sequence[int]
+    ) -> tuple[Space, FloatMatrix]:
+        """The space of *generation* and the unit vectors of its faces *ids*, (n, d).
+
+        Args:
+            connection: the one that *ids* were read with, so that both see the same commits.
+            ids: ascending.
+
+        Raises:
+            StoreError: the rows are damaged.
+        """
+        index = self._current(connection, generation)
+        try:
+            return index.space, index.vectors(ids)
+        except IndexOutOfDateError:
+            index.refresh(connection)
+        try:
+            return index.space, index.vectors(ids)
+        except IndexOutOfDateError:
+            # the rows are the truth; this connection may see faces that were removed since
+            log.info("follower.rows_used generation=%d", generation.id)
+        found, raw = embeddings.embeddings_of(connection, generation.id, ids)
+        if len(found) != len(ids):
+            raise StoreError("faces disappeared while they were being read")
+        return index.space, index.space.unit(raw)
+
+    def lag(self, connection: Connection, generation: GenerationRow | None) -> int:
+        """How many changes of *generation* that *connection* sees are not in the index yet."""
+        if generation is None:
+            return 0
+        index = self._index
+        is_its = index is not None and index[0].id == generation.id
+        applied = index[1].applied_seq if index is not None and is_its else 0
+        return changelog.count_changes(connection, generation.id, applied)
+
+    def state(self) -> dict[str, int | bool]:
+        """For /status: how many faces are loaded, and how often the index had to be rebuilt."""
+        if self._index is None:
+            return {"ready": self.ready, "faces": 0, "rebuilds": 0}
+        index = self._index[1]
+        return {"ready": self.ready, "faces": len(index), "rebuilds": index.rebuilds}

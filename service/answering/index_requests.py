@@ -1,0 +1,57 @@
+"""Has the files that questions wait for put into the queue, without holding up any answer."""
+
+import asyncio
+import logging
+from concurrent.futures import Executor
+
+from index.base.errors import StoreUnavailableError
+from index.base.outage import Outage
+from index.database.engine import Database
+from index.library.known_files import Wanted, ask_for
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 0.5  # a question goes on after this and looks again; the write goes on as well
+
+
+class Notes:
+    """Writes what is wanted, all that has gathered in one transaction after the other.
+
+    To be used on one event loop.
+    """
+
+    def __init__(self, database: Database, settle_seconds: float, executor: Executor) -> None:
+        """Write in *executor*, since another process may keep the database locked for long."""
+        self._database = database
+        self._settle_seconds = settle_seconds
+        self._executor = executor
+        self._wanted = Wanted()
+        self._writing: asyncio.Future[None] | None = None
+        self._outage = Outage("notes")
+
+    async def take(self, wanted: Wanted) -> None:
+        """Return when *wanted* is written, or soon if that takes long.
+
+        What cannot be written is forgotten: whoever waits for it will want it again.
+        """
+        if not wanted:
+            return
+        self._wanted.add(wanted)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.ensure_future(self._write())
+        await asyncio.wait({self._writing}, timeout=PATIENCE_SECONDS)
+
+    async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._wanted:
+            some, self._wanted = self._wanted, Wanted()
+            try:
+                await loop.run_in_executor(
+                    self._executor, ask_for, self._database, some, self._settle_seconds
+                )
+            except StoreUnavailableError as error:
+                self._outage.begin(error)
+            except Exception:
+                log.exception("notes.failed")
+            else:
+                self._outage.end()

@@ -1,0 +1,49 @@
+"""The JSON document of /persons."""
+
+from collections.abc import Sequence
+
+from index.counting.answer import Answer
+from index.counting.documents import Document, count_document, explanation_document
+from index.counting.explanation import Explanation
+from index.counting.question import Question
+from index.library.known_files import FileStatus, KnownFile
+from service.answering.gathering import Reply
+
+
+def persons_document(question: Question, reply: Reply) -> Document:
+    """The answer of /persons: the count explained."""
+    names: dict[int, list[str]] = {}
+    for file in reply.files:
+        if file.image_id is not None:
+            names.setdefault(file.image_id, []).append(file.name)
+    faces = [*reply.answer.faces, *(face for face, _ in reply.answer.left_out)]
+    sizes = {face.image_id: face.image_size for face in faces}
+    explanation = Explanation(question, reply.answer, reply.vectors, reply.space)
+    return {
+        **count_document(question, reply.answer.person_num),
+        "complete": reply.is_complete,
+        "model": reply.generation.model_id,
+        **explanation_document(question, explanation, reply.answer, reply.space, names),
+        "files": [
+            {"filepath": file.name, "status": file.status}
+            | ({"reason": file.reason} if file.reason else {})
+            | _size(sizes.get(file.image_id) if file.image_id is not None else None)
+            for file in _with_faces(reply.files, reply.answer)
+        ],
+    }
+
+
+def _size(pixels: tuple[int, int] | None) -> Document:
+    """The photo in whose pixels the boxes are; known where there is a box."""
+    return {} if pixels is None else {"width": pixels[0], "height": pixels[1]}
+
+
+def _with_faces(files: Sequence[KnownFile], answer: Answer) -> tuple[KnownFile, ...]:
+    """Say of the files that were read whether any of their faces counts."""
+    with_face = {face.image_id for face in answer.faces}
+    return tuple(
+        file._replace(status=FileStatus.NO_FACE)
+        if file.status is FileStatus.COUNTED and file.image_id not in with_face
+        else file
+        for file in files
+    )

@@ -1,0 +1,71 @@
+"""The API's documentation for people, in two languages, made from its OpenAPI description."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from tornado.httputil import split_host_and_port
+from tornado.template import Loader
+
+from index.base.settings import Settings
+from index.counting.documents import Document
+from service.contract.addresses import LOCAL_NAMES
+from service.contract.outline import Outline, Say
+from service.contract.translation import in_chinese
+
+FOLDER = Path(__file__).resolve().parent / "templates"
+LANGUAGES = {"zh": "中文", "en": "English"}
+ENGLISH = "en"
+CERTIFICATE = "data/tls.crt"  # where the self-signed one lies as the program is shipped
+
+
+def docs_page(document: Document, settings: Settings, language: str, base: str) -> bytes:
+    """The page as HTML."""
+    say: Say = in_chinese if language != ENGLISH else str
+    own = settings.tls and settings.tls_certificate is None
+    outline = Outline(document, say, base, CERTIFICATE if own else None)
+    return (
+        _templates()
+        .load("docs.html")
+        .generate(
+            say=say,
+            language=language,
+            languages=LANGUAGES,
+            version=document["info"]["version"],
+            base=base,
+            self_signed=own,
+            tokens=settings.tokens is not None,
+            sections=tuple(outline.sections()),
+            schemas=tuple(outline.schemas()),
+        )
+    )
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Loader:
+    return Loader(str(FOLDER), whitespace="single")
+
+
+def language_of(asked: str, accepted: str) -> str:
+    """The language to answer in: what was *asked* for, else the best of an Accept-Language."""
+    if asked in LANGUAGES:
+        return asked
+    wishes = []
+    for place, wish in enumerate(accepted.split(",")):
+        name, _, weight = wish.partition(";")
+        language = name.strip().lower().partition("-")[0]
+        if language in LANGUAGES:
+            wishes.append((-_quality(weight), place, language))
+    return min(wishes)[2] if wishes else ENGLISH
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text.strip().removeprefix("q=") or 1)
+    except ValueError:
+        return 0.0
+
+
+def base_url(settings: Settings, host: str) -> str:
+    """Where callers reach the service under *host*; a proxy for other machines speaks TLS."""
+    local = split_host_and_port(host.lower())[0] in LOCAL_NAMES
+    return f"{'http' if local and not settings.tls else 'https'}://{host}"

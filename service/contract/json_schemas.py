@@ -1,0 +1,218 @@
+"""JSON Schemas of what callers send and get, from the constants that the checks use."""
+
+from enum import StrEnum
+from typing import Any
+
+from index.base.paths import MAX_NAME_BYTES
+from index.base.settings import FaceChoice, Linkage, Settings
+from index.counting.question import DECIMAL
+from index.database.states import FileState
+from index.library.known_files import FileStatus
+from index.vectors.space import DEFAULT_THRESHOLD
+from service.contract.descriptions import explained
+
+Schema = dict[str, Any]
+
+DEFAULT_LIMIT = 50  # files on a page of the list
+MAX_LIMIT = 200
+MAX_SEARCH = 200  # characters
+
+INTEGER: Schema = {"type": "integer", "minimum": 0}
+NUMBER: Schema = {"type": "number"}
+TEXT: Schema = {"type": "string"}
+FLAG: Schema = {"type": "boolean"}
+PATH_PARTS: dict[str, Schema] = {  # what callers choose in an address
+    "name": {"type": "string", "minLength": 1},
+    "face": {"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
+}
+
+
+def array(items: Schema, **limits: int) -> Schema:
+    """A list of *items*."""
+    return {"type": "array", "items": items, **limits}
+
+
+def record(members: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
+    """An object with exactly these *members*, and perhaps the *optional* ones."""
+    return {
+        "type": "object",
+        "properties": members | (optional or {}),
+        "required": list(members),
+        "additionalProperties": False,
+    }
+
+
+def reference(name: str) -> Schema:
+    """One of the named schemas."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def choice(kind: type[StrEnum], **more: str) -> Schema:
+    """One of an enumeration's values."""
+    return {"type": "string", "enum": [str(value) for value in kind], **more}
+
+
+def question_members(settings: Settings) -> dict[str, Schema]:
+    """A question's parameters, by their names in a query; the files first."""
+    filepath = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_NAME_BYTES,  # of bytes, so less for names that are not ASCII
+        "pattern": r"^[^\u0000-\u001f\u007f]+$",
+    }
+    threshold = {"type": "string", "pattern": f"^({DECIMAL})$", "default": DEFAULT_THRESHOLD}
+    return {
+        "filepath": array(filepath, minItems=1, maxItems=settings.max_request_files),
+        "threshold": threshold,
+        "faces": choice(FaceChoice, default=settings.counted_faces),
+        "linkage": choice(Linkage, default=settings.linkage),
+    }
+
+
+def list_parameters() -> dict[str, Schema]:
+    """The parameters of the list of files."""
+    return {
+        "search": {"type": "string", "maxLength": MAX_SEARCH, "description": "part of a name"},
+        "state": choice(FileState),
+        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        "after": {
+            "type": "string",
+            "pattern": "^[1-9][0-9]{0,17}$",
+            "description": "`next` of the page before",
+        },
+    }
+
+
+def schemas(settings: Settings) -> dict[str, Schema]:
+    """Every named schema."""
+    members = question_members(settings)
+    filepaths = members.pop("filepath")
+    found = {
+        "Question": record({"filepaths": filepaths}, members),
+        "Count": record(_COUNT),
+        "Error": record({"cord": INTEGER, "error": TEXT}),
+        "Health": record({"status": {"const": "ok"}}),
+        "Readiness": record({"status": {"const": "ready"}}),
+        "Status": _STATUS,
+        "Face": record(_FACE),
+        "Link": record(_LINK),
+        "Person": record(_PERSON),
+        "Persons": record(_COUNT | _EXPLANATION),
+        "Files": record({"files": array(record(_LISTED, {"reason": TEXT})), "next": _CURSOR}),
+        "Retry": {"oneOf": [record({"filepaths": filepaths}), record({"failed": {"const": True}})]},
+        "Queued": record({"queued": INTEGER}),
+        "Uploaded": record({"filepath": TEXT}),
+    }
+    return {name: explained(name, schema) for name, schema in found.items()}
+
+
+_COUNT: dict[str, Schema] = {
+    "errcode": {"const": 1},
+    "filepaths": array(TEXT, minItems=1),
+    "threshold": TEXT,
+    "person_num": INTEGER,
+}
+_FACE: dict[str, Schema] = {
+    "id": INTEGER,
+    "filepaths": array(TEXT, minItems=1),
+    "box": array(NUMBER, minItems=4, maxItems=4)
+    | {"description": "x1, y1, x2, y2 in pixels of the upright photo"},
+    "probability": {"type": "number", "minimum": 0, "maximum": 1},
+    "sharpness": NUMBER,
+}
+_LINK: dict[str, Schema] = {
+    "faces": array(INTEGER),
+    "distance": NUMBER,
+    "threshold": NUMBER,
+    "false_match_rate": {
+        "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "null"}]
+    },
+}
+_PERSON: dict[str, Schema] = {
+    "faces": array(reference("Face"), minItems=1),
+    "links": array(reference("Link")),
+    "weakest_link": {"anyOf": [reference("Link"), {"type": "null"}]},
+    "spread": NUMBER,
+    "warnings": array(TEXT),
+}
+_MORE_OF_A_FILE: dict[str, Schema] = {
+    "reason": TEXT,
+    "width": {"type": "integer", "description": "pixels of the upright photo; if it has faces"},
+    "height": {"type": "integer", "description": "likewise; boxes are in these pixels"},
+}
+_EXPLANATION: dict[str, Schema] = {
+    "complete": FLAG,
+    "model": TEXT,
+    "distance": NUMBER,
+    "cosine_cut": NUMBER,
+    "faces": choice(FaceChoice),
+    "linkage": choice(Linkage),
+    "interval": record({"low": INTEGER, "high": INTEGER}),
+    "stable_range": array(NUMBER, minItems=2, maxItems=2),
+    "curve": array(record({"threshold": NUMBER, "person_num": INTEGER})),
+    "persons": array(reference("Person")),
+    "left_out": array(record(_FACE | {"reason": TEXT})),
+    "files": array(record({"filepath": TEXT, "status": choice(FileStatus)}, _MORE_OF_A_FILE)),
+}
+_CURSOR: Schema = {
+    "anyOf": [{"type": "string"}, {"type": "null"}],
+    "description": "`after` of the next page; null: this is the last",
+}
+_LISTED: dict[str, Schema] = {
+    "filepath": TEXT,
+    "state": choice(FileState),
+    "faces": {
+        "anyOf": [INTEGER, {"type": "null"}],
+        "description": "how many were found, whether or not they count; null: not known yet",
+    },
+}
+_WATCHER: Schema = {  # index.library.ingest_report.WatcherReport
+    "type": "object",
+    "properties": {
+        "mode": {"type": "string", "enum": ["starting", "inotify", "polling"]},
+        "limit_reached": FLAG,
+        "observer_restarts": INTEGER,
+        "lost_events": INTEGER,
+        "errors": INTEGER,
+        "last_error": {"type": ["string", "null"]},
+        "scans": INTEGER,
+        "scanned_at": {"type": ["number", "null"]},
+        "scan_seconds": {"type": ["number", "null"]},
+        "roots_missing": INTEGER,
+        "roots_held": INTEGER,
+        "removals_held": INTEGER,
+    },
+}
+_WORK: Schema = {  # index.library.ingest_report.WorkReport
+    "type": "object",
+    "properties": {
+        "batches": INTEGER,
+        "files": INTEGER,
+        "images": INTEGER,
+        "faces": INTEGER,
+        "failed": INTEGER,
+        "stage_seconds": {"type": "object", "additionalProperties": NUMBER},
+    },
+}
+_STATUS: Schema = {  # operators' figures: more may be added, so others are allowed
+    "type": "object",
+    "properties": {
+        "files": record({"pending": INTEGER, "indexed": INTEGER, "failed": INTEGER}),
+        "model": TEXT,
+        "index": {"type": "object", "required": ["ready", "faces", "rebuilds"]},
+        "ingest": {
+            "type": "object",
+            "properties": {
+                "process": TEXT,
+                "restarts": INTEGER,
+                "reported_seconds_ago": NUMBER,
+                "started_at": NUMBER,
+                "clock_jumps": INTEGER,
+                "watcher": _WATCHER,
+                "work": _WORK,
+            },
+            "required": ["process"],
+        },
+    },
+    "required": ["files", "index", "ingest"],
+}

@@ -1,0 +1,248 @@
+"""The OpenAPI description of the routes: what each takes, answers and refuses."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from index.base.settings import Settings
+from index.base.tokens import Scope
+from index.counting.documents import Document, error_document
+from index.vectors.space import DEFAULT_THRESHOLD
+from service.contract.addresses import PREFIX, SUFFIX
+from service.contract.descriptions import PARAMETERS
+from service.contract.json_schemas import (
+    INTEGER,
+    PATH_PARTS,
+    list_parameters,
+    question_members,
+    reference,
+    schemas,
+)
+from service.contract.translation import with_chinese
+
+OPENAPI = "3.1.0"
+VERSION = "1.0.0"  # of the contract, not of the program
+JSON = "application/json"
+JPEG = "image/jpeg"
+_GROUP = re.compile(r"\(\?P<(\w+)>[^)]*\)")  # a part of an address that callers choose
+
+_MEANING = {
+    400: "the request is malformed, or addressed to another host; `error` says how",
+    401: "the token is missing or wrong",
+    403: "a page of another site sent this",
+    404: "a file does not exist, or may not be asked about",
+    405: "this method is not allowed here",
+    409: "too many files have that name",
+    411: "the Content-Length is missing",
+    413: "too many files or faces, or too large a body",
+    414: "the request head is too long; use POST",
+    415: "the body is no image",
+    422: "a file is there but is no readable image",
+    500: "the server failed; see its log",
+    507: "the disk is full",
+    503: "not now; ask again after Retry-After seconds, if sent",
+}
+_SIZE = ("X-Photo-Width", "X-Photo-Height")  # in pixels, upright
+_ASSETS = (JSON, "text/html", "text/javascript", "text/css", "image/svg+xml", "image/png")
+_BYTES: Document = {"type": "string", "format": "binary"}
+# of the contract, word for word; tests ask the service for each
+FILES = ["a.jpg", "b.jpg"]
+_QUESTION = {"filepaths": FILES, "threshold": DEFAULT_THRESHOLD}
+_COUNT = {"errcode": 1, **_QUESTION, "person_num": 2}
+_REFUSALS = {
+    400: error_document(400, "filepath is missing; give it once for each image"),
+    404: error_document(404, "File does not exist"),
+}
+_ALWAYS = (400, 405, 413, 414, 500)
+_HEADERS = {401: "WWW-Authenticate", 405: "Allow", 503: "Retry-After"}
+
+
+class Route(Protocol):
+    """What is needed of a handler's class."""
+
+    @property
+    def ROUTE(self) -> str:  # noqa: N802 - a class attribute
+        """The regular expression of its address."""
+
+    @property
+    def SCOPE(self) -> Scope | None:  # noqa: N802 - likewise
+        """What its callers need a token for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the methods of one path have in common.
+
+    Attributes:
+        answer: the schema of status 200; None for this description itself and for other *kinds*.
+        kinds: the media types of status 200.
+        headers: more headers of status 200.
+        body: the schema of the body of POST.
+        lists: whether it takes the parameters of a list.
+        created: whether it may answer 201 as well as 200.
+        example: an answer.
+        refusals: beside those that every path has.
+        asks: whether it takes a question.
+    """
+
+    summary: str
+    answer: str | None
+    refusals: tuple[int, ...] = ()
+    asks: bool = False
+    kinds: tuple[str, ...] = (JSON,)
+    headers: tuple[str, ...] = ()
+    body: str = "Question"
+    lists: bool = False
+    created: bool = False
+    description: str = ""
+    example: Document | None = None
+
+
+OPERATIONS = {
+    "/person_count": Operation(
+        "How many different key persons appear in exactly these files?",
+        "Count",
+        (401, 404, 422, 503),
+        asks=True,
+        description="Files that are not indexed yet are indexed first, so the request may wait. "
+        "A file without a face adds nobody; the same file twice counts once. For long lists use "
+        "POST.",
+        example=_COUNT,
+    ),
+    "/persons": Operation(
+        "The same count, explained.",
+        "Persons",
+        (401, 503),
+        asks=True,
+        description="Answers with whatever has been read; `complete` and `files` say what is "
+        "missing.",
+    ),
+    "/status": Operation("Counts and states for operators.", "Status", (401,)),
+    "/metrics": Operation("Figures for Prometheus.", None, (401,), kinds=("text/plain",)),
+    "/healthz": Operation("Is the process alive?", "Health", example={"status": "ok"}),
+    "/readyz": Operation(
+        "Can it answer questions?", "Readiness", (503,), example={"status": "ready"}
+    ),
+    "/openapi.json": Operation("This description.", None),
+    "/docs": Operation("The same for people, in Chinese and English.", None, kinds=("text/html",)),
+    "/": Operation("The page for people.", None, kinds=("text/html",)),
+    "/faces/{face}.jpg": Operation(
+        "A face's picture.", None, (401, 404, 503), kinds=(JPEG,), headers=_SIZE
+    ),
+    "/faces/{face}/photo.jpg": Operation(
+        "The photo that a face is on.", None, (401, 404, 503), kinds=(JPEG,), headers=_SIZE
+    ),
+    "/files": Operation(
+        "The files that can be asked about, newest first.", "Files", (401, 503), lists=True
+    ),
+    "/files/retry": Operation("Read failed files again.", "Queued", (401, 403), body="Retry"),
+    "/files/{name}": Operation(
+        "Put a photo into the drop folder; 201 when it is new there.",
+        "Uploaded",
+        (401, 403, 409, 411, 415, 503, 507),
+        created=True,
+    ),
+    "/assets/{name}": Operation("A file of the page.", None, (404,), kinds=_ASSETS),
+}
+
+
+def path_of(route: Route) -> str:
+    """The plain spelling of a handler's address."""
+    plain = route.ROUTE.removeprefix(PREFIX).removesuffix(SUFFIX).replace("\\", "")
+    return "/" + _GROUP.sub(r"{\1}", plain)
+
+
+def describe(routes: Iterable[Route], settings: Settings) -> Document:
+    """The description of *routes* under *settings*.
+
+    Raises:
+        KeyError: a route is not in OPERATIONS.
+    """
+    found = {
+        "openapi": OPENAPI,
+        "info": {"title": "关键人员计数 (key-person counting)", "version": VERSION},
+        # the second is the documented base URL, which ends in what the path repeats
+        "servers": [{"url": "/"}, {"url": "/person_count"}],
+        "paths": {path_of(route): _path(route, settings) for route in routes},
+        "components": {
+            "schemas": schemas(settings),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+    return with_chinese(found)
+
+
+def _path(route: Route, settings: Settings) -> Document:
+    operation = OPERATIONS[path_of(route)]
+    common: Document = {
+        "summary": operation.summary,
+        **({"description": operation.description} if operation.description else {}),
+        "responses": _responses(operation),
+        "security": [{"token": []}] if settings.tokens and route.SCOPE else [],
+    }
+    found: Document = {}
+    if chosen := _chosen(path_of(route)):
+        found["parameters"] = chosen
+    if "get" in route.__dict__:
+        found["get"] = common | {"parameters": _parameters(operation, settings)}
+    if "post" in route.__dict__:
+        question = operation.body == "Question"
+        content = _json(reference(operation.body), _QUESTION if question else None)
+        body = {"required": True, "content": content}
+        found["post"] = common | {"requestBody": body}
+    if "put" in route.__dict__:
+        body = {"required": True, "content": {JPEG: {"schema": _BYTES}}}
+        found["put"] = common | {"requestBody": body}
+    return found
+
+
+def _parameters(operation: Operation, settings: Settings) -> list[Document]:
+    members = question_members(settings) if operation.asks else {}
+    members |= list_parameters() if operation.lists else {}
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name == "filepath",
+            "description": PARAMETERS.get(name) or schema["description"],
+            "schema": schema,
+            **({"example": FILES} if name == "filepath" else {}),
+        }
+        for name, schema in members.items()
+    ]
+
+
+def _chosen(path: str) -> list[Document]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": PARAMETERS[name],
+            "schema": PATH_PARTS[name],
+        }
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+
+
+def _responses(operation: Operation) -> Document:
+    answer = reference(operation.answer) if operation.answer else {"type": "object"}
+    content: Document = {kind: {} for kind in operation.kinds}
+    if JSON in content:
+        content |= _json(answer, operation.example)
+    answered: Document = {"description": "the answer", "content": content}
+    if operation.headers:
+        answered["headers"] = {name: {"schema": INTEGER} for name in operation.headers}
+    found: dict[str, Any] = {"200": answered} | ({"201": answered} if operation.created else {})
+    for status in sorted({*_ALWAYS, *operation.refusals}):
+        content = _json(reference("Error"), _REFUSALS.get(status))
+        refused = {"description": _MEANING[status], "content": content}
+        if status in _HEADERS:
+            refused["headers"] = {_HEADERS[status]: {"schema": {"type": "string"}}}
+        found[str(status)] = refused
+    return found
+
+
+def _json(schema: Document, example: Document | None = None) -> Document:
+    return {JSON: {"schema": schema} | ({"example": example} if example else {})}

@@ -1,0 +1,47 @@
+"""How a refusal goes over the wire: the contract's document and the headers around it."""
+
+import json
+from http import HTTPStatus
+
+from index.base.errors import RequestError
+from index.base.logs import request_id
+from index.counting.documents import error_document
+
+REQUEST_ID = "X-Request-ID"
+WRONG_KIND = "send the body as Content-Type application/json"
+# answers are about faces: nobody keeps or reinterprets them
+HEADERS = {
+    "Content-Type": "application/json; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def common_headers() -> dict[str, str]:
+    """The headers of every answer."""
+    answered = request_id.get()
+    return HEADERS if answered is None else {**HEADERS, REQUEST_ID: answered}
+
+
+def headers_of(error: RequestError) -> dict[str, str]:
+    """The headers that an *error* needs beside those of every answer."""
+    found: dict[str, str] = {}
+    if error.retry_after_seconds is not None:
+        found["Retry-After"] = str(error.retry_after_seconds)
+    if error.status is HTTPStatus.UNAUTHORIZED:
+        found["WWW-Authenticate"] = "Bearer"
+    return found
+
+
+def raw_answer(error: RequestError) -> bytes:
+    """A whole answer, for connections on which no handler can answer; they end with it."""
+    body = json.dumps(error_document(error.status, str(error)), ensure_ascii=False).encode()
+    headers = {
+        **common_headers(),
+        **headers_of(error),
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+    }
+    lines = [f"HTTP/1.1 {error.status.value} {error.status.phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body

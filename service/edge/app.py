@@ -1,0 +1,136 @@
+"""Puts the handlers together."""
+
+import logging
+from http import HTTPStatus
+from typing import Any, cast
+
+from tornado.http1connection import HTTP1Connection
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPMessageDelegate,
+    ParseBodyConfig,
+    ParseMultipartConfig,
+    ParseUrlEncodedConfig,
+    set_parse_body_config,
+)
+from tornado.web import Application, RequestHandler
+
+from index.base.paths import Roots
+from index.base.settings import Settings
+from service.answering.desk import Desk
+from service.children.picture_maker import Pictures
+from service.edge.head_checks import Doorman
+from service.edge.streams import AnyStream
+from service.guards.auth import Guard
+from service.guards.limits import WORK_SECONDS, QuestionLimit
+from service.handlers.routes import (
+    HANDLERS,
+    HealthHandler,
+    MetricsHandler,
+    NothingHandler,
+    ReadyHandler,
+)
+from service.monitoring.metrics import Metrics
+from service.monitoring.service_status import ServiceState
+from service.uploading.admission import Uploads
+
+log = logging.getLogger(__name__)
+
+MIN_PARAMETERS = 20_000  # however few files are allowed, so that the error can count them
+_PROBES = (HealthHandler, ReadyHandler, MetricsHandler)  # asked all day long by machines
+SPARE_PARAMETERS = 100  # beside the file paths; more than one too many still get our own error
+
+
+class GuardedApplication(Application):
+    """An application with a doorman before it."""
+
+    def __init__(
+        self,
+        handlers: list[Any],
+        guard: Guard,
+        uploads: Uploads,
+        most: int,
+        metrics: Metrics,
+        **settings: Any,  # noqa: ANN401 - tornado's
+    ) -> None:
+        """Let in requests with *most* parameters."""
+        super().__init__(handlers, **settings)
+        self._guard = guard
+        self._uploads = uploads
+        self._most = most
+        self._metrics = metrics
+
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        """Begin to receive a request."""
+        inside = super().start_request(server_conn, request_conn)
+        stream = cast(HTTP1Connection, request_conn).stream
+        known = cast(AnyStream, stream)
+        known.refused = self._metrics.refused
+        return Doorman(inside, known, self._guard, self._uploads, self._most)
+
+
+def make_app(
+    desk: Desk, settings: Settings, state: ServiceState, pictures: Pictures
+) -> Application:
+    """The application; it owns nothing that needs closing.
+
+    Raises:
+        ConfigError: the tokens file cannot be used.
+    """
+    # Tornado otherwise answers more than 1,000 arguments with a bare 400, also in a URL
+    most = max(settings.max_request_files, MIN_PARAMETERS) + SPARE_PARAMETERS
+    set_parse_body_config(
+        ParseBodyConfig(
+            multipart=ParseMultipartConfig(enabled=False),
+            urlencoded=ParseUrlEncodedConfig(max_arguments=most),
+        )
+    )
+    guard = Guard(settings)
+    question_limit = QuestionLimit(settings.wait_seconds + WORK_SECONDS)
+    uploads = Uploads(settings, guard)
+    metrics = Metrics(HANDLERS, state)
+    deps = {
+        "desk": desk,
+        "settings": settings,
+        "state": state,
+        "guard": guard,
+        "question_limit": question_limit,
+        "roots": Roots(settings.all_roots),
+        "pictures": pictures,
+        "uploads": uploads,
+        "metrics": metrics,
+    }
+
+    def answered(handler: RequestHandler) -> None:
+        metrics.answered(handler)
+        log_request(handler)
+
+    return GuardedApplication(
+        [(handler.ROUTE, handler, deps) for handler in HANDLERS],
+        guard,
+        uploads,
+        most,
+        metrics,
+        default_handler_class=NothingHandler,
+        default_handler_args=deps,
+        log_function=answered,
+        serve_traceback=False,
+    )
+
+
+def log_request(handler: RequestHandler) -> None:
+    """One line a request; never the query, which holds file names."""
+    request = handler.request
+    known = handler.__class__.__name__.removesuffix("Handler")
+    milliseconds = 1000 * request.request_time()
+    is_news = not (isinstance(handler, _PROBES) and handler.get_status() == HTTPStatus.OK)
+    log.log(
+        logging.INFO if is_news else logging.DEBUG,
+        "service.request method=%s route=%s status=%d milliseconds=%.1f",
+        request.method if request.method in handler.SUPPORTED_METHODS else "?",
+        known,
+        handler.get_status(),
+        milliseconds,
+    )

@@ -1,0 +1,168 @@
+"""Sockets, signals and the graceful stop."""
+
+import asyncio
+import gc
+import logging
+import signal
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+
+from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+
+from index.base.errors import ConfigError
+from index.base.settings import Settings
+from index.counting.agglomeration import compile_now
+from index.database.engine import Database
+from service.answering.desk import Desk
+from service.answering.follower import Follower
+from service.answering.threads import Threads
+from service.children.ingest_keeper import Keeper
+from service.children.picture_maker import Pictures
+from service.edge.app import make_app
+from service.edge.head_checks import MAX_BODY_BYTES
+from service.edge.streams import AnyStream, make_stream
+from service.guards.limits import ConnectionLimit
+from service.monitoring.service_status import ServiceState
+from service.uploading.drop_folder import sweep
+
+log = logging.getLogger(__name__)
+
+MIB = 1 << 20
+MAX_HEAD_BYTES = 2 * MIB  # 5,000 paths of 400 bytes fit into a URL
+MAX_BUFFER_BYTES = 16 * MIB
+IDLE_SECONDS = 15
+STOP_SECONDS = 7.0  # requests under way may take so long to finish
+STOP_STEP_SECONDS = 0.05
+JOIN_SECONDS = 1.0  # for work that nobody waits for any more
+# how long Python code of a long question may hold up the others; a tenth of Python's own
+SWITCH_SECONDS = 0.0005
+
+
+class Server(HTTPServer):
+    """An HTTPServer with a limit on connections, whose streams say why they refuse."""
+
+    def initialize(  # type: ignore[override]  # tornado's Configurable passes any arguments
+        self, application: Application, context: ssl.SSLContext | None
+    ) -> None:
+        """Set the limits; *context* None means plain HTTP."""
+        self._context = context
+        self._connection_limit = ConnectionLimit()
+        self._streams: set[AnyStream] = set()
+        super().initialize(
+            application,
+            idle_connection_timeout=IDLE_SECONDS,
+            body_timeout=IDLE_SECONDS,
+            max_body_size=MAX_BODY_BYTES,
+            max_buffer_size=MAX_BUFFER_BYTES,
+            max_header_size=MAX_HEAD_BYTES,
+            decompress_request=False,
+        )
+
+    def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
+        """Serve a connection that was just accepted, or close it if there are too many."""
+        if not self._connection_limit.admit(address[0]):
+            stream.close()
+            return
+        try:
+            ours = make_stream(stream.socket, self._context, MAX_BUFFER_BYTES)
+        except OSError:  # the client has hung up already
+            self._connection_limit.leave(address[0])
+            stream.close()
+            return
+        self._streams.add(ours)
+        ours.gone = partial(self._forget, ours, address[0])
+        super().handle_stream(ours, address)
+
+    def _forget(self, stream: AnyStream, address: str) -> None:
+        self._streams.discard(stream)
+        self._connection_limit.leave(address)
+
+    async def close_all_connections(self) -> None:
+        """Close all connections, also those that only linger after a refusal."""
+        for stream in tuple(self._streams):
+            stream.hang_up()
+        await super().close_all_connections()
+
+
+async def serve(
+    settings: Settings,
+    context: ssl.SSLContext | None,
+    database: Database,
+    ingest: Keeper | None,
+    announce: Callable[[int], None],
+) -> bool:
+    """Serve until SIGTERM or SIGINT; then finish what is under way.
+
+    Args:
+        context: TLS settings; None means plain HTTP.
+        ingest: the ingest process to run beside the service; None when it runs elsewhere.
+        announce: called with the port once connections are accepted.
+
+    Returns: whether all threads have ended; else the process must end without waiting for them.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    follower = Follower(database, settings.distance)
+    threads = Threads()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    pictures = Pictures(settings)
+    try:
+        desk = Desk(database, settings, follower, threads)
+        state = ServiceState(database, follower, ingest)
+        server = Server(make_app(desk, settings, state, pictures), context)
+        try:
+            sockets = bind_sockets(settings.port, settings.host)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on {settings.host} port {settings.port}: {error.strerror}"
+            ) from error
+        if left := await asyncio.to_thread(sweep, str(settings.inbox)):
+            log.info("service.swept partial_uploads=%d", left)
+        server.add_sockets(sockets)
+        threads.long.submit(_warm_up)  # while the index loads
+        follower.start(loop)
+        if ingest is not None:
+            ingest.start()
+        announce(sockets[0].getsockname()[1])
+        await stop.wait()
+        log.info("service.stopping")
+        server.stop()
+        if ingest is not None:
+            ingest.ask_to_stop()  # it finishes its batch while we finish our requests
+        await _finish(server, desk)
+    finally:
+        if ingest is not None:
+            ingest.close()
+        follower.close()
+        await pictures.close()
+        has_ended = threads.close(JOIN_SECONDS)
+    log.info("service.stopped")
+    return has_ended
+
+
+def _warm_up() -> None:
+    compile_now()
+    # what was imported and compiled stays: looking through it again and again for garbage held up
+    # everybody for a tenth of a second
+    gc.freeze()
+
+
+async def _finish(server: HTTPServer, desk: Desk) -> None:
+    """Let requests under way end, then close all connections."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while desk.in_hand and time.monotonic() < deadline:  # noqa: ASYNC110 - a counter, no event
+        await asyncio.sleep(STOP_STEP_SECONDS)
+    if desk.in_hand:
+        log.warning("service.requests_cut_off count=%d", desk.in_hand)
+    await server.close_all_connections()

@@ -1,0 +1,139 @@
+"""Connections that say why before they close, where Tornado says little or just hangs up."""
+
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
+from traceback import walk_tb
+from typing import Any
+
+from tornado.concurrent import Future
+from tornado.httputil import HTTPInputError
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, UnsatisfiableReadError
+from tornado.netutil import ssl_wrap_socket
+
+from index.base.errors import RequestError
+from service.contract.refusals import raw_answer
+
+MAX_HEAD_LINES = 200  # parsing 400,000 of them would keep everybody waiting for two seconds
+LINGER_SECONDS = 2.0  # for the client to finish sending; closing earlier would destroy the answer
+WRITE_SECONDS = 60.0  # for the client to take an answer
+DISCARDED_BYTES = 1 << 16
+
+_TORNADOS_REFUSAL = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+_MALFORMED = RequestError(HTTPStatus.BAD_REQUEST, "the request is malformed")
+_TOO_LONG = RequestError(HTTPStatus.REQUEST_URI_TOO_LONG, "the request head is too long; use POST")
+_TOO_MANY_LINES = RequestError(
+    HTTPStatus.REQUEST_URI_TOO_LONG, f"the request head has more than {MAX_HEAD_LINES} lines"
+)
+
+
+class _RefusingStream(IOStream):
+    """A stream whose refusals have the contract's shape, and that bounds heads and patience.
+
+    Attributes:
+        refusal: what a request that turns out malformed is told instead of just that.
+        gone: called once, when the connection is closed.
+        refused: called with the status of each answer that no handler gives.
+    """
+
+    refusal: RequestError | None = None
+    gone: Callable[[], None] | None = None
+    refused: Callable[[int], None] | None = None
+    _refused_head = False
+    _lingers = False
+
+    async def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> bytes:
+        """Read a request's head; refuse it by its lines before they cost time."""
+        head = await super().read_until_regex(regex, max_bytes)
+        if head.count(b"\n") > MAX_HEAD_LINES:
+            self.refusal = _TOO_MANY_LINES
+            raise HTTPInputError("too many lines")
+        return head
+
+    def write(self, data: bytes | memoryview) -> "Future[None]":
+        """Write, and hang up if the client does not take it."""
+        if data == _TORNADOS_REFUSAL:
+            self._lingers = self.refusal is not None
+            data = self._refuse(self.refusal or _MALFORMED)
+        written = super().write(data)
+        if not written.done():
+            alarm = self.io_loop.call_later(WRITE_SECONDS, super().close)
+            written.add_done_callback(lambda _: self.io_loop.remove_timeout(alarm))
+        return written
+
+    def close(self, exc_info: Any = False) -> None:  # noqa: ANN401 - tornado's signature
+        """Close now; after a refusal let the client read it first."""
+        if isinstance(exc_info, UnsatisfiableReadError):
+            if not self._refused_head:
+                self._refused_head = True
+                with suppress(StreamClosedError):
+                    self.write(self._refuse(_TOO_LONG))
+                    self.io_loop.call_later(LINGER_SECONDS, super().close)
+        elif self._lingers:
+            self._lingers = False
+            self.io_loop.add_callback(self._discard)
+            self.io_loop.call_later(LINGER_SECONDS, super().close)
+        else:
+            super().close(exc_info)
+
+    def _refuse(self, error: RequestError) -> bytes:
+        if self.refused is not None:
+            self.refused(error.status)
+        return raw_answer(error)
+
+    def hang_up(self) -> None:
+        """Close now, whatever was said."""
+        super().close()
+
+    async def _discard(self) -> None:
+        """Take what the client still sends, so that it gets to reading."""
+        with suppress(StreamClosedError):
+            while True:
+                await self.read_bytes(DISCARDED_BYTES, partial=True)
+
+    def close_fd(self) -> None:
+        """Close the socket and say so."""
+        super().close_fd()
+        if self.gone is not None:
+            self.gone()
+
+
+class PlainStream(_RefusingStream):
+    """Without TLS."""
+
+
+class TlsStream(_RefusingStream, SSLIOStream):
+    """With TLS."""
+
+
+AnyStream = PlainStream | TlsStream
+
+
+def make_stream(
+    connection: socket.socket, context: ssl.SSLContext | None, max_buffer_bytes: int
+) -> AnyStream:
+    """A stream on an accepted *connection*; with a *context* the handshake follows.
+
+    Raises:
+        OSError: the peer is gone, and the socket is closed.
+    """
+    if context is None:
+        return PlainStream(connection, max_buffer_size=max_buffer_bytes)
+    try:
+        wrapped = ssl_wrap_socket(
+            connection, context, server_side=True, do_handshake_on_connect=False
+        )
+    except OSError as error:
+        _close_lost(error)
+        raise
+    return TlsStream(wrapped, ssl_options=context, max_buffer_size=max_buffer_bytes)
+
+
+def _close_lost(error: OSError) -> None:
+    """Close the socket that ssl has taken over and, failing, left to nobody but the traceback."""
+    for frame, _ in walk_tb(error.__traceback__):
+        lost = frame.f_locals.get("self")
+        if isinstance(lost, ssl.SSLSocket):
+            lost.close()

@@ -1,0 +1,151 @@
+"""Who may ask: bearer tokens, the names this service goes by, and where it may listen at all."""
+
+import hmac
+import ipaddress
+import logging
+import os
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+
+from tornado.httputil import split_host_and_port
+
+from index.base.errors import ConfigError, RequestError, bad_request
+from index.base.settings import Settings
+from index.base.tokens import Scope, Token, digest_of, read_tokens
+from service.contract.addresses import LOCAL_NAMES
+
+log = logging.getLogger(__name__)
+
+
+class Tokens:
+    """The tokens of a file, read again whenever it changes."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ConfigError if the file cannot be used."""
+        self._path = path
+        self._signature = self._look()
+        self._tokens = read_tokens(path)
+
+    def check(self, header: str | None, scope: Scope) -> None:
+        """Return if an Authorization *header* holds a token that is good for *scope*.
+
+        Raises:
+            RequestError: 401, saying which of it is missing.
+        """
+        if header is None:
+            raise _unauthorized("a token is needed; send Authorization: Bearer TOKEN")
+        scheme, _, secret = header.partition(" ")
+        token = self._find(secret.strip()) if scheme.lower() == "bearer" else None
+        if token is None:
+            raise _unauthorized("the token is not valid")
+        if not token.may(scope):
+            raise _unauthorized(f"the token's scope is {token.scope}, and this needs {scope}")
+
+    def _find(self, secret: str) -> Token | None:
+        """The token of a secret; takes as long whether and wherever there is one."""
+        digest = digest_of(secret.encode("latin-1"))
+        found = None
+        for token in self._current():
+            if hmac.compare_digest(token.digest, digest):
+                found = token
+        return found
+
+    def _current(self) -> tuple[Token, ...]:
+        signature = self._look()
+        if signature != self._signature:
+            self._signature = signature
+            try:
+                self._tokens = read_tokens(self._path)
+                log.info("auth.tokens_read count=%d", len(self._tokens))
+            except ConfigError as error:
+                self._tokens = ()  # a token that was just removed must not live on
+                log.error("auth.tokens_unusable reason=%s", error)  # noqa: TRY400 - no traceback
+        return self._tokens
+
+    def _look(self) -> tuple[int, ...]:
+        try:
+            found = os.lstat(self._path)
+        except OSError:
+            return ()
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _unauthorized(sentence: str) -> RequestError:
+    return RequestError(HTTPStatus.UNAUTHORIZED, sentence)
+
+
+class HostNames:
+    """The names that requests may address this service by.
+
+    A page of a stranger's can make a browser send requests here under the stranger's own name
+    (DNS rebinding), and would then be allowed to read the answers.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        self._known = LOCAL_NAMES | {name.lower() for name in (host, *settings.hostnames)}
+
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Return if the request is addressed to one of the names.
+
+        HTTP/1.0 knows no Host header; without one, only what comes from no browser's page passes.
+
+        Raises:
+            RequestError: 400.
+        """
+        given = headers.get("Host")
+        if given is None:
+            if "Origin" in headers:
+                raise bad_request("the Host header is missing")
+            return
+        if split_host_and_port(given.lower())[0] not in self._known:
+            raise bad_request(
+                "the Host header names none of this service's names; "
+                "the operator adds names with the setting hostnames",
+            )
+
+
+class Guard:
+    """What every request has to get past."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises ConfigError if there is to be a tokens file and it cannot be used."""
+        self._names = HostNames(settings)
+        self._tokens = None if settings.tokens is None else Tokens(settings.tokens)
+
+    def check_host(self, headers: Mapping[str, str]) -> None:
+        """Return if the request is addressed to this service; else raise RequestError, 400."""
+        self._names.check(headers)
+
+    def check_token(self, headers: Mapping[str, str], scope: Scope) -> None:
+        """Return if the caller may do what needs *scope*; else raise RequestError, 401."""
+        if self._tokens is not None:
+            self._tokens.check(headers.get("Authorization"), scope)
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to serve other machines without tokens or without TLS, unless told to.
+
+    Raises:
+        ConfigError: naming what to set.
+    """
+    if _is_loopback(settings.host) or settings.allow_unauthenticated:
+        return
+    if settings.tokens is None:
+        raise ConfigError(
+            f"host {settings.host} lets other machines ask without a token: set tokens to a file "
+            "and run person-count token add NAME, or set allow_unauthenticated: true"
+        )
+    if not settings.tls:
+        raise ConfigError(
+            f"host {settings.host} without TLS sends tokens and file names in clear text: set "
+            "tls: true, or set allow_unauthenticated: true"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

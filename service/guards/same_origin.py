@@ -1,0 +1,62 @@
+"""Keeps pages of other sites from changing or guessing anything through a visitor's browser.
+
+Without tokens whoever reaches the address may put files into the folder and ask about them, and so
+could any page that a user of this machine looks at. Browsers say of each request which page sent
+it.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from index.base.errors import RequestError, bad_request
+
+_OWN = ("same-origin", "none")  # "none": a person typed the address
+
+
+def check_same_origin(headers: Mapping[str, str]) -> None:
+    """Return if no other site's page can have sent this.
+
+    Programs such as curl send neither header. A browser never omits Origin from a PUT or POST,
+    and asks first whether a PUT is welcome, which nobody here ever confirms.
+
+    Raises:
+        RequestError: 403.
+    """
+    origin = headers.get("Origin")
+    if _is_foreign(headers):
+        raise _refusal()
+    if origin is not None and _place(origin) != headers.get("Host", "").lower():
+        raise _refusal()
+
+
+def check_not_embedded(headers: Mapping[str, str]) -> None:
+    """Return unless another site's page loads this into itself.
+
+    It could not read the answer, but whether an <object> loads, and how long anything takes, would
+    tell it which files there are. Links may lead here from anywhere.
+
+    Raises:
+        RequestError: 400, as for other requests that a browser was talked into.
+    """
+    place = headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")
+    if _is_foreign(headers) and place != ("navigate", "document"):
+        raise bad_request("pages of other sites may not load this into themselves")
+
+
+def _is_foreign(headers: Mapping[str, str]) -> bool:
+    site = headers.get("Sec-Fetch-Site")
+    return site is not None and site.strip().lower() not in _OWN
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an origin; None for "null" and whatever else is none."""
+    try:
+        parts = urlsplit(origin.strip().lower())
+    except ValueError:
+        return None
+    return parts.netloc if parts.scheme in ("http", "https") and parts.netloc else None
+
+
+def _refusal() -> RequestError:
+    return RequestError(HTTPStatus.FORBIDDEN, "pages of other sites may not change anything here")

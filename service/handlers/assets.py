@@ -1,0 +1,87 @@
+"""The page: its files, read once at the start, and what a browser may do with them."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
+from pathlib import Path
+
+from tornado.web import HTTPError
+
+from service.contract.addresses import PREFIX, SUFFIX
+from service.handlers.base import BaseHandler
+
+FOLDER = Path(__file__).resolve().parent.parent / "page"
+INDEX = "index.html"
+KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".json": "application/json; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
+# Only what this service itself sends may run, be shown or be asked; blob: is for pictures that the
+# page fetched with a token. Strings never become code or markup (trusted types).
+POLICY = (
+    "default-src 'none'; "
+    "script-src 'self'; "
+    "style-src 'self'; "
+    "img-src 'self' blob:; "
+    "connect-src 'self'; "
+    "base-uri 'none'; "
+    "form-action 'none'; "
+    "frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; "
+    "trusted-types 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",  # kept, but asked about each time: an upgrade shows at once
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file of the page."""
+
+    kind: str
+    data: bytes
+
+
+@lru_cache(maxsize=1)
+def assets() -> dict[str, Asset]:
+    """The page's files by name. No name of a caller's ever reaches the disk."""
+    found = {}
+    for path in sorted(FOLDER.iterdir()):
+        if path.suffix in KINDS:
+            found[path.name] = Asset(KINDS[path.suffix], path.read_bytes())
+    return found
+
+
+class AssetHandler(BaseHandler):
+    """What the page consists of; it holds no data, so nobody needs a token for it."""
+
+    ROUTE = PREFIX + "assets/(?P<name>[^/]+)" + SUFFIX
+    SCOPE = None
+
+    async def get(self, name: str) -> None:
+        """Answer with a file."""
+        asset = assets().get(name)
+        if asset is None:
+            raise HTTPError(HTTPStatus.NOT_FOUND)
+        for header, value in HEADERS.items():
+            self.set_header(header, value)
+        self.send_bytes(asset.data, asset.kind)
+
+
+class PageHandler(AssetHandler):
+    """The page for people."""
+
+    ROUTE = PREFIX  # below /person_count/ that address is the contract's, whose handler is first
+
+    async def get(self, name: str = INDEX) -> None:
+        """Answer with the page."""
+        await super().get(name)

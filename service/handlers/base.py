@@ -1,0 +1,219 @@
+"""What every handler does: the checks before, one error shape, and how a question is read."""
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from tornado.web import HTTPError, RequestHandler
+
+from index.base.errors import RequestError, StoreUnavailableError, bad_request
+from index.base.paths import Roots
+from index.base.settings import Settings
+from index.base.tokens import Scope
+from index.counting.documents import Document, error_document
+from index.counting.question import Question, build_question, decode_text
+from service.answering.desk import Desk
+from service.children.picture_maker import Pictures
+from service.contract.addresses import METHODS
+from service.contract.refusals import WRONG_KIND, common_headers, headers_of
+from service.guards.auth import Guard
+from service.guards.limits import Caller, QuestionLimit
+from service.guards.same_origin import check_not_embedded
+from service.monitoring.metrics import Metrics
+from service.monitoring.service_status import ServiceState
+from service.uploading.admission import Uploads
+
+log = logging.getLogger(__name__)
+
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
+MAX_BRACKETS = 100_000  # in a body, names included; parsing millions takes seconds
+_SENTENCES = {
+    HTTPStatus.BAD_REQUEST: "the request is malformed",
+    HTTPStatus.NOT_FOUND: "there is nothing at this address",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this method is not allowed here",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the request is too large",
+}
+
+
+class BaseHandler(RequestHandler):
+    """One error shape for everything, and no file names in logs."""
+
+    desk: Desk
+    settings_: Settings
+    state: ServiceState
+    guard: Guard
+    question_limit: QuestionLimit
+    roots: Roots
+    pictures: Pictures
+    uploads: Uploads
+    metrics: Metrics
+    ROUTE: ClassVar[str]
+    SCOPE: ClassVar[Scope | None] = Scope.READ  # what callers need; None: nothing
+
+    def initialize(
+        self,
+        desk: Desk,
+        settings: Settings,
+        state: ServiceState,
+        guard: Guard,
+        question_limit: QuestionLimit,
+        roots: Roots,
+        pictures: Pictures,
+        uploads: Uploads,
+        metrics: Metrics,
+    ) -> None:
+        """Keep what make_app hands over, and count the request as under way."""
+        self.desk = desk
+        self.settings_ = settings
+        self.state = state
+        self.guard = guard
+        self.question_limit = question_limit
+        self.roots = roots
+        self.pictures = pictures
+        self.uploads = uploads
+        self.metrics = metrics
+        self.caller = Caller()
+        self.desk.in_hand += 1
+
+    def set_default_headers(self) -> None:
+        """Set what every answer carries."""
+        self.clear_header("Server")
+        for name, value in common_headers().items():
+            self.set_header(name, value)
+
+    def prepare(self) -> Awaitable[None] | None:
+        """Refuse who addresses somebody else or may not ask, before anything is looked up."""
+        self.guard.check_host(self.request.headers)
+        if self.SCOPE is not None:
+            self.guard.check_token(self.request.headers, self.SCOPE)
+            if self.request.method == "GET":  # no other method gets here from elsewhere unasked
+                check_not_embedded(self.request.headers)
+        return None
+
+    def on_connection_close(self) -> None:
+        """The caller has hung up: make room for others."""
+        super().on_connection_close()  # ends the wait for the rest of a body
+        self.caller.hang_up()
+
+    def on_finish(self) -> None:
+        """The request is no longer under way."""
+        self.desk.in_hand -= 1
+
+    def send(self, document: Document) -> None:
+        """Answer with *document*."""
+        self.finish(_JSON.encode(document))
+
+    def send_bytes(self, data: bytes, kind: str) -> None:
+        """Answer with *data*, or with 304 if the caller has it already."""
+        self.set_header("Content-Type", kind)
+        self.set_header("Etag", f'"{hashlib.sha256(data).hexdigest()[:32]}"')
+        if self.check_etag_header():
+            self.set_status(HTTPStatus.NOT_MODIFIED)
+            self.finish()
+        else:
+            self.finish(data)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401 - tornado's
+        """Turn any exception into the contract's error document."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(error, StoreUnavailableError):
+            error = RequestError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "the database cannot be used at present; ask again later",
+                retry_after_seconds=5,
+            )
+        sentence = _SENTENCES.get(HTTPStatus(status_code), "the server failed; see its log")
+        if isinstance(error, RequestError):
+            status_code, sentence = error.status, str(error)
+            self.set_status(status_code)
+            for name, value in headers_of(error).items():
+                self.set_header(name, value)
+        if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.set_header("Allow", ", ".join(self.allowed_methods()))
+        self.send(error_document(status_code, sentence))
+
+    def compute_etag(self) -> None:
+        """None: nobody keeps answers, and a 304 was promised to nobody."""
+
+    def allowed_methods(self) -> list[str]:
+        """The methods that this handler has of its own."""
+        own = (method for method in METHODS if method in self.__class__.__dict__)
+        return [method.upper() for method in own]
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:  # noqa: ANN401 - tornado's
+        """Log what we did not foresee; what callers do wrong is no news."""
+        if isinstance(value, StoreUnavailableError):
+            log.error("service.store_unavailable reason=%s", value)
+        elif not isinstance(value, HTTPError | RequestError):
+            log.error("service.failed", exc_info=(typ, value, tb))
+
+    def question_of_query(self) -> Question:
+        """The question in the query string. Raises RequestError, naming what is wrong."""
+        return build_question(self._parameters(), self.settings_)
+
+    def _parameters(self) -> dict[str, list[str]]:
+        """The query. Tornado's get_arguments() would strip names and replace characters in them."""
+        return {
+            decode_text(name.encode("latin-1"), "a parameter's name"): [
+                decode_text(value, name) for value in values
+            ]
+            for name, values in self.request.query_arguments.items()
+        }
+
+    def question_of_body(self) -> Question:
+        """The question in a JSON body. Raises RequestError, naming what is wrong."""
+        return build_question(_members(self.json_body()), self.settings_)
+
+    def single_parameters(self) -> dict[str, str]:
+        """The query's parameters, none of which may be repeated. Raises RequestError, 400."""
+        found = {}
+        for name, values in self._parameters().items():
+            if len(values) > 1:
+                raise bad_request(f"{name[:40]!r} is given {len(values)} times")
+            found[name] = values[0]
+        return found
+
+    def json_body(self) -> dict[str, Any]:
+        """The object in a JSON body, which is the only way to ask. Raises RequestError, 400."""
+        if self.request.query_arguments:
+            raise bad_request("give parameters in the body, not the URL")
+        kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise bad_request(WRONG_KIND)
+        # a thread would not help: parsing never lets go of the interpreter
+        if self.request.body.count(b"[") + self.request.body.count(b"{") > MAX_BRACKETS:
+            raise bad_request("the body is more than a list of files")
+        try:
+            found = json.loads(self.request.body, object_pairs_hook=_each_once)
+        except (ValueError, RecursionError) as error:
+            raise bad_request("the body is not valid JSON") from error
+        if not isinstance(found, dict):
+            raise bad_request("the body must be a JSON object")
+        return found
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Python would keep the last of several members, and count fewer files."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        times = Counter(name for name, _ in pairs)
+        name, number = times.most_common(1)[0]
+        raise bad_request(f"{name[:40]!r} is given {number} times")
+    return found
+
+
+def _members(found: dict[str, Any]) -> dict[str, Sequence[str]]:
+    filepaths = found.pop("filepaths", [])
+    if not isinstance(filepaths, list) or not all(isinstance(name, str) for name in filepaths):
+        raise bad_request("filepaths must be a list of strings")
+    for name, value in found.items():
+        if not isinstance(value, str):
+            raise bad_request(f"{name[:40]!r} must be a string")
+    if "filepath" in found:
+        raise bad_request("unknown member 'filepath'; the list is called filepaths")
+    return {"filepath": filepaths} | {name: [value] for name, value in found.items()}

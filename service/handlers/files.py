@@ -1,0 +1,128 @@
+"""The list of files, and reading failed ones again."""
+
+import time
+from http import HTTPStatus
+from typing import Any
+
+from index.base.errors import RequestError, bad_request
+from index.base.paths import Finder, Roots, display
+from index.base.tokens import Scope
+from index.counting.documents import Document
+from index.counting.question import check_filepath
+from index.database.engine import Database
+from index.database.queries import browse, queue
+from index.database.queries.browse import Filter
+from index.database.states import FileState
+from service.contract.addresses import PREFIX, SUFFIX
+from service.contract.json_schemas import DEFAULT_LIMIT, MAX_LIMIT, MAX_SEARCH, list_parameters
+from service.guards.same_origin import check_same_origin
+from service.handlers.base import BaseHandler
+
+CURSOR_DIGITS = 18
+PARAMETERS = tuple(list_parameters())
+
+
+def _number(text: str, name: str, most: int) -> int:
+    if (
+        text.isascii()
+        and text.isdecimal()
+        and len(text) <= CURSOR_DIGITS
+        and 1 <= int(text) <= most
+    ):
+        return int(text)
+    raise bad_request(f"{name} must be a number from 1 to {most}, not {text[:40]!r}")
+
+
+def parse_filter(given: dict[str, str], roots: Roots) -> tuple[Filter, int]:
+    """Which files are asked for, and how many at most.
+
+    Raises:
+        RequestError: 400, naming what is wrong.
+    """
+    for name in given:
+        if name not in PARAMETERS:
+            raise bad_request(f"unknown parameter {name[:40]!r}; known are {', '.join(PARAMETERS)}")
+    search, state = given.get("search", ""), given.get("state")
+    if len(search) > MAX_SEARCH:
+        raise bad_request(f"search is longer than {MAX_SEARCH} characters")
+    if "\0" in search:  # SQLite would take what follows for no part of it
+        raise bad_request("search contains a character that no name has")
+    if state is not None and state not in list(FileState):
+        raise bad_request(f"state must be one of {', '.join(FileState)}, not {state[:40]!r}")
+    before = _number(given["after"], "after", 10**CURSOR_DIGITS - 1) if "after" in given else None
+    limit = _number(given.get("limit", str(DEFAULT_LIMIT)), "limit", MAX_LIMIT)
+    return Filter(tuple(roots.real), search, FileState(state) if state else None, before), limit
+
+
+def files_document(database: Database, chosen: Filter, limit: int) -> Document:
+    """A page of the list, and where the next one starts."""
+    with database.read() as connection:
+        found = browse.list_files(connection, chosen, limit + 1)
+    shown = found[:limit]
+    return {
+        "files": [
+            {"filepath": file.name, "state": file.state, "faces": file.faces}
+            | ({"reason": file.reason} if file.reason else {})
+            for file in shown
+        ],
+        "next": str(shown[-1].id) if len(found) > limit else None,
+    }
+
+
+class FilesHandler(BaseHandler):
+    """The files that can be asked about, the newest first."""
+
+    ROUTE = PREFIX + "files" + SUFFIX
+
+    async def get(self) -> None:
+        """Answer with a page of the list."""
+        chosen, limit = parse_filter(self.single_parameters(), self.roots)
+        database = self.state.database
+        self.send(
+            await self.question_limit.run(
+                self.caller, lambda: self.desk.run(lambda: files_document(database, chosen, limit))
+            )
+        )
+
+
+def retry(database: Database, roots: Roots, names: list[str] | None) -> int:
+    """Queue failed files again: those of *names*, or all. Returns how many."""
+    paths = None
+    if names is not None:
+        finder = Finder(roots)
+        places = [finder.look(name) for name in names]
+        paths = [display(place[0]) for place in places if place is not None]
+    with database.write() as connection:
+        return queue.retry_failed(connection, time.time(), paths)
+
+
+class RetryHandler(BaseHandler):
+    """Reads failed files once more."""
+
+    ROUTE = PREFIX + "files/retry" + SUFFIX
+    SCOPE = Scope.ADMIN
+
+    async def post(self) -> None:
+        """Answer how many files were put back into the queue."""
+        check_same_origin(self.request.headers)
+        names = self._names(self.json_body())
+        database, roots = self.state.database, self.roots
+        self.send({"queued": await self.desk.write(lambda: retry(database, roots, names))})
+
+    def _names(self, body: dict[str, Any]) -> list[str] | None:
+        """The files in the body; None for all that failed."""
+        if list(body) == ["failed"] and body["failed"] is True:
+            return None
+        names = body.get("filepaths")
+        if len(body) != 1 or not isinstance(names, list) or not names:
+            raise bad_request('send {"filepaths": [...]} or {"failed": true}')
+        if len(names) > self.settings_.max_request_files:
+            raise RequestError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"{len(names)} files are more than the {self.settings_.max_request_files} allowed",
+            )
+        for name in names:
+            if not isinstance(name, str):
+                raise bad_request("filepaths must be a list of strings")
+            check_filepath(name)
+        return names

@@ -1,0 +1,148 @@
+"""What the database, the index and the ingest process are like, looked up when somebody scrapes."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from index.base.errors import StoreError
+from index.library.figures import Figures, read_figures
+from service.children.ingest_keeper import Keeper
+from service.monitoring.service_status import ServiceState
+
+log = logging.getLogger(__name__)
+
+NO_PROCESS = "none"  # as a process id: /proc has nothing of that name
+# figures of index.library.ingest_report and what they mean
+_WORK = {
+    "files": "Files that ingest has dealt with.",
+    "images": "Images analysed: files without copies of known content.",
+    "faces": "Faces found in them.",
+    "failed": "Files that could not be read.",
+}
+_WATCHING = {
+    "observer_restarts": "How often watching had to be begun anew.",
+    "lost_events": "How often events of the file system were lost, each followed by a scan.",
+}
+_HOLDING = {
+    "roots_missing": "Folders to watch that are not there.",
+    "removals_held": "Files that vanished at once and are kept until that is sure.",
+}
+
+
+class StateCollector(Collector):
+    """Reads one moment of the database a scrape; what is not known is left out, never 0."""
+
+    def __init__(self, state: ServiceState) -> None:
+        self._state = state
+        self._child = ProcessCollector(
+            "person_count_ingest", pid=lambda: self._pid() or NO_PROCESS, registry=None
+        )
+
+    def _pid(self) -> int | None:
+        return None if self._state.ingest is None else self._state.ingest.pid
+
+    def collect(self) -> Iterator[Metric]:
+        """All families; without those of the database when that cannot be read."""
+        try:
+            with self._state.database.read() as connection:
+                figures = read_figures(connection, time.time())
+                lag = self._state.follower.lag(connection, figures.active)
+        except (StoreError, SQLAlchemyError):
+            log.exception("metrics.database_unreadable")
+            figures, lag = None, 0
+        yield _gauge("database_up", "Whether the database could be read.", figures is not None)
+        if figures is not None:
+            yield from _of_library(figures, lag)
+            yield from _of_report(figures)
+        yield from _of_index(self._state.follower.state())
+        if self._state.ingest is not None:
+            yield from _of_keeper(self._state.ingest)
+        yield from self._child.collect()
+
+
+def _gauge(name: str, text: str, value: float | None) -> Metric:
+    return GaugeMetricFamily(f"person_count_{name}", text, value=value)
+
+
+def _counter(name: str, text: str, value: float | None) -> Metric:
+    return CounterMetricFamily(f"person_count_{name}", text, value=value)
+
+
+def _by(
+    family: type[GaugeMetricFamily | CounterMetricFamily],
+    name: str,
+    text: str,
+    label: str,
+    values: Mapping[str, float],
+) -> Metric:
+    """One sample for each of *values*, whose keys are the label's values."""
+    made = family(f"person_count_{name}", text, labels=(label,))
+    for key, value in values.items():
+        made.add_metric((key,), value)
+    return made
+
+
+def _of_library(figures: Figures, lag: int) -> Iterator[Metric]:
+    yield _by(GaugeMetricFamily, "files", "Files by what is known of them.", "state", figures.files)
+    yield _gauge("queue_ready_files", "Files that may be read now.", figures.ready)
+    yield _gauge(
+        "queue_oldest_ready_timestamp_seconds",
+        "Since when the one that waits longest may be read; nothing when none waits.",
+        figures.oldest_ready_at,
+    )
+    models = {} if figures.active is None else {figures.active.model_id: 1.0}
+    text = "The model that answers come from."
+    yield _by(GaugeMetricFamily, "model_info", text, "model", models)
+    yield _gauge("index_unapplied_changes", "Faces added or removed, not yet in the index.", lag)
+    snapshot = figures.snapshot
+    yield _gauge(
+        "snapshot_faces",
+        "Faces in the newest stored snapshot of the index.",
+        snapshot.faces if snapshot else None,
+    )
+    yield _gauge(
+        "snapshot_written_timestamp_seconds",
+        "When the newest snapshot was written.",
+        snapshot.written_at if snapshot else None,
+    )
+    yield _gauge(
+        "snapshot_missing_changes",
+        "Faces added or removed since the newest snapshot.",
+        snapshot.missing_changes if snapshot else None,
+    )
+
+
+def _of_report(figures: Figures) -> Iterator[Metric]:
+    """What the ingest process last said, and when; nothing it did not say."""
+    work = figures.report.get("work", {})
+    watcher = figures.report.get("watcher", {})
+    yield _gauge(
+        "ingest_report_timestamp_seconds",
+        "When the ingest process last came round to report.",
+        figures.reported_at,
+    )
+    for key, text in _WORK.items():
+        yield _counter(f"ingest_{key}", text, work.get(key))
+    text = "Time spent by stage of the pipeline, added up over threads."
+    stages = work.get("stage_seconds", {})
+    yield _by(CounterMetricFamily, "ingest_stage_seconds", text, "stage", stages)
+    for key, text in _WATCHING.items():
+        yield _counter(key, text, watcher.get(key))
+    for key, text in _HOLDING.items():
+        yield _gauge(key, text, watcher.get(key))
+
+
+def _of_index(state: Mapping[str, int | bool]) -> Iterator[Metric]:
+    yield _gauge("index_ready", "Whether the index can be used.", state["ready"])
+    yield _gauge("index_faces", "Faces in the index.", state["faces"])
+    yield _counter("index_rebuilds", "How often rows and snapshot disagreed.", state["rebuilds"])
+
+
+def _of_keeper(keeper: Keeper) -> Iterator[Metric]:
+    yield _gauge("ingest_up", "Whether the ingest process runs.", keeper.pid is not None)
+    yield _counter("ingest_restarts", "How often it was started again.", keeper.restarts)

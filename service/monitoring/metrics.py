@@ -1,0 +1,84 @@
+"""What a scrape of /metrics gets: requests as they are answered, everything else looked up then.
+
+Labels hold routes, statuses and other words of ours, never anything that a caller sent.
+"""
+
+import platform
+from collections.abc import Iterable
+from importlib import metadata
+from typing import cast
+
+import faiss
+import pysqlite3.dbapi2 as sqlite_driver
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.process_collector import ProcessCollector
+from tornado.web import RequestHandler
+
+from service.contract.openapi import Route, path_of
+from service.monitoring.collector import StateCollector
+from service.monitoring.service_status import ServiceState
+
+OTHER = "other"  # the route where there is nothing, and of what is refused before it is read
+# answers take milliseconds; those that wait for files to be indexed up to wait_seconds
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+EXPECTED = (200, 500, 503)  # counted from 0 on: alerts miss the first of what was never counted
+
+
+class Metrics:
+    """The metrics of one application, in a registry of its own."""
+
+    def __init__(self, routes: Iterable[Route], state: ServiceState) -> None:
+        self._registry = CollectorRegistry()
+        self._known: dict[tuple[type[RequestHandler], int], tuple[Counter, Histogram]] = {}
+        self._seconds = Histogram(
+            "person_count_http_request_duration_seconds",
+            "From the request's head to the end of the answer.",
+            ("route", "status_class"),
+            buckets=BUCKETS,
+            registry=self._registry,
+        )
+        self._answers = Counter(
+            "person_count_http_responses",
+            "Answers.",
+            ("route", "status"),
+            registry=self._registry,
+        )
+        for route in (*map(path_of, routes), OTHER):
+            for status in EXPECTED:
+                self._answers.labels(route, status)
+        build = Gauge(
+            "person_count_build_info",
+            "Always 1; what is running.",
+            ("version", "python", "sqlite", "faiss"),
+            registry=self._registry,
+        )
+        build.labels(
+            metadata.version("person-count"),
+            platform.python_version(),
+            sqlite_driver.sqlite_version,
+            faiss.__version__,
+        ).set(1)
+        self._registry.register(StateCollector(state))
+        ProcessCollector(registry=self._registry)
+
+    def answered(self, handler: RequestHandler) -> None:
+        """Count an answer that has just been given."""
+        kind = handler.__class__, handler.get_status()
+        if kind not in self._known:
+            self._known[kind] = self._of(*kind)
+        answers, seconds = self._known[kind]
+        answers.inc()
+        seconds.observe(handler.request.request_time())
+
+    def _of(self, handler: type[RequestHandler], status: int) -> tuple[Counter, Histogram]:
+        route = path_of(cast(Route, handler)) if hasattr(handler, "ROUTE") else OTHER
+        answers = self._answers.labels(route, status)
+        return answers, self._seconds.labels(route, f"{status // 100}xx")
+
+    def refused(self, status: int) -> None:
+        """Count an answer that was given before any handler saw the request."""
+        self._answers.labels(OTHER, int(status)).inc()
+
+    def text(self) -> bytes:
+        """Everything in Prometheus' text format. Reads the database, so not on the event loop."""
+        return generate_latest(self._registry)

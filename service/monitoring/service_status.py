@@ -1,0 +1,45 @@
+"""How the service is doing: for /status, /readyz and the command line."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from index.database.engine import Database
+from index.database.queries import generations
+from index.library.ingest_report import stored_report
+from index.library.status import library_status
+from service.answering.follower import Follower
+from service.children.ingest_keeper import Keeper
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """The parts whose state is reported.
+
+    Attributes:
+        ingest: keeps the ingest process; None when that runs elsewhere.
+    """
+
+    database: Database
+    follower: Follower
+    ingest: Keeper | None
+
+    def status(self) -> dict[str, Any]:
+        """The document of /status."""
+        ingest: dict[str, Any] = {"process": "elsewhere"}
+        if self.ingest is not None:
+            ingest = {"process": self.ingest.state(), "restarts": self.ingest.restarts}
+        return {
+            **library_status(self.database),
+            "index": self.follower.state(),
+            "ingest": ingest | stored_report(self.database, time.time()),
+        }
+
+    def missing(self) -> str | None:
+        """What keeps the service from answering, or None."""
+        if not self.follower.ready:
+            return "the index is not loaded"
+        with self.database.read() as connection:
+            if generations.active(connection) is None:
+                return "nothing has been indexed yet"
+        return None

@@ -1,0 +1,52 @@
+"""What people look at: only faces of the active generation, only names below the roots."""
+
+from index.database.engine import Database
+from index.database.queries import browse, generations, stored_images
+from index.database.queries.browse import Filter
+from index.database.states import GenerationState
+from tests.index.builders import ask, image, index_file, small_generation
+
+ROOTS = ("/in", "/other")
+
+
+def test_only_faces_of_the_active_generation_have_a_place(database: Database) -> None:
+    active = small_generation(database)
+    building = small_generation(database, GenerationState.BUILDING)
+    image_id = index_file(database, active.id, "/in/a.jpg", image("a"))
+    with database.write() as connection:
+        found = stored_images.record_images(connection, building.id, [image("a")])
+        assert list(found.values()) == [image_id]
+    (first,), (second,) = ask(database, "SELECT id FROM faces ORDER BY id")
+    assert isinstance(first, int)
+    assert isinstance(second, int)
+    with database.read() as connection:
+        place = browse.face_place(connection, first)
+        assert place is not None
+        assert (place.image_id, place.sha256) == (image_id, image("a").sha256)
+        assert (place.box, place.size) == ((0, 0, 60, 80), (640, 480))
+        assert browse.face_place(connection, second) is None
+        assert browse.face_place(connection, 10**18 - 1) is None
+
+
+def test_faces_are_counted_in_the_active_generation(database: Database) -> None:
+    retired = small_generation(database, GenerationState.RETIRED)
+    index_file(database, retired.id, "/in/a.jpg", image("a", 3))
+    active = small_generation(database)
+    with database.write() as connection:
+        stored_images.record_images(connection, active.id, [image("a", 2)])
+    with database.read() as connection:
+        assert generations.active(connection) is not None
+        (found,) = browse.list_files(connection, Filter(ROOTS), 10)
+    assert (found.name, found.faces) == ("a.jpg", 2)
+
+
+def test_a_root_is_a_folder_and_no_beginning_of_a_name(database: Database) -> None:
+    active = small_generation(database)
+    for name in ("/in/a.jpg", "/inner/b.jpg", "/other/c.jpg", "/in.jpg", "/IN/d.jpg"):
+        index_file(database, active.id, name, image(name))
+    with database.read() as connection:
+        listed = browse.list_files(connection, Filter(ROOTS), 10)
+        whole = browse.list_files(connection, Filter(("/",)), 10)
+    assert [file.name for file in listed] == ["/other/c.jpg", "a.jpg"]
+    assert [file.name for file in whole][-1] == "in/a.jpg"
+    assert len(whole) == 5

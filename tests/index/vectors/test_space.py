@@ -1,0 +1,175 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from index.base.errors import ConfigError
+from index.base.settings import DistanceScale
+from index.vectors.space import DIM, UNMEASURED, Profile, Space, shipped_profile, usable
+
+SMALL = Profile((1.0, 0.0, -2.0), 0.6, {"on": "three people"})
+cosine = st.floats(0, 2, allow_subnormal=False)  # distances
+
+
+def test_unit_vectors_are_centred_and_of_length_one() -> None:
+    raw = np.array([[4, 4, -2], [1, 0, 5]], np.float32)
+    unit = Space(SMALL).unit(raw)
+    np.testing.assert_array_equal(unit, np.array([[0.6, 0.8, 0], [0, 0, 1]], np.float32))
+    assert unit.dtype == np.float32
+    assert unit.flags.c_contiguous
+    np.testing.assert_array_equal(raw, [[4, 4, -2], [1, 0, 5]])
+
+
+def test_no_embeddings_make_no_vectors() -> None:
+    assert Space(SMALL).unit(np.empty((0, 3), np.float32)).shape == (0, 3)
+
+
+@given(
+    hnp.arrays(np.float32, (7, 3), elements=st.floats(-1e4, 1e4, width=32)),
+    st.integers(1, 7),
+)
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_vectors_have_length_one_however_long_the_embeddings_are(
+    raw: NDArray[np.float32], rows: int
+) -> None:
+    far = raw[np.linalg.norm(raw.astype(np.float64) - SMALL.centre, axis=1) > 1e-3][:rows]
+    lengths = np.linalg.norm(Space(SMALL).unit(far).astype(np.float64), axis=1)
+    np.testing.assert_allclose(lengths, 1, atol=1e-6)
+
+
+def test_a_vector_never_depends_on_its_batch() -> None:
+    rng = np.random.default_rng(3)
+    space = Space(Profile(tuple(rng.normal(size=DIM)), 0.5))
+    raw = rng.normal(size=(97, DIM)).astype(np.float32)
+    whole = space.unit(raw)
+    for size in (1, 2, 7, 8, 9, 31, 32, 33):
+        parts = [space.unit(raw[start : start + size]) for start in range(0, len(raw), size)]
+        assert np.concatenate(parts).tobytes() == whole.tobytes()
+    order = rng.permutation(len(raw))
+    assert space.unit(raw[order]).tobytes() == np.ascontiguousarray(whole[order]).tobytes()
+    assert space.unit(raw[::3]).tobytes() == np.ascontiguousarray(whole[::3]).tobytes()
+    assert space.unit(np.asfortranarray(raw)).tobytes() == whole.tobytes()
+
+
+def test_the_default_threshold_is_the_operating_point_of_any_model() -> None:
+    for operating in (0.1, 0.4, 0.51):
+        space = Space(Profile((0.0,), operating))
+        assert space.distance(0.2) == pytest.approx(operating)
+        assert space.cut(0.2) == pytest.approx(1 - operating)
+    assert Space(SMALL).distance(0.1) == pytest.approx(0.3)
+
+
+def test_the_cosine_scale_takes_thresholds_literally() -> None:
+    space = Space(SMALL, DistanceScale.COSINE)
+    assert (space.distance(0.2), space.threshold(0.7), space.cut(0.25)) == (0.2, 0.7, 0.75)
+
+
+@given(cosine, cosine, st.floats(0.01, 1.99), st.sampled_from(DistanceScale))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_thresholds_and_distances_are_each_others_inverse_and_keep_order(
+    one: float, other: float, operating: float, scale: DistanceScale
+) -> None:
+    space = Space(Profile((0.0,), operating), scale)
+    threshold = space.threshold(one)
+    assert space.distance(threshold) == pytest.approx(one)
+    assert space.threshold(space.distance(threshold)) == pytest.approx(threshold)
+    assert space.cut(threshold) == 1 - space.distance(threshold)
+    if one < other:
+        assert threshold <= space.threshold(other)
+        assert space.distance(threshold) <= space.distance(space.threshold(other))
+    assert space.distance(0) == 0
+
+
+@pytest.mark.parametrize("threshold", [4.0, 1e39, 1e300])
+def test_huge_thresholds_link_everything(threshold: float) -> None:
+    for scale in DistanceScale:
+        assert Space(SMALL, scale).cut(threshold) < -1
+
+
+def test_vectors_can_be_compared_only_under_one_centre() -> None:
+    same = Space(Profile(SMALL.centre, 0.1), DistanceScale.COSINE)
+    moved = Space(Profile((1.0, 0.0, -2.0000001), 0.6))
+    assert Space(SMALL).space_id == same.space_id != moved.space_id
+    assert len(same.space_id) == 64
+    assert Space(SMALL).dim == 3
+
+
+def test_a_profile_survives_being_written_and_read() -> None:
+    assert Profile.from_json(SMALL.to_json()) == SMALL
+    rng = np.random.default_rng(1)
+    exact = Profile(tuple(rng.normal(size=20).tolist()), 1 / 3)
+    assert Profile.from_json(exact.to_json()) == exact
+    assert Profile.from_json('{"centre": [1, 2], "operating_distance": 1}').measured == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        '"centre"',
+        "{}",
+        '{"centre": [1]}',
+        '{"operating_distance": 0.4}',
+        '{"centre": 1, "operating_distance": 0.4}',
+        '{"centre": ["x"], "operating_distance": 0.4}',
+        '{"centre": [1], "operating_distance": "wide"}',
+        '{"centre": [1], "operating_distance": 0.4, "measured": 3}',
+        '{"centre": [1], "operating_distance": 0}',
+        '{"centre": [1], "operating_distance": 2}',
+        '{"centre": [1], "operating_distance": -0.4}',
+        '{"centre": [1], "operating_distance": NaN}',
+        '{"centre": [1], "operating_distance": Infinity}',
+        pytest.param('{"centre": [NaN], "operating_distance": 0.4}', id="centre is not a number"),
+        pytest.param('{"centre": [1e999], "operating_distance": 0.4}', id="centre is infinite"),
+        pytest.param('{"centre": [], "operating_distance": 0.4}', id="centre is empty"),
+        pytest.param('{"centre": "12", "operating_distance": 0.4}', id="centre is text"),
+        pytest.param(
+            '{"centre": [1], "operating_distance": 1' + "0" * 400 + "}", id="beyond any float"
+        ),
+    ],
+)
+def test_a_profile_that_makes_no_sense_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"profile|distance") as caught:
+        Profile.from_json(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_default_weights_come_with_a_measured_profile() -> None:
+    profile = shipped_profile("casia-webface")
+    assert len(profile.centre) == DIM
+    assert np.linalg.norm(profile.centre) > 0.1
+    assert 0.3 < profile.operating_distance < 0.7
+    assert profile.measured
+    assert Profile.from_json(profile.to_json()) == profile
+
+
+@pytest.mark.parametrize("weights", ["vggface2", "unheard-of", "/some/path.pt", "../space", ""])
+def test_other_weights_are_marked_as_not_measured(weights: str) -> None:
+    assert shipped_profile(weights) == UNMEASURED
+    assert "not measured" in json.dumps(UNMEASURED.measured)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ([1.0, 2.0], True),
+        ([1e-3, 0.0], True),
+        ([0.0, 0.0], False),
+        ([1e-7, 0.0], False),
+        ([math.nan, 1.0], False),
+        ([math.inf, 1.0], False),
+        ([3e38, 3e38], True),
+    ],
+)
+def test_embeddings_without_a_direction_are_never_stored(
+    numbers: list[float], expected: bool
+) -> None:
+    assert usable(np.array(numbers, np.float32)) is expected

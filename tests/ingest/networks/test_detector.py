@@ -1,0 +1,100 @@
+"""The real detector on drawn portraits."""
+
+import numpy as np
+import pytest
+import torch
+from facenet_pytorch import MTCNN
+from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+from numpy.typing import NDArray
+from PIL import Image
+
+from ingest.interfaces import MIN_FACE_PX
+from ingest.networks.cascade import _Stage
+from ingest.networks.models import Models
+
+pytestmark = [pytest.mark.models, pytest.mark.timeout(300)]
+
+
+def test_every_portrait_shows_one_face_and_it_is_probable(
+    models: Models, pixels: list[NDArray[np.uint8]]
+) -> None:
+    for image, faces in zip(pixels, models.detector.detect(pixels), strict=True):
+        assert len(faces) == 1
+        (face,) = faces
+        assert face.probability > 0.95
+        x1, y1, x2, y2 = face.box
+        middle = (x1 + x2) / 2, (y1 + y2) / 2
+        assert abs(middle[0] - image.shape[1] / 2) < image.shape[1] / 4
+        assert abs(middle[1] - image.shape[0] / 2) < image.shape[0] / 4
+        assert len(face.landmarks) == 5
+        assert all(x1 < x < x2 and y1 < y < y2 for x, y in face.landmarks)
+        eyes, mouth = face.landmarks[:2], face.landmarks[3:]
+        assert max(y for _, y in eyes) < min(y for _, y in mouth)
+
+
+def test_faces_are_those_that_facenet_pytorch_finds(
+    models: Models, pixels: list[NDArray[np.uint8]]
+) -> None:
+    reference = MTCNN(keep_all=True, min_face_size=MIN_FACE_PX)
+    for image, faces in zip(pixels[::3], models.detector.detect(pixels[::3]), strict=True):
+        with torch.inference_mode():
+            boxes, probabilities, points = reference.detect(image, landmarks=True)
+        assert len(faces) == len(boxes)
+        for found, expected, most in (
+            ([face.box for face in faces], boxes, 1.0),
+            ([face.probability for face in faces], probabilities, 0.01),
+            ([face.landmarks for face in faces], points, 1.0),
+        ):
+            wanted = np.asarray(expected, np.float64)
+            np.testing.assert_allclose(np.asarray(found), wanted, atol=most)
+
+
+@pytest.mark.parametrize("build", [PNet, RNet, ONet])
+def test_a_net_that_scales_pixels_itself_gives_what_it_gave(build: type[torch.nn.Module]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (3, 48, 48, 3)).astype(np.float32)
+    pixels = torch.from_numpy(noise if build is not RNet else noise[:, :24, :24].copy())
+    with torch.inference_mode():
+        *shifts, scores = build()(((pixels - 127.5) / 128).permute(0, 3, 1, 2))
+        (found,) = _Stage(build())(pixels)
+    expected = torch.cat([scores[:, 1:2], *shifts], dim=1)
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), atol=1e-5)
+
+
+def test_nothing_is_found_where_nothing_is(models: Models) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
+    empty = [np.full((200, 300, 3), grey, np.uint8) for grey in (0, 128, 255)]
+    assert models.detector.detect([*empty, noise]) == [[], [], [], []]
+    assert models.detector.detect([]) == []
+
+
+@pytest.mark.parametrize("size", [(20, 20), (39, 400), (400, 39), (20, 2000), (40, 40)])
+def test_images_too_small_for_a_face_are_no_failure(models: Models, size: tuple[int, int]) -> None:
+    assert models.detector.detect([np.full((*size, 3), 200, np.uint8)]) == [[]]
+
+
+def test_several_faces_come_largest_first(models: Models, pixels: list[NDArray[np.uint8]]) -> None:
+    small = np.asarray(Image.fromarray(pixels[3]).resize((160, 160)))
+    image = np.full((320, 520, 3), 127, np.uint8)
+    image[:, 200:] = pixels[0]
+    image[80:240, 20:180] = small
+    (faces,) = models.detector.detect([image])
+    assert len(faces) == 2
+    assert faces[0].box[0] > 200 > faces[1].box[2]
+
+
+def test_a_face_does_not_depend_on_the_other_images(
+    models: Models, pixels: list[NDArray[np.uint8]]
+) -> None:
+    others = [np.full((90, 350, 3), 60, np.uint8), *pixels[5:]]
+    alone = [models.detector.detect([image])[0] for image in pixels[:5]]
+    assert models.detector.detect([*others, *pixels[:5]])[-5:] == alone
+    assert models.detector.detect(pixels[:5][::-1])[::-1] == alone
+
+
+def test_large_photos_are_searched_for_faces_of_their_size(
+    models: Models, pixels: list[NDArray[np.uint8]]
+) -> None:
+    large = np.asarray(Image.fromarray(pixels[0]).resize((2400, 2400), Image.Resampling.BICUBIC))
+    (small_face,), (large_face,) = models.detector.detect([pixels[0], large])
+    scaled = np.array(small_face.box) * 2400 / 320
+    np.testing.assert_allclose(large_face.box, scaled, atol=60)

@@ -1,0 +1,110 @@
+"""The models of a generation, and what they count."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from index.base.errors import ModelUnavailableError
+from index.base.settings import DistanceScale, Settings
+from index.counting.question import build_question
+from index.database.engine import Database
+from index.vectors.space import shipped_profile
+from ingest.jobs.direct_count import DirectCount
+from ingest.networks.models import load_generation, load_models, open_generation
+from tests.ingest.portraits import PHOTOS
+
+pytestmark = [pytest.mark.models, pytest.mark.timeout(300)]
+
+
+# --- counting ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def direct(real_settings: Settings) -> DirectCount:
+    """Counts at plain cosine distances."""
+    return DirectCount(real_settings, None)
+
+
+def count(direct: DirectCount, photos: Sequence[Path], **more: str) -> int:
+    given = {"filepath": [str(photo) for photo in photos]}
+    given |= {name: [value] for name, value in more.items()}
+    question = build_question(given, Settings())
+    return direct.answer(question, lambda *_: None).answer.person_num
+
+
+def test_four_people_in_twelve_portraits_are_counted_as_four(
+    direct: DirectCount, portraits: list[Path]
+) -> None:
+    assert count(direct, portraits, threshold="0.15") == 4
+    assert count(direct, portraits[::-1], threshold="0.15") == 4
+    assert count(direct, portraits[:PHOTOS], threshold="0.15") == 1
+    assert count(direct, portraits[::PHOTOS], threshold="0.15") == 4
+
+
+@pytest.fixture(scope="module")
+def calibrated(real_settings: Settings) -> DirectCount:
+    """Counts as the service does by default."""
+    return DirectCount(
+        real_settings.model_copy(update={"distance": DistanceScale.CALIBRATED}), None
+    )
+
+
+def test_three_people_in_twelve_photos_are_counted_as_three(
+    calibrated: DirectCount, faces_folder: Path
+) -> None:
+    people = sorted(path for path in (faces_folder / "lfw").iterdir() if path.is_dir())[:3]
+    photos = [photo for person in people for photo in sorted(person.iterdir())[:4]]
+    # some of these show a bystander as large as the person they are labelled with
+    assert count(calibrated, photos, faces="one") == 3
+
+
+def test_a_group_photo_shows_several_people(calibrated: DirectCount, faces_folder: Path) -> None:
+    group = faces_folder / "group" / "multiface.jpg"
+    if not group.is_file():
+        pytest.skip("no group photo")
+    assert count(calibrated, [group], faces="all") >= 3
+
+
+# --- the generation's models ---------------------------------------------------------------------
+
+
+def test_the_first_generation_is_made_of_the_settings_and_opened_again(
+    database: Database, real_settings: Settings
+) -> None:
+    first, _ = open_generation(database, real_settings)
+    assert first.weights == "casia-webface"
+    assert first.profile == shipped_profile("casia-webface").to_json()
+    again, models = open_generation(database, real_settings)
+    assert again == first
+    assert models.encoder.model_id == first.model_id
+
+
+def test_a_library_of_another_file_is_not_opened_with_this_one(
+    database: Database, real_settings: Settings
+) -> None:
+    first, _ = open_generation(database, real_settings)
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE generations SET model_id = 'casia-webface-0123'")
+    with pytest.raises(ModelUnavailableError, match=r"casia-webface-0123.*person-count reindex"):
+        open_generation(database, real_settings)
+    assert load_generation(real_settings, first).encoder.model_id == first.model_id
+
+
+def test_other_weights_in_the_settings_change_nothing_but_are_mentioned(
+    database: Database, real_settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, _ = open_generation(database, real_settings)
+    changed = real_settings.model_copy(update={"weights": "vggface2"})
+    again, _ = open_generation(database, changed)
+    assert again == first
+    assert "weights.differ" in caplog.text
+
+
+def test_a_folder_for_weights_that_cannot_be_used_is_a_clear_error(settings: Settings) -> None:
+    """As one that another user made; modes would not keep root out."""
+    (settings.data / "weights").write_text("a file")
+    with pytest.raises(
+        ModelUnavailableError, match=r"cannot be read or kept: File exists: .*/weig"
+    ):
+        load_models(settings, "casia-webface")
