@@ -58,29 +58,29 @@ def fake_everything() -> None:
     def load_models(_settings: object, weights: str) -> Any:
         return models_of(weights)
 
-    for module in (ingest.models, ingest.reindex):
+    for module in (ingest.networks.models, ingest.jobs.reindex):
         vars(module)["load_models"] = load_models
-    index.chunks.CHUNK_FACES = 3  # so that a snapshot has several chunks
-    index.proof.ROUND_SECONDS = 0.0
-    ingest.reindex.REMOVE_FACES = 2
-    ingest.process.HOUSEKEEPING_SECONDS = 0.3
-    ingest.process.OUTAGE_SECONDS = 0.05
-    ingest.watcher.FIRST_PAUSE_SECONDS = 0.05
+    index.vectors.chunks.CHUNK_FACES = 3  # so that a snapshot has several chunks
+    index.upkeep.erasure_proof.ROUND_SECONDS = 0.0
+    ingest.jobs.reindex.REMOVE_FACES = 2
+    ingest.jobs.process.HOUSEKEEPING_SECONDS = 0.3
+    ingest.jobs.process.OUTAGE_SECONDS = 0.05
+    ingest.watching.watcher.FIRST_PAUSE_SECONDS = 0.05
 
 
 def keep_faking() -> None:
     """Have the service start its ingest process through this launcher as well."""
     import service.children.ingest_keeper
 
-    class Keeper(service.keeper.Keeper):
+    class Keeper(service.children.ingest_keeper.Keeper):
         def __init__(self, command: Sequence[str]) -> None:
             program = command.index("person_count")
             launcher = str(Path(__file__).resolve())
             super().__init__([command[0], launcher, *command[program + 1 :]])
 
-    vars(service.keeper)["Keeper"] = Keeper
-    service.keeper.FIRST_DELAY_SECONDS = 0.2
-    service.keeper.LONGEST_DELAY_SECONDS = 0.2
+    vars(service.children.ingest_keeper)["Keeper"] = Keeper
+    service.children.ingest_keeper.FIRST_DELAY_SECONDS = 0.2
+    service.children.ingest_keeper.LONGEST_DELAY_SECONDS = 0.2
 
 
 def die() -> NoReturn:

@@ -67,7 +67,7 @@ def test_everything_it_copies_is_there_and_not_ignored(
         assert (project / source).exists(), source
         assert f"!{source}" in allowed, source
     settings = tomllib.loads((project / "pyproject.toml").read_text())["tool"]["setuptools"]
-    program = {name for name in settings["packages"] if "." not in name}
+    program = {name.removesuffix("*") for name in settings["packages"]["find"]["include"]}
     assert copied == program | {"pyproject.toml", "README.md", "person_count.py"}
 
 

@@ -13,7 +13,8 @@ import pytest
 @pytest.fixture(scope="module")
 def packages(project: Path) -> list[str]:
     text = (project / "pyproject.toml").read_text(encoding="utf-8")
-    return list(tomllib.loads(text)["tool"]["setuptools"]["packages"])
+    patterns = tomllib.loads(text)["tool"]["setuptools"]["packages"]["find"]["include"]
+    return [pattern.removesuffix("*") for pattern in patterns]
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +26,8 @@ def contents(
     for name in ("pyproject.toml", "README.md", "person_count.py"):
         shutil.copy(project / name, folder)
     for name in packages:
-        if "." not in name:
-            ignore = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(project / name, folder / name, ignore=ignore)
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(project / name, folder / name, ignore=ignore)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"]
     command += ["--no-build-isolation", "--wheel-dir", str(folder / "dist"), str(folder)]
     done = subprocess.run(command, capture_output=True, check=False, text=True)
@@ -40,11 +40,10 @@ def contents(
 def test_every_file_of_the_program_is_installed(
     project: Path, packages: list[str], contents: set[str]
 ) -> None:
-    tops = [project / name for name in packages if "." not in name]
     expected = {
         str(path.relative_to(project))
-        for top in tops
-        for path in top.rglob("*")
+        for name in packages
+        for path in (project / name).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert expected - contents == set()
@@ -52,4 +51,4 @@ def test_every_file_of_the_program_is_installed(
 
 def test_nothing_else_is_installed(packages: list[str], contents: set[str]) -> None:
     tops = {name.partition("/")[0] for name in contents if ".dist-info/" not in name}
-    assert tops == {name for name in packages if "." not in name} | {"person_count.py"}
+    assert tops == set(packages) | {"person_count.py"}

@@ -51,7 +51,7 @@ def test_the_index_loads_neither_side() -> None:
 
 
 def test_ingest_loads_no_server() -> None:
-    assert loaded_by("import ingest.process, ingest.jobs.reindex").isdisjoint(SERVERS)
+    assert loaded_by("import ingest.jobs.process, ingest.jobs.reindex").isdisjoint(SERVERS)
 
 
 @pytest.mark.parametrize("command", [[*picture_maker.COMMAND], [*_watch_command(None), "--help"]])
