@@ -22,7 +22,7 @@ from tests.waiting import DEADLINE_SECONDS, STEP_SECONDS
 
 
 class WorkerThread(threading.Thread):
-    """Drives a worker as ingest.jobs.process does until told to stop; can be held between batches."""
+    """Drives a worker as ingest.jobs.process does; can be held between batches."""
 
     def __init__(self, worker: Worker) -> None:
         super().__init__(name="test-worker")
