@@ -1,4 +1,4 @@
-"""From bytes that strangers sent to pixels, in processes that can do no harm.
+"""Turns untrusted bytes into pixels, in confined processes.
 
 It imports index and ingest.interfaces. Networks and jobs may import it.
 """

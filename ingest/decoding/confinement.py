@@ -1,7 +1,7 @@
-"""Limits that a process sets itself before it touches bytes which nobody vouches for.
+"""Limits that a process sets itself before it touches untrusted bytes.
 
-Only what the kernel enforces on any Linux without privileges or a new dependency: it bounds what
-such a process can use up and stops it from opening anything, but it filters no system calls. See
+The kernel of any Linux enforces them, without privileges or a new dependency. They bound how much
+the process can use up and stop it from opening anything. They filter no system calls. See
 docs/security.md.
 """
 
@@ -22,12 +22,12 @@ _PR_SET_NO_NEW_PRIVS = 38
 def confine(memory_bytes: int, *, open_files: int = 0) -> None:
     """Limit this process for good: after its imports, before the first foreign byte.
 
-    It can use what is open already, but open no file and no socket, start no process or thread
-    (unless it runs as root), write no file, leave no core dump with pixels in it, and gain no
-    privileges.
+    It keeps the files it has open. It can open no other file and no socket, start no process or
+    thread (unless it runs as root), write no file, leave no core dump with pixels in it, and gain
+    no privileges.
 
     Args:
-        memory_bytes: address space it may take beyond what it has now.
+        memory_bytes: address space it may take on top of its present one.
         open_files: file descriptors have to be below this number; 0: nothing new can be opened.
     """
     if sys.platform == "linux":
@@ -64,8 +64,8 @@ def grant_processor(seconds: int) -> None:
 def end_with(lifeline: int) -> None:
     """End this process as soon as the other end of the pipe *lifeline* is closed.
 
-    Even in the middle of a decoder: SIGIO ends a process that does not handle it. Nothing may ever
-    be written to the pipe. Unlike PR_SET_PDEATHSIG it does not depend on the parent's thread.
+    This works even while a decoder is running: SIGIO ends a process that does not handle it. Never
+    write to the pipe. Unlike PR_SET_PDEATHSIG it does not depend on the parent's thread.
     """
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)

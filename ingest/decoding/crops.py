@@ -25,9 +25,9 @@ def crop_boxes(boxes: Sequence[Box], width: int, height: int) -> NDArray[np.int6
 
 
 def crop_faces(image: RgbImage, boxes: Sequence[Box]) -> Crops:
-    """Return (n, 160, 160, 3) uint8 crops of *image*, one a box, in order; n may be 0.
+    """Return (n, 160, 160, 3) uint8 crops of *image*, one per box, in order; n may be 0.
 
-    Only the pixels inside the margin are read: what lies outside must not bleed into the edges.
+    Only the pixels inside the margin are read: those outside must not bleed into the edges.
     """
     height, width = image.shape[:2]
     crops = np.empty((len(boxes), CROP_PX, CROP_PX, 3), np.uint8)

@@ -22,9 +22,9 @@ Result = TypeVar("Result")
 class Decoder:
     """Decodes files one by one; a file that kills the process costs itself only.
 
-    A process that has decoded other files before may have been harmed by one of those, so a file is
-    given up only for what it did to a process that had decoded nothing else. What ends a process
-    from outside is no file's doing: then the file is tried again later (maybe_partial).
+    An earlier file may have harmed the process. So a file is given up only after it failed in a
+    process that had decoded nothing else. If something outside ended the process, the file is not
+    to blame, and is tried again later (maybe_partial).
     """
 
     def __init__(self, module: str, max_megapixels: int, sandbox: Sandbox | None) -> None:
@@ -34,7 +34,7 @@ class Decoder:
         self.sandbox = sandbox
 
     def decode(self, data: bytes, edge_px: int | None) -> tuple[RgbImage, tuple[int, int]]:
-        """Decode a file; see images.decode_reduced.
+        """Decode a file; see pixels.decode_reduced.
 
         Raises:
             UnreadableImageError: it is no image, or its decoding crashes, hangs or eats memory.
@@ -85,7 +85,7 @@ class Decoders:
     """The processes that are idle, for any thread to borrow."""
 
     def __init__(self, module: str = "ingest.decoding.decoder_process") -> None:
-        """Start nothing yet; *module* has the main() of the processes."""
+        """Start nothing yet; the processes run the main() of *module*."""
         self._module = module
         self._idle: deque[Sandbox] = deque()
 
@@ -98,7 +98,7 @@ class Decoders:
             idle = None
         decoder = Decoder(self._module, max_megapixels, idle)
         yield decoder
-        # after an exception nobody knows what it is doing: then it is dropped, and so ended
+        # after an exception its state is unknown: it is not put back, and so is ended
         if decoder.sandbox is not None:
             self._idle.append(decoder.sandbox)
 

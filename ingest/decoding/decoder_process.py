@@ -1,7 +1,7 @@
-"""The process in which foreign bytes are decoded. ingest/decoding/sandbox.py starts it and asks it.
+"""The process that decodes untrusted bytes. ingest/decoding/sandbox.py starts it and asks it.
 
-It parses what nobody vouches for, so it is confined first, imports no more than that takes, and is
-believed nothing: whoever asks checks every answer.
+It is confined before it reads the first of them, and imports no more than decoding needs.
+sandbox.py checks every answer, because a file may have taken the process over.
 """
 
 import mmap
@@ -22,13 +22,14 @@ from ingest.decoding import pixels
 from ingest.decoding.confinement import confine, end_with, grant_processor
 from ingest.decoding.crops import crop_faces
 
-# A question: its number, megapixels allowed, seconds to compute, bytes of the file, edge_px, how
-# many boxes; then those, float64. Without boxes it is for the photo, with boxes for its crops.
+# A question: its number, megapixels allowed, seconds to compute, bytes of the file, edge_px, the
+# number of boxes; then the boxes, float64. Without boxes it asks for the photo, with boxes for
+# its crops.
 QUESTION = struct.Struct("<QIIQII")
 BOX_BYTES = 4 * 8
 MOST_BOXES = 1000
-# An answer: the question's number, what became of it, the first two edges of the array of pixels,
-# the full image's width and height (0 of crops); then the reason, if there is one, in UTF-8.
+# An answer: the question's number, its outcome, the first two edges of the array of pixels, the
+# full image's width and height (0 for crops); then the reason, if there is one, in UTF-8.
 ANSWER = struct.Struct("<QcIIII")
 READY = b"ready"
 DONE, UNREADABLE, PARTIAL, TOO_LARGE = b"d", b"u", b"p", b"m"
@@ -36,10 +37,10 @@ MOST_REASON_BYTES = 400
 
 
 def main() -> None:
-    """Answer until nobody asks any more."""
+    """Answer until the other end of the channel is closed."""
     channel_fd, arena_fd, output_at, memory_bytes = (int(word) for word in sys.argv[1:])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # whoever started it ends it
+        signal.signal(number, signal.SIG_IGN)  # only its parent ends it
     warnings.simplefilter("ignore")
     with socket.socket(fileno=channel_fd) as channel, mmap.mmap(arena_fd, 0) as arena:
         os.close(arena_fd)

@@ -1,6 +1,7 @@
-"""Cuts faces out of photos for people to look at: the service's child process, told over a pipe.
+"""Cuts faces out of photos for people to look at: a child process that takes orders over a pipe.
 
-It answers each order with a JPEG or with nothing. It keeps nothing and writes nothing to disk.
+The service starts it. It answers each order with a JPEG or with nothing. It keeps nothing and
+writes nothing to disk.
 """
 
 import hashlib
@@ -23,19 +24,19 @@ FACE_EDGE_PX = 160
 FACE_FRAME = 1.5  # side of the square around a face, in longer sides of its box
 PHOTO_EDGE_PX = 1600
 QUALITY = 85
-BYTES_A_PIXEL = 32  # four copies of the pixels at four bytes, twice that to be safe
+BYTES_A_PIXEL = 32  # four copies at four bytes a pixel; doubled to be safe
 SPARE_BYTES = 512 << 20
 OPEN_FILES = 32
 PROCESSOR_SECONDS = 20  # for one picture
 
 
 def serve_pictures(orders: BinaryIO, answers: BinaryIO) -> None:
-    """Answer *orders* until their pipe is closed; its first message holds the limits."""
+    """Answer *orders* until their pipe is closed; the first message holds the limits."""
     first = messages.read(orders)
     if first is None:
         return
     max_bytes, max_megapixels = first[0]["max_file_bytes"], first[0]["max_megapixels"]
-    Image.init()  # it imports its plugins; later no memory might be left for that
+    Image.init()  # imports Pillow's plugins now; later there might be too little memory for that
     confine(SPARE_BYTES + max_bytes + BYTES_A_PIXEL * MEGA * max_megapixels, open_files=OPEN_FILES)
     _send(answers, messages.pack({"ready": True}))
     while (message := messages.read(orders)) is not None:
@@ -53,7 +54,7 @@ def make_picture(order: PictureOrder, max_bytes: int, max_megapixels: int) -> by
     """The picture as a JPEG without metadata; None when the file no longer holds that photo.
 
     Raises:
-        MemoryError: the photo needs more than there is; it is there all the same.
+        MemoryError: the photo needs more memory than there is; this does not mean it is gone.
     """
     try:
         data = read_settled(order.path, order.root, order.signature, max_bytes)
@@ -75,7 +76,7 @@ def make_picture(order: PictureOrder, max_bytes: int, max_megapixels: int) -> by
 
 
 def _edge_needed(order: PictureOrder) -> int:
-    """How long the photo's longest edge must stay for the picture to be sharp."""
+    """The shortest that the photo's longest edge may become for the picture to be sharp, in px."""
     if order.box is None:
         return PHOTO_EDGE_PX
     left, top, right, bottom = _frame(order.box, order.size)
@@ -83,7 +84,7 @@ def _edge_needed(order: PictureOrder) -> int:
 
 
 def _frame(box: Box, size: tuple[int, int]) -> Box:
-    """A square around a face, moved into the photo, and cut off where it is larger than that."""
+    """A square around a face, moved into the photo, and cut off where it is larger than it."""
     side = FACE_FRAME * max(box[2] - box[0], box[3] - box[1], 1.0)
     left, right = _span((box[0] + box[2]) / 2, side, size[0])
     top, bottom = _span((box[1] + box[3]) / 2, side, size[1])

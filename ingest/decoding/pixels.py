@@ -1,12 +1,12 @@
-"""From bytes to pixels: RGB uint8, orientation applied, limits kept."""
+"""Turns bytes into pixels: RGB uint8, upright, within the limits."""
 
 import struct
 from io import BytesIO
 
 import numpy as np
 
-# MPO and WebP are named for this alone: once they are imported, Pillow has no reason to import the
-# readers of all formats that it knows, and a confined process can read both.
+# The readers of MPO and WebP are imported here because a confined process cannot import them later.
+# Without them Pillow would import the readers of all its formats.
 from PIL import (
     Image,
     ImageFile,
@@ -24,7 +24,7 @@ MIN_EDGE_PX = 20
 MEGA = 1_000_000
 ORIENTATION = 0x0112  # EXIF tag
 ON_ITS_SIDE = (5, 6, 7, 8)  # its values for images that have to be turned by 90 degrees
-# what to do for each of its values, by the EXIF standard
+# how to turn the image for each of its values, by the EXIF standard
 _UPRIGHT: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -40,7 +40,7 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 # _check_size below looks at every image before its pixels are decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-# What Pillow raises on malformed input, beside its own UnidentifiedImageError (an OSError).
+# Pillow raises these on malformed input, besides its own UnidentifiedImageError (an OSError).
 _MALFORMED = (
     OSError,
     SyntaxError,
@@ -56,7 +56,7 @@ _CUT_OFF = (
     "unrecognized data stream",
     "not enough image data",
     "unexpected end",
-    "could not create decoder object",  # what Pillow says of half a WebP file
+    "could not create decoder object",  # Pillow's text for half a WebP file
 )
 
 
@@ -73,15 +73,15 @@ def decode_reduced(
     Args:
         data: the whole file.
         max_megapixels: larger images are refused before their pixels are decoded.
-        edge_px: a JPEG is halved, quartered or divided by 8 while decoding as long as its longest
+        edge_px: a JPEG is halved, quartered or divided by 8 while decoding, as long as its longest
             edge stays at least this; None decodes in full.
 
-    Returns: (height, width, 3), upright by its EXIF orientation, transparency over white, not to be
-        written to; and the full image's width and height, upright.
+    Returns: the pixels (height, width, 3), upright by the EXIF orientation, transparency over
+        white, read-only; and the full image's width and height, upright.
 
     Raises:
-        UnreadableImageError: it is none of these, is broken, or is too large or too small.
-        MemoryError: it needs more than the process may take.
+        UnreadableImageError: it has another format, is broken, or is too large or too small.
+        MemoryError: it needs more memory than the process may take.
     """
     if not data:
         raise UnreadableImageError("it is empty", maybe_partial=True)
@@ -95,7 +95,7 @@ def decode_reduced(
                 image.draft(None, (max(1, int(width * share)), max(1, int(height * share))))
             image.load()
             orientation = image.getexif().get(ORIENTATION)
-            turn = _UPRIGHT.get(orientation)  # as ImageOps.exif_transpose, with fewer copies
+            turn = _UPRIGHT.get(orientation)  # like ImageOps.exif_transpose, with fewer copies
             pixels = _to_rgb(image if turn is None else image.transpose(turn))
             return pixels, (height, width) if orientation in ON_ITS_SIDE else (width, height)
     except UnidentifiedImageError as error:
@@ -108,7 +108,7 @@ def decode_reduced(
 
 
 def _check_canvas(data: bytes, max_megapixels: int) -> None:
-    """Look at a WebP file's header before libwebp does, which takes memory for all its pixels."""
+    """Check a WebP file's header before libwebp reads it and takes memory for all its pixels."""
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         return
     width = height = 0

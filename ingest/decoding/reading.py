@@ -1,4 +1,4 @@
-"""Reads one whole file, and only the file that was meant."""
+"""Reads one whole file, and makes sure that it is the expected one."""
 
 import errno
 import os
@@ -17,17 +17,17 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 def read_settled(path: str, root: str, signature: Signature, max_bytes: int) -> bytes:
-    """Read a file that must still be what *signature* says, before and after.
+    """Read a file that has *signature* both before and after.
 
-    Every folder between *root* and the file is opened by itself without following links, so that
-    nobody can swap one for a link on the way.
+    Every folder between *root* and the file is opened in turn without following links, so that
+    none can be swapped for a link on the way.
 
     Raises:
         FileNotFoundError: it is gone, or a link is in the way.
         UnsettledFileError: it has changed.
-        UnreadableImageError: it is larger than *max_bytes*, or the system forbids to read it, or
-            fails at it: then it may pass.
-        OutOfResourcesError: it cannot be read for want of memory or file handles.
+        UnreadableImageError: it is larger than *max_bytes*, or the system forbids reading it
+            (`forbidden`), or reading it fails for a reason that may pass (`may_pass`).
+        OutOfResourcesError: memory or file handles ran out.
     """
     try:
         handle = _open_below(root, Path(path).relative_to(root).parts)

@@ -1,7 +1,7 @@
-"""One process that decodes for us: asked, limited and distrusted.
+"""Starts one process that decodes, asks it, limits it, and checks its answers.
 
-Pixels come back through memory that both map, because a pipe would copy them twice more. The file
-goes there as well. Only sizes and a reason come as a message, and each is checked.
+The file goes to it, and pixels come back, through memory that both processes map: a pipe would copy
+them twice more. Only sizes and a reason come as a message, and each is checked.
 """
 
 import math
@@ -37,16 +37,16 @@ START_SECONDS = 60.0  # it takes a tenth of a second
 BYTES_PER_PIXEL = 32  # lossless WebP with alpha took 33 with its file, everything else less
 BYTES_PER_FILE_BYTE = 4
 PATIENCE = 3  # seconds that a second of computing may take on a busy machine
-DYING_SECONDS = 5.0  # between closing its end and being gone
+DYING_SECONDS = 5.0  # that the process may take to end once it has closed its end of the channel
 LEAST_FILE_BYTES = 64 << 20
 
 
 class DecoderLostError(Exception):
-    """The process did not answer as it should, and has been ended; its text is the reason.
+    """The process did not answer as it should, and has been ended; the text is the reason.
 
     Attributes:
         timed_out: it took too long.
-        by_chance: the machine may have done this, not the file: the kernel killed the process when
+        by_chance: the machine may be the cause, not the file: the kernel killed the process when
             memory ran out, or the machine was too busy.
     """
 
@@ -57,7 +57,7 @@ class DecoderLostError(Exception):
 
 
 def processor_seconds(file_bytes: int, max_megapixels: int) -> int:
-    """How long a file may be computed upon. 50 megapixels of lossless WebP take 3 seconds."""
+    """The seconds of computing that a file may take. 50 megapixels of lossless WebP take 3."""
     return 10 + max_megapixels // 5 + file_bytes // (8 << 20)
 
 
@@ -65,16 +65,16 @@ class Sandbox:
     """A decoding process, for one thread at a time.
 
     Attributes:
-        answers: how many files it has been asked about.
+        answers: the number of questions it has been asked.
     """
 
     def __init__(self, module: str, max_megapixels: int, file_bytes: int) -> None:
-        """Start it; errors show when it is asked first.
+        """Start it; a failure to start shows at the first question.
 
         Args:
-            module: whose main() the process runs.
+            module: the process runs its main().
             max_megapixels: larger images are refused.
-            file_bytes: of the largest file that it will be given.
+            file_bytes: size of the largest file that it will be given.
         """
         self.max_megapixels = max_megapixels
         self.file_bytes = max(file_bytes, LEAST_FILE_BYTES)
@@ -98,7 +98,7 @@ class Sandbox:
 
     @property
     def most_crops(self) -> int:
-        """How many crops it can give back at once."""
+        """The number of crops it can return at once."""
         return self._output_bytes // (3 * CROP_PX**2)
 
     @property
@@ -111,10 +111,10 @@ class Sandbox:
         self._end()
 
     def decode(self, data: bytes, edge_px: int | None) -> tuple[RgbImage, tuple[int, int]]:
-        """See images.decode_reduced.
+        """See pixels.decode_reduced.
 
         Raises:
-            UnreadableImageError: it says so.
+            UnreadableImageError: the process says that it cannot be decoded.
             DecoderLostError: the process is gone.
         """
         height, width, *full = self._ask(data, edge_px or 0, b"")
@@ -125,7 +125,7 @@ class Sandbox:
         return self._result((height, width, 3), data), (full[0], full[1])
 
     def crops(self, data: bytes, boxes: Sequence[Box]) -> Crops:
-        """Crops of a file decoded in full, one a box, at most most_crops; raises as decode does."""
+        """Crops of a file decoded in full, one per box, most_crops at most; raises as decode."""
         corners = np.asarray(boxes, np.float64).reshape(-1, 4)
         count, *_ = self._ask(data, 0, corners.tobytes())
         if count != len(corners):
@@ -133,7 +133,7 @@ class Sandbox:
         return self._result((count, CROP_PX, CROP_PX, 3), data)
 
     def _ask(self, data: bytes, edge_px: int, boxes: bytes) -> tuple[int, int, int, int]:
-        """The sizes in an answer, which the caller has to check."""
+        """Ask the process, and return the sizes in its answer, which the caller has to check."""
         if not self.answers:
             self._wait_until_ready()
         self.answers += 1
@@ -152,7 +152,7 @@ class Sandbox:
         if outcome == DONE:
             return sizes[0], sizes[1], sizes[2], sizes[3]
         if outcome == TOO_LARGE:
-            self.close()  # what it holds now may stand in the way of the next file
+            self.close()  # its memory may stay so full that the next file finds none
             raise DecoderLostError("decoding it needs more memory than is allowed")
         if outcome not in {UNREADABLE, PARTIAL}:
             raise self._nonsense()
@@ -184,7 +184,7 @@ class Sandbox:
         )
 
     def _gone(self) -> int:
-        """Its exit code once it has ended; it is closing down, or is made to."""
+        """Wait until it has ended, kill it if that takes too long, and return its exit code."""
         try:
             self._process.wait(DYING_SECONDS)
         except subprocess.TimeoutExpired:
@@ -196,7 +196,7 @@ class Sandbox:
         return DecoderLostError("decoding it made the decoder answer nonsense")
 
     def _result(self, shape: tuple[int, ...], data: bytes) -> NDArray[np.uint8]:
-        """A copy: what the process does to its memory from now on is of no matter."""
+        """A copy of the pixels: the process can still change the memory that it shares."""
         shared = np.frombuffer(self._arena, np.uint8, math.prod(shape), self.file_bytes)
         result = shared.reshape(shape).copy()
         if len(data) + len(shared) > RELEASE_BYTES:
@@ -218,7 +218,7 @@ class Sandbox:
                 f"the process for decoding does not start ({lines[-1] if lines else 'no reason'})"
             )
         if errors:
-            errors.close()  # from now on it has nothing to say but its answers
+            errors.close()  # from now on it sends only answers
 
 
 def _ending(code: int) -> str:

@@ -1,4 +1,4 @@
-"""Starts and ends the process that decodes, and makes the memory that it shares with us."""
+"""Starts and ends the process that decodes, and makes the memory that both share."""
 
 import fcntl
 import os
@@ -20,9 +20,9 @@ PASSED_ON = ("LD_LIBRARY_PATH",)  # some builds of Python find their libraries b
 
 
 def shared_memory(size: int) -> int:
-    """A file descriptor of memory that takes space only where it is written, of a fixed size.
+    """A file descriptor of memory of a fixed size, which takes space only where it is written.
 
-    Fixed, because memory that the process cuts off would kill whoever reads it.
+    The size is sealed: if the process could shrink it, our next read would kill us (SIGBUS).
     """
     made = os.memfd_create("photos", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
@@ -36,10 +36,10 @@ def shared_memory(size: int) -> int:
 
 
 def start(module: str, words: Sequence[str], files: Sequence[int]) -> subprocess.Popen[bytes]:
-    """Run *module*'s main() in a new interpreter with nothing of our environment.
+    """Run *module*'s main() in a new interpreter without our environment.
 
-    Its standard input is its lifeline: it ends when we do. In a session of its own it does not get
-    the Ctrl-C that a terminal sends to us.
+    Its standard input is its lifeline: it ends when we do. It has its own session, so that a
+    terminal's Ctrl-C does not reach it.
     """
     paths = [str(Path(__file__).resolve().parents[2]), *filter(None, sys.path)]
     code = f"import sys; sys.path[:] = {paths!r}; from {module} import main; main()"
@@ -57,7 +57,7 @@ def start(module: str, words: Sequence[str], files: Sequence[int]) -> subprocess
 
 
 def end(process: subprocess.Popen[bytes], channel: socket.socket) -> None:
-    """End the process, and close everything that leads to it."""
+    """End the process, and close its channel and its pipes."""
     process.kill()
     channel.close()
     for stream in (process.stdin, process.stderr):
