@@ -1,4 +1,4 @@
-"""What the pipeline's parts hand each other, and the two protocols behind which the models sit."""
+"""The types that the pipeline's parts hand each other, and the models' two protocols."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Box = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels
 
 CROP_PX = 160  # FaceNet's input
 CROP_MARGIN_PX = 32  # of those; measured best for this model (0 clearly worse, 44 worse)
-MIN_FACE_PX = 40  # smaller faces are not looked for
+MIN_FACE_PX = 40  # in height; smaller faces are ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Detector(Protocol):
     """Finds faces."""
 
     def detect(self, images: Sequence[RgbImage]) -> list[list[DetectedFace]]:
-        """The faces of each image, largest first; an empty list where there is none."""
+        """The faces of each image, largest first; an empty list for an image without faces."""
         ...
 
 

@@ -1,8 +1,8 @@
 """Box geometry of MTCNN: arrays in, arrays out, no networks.
 
 Boxes are (k, 4) float32 x1, y1, x2, y2 in pixels; *owners* (k,) int64 number the photos they lie
-in. The odd `+ 1`s are the original network's convention (inclusive corners); the networks were
-trained with them, so they stay.
+in. Each odd `+ 1` follows the original network's convention (inclusive corners). The networks were
+trained with it, so it stays.
 """
 
 import numpy as np
@@ -53,8 +53,8 @@ def clip_to_pixels(boxes: FloatArray, widths: IntArray, heights: IntArray) -> In
 def suppress(boxes: FloatArray, scores: FloatArray, owners: IntArray, overlap: float) -> IntArray:
     """Return the boxes kept by greedy suppression above *overlap* (intersection over union).
 
-    Photo by photo, best first within a photo: nms is quadratic, and `batched_nms` falls back to a
-    slow loop at 1,000 boxes.
+    They come photo by photo, best first within a photo. Each photo has its own call of nms, which
+    is quadratic; `batched_nms` falls back to a slow loop at 1,000 boxes.
     """
     order = np.argsort(owners, kind="stable")
     ends = np.flatnonzero(np.diff(owners[order])) + 1
@@ -66,9 +66,9 @@ def suppress(boxes: FloatArray, scores: FloatArray, owners: IntArray, overlap: f
 
 
 def spread(boxes: FloatArray, levels: IntArray) -> FloatArray:
-    """Move the boxes of each pyramid level to a place of their own, so that levels cannot overlap.
+    """Move the boxes of each pyramid level apart, so that levels cannot overlap.
 
-    Exact in float32: stage 1 gives whole pixels.
+    This is exact in float32, because stage 1 gives whole pixels.
     """
     step = np.ceil(boxes.max(initial=0) - boxes.min(initial=0)) + 1
     moved: FloatArray = boxes + (levels * step).astype(np.float32)[:, None]
@@ -80,9 +80,8 @@ def suppress_nested(
 ) -> IntArray:
     """Return the boxes kept by suppression above *overlap* (intersection over smaller area).
 
-    Boxes cut off by the photo's edge can show the net the same pixels and so score exactly the
-    same. Such ties fall as numpy's default sort lets them fall, because that is what
-    facenet-pytorch does.
+    Boxes cut off by the photo's edge can show the net the same pixels, and so score exactly the
+    same. numpy's default sort breaks such ties, as it does in facenet-pytorch.
     """
     kept = [np.empty(0, np.int64)]
     for owner in np.unique(owners):
@@ -93,7 +92,7 @@ def suppress_nested(
 
 
 def _nesting(boxes: FloatArray) -> FloatArray:
-    """Return (k, k): the area two boxes share as a part of the smaller one's."""
+    """Return (k, k): the area that two boxes share, as a part of the smaller box's area."""
     first = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     last = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
     shared = np.maximum(last - first + 1, 0).prod(axis=2)
@@ -103,7 +102,7 @@ def _nesting(boxes: FloatArray) -> FloatArray:
 
 
 def _greedy(clash: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Walk down the ranks; each box still standing knocks out the lower ones it clashes with."""
+    """Go down the ranks; each box still kept removes the lower ones that it clashes with."""
     standing = np.ones(len(clash), np.bool_)
     for rank in range(len(clash)):
         if standing[rank]:

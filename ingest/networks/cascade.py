@@ -1,8 +1,8 @@
 """MTCNN's three stages, each run over many photos at once.
 
-Stage 1 scans an image pyramid photo size by photo size; stages 2 and 3 look at the candidates of
-all photos together, in blocks of fixed size, so that OpenVINO meets few shapes. The weights come
-from facenet-pytorch; the arithmetic follows the same network, in float32.
+Stage 1 scans an image pyramid, for all photos of one size together. Stages 2 and 3 look at the
+candidates of all photos together, in blocks of fixed size, so that OpenVINO meets few shapes. The
+weights come from facenet-pytorch; the arithmetic follows the same network, in float32.
 """
 
 from collections.abc import Sequence
@@ -26,16 +26,23 @@ from ingest.networks.boxes import (
 from ingest.networks.runtime import Net, OpenVinoNet, TorchNet, converted, cores
 from ingest.networks.summed_area import FloatArray, IntArray, IntegralImages, SizeGroup, shrink
 
-# as facenet-pytorch has them
+# the values of facenet-pytorch
 PROPOSE_LEAST = 0.6  # probability of a face
 PYRAMID_FACTOR = 0.709  # from one level to the next: half the area
-LEVEL_OVERLAP = 0.5  # above which the weaker of two boxes goes, within a level of the pyramid
-OVERLAP = 0.7  # the same of boxes of all levels
+LEVEL_OVERLAP = 0.5  # above it the weaker of two boxes goes, within a level of the pyramid
+OVERLAP = 0.7  # the same among boxes of all levels
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a later stage looks: *edge* pixels a side, *block* candidates a call, *extras* out."""
+    """How stage 2 or 3 looks at candidates.
+
+    Attributes:
+        edge: side of a candidate's pixels.
+        block: candidates a call, at most.
+        least: probability of a face above which a candidate stays.
+        extras: numbers that the net gives besides the probability.
+    """
 
     edge: int
     block: int
@@ -99,7 +106,7 @@ class Cascade:
         self._onet = _load(ONet, OUTPUT.edge, device, cache)
 
     def __call__(self, images: Sequence[RgbImage], min_face_px: float) -> Candidates:
-        """Find faces at least *min_face_px* high; extras hold five x, then five y of landmarks."""
+        """Find faces at least *min_face_px* high; extras hold the landmarks: five x, five y."""
         photos = IntegralImages(images)
         found = self._propose(photos, min_face_px)
         found = found[suppress(found.boxes, found.scores, found.owners, OVERLAP)]
@@ -114,7 +121,7 @@ class Cascade:
         return found[suppress_nested(found.boxes, found.scores, found.owners, OVERLAP)]
 
     def _propose(self, photos: IntegralImages, min_face_px: float) -> Candidates:
-        """Run PNet over every level of every photo and thin out within each level."""
+        """Run PNet over every level of every photo and suppress overlaps within each level."""
         parts = [_nothing(4)]
         levels = [np.empty(0, np.int64)]
         for group in photos.groups:
@@ -177,9 +184,10 @@ def _load(build: type[torch.nn.Module], edge: int | None, device: str, cache: Pa
 
 
 def _pad(crops: FloatArray, block: int) -> FloatArray:
-    """Fill up with empty crops to the next power of two, at most *block*, so shapes repeat.
+    """Fill up with empty crops to the next power of two, at most *block*, so that shapes repeat.
 
-    At least two: a lone candidate goes through another kernel, which differs in the last bit.
+    There are at least two: OpenVINO runs a lone one with another kernel, which differs in the last
+    bit.
     """
     rows = min(block, max(2, 1 << (len(crops) - 1).bit_length()))
     if rows == len(crops):

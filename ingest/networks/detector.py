@@ -1,4 +1,4 @@
-"""Find faces with MTCNN at a size that bounds the work, whatever the size of the photo."""
+"""Find faces with MTCNN in photos reduced to a size that bounds the work."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,11 +16,11 @@ BLOCK_PIXELS = 3_000_000  # 48 MB of summed-area tables
 
 
 class MtcnnDetector:
-    """MTCNN on reduced images, with a second, larger look where that could hide key faces.
+    """MTCNN on reduced images, with a second, larger look where reducing could hide key faces.
 
-    A face of less than `MIN_FACE_PX` in the reduced image is missed. That loses no key face as long
-    as the largest face found is twice as high; otherwise the image is looked at again, larger. Safe
-    to call from several threads.
+    The first look misses faces of less than `MIN_FACE_PX` in the reduced image. That loses no key
+    face as long as the largest face found is twice as high; otherwise it looks again at a larger
+    image. Safe to call from several threads.
     """
 
     def __init__(self, *, device: str = "cpu", cache: Path | None = None) -> None:
@@ -54,7 +54,7 @@ class MtcnnDetector:
             results[number] = _faces(found[rows], ratio)
 
     def _hides_faces(self, image: RgbImage, faces: Sequence[DetectedFace], edge: int) -> bool:
-        """Tell whether a larger look could find a key face that *edge* is too small for."""
+        """Tell whether a larger look could find a key face that is too small at *edge*."""
         longest = max(image.shape[:2])
         if longest <= edge:
             return False

@@ -13,7 +13,7 @@ from ingest.interfaces import CROP_PX, Crops
 from ingest.networks.runtime import Net, OpenVinoNet, TorchNet, best_precision, converted, cores
 from ingest.networks.weights import Weights
 
-BLOCK = 40  # a chunk of LFW photos; more brings little, and takes memory for each
+BLOCK = 40  # crops a call: a chunk of LFW photos; more gains little speed and takes more memory
 
 
 class _RawFaceNet(torch.nn.Module):
@@ -51,7 +51,7 @@ class FaceNetEncoder:
 
         Args:
             device: "cpu" (OpenVINO), or a device of torch.
-            precision: "bf16" or "f32" for OpenVINO; None is the best that costs no accuracy.
+            precision: "bf16" or "f32" for OpenVINO; None is the fastest that costs no accuracy.
             cache: folder for the converted model, or None.
 
         Raises:

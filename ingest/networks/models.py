@@ -30,7 +30,7 @@ from ingest.networks.weights import load_weights
 
 log = logging.getLogger(__name__)
 
-BATCH_PIXELS = 48_000_000  # as decoded: at most one such image more is in memory
+BATCH_PIXELS = 48_000_000  # decoded and in memory together, besides one more image
 
 Outcome = NewImage | UnreadableImageError
 Outcomes = dict[int, Outcome]  # by a file's number among the contents
@@ -48,12 +48,12 @@ class Models:
     def analyse(
         self, contents: Sequence[tuple[bytes, bytes]], max_megapixels: int
     ) -> list[Outcome]:
-        """Decode images, find their faces and embed them, as many in one go as memory allows.
+        """Decode images, find their faces and embed them, in batches of BATCH_PIXELS.
 
         Args:
             contents: SHA-256 and bytes of each file; all are in memory together.
 
-        Returns: for each the image with its faces, or why it is none.
+        Returns: for each file the image with its faces, or the reason why it has none.
 
         Raises:
             DecoderUnavailableError: no process can be started to decode in.
@@ -70,7 +70,7 @@ class Models:
     def _opened(
         self, contents: Sequence[bytes], decoder: Decoder, outcomes: Outcomes
     ) -> Iterator[dict[int, Photo]]:
-        """Photos by number, no more than memory holds; what is no photo goes to *outcomes*."""
+        """Photos by number, in batches; errors of files that cannot be read go to *outcomes*."""
         photos: dict[int, Photo] = {}
         pixels = 0
         for number, data in enumerate(contents):
@@ -91,7 +91,7 @@ class Models:
     def _faces(
         self, photos: dict[int, Photo], decoder: Decoder, outcomes: Outcomes
     ) -> Iterator[tuple[int, list[NewFace]]]:
-        """The faces of each photo; what cannot be decoded in full goes to *outcomes*."""
+        """The faces of each photo; errors of decoding one in full go to *outcomes*."""
         with self.stages.stage("detect"):
             images = [photo.pixels for photo in photos.values()]
             found = dict(zip(photos, self.detector.detect(images), strict=True))
@@ -121,7 +121,7 @@ def _new_face(face: DetectedFace, raw: FloatMatrix, sharp: float) -> NewFace:
 
 
 def torch_device(setting: str) -> str:
-    """Torch's name of the device that the setting means.
+    """Torch's name for the device that the setting means.
 
     Raises:
         ModelUnavailableError: it means a GPU, and there is none that torch can use.
@@ -136,7 +136,7 @@ def load_models(settings: Settings, weights: str) -> Models:
     """Load the detector, and the encoder with *weights*.
 
     Raises:
-        ModelUnavailableError: the weights cannot be had.
+        ModelUnavailableError: the weights are missing, wrong or unreadable.
         DecoderUnavailableError: no process can be started to decode in.
     """
     decoders = Decoders()
@@ -144,7 +144,7 @@ def load_models(settings: Settings, weights: str) -> Models:
     device = torch_device(settings.device)
     cache = settings.data / "weights"
     if device == "cpu":
-        torch.set_num_threads(1)  # its few calls here are small; OpenVINO does the work
+        torch.set_num_threads(1)  # torch has only a few small calls here; OpenVINO does the work
     try:
         found = load_weights(weights, cache)
         models = Models(
@@ -152,10 +152,10 @@ def load_models(settings: Settings, weights: str) -> Models:
             FaceNetEncoder(found, device=device, cache=cache),
             decoders,
         )
-    except OSError as error:  # as of a folder that another user made
+    except OSError as error:  # for example a folder that another user made
         said = f"{error.strerror}: {error.filename or cache}"
         raise ModelUnavailableError(f"the weights cannot be read or kept: {said}") from error
-    # what was imported for them stays; each time the collector goes through it takes 0.15 s
+    # the imported modules stay for good: freeze them, or each collection spends 0.15 s on them
     gc.collect()
     gc.freeze()
     return models
@@ -165,7 +165,7 @@ def load_generation(settings: Settings, generation: GenerationRow) -> Models:
     """Load the models that a generation was made with.
 
     Raises:
-        ModelUnavailableError: they cannot be had, or are no longer the same.
+        ModelUnavailableError: they cannot be loaded, or are no longer the same.
     """
     models = load_models(settings, generation.weights)
     if models.encoder.model_id != generation.model_id:

@@ -1,4 +1,4 @@
-"""Photos decoded no larger than detection needs, and their sharp pixels where faces need them."""
+"""Decodes photos no larger than detection needs, and in full where the crops of faces need it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Photo:
 
     @property
     def ratio(self) -> tuple[float, float]:
-        """File pixels a decoded pixel, (x, y); (1, 1) unless reduced."""
+        """File pixels for each decoded pixel, (x, y); (1, 1) unless reduced."""
         height, width = self.pixels.shape[:2]
         return self.full_size[0] / width, self.full_size[1] / height
 
@@ -41,8 +41,8 @@ def open_photo(data: bytes, decoder: Decoder) -> Photo:
 def sharp_crops(photo: Photo, boxes: Sequence[Box], decoder: Decoder) -> Crops:
     """Crops (n, 160, 160, 3) of *boxes*, which are in pixels of photo.pixels.
 
-    Where the photo was reduced so far that a crop would lose detail, it is decoded in full; errors
-    as in Decoder.decode.
+    If the photo was reduced so far that a crop would lose detail, it is decoded in full; errors as
+    in Decoder.decode.
     """
     height, width = photo.pixels.shape[:2]
     if photo.full_size == (width, height) or not len(boxes):

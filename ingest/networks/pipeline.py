@@ -14,14 +14,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from ingest.networks.models import Models, Outcome
 from ingest.networks.runtime import cores
 
-CHUNK_FILES = 32  # at most: larger calls of the nets bring no more
-CHUNK_BYTES = 4_000_000  # large photos gain little from company, and leave a core without work
+CHUNK_FILES = 32  # at most: larger calls of the nets gain no more speed
+CHUNK_BYTES = 4_000_000  # large photos gain little together, and would leave a core without work
 
 Content = tuple[bytes, bytes]  # SHA-256 and bytes of a file
 
 
 def share_of(count: int) -> int:
-    """How many of *count* files, at least one, go into a chunk: every worker gets as many."""
+    """How many of *count* files (at least 1) go into a chunk, so that all workers get as many."""
     rounds = math.ceil(count / (CHUNK_FILES * cores()))
     return math.ceil(count / (rounds * cores()))
 
@@ -29,9 +29,9 @@ def share_of(count: int) -> int:
 def analyse_all(
     models: Models, chunks: Iterable[list[Content]], max_megapixels: int
 ) -> Iterator[tuple[bytes, Outcome]]:
-    """What the models find in each file of *chunks*, in order.
+    """The models' outcome for each file of *chunks*, in order.
 
-    *chunks* are read as needed: at most two a worker are in memory at a time.
+    *chunks* are read as needed: at most two per worker are in memory at a time.
     """
     workers = cores()
     waiting: deque[tuple[list[bytes], Future[list[Outcome]]]] = deque()
@@ -52,7 +52,7 @@ def _results(
 
 
 def in_chunks(contents: Iterable[Content], files: int) -> Iterator[list[Content]]:
-    """*contents* in lists for one worker each, of so many *files* and CHUNK_BYTES at most."""
+    """Split *contents* into lists for one worker each, of at most *files* and CHUNK_BYTES."""
     chunk: list[Content] = []
     held = 0
     for digest, data in contents:

@@ -1,9 +1,9 @@
 """Run torch networks fast: through OpenVINO on the CPU, through torch elsewhere.
 
-A net takes float32 or uint8 pixels (n, h, w, 3) and returns float32 arrays. Nets may be called from
-several threads at once, each of which computes itself. Spreading each layer over the cores measured
-slower, and so did handing calls to streams of OpenVINO's own: with two threads a net they stood in
-each other's way on one core while the other was idle.
+A net takes float32 or uint8 pixels (n, h, w, 3) and returns float32 arrays. Several threads may
+call a net at once; each computes its own call. Two other ways measured slower: spreading each layer
+over the cores, and handing calls to OpenVINO's own streams. With two threads a net, those streams
+competed for one core while the other was idle.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ingest.networks.summed_area import FloatArray
 
-# OpenVINO reports each conversion of a model to its makers; without this module it does not.
+# OpenVINO reports each conversion of a model to its makers, unless this module is missing.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 import openvino as ov  # noqa: E402
 
@@ -64,20 +64,20 @@ class OpenVinoNet:
 
         Args:
             precision: "f32" or "bf16".
-            streams: how many threads may compute at once; others wait for their turn. What each
-                needs, 100 MiB for FaceNet in bf16 and 200 in f32, is made when it first calls
-                while all others compute.
+            streams: how many threads may compute at once; others wait for their turn. A request is
+                made when a thread calls while all others are in use. For FaceNet each takes
+                100 MiB in bf16 and 200 MiB in f32.
         """
         self._config: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": precision,
             "INFERENCE_NUM_THREADS": 1,
-            "NUM_STREAMS": 0,  # no threads of its own: the caller's computes
+            "NUM_STREAMS": 0,  # no threads of its own: the calling thread computes
             "ENABLE_CPU_PINNING": False,  # other programs share these cores
         }
-        # read once, so that all compiled models share the weights as they are in the file
+        # read once, so that all compiled models share the weights mapped from the file
         self._model = _core().read_model(model) if isinstance(model, Path) else model
         self._turns = Semaphore(streams)
-        self._idle = deque([self._new_request()])  # those that no thread uses now
+        self._idle = deque([self._new_request()])  # requests that no thread is using
 
     def __call__(self, pixels: Pixels) -> tuple[FloatArray, ...]:
         """Run one batch; see `Net`."""
@@ -92,17 +92,17 @@ class OpenVinoNet:
                 self._idle.append(request)
 
     def _new_request(self) -> Any:  # noqa: ANN401 - OpenVINO's
-        """A request of a model of its own: those of one without threads wait for each other."""
+        """A request of its own compiled model: without streams, requests of one model wait."""
         return _core().compile_model(self._model, "CPU", self._config).create_infer_request()
 
 
 @lru_cache(maxsize=1)
 def _core() -> ov.Core:
-    """The one of this process, which is never given back.
+    """The one core of this process, which is never given back.
 
-    Each core (OpenVINO 2026.4) has signals handled on a stack of its own. When it goes it puts back
-    the one before, though that may be gone: then the next signal with a handler, such as Ctrl-C's,
-    ends the process.
+    Each core (OpenVINO 2026.4) gives signal handlers a stack of its own. When a core is freed, it
+    puts back the stack before it, even if that one is gone. Then the next signal with a handler,
+    such as Ctrl-C's, crashes the process.
     """
     return ov.Core()
 
@@ -116,7 +116,7 @@ def converted(
 ) -> ov.Model | Path:
     """The traced model, or the path of its file when *cache* is given.
 
-    A file in *cache* is used only while it has the SHA-256 noted beside it when it was written.
+    A file in *cache* is used only while it has the SHA-256 that was written beside it.
 
     Args:
         name: file name in *cache*; must change when the weights do.
@@ -129,7 +129,7 @@ def converted(
     if path and path.is_file() and _is_intact(path):
         return path
     with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch.jit.trace is deprecated, and all OpenVINO takes
+        warnings.simplefilter("ignore")  # torch.jit.trace is deprecated, but OpenVINO needs it
         model = ov.convert_model(build().eval(), example_input=example, input=list(shape))
     if not path:
         return model
@@ -159,13 +159,13 @@ def _is_intact(path: Path) -> bool:
 def best_precision() -> str:
     """bf16 where the processor computes in it, else f32.
 
-    In bf16 embeddings keep a cosine of 0.9996 and more to those in f32 (docs/performance.md).
+    bf16 embeddings have a cosine of at least 0.9996 with those in f32 (docs/performance.md).
     """
     capabilities = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in capabilities else "f32"
 
 
 def cores() -> int:
-    """Return how many processors to compute on: those this process may use, MAX_CORES at most."""
+    """Return the number of processors that this process may use, MAX_CORES at most."""
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(here, MAX_CORES)

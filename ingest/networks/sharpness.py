@@ -1,4 +1,4 @@
-"""How sharp a crop is."""
+"""Measures how sharp a crop is."""
 
 import numpy as np
 from numpy.typing import NDArray

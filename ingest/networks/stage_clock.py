@@ -1,4 +1,4 @@
-"""How long the stages of the pipeline take, added up over all threads."""
+"""Measures how long the stages of the pipeline take, added up over all threads."""
 
 import threading
 import time

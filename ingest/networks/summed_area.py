@@ -1,10 +1,10 @@
 """Resize photos and parts of photos by area, all from one summed-area table.
 
-MTCNN shrinks the photo once a pyramid level and cuts out every candidate, always with torch's
-`interpolate(mode="area")`, which is adaptive average pooling: output cell i of n over m pixels is
-the mean of pixels floor(i*m/n) .. ceil((i+1)*m/n). A summed-area table answers any such mean with
-four look-ups, so the photo is read once, and thousands of candidates from photos of any size are
-cut by the same few numpy calls.
+MTCNN shrinks the photo for each level of a pyramid and cuts out every candidate. It always uses
+torch's `interpolate(mode="area")`, which is adaptive average pooling: output cell i of n over m
+pixels is the mean of pixels floor(i*m/n) .. ceil((i+1)*m/n). A summed-area table gives any such
+mean with four look-ups. So each photo is read once, and a few numpy calls cut thousands of
+candidates from photos of any size.
 """
 
 import math
@@ -36,7 +36,7 @@ class SizeGroup:
 
 
 def bin_edges(pixels: NDArray[np.int64], cells: int) -> tuple[IntArray, IntArray]:
-    """Return first and one-past-last pixel of each of *cells* adaptive bins.
+    """Return the first and the one-past-last pixel of each of *cells* adaptive bins.
 
     Args:
         pixels: any shape, lengths in pixels, at least 1.
@@ -50,12 +50,12 @@ def bin_edges(pixels: NDArray[np.int64], cells: int) -> tuple[IntArray, IntArray
 class IntegralImages:
     """Summed-area tables of many photos in one flat buffer.
 
-    Sums are uint32 and may wrap; a difference of sums is right modulo 2**32, so every mean over
-    fewer than 16 million pixels is exact.
+    Sums are uint32 and may wrap around. A difference of sums is right modulo 2**32, so every mean
+    over fewer than 16 million pixels is exact.
     """
 
     def __init__(self, images: Sequence[RgbImage]) -> None:
-        """Build the tables. *images*: (H, W, 3) uint8, any sizes; 16 bytes are held a pixel."""
+        """Build the tables, 16 bytes a pixel. *images*: (H, W, 3) uint8, any sizes."""
         sizes: dict[tuple[int, int], list[int]] = {}
         for number, image in enumerate(images):
             sizes.setdefault((image.shape[0], image.shape[1]), []).append(number)
@@ -80,7 +80,7 @@ class IntegralImages:
         """Cut boxes out of their photos and shrink or stretch them to *edge* x *edge*.
 
         Args:
-            owners: (k,) number of the photo each box lies in.
+            owners: (k,) number of the photo that each box lies in.
             boxes: (k, 4) x1, y1, x2, y2 with exclusive ends, inside the photo, at least 1 px wide.
             edge: side of the result in pixels.
         Returns: (k, edge, edge, 3) float32, 0..255.
@@ -148,8 +148,8 @@ def _weigh(sums: NDArray[np.uint32], weight: FloatArray, out: FloatArray) -> Non
 def scratch(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """Return an uninitialised array out of this thread's reusable buffer *name*.
 
-    Valid until the same thread asks for *name* again. Fresh arrays of this size would cost more in
-    page faults than the arithmetic on them.
+    It is valid until the same thread asks for *name* again. Fresh arrays of this size would cost
+    more in page faults than the arithmetic on them.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     buffer: NDArray[np.uint8] | None = getattr(_LOCAL, name, None)

@@ -1,7 +1,7 @@
 """Reads the constants of a frozen TensorFlow graph, without TensorFlow.
 
 The messages below are the part of tensorflow/core/framework/{graph, node_def, attr_value, tensor,
-tensor_shape}.proto that such a file needs; protobuf skips every other field.
+tensor_shape}.proto that is needed for them; protobuf skips every other field.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 _PACKAGE = "person_count.graph"
 _DT_FLOAT = 1
 _Field = descriptor_pb2.FieldDescriptorProto
-# message: (field, number, type, repeated); a type that is no scalar is a message above it
+# message: (field, number, type, repeated); a type given as text is a message above it
 _MESSAGES: dict[str, tuple[tuple[str, int, Any, bool], ...]] = {
     "Dim": (("size", 1, _Field.TYPE_INT64, False),),
     "Shape": (("dim", 2, "Dim", True),),
@@ -77,6 +77,6 @@ def _array(tensor: Any) -> NDArray[np.float32]:  # noqa: ANN401 - a class made a
     numbers = np.frombuffer(tensor.content, "<f4")
     if not numbers.size:
         numbers = np.array(tensor.float_val, np.float32)
-    if numbers.size == 1:  # one number stands for a whole tensor of it
+    if numbers.size == 1:  # TensorFlow stores a tensor of equal numbers as one
         return np.full(shape, numbers[0], np.float32)
     return numbers.reshape(shape)

