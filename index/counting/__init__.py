@@ -1,5 +1,5 @@
-"""From a question and its faces to a number of persons, and why it is that number.
+"""Turns a question and its faces into a number of persons, and explains that number.
 
-Everything here computes on what it is given: no module opens a file or a connection. It imports
+The modules compute on their arguments alone: none opens a file or a connection. They import
 vectors, database (the rows' types) and base.
 """

@@ -1,8 +1,8 @@
-"""Merges groups of faces, the pair with the largest gain in evidence first: compiled by numba.
+"""Merges groups of faces, the pair with the largest gain in evidence first; compiled by numba.
 
-Hundreds of dependent steps over short arrays: in numpy the calls alone take twenty times as long as
-the arithmetic. Compiled, the search also leaves the interpreter to other threads. The formulas are
-explained in index.counting.evidence.
+The search takes hundreds of dependent steps over short arrays. In numpy the calls alone would take
+twenty times as long as the arithmetic. Compiled, it also runs without Python's lock, so that other
+threads go on. index.counting.evidence explains the formulas.
 """
 
 import math
@@ -15,7 +15,7 @@ from numba import njit
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-# numba knows these types where the type checker does not
+# numba knows these types; the type checker does not
 Table = Any  # an array of _GROUP or _SIZE below
 Number = Any
 
@@ -25,8 +25,8 @@ STRAY = 0.09  # how much more readily a stray face joins than two persons become
 R = RHO / (1 - RHO)  # r and k of the formula
 K = R / (1 - RHO)
 
-# A group goes by the number of one of its faces. best is its largest gain with any other; where it
-# is stale the partner has changed since, and best is only an upper bound.
+# Each group has the number of one of its faces. best is its largest gain with any other group. If
+# stale, the partner has changed since, and best is only an upper bound.
 _GROUP = np.dtype(
     [
         ("size", np.int64),
@@ -49,17 +49,17 @@ def _compiled(function: Function) -> Function:
 
 
 def compile_now() -> None:
-    """Compile, which takes a second or two and otherwise happens at the first call."""
+    """Compile now, which takes a second or two, instead of at the first call."""
     merges_of(np.ones((2, 2), np.float32), math.inf)
 
 
 def merges_of(dots: FloatMatrix, least_gain: float) -> tuple[IntVector, IntVector, DoubleVector]:
-    """The merges of lone faces, as long as they gain more than *least_gain*.
+    """Merge lone faces as long as a merge gains more than *least_gain*.
 
     Args:
-        dots: (n, n) dot products, C-contiguous, symmetric; used up.
+        dots: (n, n) dot products, C-contiguous, symmetric; overwritten.
 
-    Returns: faces of the groups merged, twice, and the gains.
+    Returns: for each merge a face of the one group, a face of the other, and the gain.
     """
     first, second, gains = _merge_all(dots, least_gain)
     return first, second, gains
@@ -90,7 +90,7 @@ def _find_partner(
 
 @_compiled
 def _find_pair(groups: Table, sizes: Table, dots: FloatMatrix, alive: IntVector) -> Number:
-    """A group of the pair with the largest gain of all; the other is its partner."""
+    """One group of the pair with the largest gain of all; the other is its partner."""
     while True:
         row = alive[0]
         for other in alive:
@@ -105,7 +105,7 @@ def _find_pair(groups: Table, sizes: Table, dots: FloatMatrix, alive: IntVector)
 def _take_over(
     groups: Table, sizes: Table, dots: FloatMatrix, alive: IntVector, row: Number, taken: Number
 ) -> None:
-    """Let *row* take over the group *taken*, which is no longer in *alive*."""
+    """Merge the group *taken*, which is no longer in *alive*, into *row*."""
     group = groups[row]
     group.square += groups[taken].square + 2 * dots[row, taken]
     group.size += groups[taken].size
@@ -128,7 +128,7 @@ def _take_over(
 
 @_compiled
 def _lone(count: int) -> tuple[Table, Table]:
-    """Groups of one face each, whose partners are still to be found, and what depends on sizes."""
+    """Groups of one face each, still without partners, and the table of terms by group size."""
     sizes: Table = np.empty(count + 1, _SIZE)
     for size in range(count + 1):
         sizes[size].scale = K / (1 + R * size)
@@ -149,7 +149,7 @@ def _merge_all(dots: FloatMatrix, least_gain: float) -> tuple[IntVector, IntVect
     first, second = np.empty(count, np.int64), np.empty(count, np.int64)
     gains = np.empty(count)
     done = 0
-    for row in alive:  # of lone faces, the nearest is the partner
+    for row in alive:  # a lone face's partner is the nearest face
         dots[row, row] = -np.inf
         groups[row].partner = np.argmax(dots[row])
         groups[row].best = _gain(groups, sizes, dots, row, groups[row].partner)

@@ -1,4 +1,4 @@
-"""The answer to a question: from stored faces and their vectors to persons."""
+"""Turns stored faces and their vectors into the answer to a question: persons."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ Chosen = tuple[list[FaceRow], list[tuple[FaceRow, str]]]
 
 
 def split_faces(faces: Sequence[FaceRow], choice: FaceChoice) -> Chosen:
-    """Those of *faces* that count under *choice*, and the others, with reasons; in order."""
+    """The *faces* that count under *choice*, and the others with reasons; both in order."""
     reasons = why_left_out(faces, choice)
     if not reasons:
         return list(faces), []
@@ -57,7 +57,7 @@ def split_faces(faces: Sequence[FaceRow], choice: FaceChoice) -> Chosen:
 
 
 def join_faces(chosen: Iterable[Chosen], max_faces: int) -> Chosen:
-    """What split_faces() made of several images, together, by id.
+    """Join the results of split_faces() for several images, by id.
 
     Raises:
         RequestError: 413, more than *max_faces* count.
@@ -78,7 +78,7 @@ def join_faces(chosen: Iterable[Chosen], max_faces: int) -> Chosen:
 
 
 def choose_faces(faces: Sequence[FaceRow], question: Question, max_faces: int) -> Chosen:
-    """Those of *faces* that count, and the others, with reasons; errors as in join_faces()."""
+    """The *faces* that count, and the others with reasons; errors as in join_faces()."""
     return join_faces([split_faces(faces, question.faces)], max_faces)
 
 

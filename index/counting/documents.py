@@ -1,4 +1,4 @@
-"""The JSON documents that callers get; their keys and order are promised to them."""
+"""The JSON documents that callers get. We promise them the keys and their order."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Document = dict[str, Any]
 
 
 def count_document(question: Question, person_num: int) -> Document:
-    """The answer of /person_count, to the contract's letter."""
+    """The answer of /person_count, exactly as the contract says."""
     return {
         "errcode": 1,
         "filepaths": list(question.filepaths),
@@ -33,7 +33,7 @@ def explanation_document(
     space: Space,
     names: dict[int, list[str]],
 ) -> Document:
-    """How the count came about. Distances are cosine distances, thresholds the caller's scale.
+    """How the count came about. Distances are cosine, thresholds are on the caller's scale.
 
     Args:
         names: the caller's names of each image's files.
@@ -53,7 +53,7 @@ def explanation_document(
 
 
 def _inward(low: float, high: float, here: float) -> list[float]:
-    """A range around *here* with four decimals, none of them outside of it."""
+    """Round a range around *here* to four decimals, inwards."""
     low = round(low + 0.5e-4, 4) if low > 0 else 0.0
     return [min(low, here), max(round(high - 0.5e-4, 4), here)]
 
@@ -70,7 +70,7 @@ def _person(person: Person, space: Space, names: dict[int, list[str]]) -> Docume
 
 
 def _link(link: JoiningLink, space: Space) -> Document:
-    # measured on faces of different photos; strangers side by side are more alike
+    # the rates were measured on faces of different photos; strangers in one photo are more alike
     rate = None if link.same_photo else space.false_match_rate(link.distance)
     return {
         "faces": [link.first, link.second],

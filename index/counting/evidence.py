@@ -7,19 +7,20 @@ vectors sum to s, the log evidence that one person explains them all has a close
 
     f(n, q) = k q / (1 + r n) − log(1 + r n),    q = |s|²,  r = RHO / (1 − RHO),  k = r / (1 − RHO)
 
-so groups a and b speak for being one person with
+so the evidence that groups a and b are one person is
 
     gain(a, b) = f(na + nb, |sa + sb|²) − f(na, |sa|²) − f(nb, |sb|²) + STRAY |log(na / nb)|.
 
 The last term is a prior: a stray face joins a person more readily than two persons become one.
-Starting with one group a face, the pair of groups with the largest gain is merged, again and again.
-Between two lone faces the gain falls linearly with their cosine distance, so every gain can be read
-back as a height: the distance at which two lone faces would give the same evidence. A lone pair is
-therefore one person exactly when its distance is below the cut, as with every other linkage; larger
-groups need less similarity the more faces speak for it.
+The search starts with one group for each face, and merges the pair of groups with the largest gain,
+again and again. Between two lone faces the gain falls linearly with their cosine distance. So every
+gain can be read as a height: the distance at which two lone faces would give the same evidence. A
+lone pair is therefore one person exactly when its distance is below the cut, as with every other
+linkage. Larger groups need less similarity, the more faces support the merge.
 
-Two faces in one photo are evidence against: their distance counts SAME_PHOTO times. Strangers side
-by side stay apart, while a mirror image or a collage, nearly identical, stays together.
+Two faces in one photo are evidence against one person: their distance counts SAME_PHOTO times.
+Strangers in one photo stay apart, while a mirror image or a collage, nearly identical, stays
+together.
 
 Constants and figures: docs/accuracy.md.
 """
@@ -32,25 +33,26 @@ from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.counting.agglomeration import K, R, merges_of
 
 SAME_PHOTO = 4.0
-LEADING = 8  # rows that agree in so many numbers are copies, or nearly
+LEADING = 8  # rows that agree in their first 8 numbers are copies, or nearly
 # two lone faces of cosine similarity c gain SLOPE c + OFFSET
 SLOPE = 2 * K / (1 + 2 * R)
 OFFSET = SLOPE - 2 * K / (1 + R) - math.log1p(2 * R) + 2 * math.log1p(R)
-SPARE = 1e-9  # of a gain: whether a height lies below the cut is for the caller to say
+SPARE = 1e-9  # of a gain; the search goes that much further, and the caller compares the heights
 
 
 def merge_by_evidence(
     vectors: FloatMatrix, photos: IntVector, below: float = math.inf
 ) -> tuple[IntVector, IntVector, DoubleVector]:
-    """The merges of unit *vectors* (n, d), found in *photos* (n,), until one group is left.
+    """Merge unit *vectors* (n, d), found in *photos* (n,), until one group is left.
 
-    Copies of a vector are no further evidence: they merge at height 0 and count once from then on.
+    Copies of a vector are no further evidence: they merge at height 0 and then count once.
 
     Args:
-        vectors: float32, ordered by their LEADING numbers, so that copies stand together.
-        below: merges at this height or above are not wanted; the search ends close to it.
+        vectors: float32, ordered by their LEADING numbers, so that copies are neighbours.
+        below: merges at this height or above are not needed; the search ends close to it.
 
-    Returns: up to n − 1 faces of the groups merged, twice, and the ascending heights.
+    Returns: for each of up to n − 1 merges a face of the one group, a face of the other, and the
+        height; heights ascend.
     """
     points, kept, copy_of = _distinct(vectors)
     copies = np.flatnonzero(kept[copy_of] != np.arange(len(vectors)))
@@ -65,14 +67,15 @@ def merge_by_evidence(
 
 
 def _distinct(vectors: FloatMatrix) -> tuple[FloatMatrix, IntVector, IntVector]:
-    """What np.unique(axis=0) gives with both indices, but in the order in which points come.
+    """Like np.unique(axis=0) with both indices, but the points keep their order.
 
-    Copies stand together, so that there are none is seen in a hundredth of its time.
+    Copies are neighbours, so comparing neighbours shows that there are none, in a hundredth of the
+    time of np.unique.
     """
     leading = vectors[:, :LEADING]
     if (leading[1:] == leading[:-1]).all(axis=1).any():  # perhaps copies: look at all columns
         _, kept, copy_of = np.unique(vectors, axis=0, return_index=True, return_inverse=True)
-        order = np.argsort(kept)  # as they come, whether there are copies or not
+        order = np.argsort(kept)  # the points' own order, as in the case without copies
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
         return vectors[kept[order]], kept[order], rank[copy_of.reshape(-1)]
@@ -92,7 +95,8 @@ def _photo_mates(photos: IntVector, points: IntVector) -> list[IntVector]:
 def _similarities(points: FloatMatrix, photo_mates: list[IntVector]) -> FloatMatrix:
     """Every dot product, (n, n), with faces of one photo moved apart. Exactly symmetric.
 
-    numpy multiplies a matrix by its own transpose with a routine that computes one triangle.
+    That is so because numpy multiplies a matrix by its own transpose with a routine that computes
+    one triangle and copies it.
     """
     dots: FloatMatrix = points @ points.T
     plain = dots.copy() if photo_mates else dots  # a point may be in several photos

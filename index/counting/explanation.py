@@ -1,4 +1,4 @@
-"""Why the count is what it is: what joins each person, how stable the count is, what to doubt."""
+"""Explains a count: the links that join each person, the count's stability, and its warnings."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from index.database.queries.faces import FaceRow
 from index.vectors.space import Space
 
 CURVE_STEP = 0.005  # of the threshold; fine enough for a slider, coarse enough to compute
-CURVE_END = 0.4  # twice the default: beyond it nearly everybody is one person
+CURVE_END = 0.4  # twice the default: beyond it nearly all faces are one person
 INTERVAL_SHARE = 0.1  # of the threshold, up and down; its coverage is measured in docs/accuracy.md
 CHAIN_FACTOR = 1.5  # a person whose faces are farther apart than this times the cut is doubtful
 
@@ -53,7 +53,7 @@ class Person:
 
 
 class Explanation:
-    """An answer taken apart.
+    """An answer with the reasons for it.
 
     Args:
         vectors: (n, d) unit vectors of the answer's faces, in order.
@@ -75,9 +75,10 @@ class Explanation:
         return hierarchy(self._vectors, self._question.linkage, photos)
 
     def count_at(self, threshold: float) -> int:
-        """The number of persons at another threshold; at the question's own, the answer's.
+        """The number of persons at a threshold.
 
-        Two ways to compute a distance differ in the last bit, which decides between equals.
+        At the question's own threshold it is the answer's: computing it in another way can differ
+        in a distance's last bit, and so in the count.
         """
         if threshold == self._question.threshold:
             return self._answer.person_num
@@ -96,8 +97,8 @@ class Explanation:
     def stable_range(self) -> tuple[float, float]:
         """The widest range of thresholds around the question's with the same count.
 
-        Exact for hierarchies, the lower end excluded unless it is 0. For supported the steps of the
-        curve around the question's with the same count, and nothing is known between them.
+        For hierarchies it is exact, with the lower end excluded unless it is 0. For supported it
+        ends at steps of the curve; the count between the steps is not known.
         """
         here, number = self._question.threshold, self._answer.person_num
         if self._hierarchy is not None:
@@ -115,7 +116,8 @@ class Explanation:
     def interval(self) -> tuple[int, int]:
         """The least and the most persons at thresholds within INTERVAL_SHARE of the question's.
 
-        For supported those at both ends, here, and at the steps of the curve between.
+        For supported only some thresholds are tried: both ends, the question's own, and the steps
+        of the curve between them.
         """
         here = self._question.threshold
         low, high = here * (1 - INTERVAL_SHARE), here * (1 + INTERVAL_SHARE)
@@ -159,21 +161,25 @@ class Explanation:
 
 def explanation_lines(document: dict[str, Any]) -> list[str]:
     """The explanation document (index.counting.documents) as text for a terminal."""
-    interval, stable = document["interval"], document["stable_range"]
+    count, (low, high) = document["person_num"], document["stable_range"]
+    interval = dict.fromkeys(str(end) for end in document["interval"].values())
     summary = (
-        f"{document['person_num']} persons at threshold {document['threshold']} "
-        f"({interval['low']} to {interval['high']} a tenth below and above it; "
-        f"the same from {stable[0]:.4f} to {stable[1]:.4f})"
+        f"{_plural(count, 'person')} at threshold {document['threshold']} "
+        f"({' to '.join(interval)} within a tenth of it; {count} from {low:.4f} to {high:.4f})"
     )
     lines = [summary]
     for number, person in enumerate(document["persons"], start=1):
         weakest = person["weakest_link"]
         how = f", weakest link at {_link(weakest)}" if weakest else ""
-        doubts = "".join(f", {warning}" for warning in person["warnings"])
-        lines.append(f"person {number}: {len(person['faces'])} faces{how}{doubts}")
+        warnings = "".join(f", {warning}" for warning in person["warnings"])
+        lines.append(f"person {number}: {_plural(len(person['faces']), 'face')}{how}{warnings}")
         lines += [f"    {_place(face)}" for face in person["faces"]]
     lines += [f"left out ({face['reason']}): {_place(face)}" for face in document["left_out"]]
     return lines
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _link(link: dict[str, Any]) -> str:

@@ -1,10 +1,11 @@
-"""From faces to persons: range search at the cut, connected components, or a hierarchy. Pure.
+"""Groups faces into persons: by range search and connected components, or by a hierarchy. Pure.
 
 Two faces are linked when their cosine similarity is strictly above the cut. `single` counts the
-connected components of all links, `supported` those of the supported ones; the other linkages are
-in index.counting.hierarchy. A link is supported when the closed neighbourhoods of its faces overlap
-by at least SUPPORT of the smaller one (shared neighbours: R. A. Jarvis, E. A. Patrick, "Clustering
-Using a Similarity Measure Based on Shared Near Neighbors", IEEE Trans. Computers C-22(11), 1973).
+connected components of all links, `supported` those of the supported links only. The other linkages
+are in index.counting.hierarchy. A link is supported when the closed neighbourhoods of its two faces
+share at least SUPPORT of the smaller one (shared neighbours: R. A. Jarvis, E. A. Patrick,
+"Clustering Using a Similarity Measure Based on Shared Near Neighbors", IEEE Trans. Computers
+C-22(11), 1973).
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from index.counting.hierarchy import by_appearance, content_order, hierarchy
 
 BLOCK_ROWS = 256  # bounds the memory of a range search in which everything links to everything
 DENSE_SHARE = 0.1  # of all pairs, above which the graph is treated as a full matrix
-BEYOND = 2.0  # no cosine similarity is as large
+BEYOND = 2.0  # larger than any cosine similarity
 BORDER = 1e-5  # FAISS's float32 kernels differ by less; nearer pairs are decided in float64
 SUPPORT = 0.9  # least overlap of a supported link; measured in docs/accuracy.md
 
@@ -74,7 +75,7 @@ def find_links(vectors: FloatMatrix, cut: float, block_rows: int = BLOCK_ROWS) -
 
 
 def above(vectors: FloatMatrix, links: Links, cut: float) -> NDArray[np.bool_]:
-    """Which *links* are above *cut*, (m,); near it in float64, since FAISS's last bits vary."""
+    """Which *links* are above *cut*, (m,). Near the cut FAISS is not exact: float64 decides."""
     keep = links.similarity > cut
     near = np.flatnonzero(np.abs(links.similarity - cut) <= BORDER)
     for start in range(0, len(near), BLOCK_ROWS * BLOCK_ROWS):
@@ -87,10 +88,10 @@ def above(vectors: FloatMatrix, links: Links, cut: float) -> NDArray[np.bool_]:
 
 
 def supported(links: Links, count: int) -> NDArray[np.bool_]:
-    """Which links have neighbourhoods that agree: |N(a) ∩ N(b)| ≥ SUPPORT × min(|N(a)|, |N(b)|).
+    """Which links are supported: |N(a) ∩ N(b)| ≥ SUPPORT × min(|N(a)|, |N(b)|).
 
     Args:
-        links: of *count* faces; N(a) is a and every face linked to it.
+        links: among *count* faces; N(a) is a and every face linked to it.
     """
     if len(links.first) == 0:
         return np.empty(0, np.bool_)
@@ -99,10 +100,10 @@ def supported(links: Links, count: int) -> NDArray[np.bool_]:
     columns = np.concatenate((links.second, links.first, here))
     graph = coo_array((np.ones(len(rows), np.float32), (rows, columns)), (count, count)).tocsr()
     sizes = np.diff(graph.indptr)
-    # where many photos show the same person BLAS is far quicker than sparse products
+    # if many photos show the same person, BLAS is far quicker than sparse products
     dense = graph.toarray() if graph.nnz > DENSE_SHARE * count**2 else None
     shared = np.empty(len(links.first), np.float32)
-    # links are ordered by their first face: a block of faces owns a run of them
+    # links are ordered by their first face, so those of a block of faces are one run
     ends = np.searchsorted(links.first, np.arange(0, count + BLOCK_ROWS, BLOCK_ROWS))
     for block, (start, stop) in enumerate(pairwise(ends)):
         if start < stop:
@@ -112,7 +113,7 @@ def supported(links: Links, count: int) -> NDArray[np.bool_]:
             run = slice(start, stop)
             shared[run] = both[links.first[run] - origin, links.second[run]]
     smaller = np.minimum(sizes[links.first], sizes[links.second])
-    # whole numbers on the left: BORDER keeps the rounding of SUPPORT from deciding
+    # the left side is a whole number: BORDER absorbs the rounding of SUPPORT
     kept: NDArray[np.bool_] = shared >= SUPPORT * smaller - BORDER
     return kept
 

@@ -1,7 +1,7 @@
-"""Merge histories: which groups of faces become one person, and at which distance.
+"""Hierarchies: which groups of faces become one person, and at which distance.
 
-A hierarchy does not depend on the threshold. One computation therefore gives the persons at every
-threshold, and their number never rises with it.
+A hierarchy does not depend on the threshold. So one computation gives the persons at every
+threshold, and a higher threshold never gives more persons.
 """
 
 import math
@@ -35,11 +35,11 @@ class Hierarchy:
     heights: DoubleVector
 
     def persons_at(self, distance: float) -> int:
-        """How many persons there are when merges strictly below *distance* happen."""
+        """The number of persons after all merges strictly below *distance*."""
         return self.count - int(np.searchsorted(self.heights, distance, side="left"))
 
     def labels_at(self, distance: float) -> IntVector:
-        """The person of each face then: (n,) numbers from 0, by first appearance."""
+        """The person of each face after these merges: (n,) numbers from 0, by first appearance."""
         merged = int(np.searchsorted(self.heights, distance, side="left"))
         parent = list(range(self.count))
 
@@ -68,8 +68,8 @@ def by_appearance(labels: IntVector) -> IntVector:
 def content_order(vectors: FloatMatrix) -> IntVector:
     """An order of the rows that depends on their content alone.
 
-    Whatever is computed in it cannot depend on the order in which files are named or arrived, not
-    even in its last bit.
+    Computing in it makes results independent of the order in which files are named or arrived, to
+    the last bit.
     """
     return np.lexsort(vectors[:, :LEADING].T)
 
@@ -85,9 +85,9 @@ def hierarchy(
     Memory grows with n²: 4 to 8 bytes a pair.
 
     Args:
-        photos: (n,) a number for the photo of each face, which only evidence asks for; None means
-            that every face has a photo of its own.
-        below: merges at this distance or above may be left out, which saves finding them.
+        photos: (n,) a number for the photo of each face, used by evidence only; None means that
+            every face has a photo of its own.
+        below: merges at this distance or above may be left out, which saves time.
     """
     count = len(vectors)
     if count < 2:  # noqa: PLR2004 - nothing to merge
@@ -115,7 +115,7 @@ def _distances(vectors: FloatMatrix) -> DoubleVector:
 def _single(vectors: FloatMatrix) -> Merges:
     """Single linkage by a minimum spanning tree (J. Gower, G. Ross, 1969)."""
     distances = _distances(vectors)
-    distances += 1.0  # scipy takes a zero for a missing edge
+    distances += 1.0  # to scipy a zero is a missing edge
     tree = minimum_spanning_tree(csr_array(distances), overwrite=True).tocoo()
     order = np.argsort(tree.data, kind="stable")
     return (

@@ -1,4 +1,4 @@
-"""Which faces of a photo count: the key ones, all, or the most prominent."""
+"""Chooses which faces of a photo count: the key ones, all, or the most prominent."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,9 @@ def height(face: FaceRow) -> float:
 
 
 def prominence(face: FaceRow) -> float:
-    """Area minus twice the squared distance of the face's centre to the image's, in pixels².
+    """Area minus twice the squared distance of the face's centre from the image's, in pixels².
 
-    The measure that facenet calls "largest and most central" (davidsandberg/facenet,
+    facenet finds the "largest and most central" face by it (davidsandberg/facenet,
     align_dataset_mtcnn.py).
     """
     x1, y1, x2, y2 = face.box
@@ -47,7 +47,7 @@ def _not_most_prominent(faces: Sequence[FaceRow]) -> dict[int, str]:
 
 
 def _not_key(faces: Sequence[FaceRow]) -> dict[int, str]:
-    # an improbable find, often a pattern, must not make the real faces look small
+    # an improbable face, often a mere pattern, must not make the real faces count as small
     heights = [height(face) if face.probability >= KEY_PROBABILITY else None for face in faces]
     tallest: dict[int, float] = {}
     for face, own in zip(faces, heights, strict=True):

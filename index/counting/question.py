@@ -1,4 +1,4 @@
-"""A caller's question, checked: which files, at which threshold, counted how."""
+"""Checks a caller's question: the files, the threshold, the faces that count, the linkage."""
 
 import math
 import re
@@ -48,12 +48,12 @@ def parse_threshold(text: str) -> float:
     """The value of a threshold.
 
     Raises:
-        RequestError: 400, it is empty, no decimal number, not finite or negative.
+        RequestError: 400, it is empty, no decimal number, not finite, or negative.
     """
     if not _DECIMAL.fullmatch(text):
         raise bad_request(f"threshold must be a number such as 0.2, not {text[:40]!r}")
     value = float(text)
-    # the sign is the text's: a float has no negative number next to zero, "-1e-400" becomes -0.0
+    # take the sign from the text: as a float, "-1e-400" becomes -0.0
     is_negative = text.startswith("-") and _NOT_ZERO.match(text)
     if not math.isfinite(value) or is_negative:
         raise bad_request(f"threshold must be a finite number of at least 0, not {text[:40]}")
@@ -113,7 +113,7 @@ def build_question(given: Mapping[str, Sequence[str]], settings: Settings) -> Qu
     """Check a request's parameters, each with all its values in order.
 
     Raises:
-        RequestError: 400 or 413, naming what is wrong.
+        RequestError: 400 or 413; its text names the mistake.
     """
     for name in given:
         if name not in PARAMETERS:

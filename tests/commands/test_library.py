@@ -118,10 +118,10 @@ def test_an_explanation_names_persons_files_and_the_range(
     outcome = run("count", *files, "--explain", "--config", config)
     assert (outcome.code, outcome.err) == (0, "")
     first, *lines = outcome.out.splitlines()
-    assert first.startswith(f"2 persons at threshold {DEFAULT_THRESHOLD} (2 to 2 a tenth ")
+    assert first.startswith(f"2 persons at threshold {DEFAULT_THRESHOLD} (2 within a tenth ")
     assert [line for line in lines if line.startswith("person ")] == [
         "person 1: 2 faces, weakest link at 0.000",
-        "person 2: 1 faces",
+        "person 2: 1 face",
     ]
     assert sum(line.startswith(f"    {library}") for line in lines) == 3
 
@@ -170,4 +170,4 @@ def test_a_file_without_a_face_counts_nobody(run: Run, config: Path) -> None:
     fill(config.parent / "inbox", config.parent / "data")
     assert run("count", nobody, "--config", config).out == "0\n"
     explained = run("count", nobody, "--explain", "--config", config).out
-    assert explained.startswith("0 persons at threshold 0.2 (0 to 0 ")
+    assert explained.startswith("0 persons at threshold 0.2 (0 within ")

@@ -152,20 +152,17 @@ def test_no_false_match_rate_is_told_of_two_faces_in_one_photo() -> None:
     assert rates == {False: 0.037, True: None}
 
 
-def test_lines_tell_persons_faces_doubts_and_what_was_left_out() -> None:
+def test_lines_tell_persons_faces_warnings_and_what_was_left_out() -> None:
     vectors = np.vstack((pair_at(0.023), np.eye(DIM)[[5]])).astype(np.float32)
     request = Request(vectors, images=[1, 1, 2], linkage=Linkage.SINGLE)
     request.left_out = [(face_row(90, image_id=2, box=(0.4, 1, 5, 6.2)), "small")]
     first, *lines = explanation_lines(request.document("0.20"))
-    assert first == (
-        "2 persons at threshold 0.20 (2 to 2 a tenth below and above it; "
-        "the same from 0.0101 to 0.4347)"
-    )
+    assert first == "2 persons at threshold 0.20 (2 within a tenth of it; 2 from 0.0101 to 0.4347)"
     assert lines == [
         "person 1: 2 faces, weakest link at 0.010, same_photo",
         "    1.jpg at 0, 0, 50, 100",
         "    1.jpg at 0, 0, 50, 100",
-        "person 2: 1 faces",
+        "person 2: 1 face",
         "    2.jpg at 0, 0, 50, 100",
         "left out (small): 2.jpg at 0, 1, 5, 6",
     ]
@@ -173,4 +170,4 @@ def test_lines_tell_persons_faces_doubts_and_what_was_left_out() -> None:
 
 def test_lines_of_no_face_are_one() -> None:
     [line] = explanation_lines(Request(pair_at(0.3)[:0]).document())
-    assert line.startswith("0 persons at threshold 0.2 (0 to 0 ")
+    assert line.startswith("0 persons at threshold 0.2 (0 within a tenth of it; ")
