@@ -1,7 +1,7 @@
-"""Chunks: what the vector index and its snapshots consist of.
+"""Chunks: the parts of the vector index and of its snapshots.
 
-Ids only ever grow, so chunks hold ascending ranges of ids, and a change touches one chunk of 8 MiB
-at the most.
+Ids only ever grow. So chunks hold ascending ranges of ids, and adding or removing a face changes
+one chunk, of 8 MiB at most.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from index.database.queries import changelog, embeddings, snapshots
 from index.vectors.space import Space
 
 CHUNK_FACES = 4096  # 8 MiB of 512 float32 numbers
-MAX_CHUNK_BYTES = 64 << 20  # what FAISS may allocate while reading one chunk
+MAX_CHUNK_BYTES = 64 << 20  # FAISS may allocate no more while reading one chunk
 
 
 class Chunk:
@@ -31,7 +31,7 @@ class Chunk:
         self._has_gaps = len(self.ids) != self.last - self.first + 1
         flat: Any = faiss.downcast_index(index.index)
         block = faiss.rev_swig_ptr(flat.get_xb(), len(self.ids) * flat.d)
-        # FAISS's own memory, (n, d): good only while the index lives
+        # FAISS's own memory, (n, d): valid only while the index lives
         self._block: FloatMatrix = block.reshape(len(self.ids), flat.d)
 
     @classmethod
@@ -52,10 +52,10 @@ class Chunk:
         return picked
 
     def copy(self, ids: IntVector, into: FloatMatrix) -> int | None:
-        """Copy the vectors of *ids* to *into*, or return the first that is not here.
+        """Copy the vectors of *ids* to *into*, or return the first id that is not here.
 
-        Without gaps in the ids none has to be searched for. Clipping changes no index here, but
-        numpy fills *into* by way of a buffer unless it is asked for.
+        If the chunk's ids have no gaps, none has to be searched for. mode="clip" changes nothing
+        here, but without it numpy fills *into* by way of a buffer.
 
         Args:
             ids: (n,) ascending, n at least 1; none may be below the chunk's first.
@@ -80,7 +80,7 @@ class Chunk:
         """Read a chunk that to_bytes() wrote.
 
         Raises:
-            SnapshotDamagedError: the bytes are not the ones that were stored.
+            SnapshotDamagedError: the bytes are not those that were stored.
         """
         if hashlib.sha256(data).digest() != sha256:
             raise SnapshotDamagedError("a chunk does not match its checksum")
@@ -97,14 +97,14 @@ class Chunk:
 def replay(
     chunks: list[Chunk], ids: IntVector, vectors: FloatMatrix, removed: IntVector
 ) -> set[int]:
-    """Apply changes to *chunks* in place; face ids in both *ids* and *removed* must not occur.
+    """Apply changes to *chunks* in place; no face id may be in both *ids* and *removed*.
 
     Args:
-        ids: (n,) ascending new faces; those that are there already are skipped.
-        vectors: (n, d) theirs, unit length.
-        removed: faces that are gone, whether they are there or not.
+        ids: (n,) ascending ids of new faces; ids that are in the chunks already are skipped.
+        vectors: (n, d) their vectors, unit length.
+        removed: ids of faces that are gone; they need not be in the chunks.
 
-    Returns: the positions of the chunks that are not what they were.
+    Returns: the positions of the chunks that were changed.
     """
     touched: set[int] = set()
     for position, chunk in enumerate(chunks):
@@ -129,7 +129,7 @@ def replay(
 
 
 def last_position(connection: Connection, generation_id: int) -> int:
-    """The changelog position of the last commit, also when all changes have been pruned."""
+    """The changelog position of the last commit, even if all changes have been pruned."""
     return max(
         changelog.newest_change(connection, generation_id),
         snapshots.newest_upto(connection, generation_id),

@@ -1,4 +1,4 @@
-"""How often strangers are as near as a given threshold: a table of what was measured. Pure."""
+"""How often strangers are as near as a given threshold: a table of measurements. Pure."""
 
 import bisect
 from collections.abc import Callable
@@ -10,9 +10,9 @@ import numpy as np
 from index.base.arrays import DoubleVector
 from index.base.errors import ConfigError
 
-FALSE_MATCH_RATES = "false_match_rates"  # its name among what a profile says was measured
+FALSE_MATCH_RATES = "false_match_rates"  # its key in a profile's `measured`
 GRID = tuple(round(0.005 * step, 3) for step in range(10, 81))  # calibrated thresholds, 0.05 to 0.4
-FEWEST = 10  # a rate from fewer matches than these says little; such a rate is given as theirs
+FEWEST = 10  # fewer matches than these say little: they count as 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class FalseMatchRates:
     """False matches among the pairs of different people, at rising thresholds.
 
     Attributes:
-        pairs: of faces of different people that were looked at.
+        pairs: the number of pairs measured, each of faces of different people.
         thresholds: calibrated ones, ascending.
-        matches: how many of the pairs were at most as far apart as each threshold.
+        matches: the number of pairs at most as far apart as each threshold.
     """
 
     people: int
@@ -31,9 +31,9 @@ class FalseMatchRates:
     matches: tuple[int, ...]
 
     def at(self, threshold: float) -> float | None:
-        """At most which share of the pairs is as near as *threshold*; None beyond the table.
+        """An upper bound on the share of pairs as near as *threshold*; None beyond the table.
 
-        It is the rate of the table's next threshold, and never less than FEWEST matches give.
+        It is the rate at the table's next threshold, and at least that of FEWEST matches.
         """
         place = bisect.bisect_left(self.thresholds, threshold)
         if place == len(self.thresholds):
@@ -48,14 +48,18 @@ class FalseMatchRates:
     def measure(
         cls, different: DoubleVector, people: int, distance: Callable[[float], float]
     ) -> Self:
-        """Count among the distances of *different* people; *distance* is that of a threshold."""
+        """Count matches among the distances of *different* people.
+
+        Args:
+            distance: gives the cosine distance of a threshold.
+        """
         ordered = np.sort(different)
         matches = np.searchsorted(ordered, [distance(step) for step in GRID], side="right")
         return cls(people, len(ordered), GRID, tuple(matches.tolist()))
 
     @classmethod
     def of(cls, measured: dict[str, Any]) -> Self | None:
-        """The table among what a profile says was *measured*; profiles of before have none.
+        """The table in a profile's *measured*; older profiles have none.
 
         Raises:
             ConfigError: it is malformed.

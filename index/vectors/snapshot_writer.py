@@ -1,7 +1,7 @@
 """Writes snapshots of the vector index into the database, a chunk at a time.
 
-A new snapshot takes over every chunk of the last one that no change has touched, so its cost
-follows the number of changes, not the size of the library, and memory stays at a few chunks.
+A new snapshot takes over each chunk of the last one that has not changed. So its cost grows with
+the number of changes, not with the library, and it needs the memory of a few chunks.
 """
 
 import hashlib
@@ -24,11 +24,11 @@ ATTEMPTS = 5  # while erasures keep coming
 
 
 class _ErasedMeanwhileError(Exception):
-    """Vectors that were read for a snapshot have been erased since: it must be made again."""
+    """Vectors that were read for a snapshot have been erased since: start the snapshot again."""
 
 
 def pending_changes(database: Database, generation_id: int) -> int:
-    """How many changes the newest snapshot does not cover yet."""
+    """The number of changes that the newest snapshot does not contain yet."""
     with database.read() as connection:
         rows = snapshots.newest_first(connection, generation_id)
         since = rows[0].upto_seq if rows else 0
@@ -36,7 +36,7 @@ def pending_changes(database: Database, generation_id: int) -> int:
 
 
 def dropped(database: Database, generation_id: int) -> bool:
-    """Whether an erasure or a repair has dropped all snapshots and none has been written since."""
+    """Whether an erasure or a repair dropped all snapshots, and none was written since."""
     with database.read() as connection:
         if snapshots.newest_first(connection, generation_id):
             return False
@@ -52,14 +52,14 @@ def write_snapshot(database: Database, generation_id: int, space: Space, now: fl
     Returns: False when there was nothing to do.
 
     Raises:
-        StoreError: rows are damaged, so no snapshot can be made of them.
+        StoreError: rows are damaged, or erasures kept coming.
     """
     for _ in range(ATTEMPTS):
         try:
             return _write_snapshot(database, generation_id, space, now)
         except _ErasedMeanwhileError:
             log.info("index.snapshot_again generation=%d", generation_id)
-    raise StoreError("no snapshot was written: photos are being forgotten all the time")
+    raise StoreError("no snapshot was written: photos were forgotten during each attempt")
 
 
 def _write_snapshot(database: Database, generation_id: int, space: Space, now: float) -> bool:
@@ -71,7 +71,7 @@ def _write_snapshot(database: Database, generation_id: int, space: Space, now: f
         if newest is not None and upto <= newest.upto_seq and newest.fits(space.space_id):
             return False
     with database.write() as connection:
-        # what an interrupted attempt has left; on a full disk each would leave its own
+        # chunks of an interrupted attempt; on a full disk each attempt would leave more
         snapshots.drop_unlisted(connection, generation_id)
     chunk_ids: list[int] | None = None
     if newest is not None:
@@ -94,7 +94,7 @@ def _write_snapshot(database: Database, generation_id: int, space: Space, now: f
                 chunk_ids=chunk_ids,
                 now=now,
             )
-    except IntegrityError as error:  # a repair has dropped chunks that this one lists
+    except IntegrityError as error:  # a repair dropped chunks that this snapshot lists
         raise _ErasedMeanwhileError from error
     log.info("index.snapshot_written generation=%d faces=%d upto=%d", generation_id, faces, upto)
     return True

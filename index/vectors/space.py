@@ -1,4 +1,4 @@
-"""Where distances live: raw embeddings to unit vectors, and thresholds to cosine cuts.
+"""A model's vector space: turns raw embeddings into unit vectors, and thresholds into cosine cuts.
 
     unit vector   = normalise(raw − centre)
     distance      = 1 − cosine similarity, 0 to 2
@@ -33,12 +33,13 @@ MIN_NORM = 1e-6  # a shorter vector has no direction
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What was measured of a model.
+    """The measurements of a model.
 
     Attributes:
         centre: mean of the raw embeddings of many people's faces; zeros when not measured.
         operating_distance: cosine distance of centred vectors at a false match rate of 1e-3.
-        measured: on what, and with which result; shown to users, and counts never depend on it.
+        measured: the photos it was measured on, and the results. It is shown to users; counts do
+            not depend on it.
     """
 
     centre: tuple[float, ...]
@@ -95,7 +96,7 @@ def shipped_profile(weights: str) -> Profile:
 class Space:
     """A profile in use, with the scale that the operator chose for thresholds.
 
-    Vectors, and everything else but thresholds, are the same on every scale.
+    Only thresholds depend on the scale; vectors and distances do not.
     """
 
     profile: Profile
@@ -118,7 +119,7 @@ class Space:
     def unit(self, raw: FloatMatrix) -> FloatMatrix:
         """Turn raw embeddings (n, d) into centred vectors of length 1, float32 C-contiguous.
 
-        Computed in float64 row by row, so that a vector never depends on its batch.
+        It computes in float64, row by row, so that a vector never depends on its batch.
         """
         wide = raw.astype(np.float64)
         wide -= self._centre
@@ -138,9 +139,9 @@ class Space:
         return distance * OPERATING_THRESHOLD / self.profile.operating_distance
 
     def false_match_rate(self, distance: float) -> float | None:
-        """At most which share of pairs of strangers is as near as *distance*, where measured.
+        """An upper bound on the share of pairs of strangers as near as *distance*.
 
-        None on the plain scale, beyond what was measured, and if nothing was.
+        None on the plain scale, beyond the measured thresholds, and if nothing was measured.
         """
         if self.scale is DistanceScale.COSINE or self._match_rates is None:
             return None
@@ -156,6 +157,6 @@ class Space:
 
 
 def usable(raw: NDArray[np.float32]) -> bool:
-    """Whether an embedding has finite numbers and a direction; others are never stored."""
+    """Whether an embedding has finite numbers and a direction; only such ones are stored."""
     norm = float(np.linalg.norm(raw.astype(np.float64)))
     return math.isfinite(norm) and norm > MIN_NORM

@@ -1,7 +1,7 @@
 """The vector index in memory: FAISS chunks of unit vectors by face id, following the database.
 
-Rows are the truth, this is derived. It is opened from the newest good snapshot plus the changelog
-after it, and rebuilt from the rows whenever the two disagree.
+The rows are the truth; the index is derived from them. It is opened from the newest good snapshot
+and the changelog after it, and rebuilt from the rows if they disagree.
 """
 
 import logging
@@ -31,7 +31,7 @@ class VectorIndex:
         self.generation_id = generation_id
         self.space = space
         self.applied_seq = 0
-        self.rebuilds = 0  # how often the rows and a snapshot or the changelog disagreed
+        self.rebuilds = 0  # how often a snapshot was damaged, or disagreed with the rows
         self._chunks: list[Chunk] = []
         self._lock = threading.RLock()  # held while chunks change hands, briefly
         self._updating = threading.RLock()  # one open() or refresh() at a time
@@ -45,10 +45,10 @@ class VectorIndex:
         return np.concatenate([np.empty(0, np.int64), *(chunk.ids for chunk in self._chunks)])
 
     def open(self, connection: Connection) -> None:
-        """Load the newest snapshot that is whole and replay what came after it.
+        """Load the newest snapshot that is whole, and replay the changes after it.
 
-        Falls back to an older snapshot, then to the rows; each fall is logged. Afterwards the ids
-        are those of the rows.
+        It falls back to an older snapshot, then to the rows, and logs each step back. Afterwards
+        the ids are those of the rows.
 
         Raises:
             StoreError: the rows themselves are damaged.
@@ -77,11 +77,11 @@ class VectorIndex:
             self._rebuild(connection)
 
     def refresh(self, connection: Connection) -> None:
-        """Apply what was committed since the last call."""
+        """Apply the changes committed since the last call."""
         with self._updating:
             pruned_upto = snapshots.pruned_upto(connection, self.generation_id)
             if self.applied_seq < pruned_upto:
-                self._open(connection)  # the changes that are missing here are gone
+                self._open(connection)  # the changes that it needs have been pruned
             else:
                 self._replay(connection)
 
@@ -109,7 +109,7 @@ class VectorIndex:
         """The unit vectors of ascending face *ids*, (n, d) in their order.
 
         Raises:
-            IndexOutOfDateError: one of them is not here; refresh, then ask again.
+            IndexOutOfDateError: one of them is not here; refresh, and ask again.
         """
         wanted = np.asarray(ids, np.int64)
         with self._lock:
