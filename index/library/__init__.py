@@ -1,4 +1,4 @@
-"""What is known of the photos: the state of each file, of the library and of ingest.
+"""Reads and reports what the program knows of the photos: each file, the library, ingest.
 
 It imports counting and the rooms below. Service and ingest may import it.
 """

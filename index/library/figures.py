@@ -1,6 +1,6 @@
-"""What the database holds, in figures that cost little: for scrapes every few seconds.
+"""Figures about the database that are cheap to read: for scrapes every few seconds.
 
-library_status tells more, and counts faces and images one by one to do so.
+library_status tells more, but counts faces and images one by one.
 """
 
 import json
@@ -20,7 +20,7 @@ class SnapshotFigures:
 
     Attributes:
         written_at: seconds since 1970.
-        missing_changes: committed since, and so not in it.
+        missing_changes: the number of changes committed since it was written.
     """
 
     faces: int
@@ -33,11 +33,11 @@ class Figures:
     """The database at one moment.
 
     Attributes:
-        files: how many, by state.
-        ready: files that a worker may claim now.
-        oldest_ready_at: since when the first of them, seconds since 1970.
-        report: what the ingest process last said of itself; see index.library.ingest_report.
-        reported_at: when, seconds since 1970.
+        files: the number of files, by state.
+        ready: the number of files that a worker may claim now.
+        oldest_ready_at: when the first of them became ready, seconds since 1970.
+        report: the last report of the ingest process; see index.library.ingest_report.
+        reported_at: when it was made, seconds since 1970.
     """
 
     files: Mapping[str, int]
@@ -50,7 +50,7 @@ class Figures:
 
 
 def read_figures(connection: Connection, now: float) -> Figures:
-    """What *connection* sees; *now* in seconds since 1970."""
+    """Read the figures; *now* in seconds since 1970."""
     ready, oldest, _ = queue.backlog(connection, now)
     active = generations.active(connection)
     report = reports.read(connection)

@@ -1,9 +1,9 @@
-"""All that an answer needs to know of files, kept as long as nobody commits.
+"""Caches the rows that answers need, until another connection commits.
 
-What was looked up stays with the database connection it came from, together with SQLite's
-data_version as it was then. The number is the same only if no other connection has committed
-since, so what is kept is never older than what a new look-up would find. It does not tell of a
-connection's own commits: this is for connections that only read.
+A cache belongs to one database connection. It keeps SQLite's data_version, a number that changes
+when another connection commits. While the number is the same, the cache is as new as a new look-up
+would be. The number does not change when the connection itself commits, so use the cache only on
+connections that read.
 """
 
 from collections import defaultdict
@@ -20,16 +20,16 @@ from index.database.queries.faces import FaceRow, whole_faces
 from index.database.queries.files import FileRow, rows_of
 from index.database.queries.generations import GenerationRow
 
-MAX_KEPT = 10_000  # files and faces a connection; some 10 MiB
+MAX_KEPT = 10_000  # files and faces per connection; some 10 MiB
 
 
 @dataclass(slots=True)
 class AskedImage:
-    """What one generation found in an image.
+    """The faces that one generation found in an image.
 
     Attributes:
         faces: by id.
-        is_whole: whether the image was analysed, and as many faces are stored as were found in it.
+        is_whole: the image was analysed, and as many faces are stored as were found in it.
     """
 
     faces: tuple[FaceRow, ...]
@@ -37,7 +37,7 @@ class AskedImage:
     _chosen: dict[FaceChoice, Chosen] = field(default_factory=dict, compare=False)
 
     def chosen(self, choice: FaceChoice) -> Chosen:
-        """Which of the faces count; worked out once, since others ask again."""
+        """The faces that count and the others; worked out once for each choice."""
         found = self._chosen.get(choice)
         if found is None:
             found = self._chosen[choice] = split_faces(self.faces, choice)
@@ -46,12 +46,12 @@ class AskedImage:
 
 @dataclass(slots=True)
 class Asked:
-    """What is known of files, at least of those that were asked for, at one data_version.
+    """The rows of files at one data_version.
 
     Attributes:
-        generation: the active one, which the faces are of.
-        files: by path; without those that are unknown.
-        images: by id, those of all files; none without a generation.
+        generation: the active one; it found the faces.
+        files: by path; unknown files are missing.
+        images: the images of all files, by id; empty without a generation.
     """
 
     version: int
@@ -65,7 +65,7 @@ class Asked:
         found = rows_of(connection, paths)
         if self.generation is not None:
             self._read_images(connection, self.generation, found.values())
-        # last: a file that is here must have its image here, also when reading that failed
+        # last: if reading an image fails, no file may be here without its image
         self.files |= found
         self.size += len(found)
 
@@ -85,8 +85,8 @@ class Asked:
 
 
 def asked_files(connection: Connection, paths: Sequence[str]) -> Asked:
-    """What the database says of *paths*, and perhaps of others; good for this transaction."""
-    version = data_version(connection)  # first, since it fixes what the transaction sees
+    """The cache, with the rows of *paths* and perhaps of others; valid in this transaction."""
+    version = data_version(connection)  # first: it starts the transaction's view
     kept: Asked | None = connection.info.get(Asked)
     if kept is None or kept.version != version:
         kept = connection.info[Asked] = Asked(version, generations.active(connection))

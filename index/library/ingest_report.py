@@ -1,7 +1,7 @@
-"""What the ingest process says of itself; the service and the command line show it.
+"""The report of the ingest process, which the service and the command line show.
 
-Ingest and service are two processes that share only the database, so this goes through it. All
-figures count from the start of the ingest process. Numbers and kinds only, no names of files.
+Ingest and service are two processes that share only the database, so the report goes through it.
+All figures count from the start of the ingest process. It holds no names of files.
 """
 
 import json
@@ -15,16 +15,16 @@ from index.database.queries import reports
 
 @dataclass(frozen=True, slots=True)
 class WatcherReport:
-    """How changes in the folders are noticed.
+    """How the watcher notices changes in the folders.
 
     Attributes:
         mode: "starting", "inotify" or "polling".
-        limit_reached: polling only because inotify's limits are used up.
-        lost_events: how often events were lost: a queue ran over, a handler failed.
-        errors: rounds that failed and were tried again.
+        limit_reached: it polls because inotify's limits are used up.
+        lost_events: how often events were lost: a queue overflowed, or a handler failed.
+        errors: the number of rounds that failed and were tried again.
         last_error: the kind of the last exception.
         scanned_at: when the last scan ended, seconds since 1970.
-        roots_held: roots and mounts below them in which removals are held; the scan decides.
+        roots_held: the number of roots, and mounts below them, whose removals a scan has held.
     """
 
     mode: str = "starting"
@@ -43,10 +43,10 @@ class WatcherReport:
 
 @dataclass(frozen=True, slots=True)
 class WorkReport:
-    """What became of the files.
+    """The worker's results.
 
     Attributes:
-        images: analysed, so without copies of known content.
+        images: the number of images analysed; copies of known content are not.
         stage_seconds: by stage of the pipeline, added up over all threads.
     """
 
@@ -64,7 +64,7 @@ class IngestReport:
 
     Attributes:
         started_at: seconds since 1970.
-        clock_jumps: how often the wall clock was set by more than a few seconds.
+        clock_jumps: how often the wall clock was changed by more than a few seconds.
     """
 
     started_at: float
@@ -74,7 +74,7 @@ class IngestReport:
 
 
 def store_report(database: Database, report: IngestReport, now: float) -> None:
-    """Let others see *report*."""
+    """Store *report* for other processes to see."""
     with database.write() as connection:
         reports.write(connection, json.dumps(asdict(report)), now)
 
@@ -86,5 +86,5 @@ def stored_report(database: Database, now: float) -> dict[str, Any]:
     if found is None:
         return {}
     document, reported_at = found
-    age = max(0.0, now - reported_at)  # a clock that was set back makes no report of tomorrow
+    age = max(0.0, now - reported_at)  # not negative, even after the clock was set back
     return {**json.loads(document), "reported_seconds_ago": round(age, 1)}

@@ -1,4 +1,4 @@
-"""What is known of each file in a question, and asking ingest for what is not known yet."""
+"""Looks up the files of a question, and queues those that ingest has not read yet."""
 
 import logging
 import os
@@ -18,12 +18,12 @@ from index.library.settling import sight
 log = logging.getLogger(__name__)
 
 
-# by name: the absolute path and lstat of a file; None where there is none that may be asked about
+# by name: the absolute path and lstat of a file; None if there is none that may be asked about
 Places = dict[str, tuple[str, os.stat_result] | None]
 
 
 class FileStatus(StrEnum):
-    """What a file contributes to an answer."""
+    """How a file enters an answer."""
 
     COUNTED = "counted"  # at least one of its faces counts
     NO_FACE = "no_face"  # it was read, and no face in it counts
@@ -33,13 +33,13 @@ class FileStatus(StrEnum):
 
 
 class KnownFile(NamedTuple):
-    """One name of a question and what came of it.
+    """One name of a question, and the state of its file.
 
     Attributes:
         name: as the caller wrote it.
-        status: never NO_FACE here; whether faces count is known only after choosing them.
+        status: never NO_FACE here; only choosing the faces shows whether any count.
         reason: why it failed, else None.
-        image_id: its content, when COUNTED.
+        image_id: its content, if COUNTED.
     """
 
     name: str
@@ -50,11 +50,11 @@ class KnownFile(NamedTuple):
 
 @dataclass(slots=True)
 class Wanted:
-    """What ingest is to be asked for.
+    """The files that ingest shall read first.
 
     Attributes:
-        stale: the paths of files that are new or have changed, and what lstat says of them.
-        waiting: the paths of queued files that nobody has waited for so far.
+        stale: the lstat of each file that is new or has changed, by path.
+        waiting: the paths of queued files that do not have priority yet.
     """
 
     stale: dict[str, os.stat_result] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Wanted:
         return bool(self.stale or self.waiting)
 
     def add(self, other: "Wanted") -> None:
-        """Want what *other* wants as well; what it saw is newer."""
+        """Add the files of *other*, which were looked at later."""
         self.stale |= other.stale
         self.waiting |= other.waiting
 
@@ -72,7 +72,7 @@ class Wanted:
 def find(roots: Roots, names: Sequence[str]) -> Places:
     """Look for each file. No file is opened."""
     finder = Finder(roots)
-    # a root may have a name that is no text, and the database could not even look that up
+    # a root's name may be no UTF-8, and then the database cannot look it up
     return {
         name: place if (place := finder.look(name)) and is_utf8(place[0]) else None
         for name in names
@@ -85,10 +85,10 @@ def paths_in(places: Places) -> list[str]:
 
 
 def survey(places: Places, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile], Wanted]:
-    """Compare each file with what the database says of it in *rows*, by path.
+    """Compare each file with its row in *rows*, by path.
 
-    A file that is new, or not what it was when it was indexed, is reported as pending and wanted;
-    so is one that is queued behind others.
+    A file that is new, or has changed since it was indexed, is reported as pending and wanted. So
+    is a file that is queued behind others.
     """
     known: list[KnownFile] = []
     wanted = Wanted()
@@ -112,7 +112,7 @@ def survey(places: Places, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile]
 
 
 def _is_contradictory(row: FileRow) -> bool:
-    """Whether a row says indexed, and not as what; it would pass for a file without a face."""
+    """Whether a row says indexed but names no image; it would pass for a file without a face."""
     return row.image_id is None and row.state is FileState.INDEXED
 
 
@@ -125,7 +125,7 @@ def look(database: Database, roots: Roots, names: Sequence[str]) -> tuple[list[K
 
 
 def ask_for(database: Database, wanted: Wanted, settle_seconds: float) -> None:
-    """Put what is *wanted* into the queue before all others."""
+    """Queue the *wanted* files before all others."""
     now = time.time()
     seen = [sight(path, found, now, settle_seconds) for path, found in wanted.stale.items()]
     with database.write() as connection:
@@ -134,11 +134,11 @@ def ask_for(database: Database, wanted: Wanted, settle_seconds: float) -> None:
 
 
 def heal(database: Database, images: Sequence[int]) -> None:
-    """Have *images* whose face rows are incomplete read again, as if they were new."""
+    """Queue the files of *images* whose face rows are incomplete, to be read like new ones."""
     with database.write() as connection:
         paths = [row.path for image in images for row in files_of(connection, image)]
         if not paths:
-            return  # not damaged: their files have changed since they were looked up
+            return  # not damaged: their files changed after the look-up
         stored_images.drop_analyses(connection, images)
         queue.requeue(connection, paths, time.time())
         queue.prioritise(connection, paths)

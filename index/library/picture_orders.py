@@ -1,4 +1,4 @@
-"""Which picture is to be made of which file; ingest makes it, the service opens no image."""
+"""Orders for pictures of faces and photos. The service opens no image: ingest fills the orders."""
 
 from dataclasses import asdict, dataclass
 from typing import Self
@@ -13,12 +13,12 @@ from index.database.states import FileState
 
 @dataclass(frozen=True, slots=True)
 class PictureOrder:
-    """A face to be cut out of a file, or the whole photo to be made small.
+    """Asks for a face cut out of a file, or for the whole photo made small.
 
     Attributes:
         path: absolute and real, below *root*.
-        signature: what the file must be, before and after it is read.
-        sha256: hexadecimal; what its content must be.
+        signature: the file must have it before and after it is read.
+        sha256: the content must have it; hexadecimal.
         size: width and height of the upright photo, in pixels.
         box: the face's x1, y1, x2, y2 in those pixels; None for the whole photo.
     """
@@ -36,7 +36,7 @@ class PictureOrder:
 
     @classmethod
     def from_head(cls, head: Head) -> Self:
-        """What to_head() made into JSON."""
+        """Read the result of to_head()."""
         box = head["box"] and tuple(head["box"])
         signature = Signature(*head["signature"])  # asdict() leaves a NamedTuple a tuple
         size = (head["size"][0], head["size"][1])
@@ -48,9 +48,10 @@ def order_for(
 ) -> PictureOrder | None:
     """The order for a face's picture, or with *whole* for that of its photo.
 
-    Looked up anew for each request, so that what was forgotten, deleted or replaced is not shown.
+    Each request looks it up anew, so that no photo is shown that was forgotten, deleted or
+    replaced.
 
-    Returns: None when there is no such face, or no file below the roots that still holds it.
+    Returns: None when there is no such face, or no file below the roots holds it any more.
     """
     with database.read() as connection:
         place = browse.face_place(connection, face_id)

@@ -1,4 +1,4 @@
-"""When is a file complete? Pure: stat results and clocks in, a time out."""
+"""Decides when a file is complete enough to read. Pure: stat results and clocks in, a time out."""
 
 import os
 
@@ -6,15 +6,15 @@ from index.base.paths import Signature, display, refusal, signature_of
 from index.database.queries.sightings import Sighting
 
 NANOSECONDS = 1e-9
-RETRY_SECONDS = (5.0, 60.0, 600.0)  # a file that looks cut off may still be on its way
+RETRY_SECONDS = (5.0, 60.0, 600.0)  # a file that looks cut off may still be being written
 
 
 def ready_at(signature: Signature, now: float, settle_seconds: float) -> float:
     """When a file seen *now* may be read if nothing changes until then (seconds since 1970).
 
-    A file whose content and inode have not changed for *settle_seconds* may be read at once, one
-    that changed just now has to stay as it is for that long. A change "in the future" (a clock
-    was set back, a share's clock is ahead) proves nothing, so it waits too.
+    A file whose content and inode have not changed for *settle_seconds* may be read at once. One
+    that changed later than that must first stay unchanged for that long. So must one that changed
+    "in the future" (a clock was set back, a share's clock is ahead): its age is unknown.
     """
     changed = max(signature.mtime_ns, signature.ctime_ns) * NANOSECONDS
     age = now - changed
@@ -26,7 +26,7 @@ def ready_at(signature: Signature, now: float, settle_seconds: float) -> float:
 def retry_at(attempts: int, now: float, *, forever: bool = False) -> float | None:
     """When to read a file again that looked cut off at its *attempts*-th reading; None: never.
 
-    With *forever* the last pause is repeated: the trouble is not the file's.
+    With *forever* the last pause is repeated: something other than the file is the cause.
     """
     if attempts > len(RETRY_SECONDS) and not forever:
         return None

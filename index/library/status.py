@@ -1,4 +1,4 @@
-"""What the database holds, in numbers: for /status and the command line. No file names."""
+"""The database in numbers, for /status and the command line. No file names."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from index.database.queries import analyses, generations, queue, snapshots
 
 
 def library_status(database: Database) -> dict[str, Any]:
-    """What the database holds."""
+    """The contents of the database, counted."""
     with database.read() as connection:
         active = generations.active(connection)
         building = generations.building(connection)
