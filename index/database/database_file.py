@@ -1,4 +1,4 @@
-"""The database as a file: copied while others write, and taken out of its write-ahead log."""
+"""Handles the database as a file: copies it while others write, and empties its write-ahead log."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ SIDE_FILES = ("-wal", "-shm", "-journal")
 
 
 def looks_like_database(path: Path) -> bool:
-    """Whether a file begins as SQLite's do; opening another one may cost it its log."""
+    """Whether a file begins like SQLite's; to open another kind may delete a file beside it."""
     with open(path, "rb") as stream:
         return stream.read(len(HEADER)) == HEADER
 
@@ -26,14 +26,14 @@ def side_files(path: Path) -> list[Path]:
 
 
 def restoring(path: Path) -> Path:
-    """Where a backup lies while it is made ready to take the place of the database *path*."""
+    """The path of a backup while it is prepared to replace the database *path*."""
     return path.with_name(f"{path.name}.restoring")
 
 
 def remove_restoring(path: Path) -> None:
-    """Remove what a restore that was killed has left: it may hold what was forgotten since.
+    """Remove the files of a killed restore: they may hold photos that were forgotten since.
 
-    Only for whoever holds the ingest lock, as a restore does.
+    The caller must hold the ingest lock, as a restore does.
     """
     copy = restoring(path)
     for found in copy.parent.glob(f"{copy.name}*"):
@@ -43,7 +43,7 @@ def remove_restoring(path: Path) -> None:
 def create_private(path: Path) -> None:
     """Make an empty file that only its owner may read; SQLite takes it for a new database.
 
-    It would make one itself for whomever the umask lets in.
+    A file that SQLite makes can be read by everyone whom the umask lets in.
     """
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
@@ -61,7 +61,7 @@ def copy_database(source: Path, target: Path, progress: Progress) -> None:
         origin = sqlite_driver.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
         try:
             origin.isolation_level = None
-            # the copy starts anew whenever another process commits, unless a transaction is open
+            # without a transaction the copy starts again whenever another process commits
             origin.execute("BEGIN")
             origin.execute("SELECT count(*) FROM sqlite_master").fetchall()
             copy = sqlite_driver.connect(target)
@@ -80,7 +80,7 @@ def copy_database(source: Path, target: Path, progress: Progress) -> None:
 
 
 def settle(path: Path) -> None:
-    """Make a database one file: its log emptied into it, and nothing beside it.
+    """Make a database one file: empty its log into it, and leave no file beside it.
 
     Raises:
         WriterBusyError: another process has it open.
@@ -90,7 +90,7 @@ def settle(path: Path) -> None:
         connection = sqlite_driver.connect(path, timeout=SETTLE_SECONDS)
         try:
             connection.isolation_level = None
-            # leaving WAL mode needs the file for oneself
+            # leaving WAL mode fails while another process has the file open
             connection.execute("PRAGMA journal_mode=DELETE").fetchall()
         finally:
             connection.close()
@@ -104,7 +104,7 @@ def settle(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have a file or a folder reach the disk."""
+    """Write a file or a folder through to the disk."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -113,6 +113,6 @@ def sync(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a database and what stands beside it, if it is there."""
+    """Remove a database and the files that SQLite keeps beside it, if they exist."""
     for found in (path, *side_files(path)):
         found.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Opens the SQLite database; only this room knows which kind of database it is.
+"""Opens the SQLite database.
 
-SQLite comes from pysqlite3, not from Python: versions up to 3.51.2 can corrupt a database in WAL
+SQLite comes from pysqlite3, not from Python. Versions up to 3.51.2 can corrupt a database in WAL
 mode (https://sqlite.org/wal.html#walresetbug), and Python may be linked to one of those.
 """
 
@@ -21,9 +21,9 @@ from index.base.errors import SchemaMismatchError, StoreError, StoreUnavailableE
 from index.database.revisions import head_revision, known_revisions, unknown
 
 BUSY_TIMEOUT_MS = 10_000
-NO_DATABASE = "if it is none, move it away and run person-count migrate, or restore a backup"
+NO_DATABASE = "if it is no database, move it away and run person-count migrate, or restore a backup"
 
-upsert = insert  # INSERT … ON CONFLICT; PostgreSQL's has the same methods
+upsert = insert  # INSERT … ON CONFLICT; PostgreSQL's insert has the same methods
 Upsert = Insert
 
 _PRAGMAS = (
@@ -31,16 +31,16 @@ _PRAGMAS = (
     "synchronous=FULL",  # an acknowledged file survives a power cut
     f"busy_timeout={BUSY_TIMEOUT_MS}",
     "foreign_keys=ON",
-    "secure_delete=ON",  # erased vectors are overwritten, not only unlinked
+    "secure_delete=ON",  # overwrites erased vectors, besides unlinking them
     "mmap_size=0",
-    "cache_size=-16384",  # KiB a connection: the upper levels of a large library's indexes
+    "cache_size=-16384",  # KiB per connection: the upper levels of a large library's indexes
     "trusted_schema=OFF",
     "cell_size_check=ON",
     "journal_size_limit=67108864",
 )
 
 
-# these may pass by themselves, unlike a file that is no database or a statement that is wrong
+# these may pass by themselves, unlike a file that is no database or a wrong statement
 _PASSING = {
     sqlite_driver.SQLITE_BUSY,
     sqlite_driver.SQLITE_CANTOPEN,
@@ -52,28 +52,28 @@ _PASSING = {
 
 @contextmanager
 def passing_trouble() -> Iterator[None]:
-    """Turn what the disk or another process does to a transaction into StoreUnavailableError."""
+    """Raise StoreUnavailableError when the disk or another process makes a transaction fail."""
     try:
         yield
     except PoolTimeoutError as error:
         raise StoreUnavailableError("every connection to the database is in use") from error
     except (DBAPIError, sqlite_driver.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        # the last byte is the kind, what is before it tells more
+        # the last byte is the kind of error, the bytes before it are details
         if getattr(cause, "sqlite_errorcode", 0) & 0xFF not in _PASSING:
             raise
         raise StoreUnavailableError(f"the database cannot be used at present: {cause}") from error
 
 
 def open_engine(path: Path, *, writer: bool) -> Engine:
-    """A pool of readers' connections to the file, or of the writer's one, with _PRAGMAS set."""
+    """A pool of connections with _PRAGMAS set: several for readers, or one for the writer."""
     engine = create_engine(
         f"sqlite+pysqlite:///{path}",
         module=sqlite_driver,
         pool_size=1 if writer else 8,
         max_overflow=0,
         pool_use_lifo=True,  # the connection used last has the warmest caches
-        hide_parameters=True,  # exceptions reach the log, and paths are parameters
+        hide_parameters=True,  # exceptions reach the log, and parameters hold paths
     )
 
     def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
@@ -84,8 +84,8 @@ def open_engine(path: Path, *, writer: bool) -> Engine:
             connection.execute("PRAGMA query_only=ON")
 
     def begin(connection: Connection) -> None:
-        # A reader that turns writer fails at once when another wrote in between, whatever
-        # the busy timeout says; writers therefore take the lock first.
+        # A transaction that reads first and then writes fails at once if another wrote in
+        # between, without waiting. So writers take the lock first.
         fetch_all(connection, "BEGIN IMMEDIATE" if writer else "BEGIN")
 
     event.listen(engine, "connect", configure)
@@ -160,14 +160,14 @@ class Database:
 
     @contextmanager
     def watch_commits(self) -> Iterator["CommitCounter"]:
-        """A cheap way to see that anybody has committed; errors as in read()."""
+        """A cheap way to see that another connection has committed; errors as in read()."""
         with passing_trouble(), self._readers.connect() as connection:
             yield CommitCounter(connection)
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database file and empty it, if no reader prevents it.
 
-        Also what makes erased bytes disappear from the log. Errors as in write().
+        This also removes erased bytes from the log. Errors as in write().
         """
         self._run_outside_transactions("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -215,9 +215,9 @@ class CommitCounter:
 
 
 def data_version(connection: Connection) -> int:
-    """A number that is the same as before on *connection* only if no other has committed since.
+    """A number that changes when a connection other than *connection* commits.
 
-    In a transaction it belongs to what the transaction sees.
+    Inside a transaction it is the number of the commit that the transaction sees.
     """
     return int(fetch_all(connection, "PRAGMA data_version")[0][0])
 
@@ -225,12 +225,12 @@ def data_version(connection: Connection) -> int:
 def fetch_all(
     connection: Connection, statement: str, parameters: Sequence[object] | dict[str, object] = ()
 ) -> list[tuple[Any, ...]]:
-    """The rows of a statement in the driver's own spelling.
+    """The rows of a statement whose parameters are in the driver's style.
 
-    Past SQLAlchemy, whose result objects take several times as long as SQLite does.
+    It goes past SQLAlchemy, whose result objects take several times as long as SQLite.
 
     Raises:
-        DBAPIError: of no subclass, with the driver's error as its cause.
+        DBAPIError: never a subclass of it; its cause is the driver's error.
     """
     try:
         cursor = connection.connection.cursor()

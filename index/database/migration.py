@@ -1,4 +1,4 @@
-"""Migration: bringing a database to the revision that this program needs."""
+"""Migration: brings a database to the revision that this program needs."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -29,10 +29,10 @@ def migrate(path: Path) -> tuple[str | None, str]:
     from alembic.util import CommandError  # noqa: PLC0415
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(OSError):  # it is there, or SQLite says what is wrong
+    with suppress(OSError):  # the file exists, or SQLite will say what is wrong
         create_private(path)
     engine = open_engine(path, writer=True)
-    # Rebuilding a table drops the old one; with foreign keys on that would delete its children.
+    # Rebuilding a table drops the old one; with foreign keys on, that would delete its children.
     event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA foreign_keys=OFF"))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -69,7 +69,7 @@ def migrate(path: Path) -> tuple[str | None, str]:
 
 
 def integrity_problems(connection: Connection) -> list[str]:
-    """What SQLite itself finds wrong with the file: pages, then foreign keys."""
+    """The faults that SQLite itself finds in the file: in its pages, then in foreign keys."""
     found = [row for row in connection.scalars(text("PRAGMA quick_check")) if row != "ok"]
     broken = connection.execute(text("PRAGMA foreign_key_check")).all()
     found += [f"{row[0]} row {row[1]} refers to a missing row of {row[2]}" for row in broken]

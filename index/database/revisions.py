@@ -18,12 +18,12 @@ def head_revision() -> str:
 
 
 def known_revisions() -> set[str]:
-    """Every revision that this program can bring to its own."""
+    """Every revision that this program can upgrade to its own."""
     return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
 
 
 def unknown(revision: str) -> str:
-    """What to say of a database with a *revision* that this program does not know."""
+    """The message for a database with a *revision* that this program does not know."""
     return (
         f"has schema revision {revision}, which this program does not know; "
         "install the version that wrote it"

@@ -1,7 +1,7 @@
-"""The tables as SQLAlchemy models; migrations/ is what creates them.
+"""The tables as SQLAlchemy models; migrations/ creates them.
 
-A file is a path; an image is content, known by its SHA-256; a face belongs to an image and to one
-generation, that is one pass of one model over the library. Only one generation is active.
+A file is a path. An image is content, known by its SHA-256. A face belongs to an image and to one
+generation, which is one pass of one model over the library. Only one generation is active.
 """
 
 import time
@@ -30,7 +30,7 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
-# SQLite gives AUTOINCREMENT only to INTEGER; other databases need 64 bits spelt out.
+# SQLite allows AUTOINCREMENT only for INTEGER; other databases need BIGINT for 64 bits.
 RowId = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -41,7 +41,7 @@ class Base(DeclarativeBase):
 
 
 def table(model: type[Base]) -> Table:
-    """The table of a model: statements on it do without the object mapper, which costs time."""
+    """The table of a model; statements on it are faster without the object mapper."""
     return Base.metadata.tables[model.__tablename__]
 
 
@@ -70,7 +70,7 @@ class Image(Base):
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     width: Mapped[int]  # pixels, orientation applied
     height: Mapped[int]
-    orphaned_at: Mapped[float | None] = mapped_column(Float, index=True)  # when no file had it
+    orphaned_at: Mapped[float | None] = mapped_column(Float, index=True)  # when its last file went
     # when it was first indexed; retention starts here
     created_at: Mapped[float] = mapped_column(Float, default=time.time, index=True)
 
@@ -92,16 +92,16 @@ class File(Base):
     inode: Mapped[str] = mapped_column(String(24))  # unsigned 64 bits do not fit an INTEGER
     state: Mapped[str] = mapped_column(String(16))
     image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id"), index=True)
-    attempts: Mapped[int]  # how often it could not be read since it last changed
-    # how often the ingester ended while it had it in hand
+    attempts: Mapped[int]  # how often reading it failed since it last changed
+    # how often the ingester crashed while it was reading the file
     crashes: Mapped[int] = mapped_column(server_default="0")
     error: Mapped[str | None] = mapped_column(Text)  # why it failed, one line
     priority: Mapped[int]  # 1 when a caller waits for it
-    ready_at: Mapped[float | None] = mapped_column(Float)  # not claimed before; None: never again
+    ready_at: Mapped[float | None] = mapped_column(Float)  # claimed from then on; None: see queue
 
 
 class Analysis(Base):
-    """What one generation found in one image."""
+    """The result of one generation for one image."""
 
     __tablename__ = "analyses"
 
@@ -115,7 +115,7 @@ class Analysis(Base):
 
 
 class Face(Base):
-    """One face; its id is its id in FAISS and never used again."""
+    """One face; its id is also its id in FAISS, and is never used again."""
 
     __tablename__ = "faces"
     __table_args__ = (
@@ -169,7 +169,7 @@ class Chunk(Base):
 
 
 class Snapshot(Base):
-    """The index as it was after one change: a list of chunks."""
+    """The vector index after one change: a list of chunks."""
 
     __tablename__ = "snapshots"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -222,8 +222,8 @@ class Report(Base):
 class Place(Base):
     """A root, or a file system mounted below one, as a scan last found it.
 
-    Files that are suddenly missing there may be on a disk that is not mounted, so their removal may
-    be held; see ingest.watching.removals.
+    If many files are suddenly missing there, their disk may not be mounted. Then their removal is
+    held; see ingest.watching.removals.
     """
 
     __tablename__ = "places"
@@ -233,6 +233,6 @@ class Place(Base):
     inode: Mapped[str] = mapped_column(String(24))
     missing: Mapped[int] = mapped_column(server_default="0")  # files whose removal is held
     reason: Mapped[str | None] = mapped_column(String(16))  # why; None: nothing is held
-    held_scans: Mapped[int] = mapped_column(server_default="0")  # that found them missing, too
+    held_scans: Mapped[int] = mapped_column(server_default="0")  # later scans that missed them, too
     held_seconds: Mapped[float] = mapped_column(Float, server_default="0")  # only while watching
     accepted: Mapped[bool] = mapped_column(server_default="0")  # the operator says they are gone

@@ -1,10 +1,10 @@
-"""The closed choices that rows hold; apart from the tables, since most who ask need no table."""
+"""The states that rows can have; apart from the tables, since most users of them need no table."""
 
 from enum import StrEnum
 
 
 class FileState(StrEnum):
-    """What is known of a path."""
+    """How far ingest has come with a file."""
 
     PENDING = "pending"
     INDEXED = "indexed"
@@ -12,7 +12,7 @@ class FileState(StrEnum):
 
 
 class GenerationState(StrEnum):
-    """What a generation is for."""
+    """The use of a generation."""
 
     BUILDING = "building"
     ACTIVE = "active"
@@ -20,8 +20,8 @@ class GenerationState(StrEnum):
 
 
 class ErasureAction(StrEnum):
-    """What was decided about content."""
+    """A decision about content."""
 
     SUPPRESS = "suppress"  # erased, and never indexed again
-    ERASE = "erase"  # erased; it may come back
-    ALLOW = "allow"  # a suppression taken back
+    ERASE = "erase"  # erased, but may be indexed again
+    ALLOW = "allow"  # takes a suppression back

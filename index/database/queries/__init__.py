@@ -1,1 +1,1 @@
-"""All SQL of the project, one module a topic; every function takes an open connection."""
+"""All SQL of the project, one module per topic; every function takes an open connection."""

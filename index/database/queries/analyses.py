@@ -1,4 +1,4 @@
-"""Analyses: how many images and faces a generation has found, and what it has missed or lost."""
+"""Analyses: counts of the images and faces of a generation, and of those it lacks."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ _ANALYSES_BY_IMAGE = Lookup(
 def face_counts(
     connection: Connection, generation_id: int, images: Sequence[int]
 ) -> dict[int, int]:
-    """How many faces each analysed image of *images* must have; the others are left out."""
+    """The number of faces found in each analysed image of *images*; others are left out."""
     rows = _ANALYSES_BY_IMAGE.rows(connection, images, generation=generation_id)
     return {row[0]: row[1] for row in rows}
 
@@ -42,7 +42,7 @@ def images_with_faces(connection: Connection, generation_id: int) -> list[int]:
 
 
 def totals(connection: Connection, generation_id: int) -> dict[str, int]:
-    """How many images and faces there are, and in how many images no face was found."""
+    """The number of images, of images without a face, and of faces."""
     analysed = select(func.count()).where(Analysis.generation_id == generation_id)
     return {
         "images": connection.scalar(analysed) or 0,
@@ -53,7 +53,7 @@ def totals(connection: Connection, generation_id: int) -> dict[str, int]:
 
 
 def unanalysed_images(connection: Connection, generation_id: int) -> list[int]:
-    """Images that indexed files refer to although the generation knows nothing of them."""
+    """Images of indexed files that the generation has not analysed."""
     done = and_(Analysis.image_id == File.image_id, Analysis.generation_id == generation_id)
     return list(
         connection.scalars(
@@ -69,7 +69,7 @@ def unanalysed_images(connection: Connection, generation_id: int) -> list[int]:
 
 
 def miscounted_images(connection: Connection, generation_id: int) -> list[tuple[int, int, int]]:
-    """Images whose face rows are not as many as were found: (image id, expected, present)."""
+    """Images with more or fewer face rows than were found: (image id, expected, present)."""
     present = (
         select(Face.image_id, func.count().label("n"))
         .where(Face.generation_id == generation_id)

@@ -1,4 +1,4 @@
-"""What people look at: the list of files, and where the picture of a face comes from."""
+"""Queries for the page: the list of files, and the place of a face in its photo."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which files are listed.
+    """Chooses the files of the list.
 
     Attributes:
-        roots: real paths; of files below the first one the name starts below it.
+        roots: real paths; files below the first one have names relative to it.
         search: a part of the name, upper or lower case; empty: any.
-        before: only files with a smaller id, that is first seen earlier; None: all.
+        before: only files with a smaller id, so first seen earlier; None: all.
     """
 
     roots: tuple[str, ...]
@@ -32,9 +32,9 @@ class ListedFile:
     """A file as the list shows it.
 
     Attributes:
-        name: as a caller would ask for it.
+        name: as a caller would write it.
         reason: why it failed, else None.
-        faces: how many were found in it, whether or not they count; None: not known yet.
+        faces: the number found in it, whether they count or not; None: not known yet.
     """
 
     id: int
@@ -45,10 +45,10 @@ class ListedFile:
 
 
 def list_files(connection: Connection, chosen: Filter, limit: int) -> list[ListedFile]:
-    """The files first seen last come first.
+    """List files, the newest (first seen last) first.
 
-    Nothing here can use an index but that of the ids, and must not: with one over paths or states
-    SQLite would first sort a million rows to show fifty of them.
+    The conditions on paths and on the state indexed are written so that SQLite cannot use an index
+    for them. With one it would sort a million rows to show fifty of them.
     """
     name = _name(chosen.roots[0])
     faces = (
@@ -66,7 +66,7 @@ def list_files(connection: Connection, chosen: Filter, limit: int) -> list[Liste
     if chosen.state is FileState.INDEXED:
         some = some.where(func.coalesce(File.state, "") == chosen.state)
     elif chosen.state is not None:
-        some = some.where(File.state == chosen.state)  # these are few, or soon will be
+        some = some.where(File.state == chosen.state)  # few rows: an index is welcome
     rows = connection.execute(some.order_by(File.id.desc()).limit(limit)).all()
     return [ListedFile(row[0], row[1], FileState(row[2]), row[3], row[4]) for row in rows]
 
@@ -82,16 +82,16 @@ def _name(inbox: str) -> ColumnElement[str]:
 
 
 def _contains(name: ColumnElement[str], text: str) -> ColumnElement[bool]:
-    """Whether *name* holds *text*, in any case; LIKE would know upper and lower case of ASCII only.
+    """Whether *name* holds *text*, in upper or lower case; LIKE folds the case of ASCII only.
 
-    Names from some systems are decomposed: there é is an e and an accent.
+    Both Unicode forms are tried: in names from some systems é is an e and an accent.
     """
     forms = dict.fromkeys(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
     return or_(*[name.op("GLOB")(f"*{_any_case(form)}*") for form in forms])
 
 
 def _any_case(text: str) -> str:
-    """A GLOB pattern for *text*: a set of characters for each that means something or has cases."""
+    """A GLOB pattern for *text*; a character that is special or has cases becomes a set."""
     parts = []
     for char in text:
         cases = {spelt for spelt in (char, char.lower(), char.upper()) if len(spelt) == 1}
@@ -102,7 +102,7 @@ def _any_case(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FacePlace:
-    """Where a face is.
+    """The photo of a face, and its box in the photo.
 
     Attributes:
         box: x1, y1, x2, y2 in pixels of the upright photo.

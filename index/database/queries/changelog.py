@@ -1,4 +1,4 @@
-"""The changelog: which faces were added and removed, for indexes and snapshots to follow."""
+"""The changelog: the faces that were added and removed. Indexes and snapshots follow it."""
 
 from sqlalchemy import Connection, func, select
 
@@ -6,7 +6,7 @@ from index.database.schema import Change
 
 
 def newest_change(connection: Connection, generation_id: int) -> int:
-    """The last changelog position of a generation that is still kept; 0 when there is none."""
+    """The last position still kept in the changelog of a generation; 0 when there is none."""
     found = connection.scalar(
         select(func.max(Change.seq)).where(Change.generation_id == generation_id)
     )
@@ -26,6 +26,6 @@ def changes_since(
 
 
 def count_changes(connection: Connection, generation_id: int, seq: int) -> int:
-    """How many changes there are after position *seq*."""
+    """The number of changes after position *seq*."""
     later = select(func.count()).where(Change.generation_id == generation_id, Change.seq > seq)
     return connection.scalar(later) or 0

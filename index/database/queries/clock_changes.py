@@ -1,4 +1,4 @@
-"""Times in the rows, and what becomes of them when the machine's clock is set."""
+"""Corrects the times in the rows after the machine's clock was changed."""
 
 from sqlalchemy import Connection, update
 
@@ -7,13 +7,13 @@ from index.database.states import FileState
 
 
 def cap_waits(connection: Connection, now: float, settle_seconds: float, retry: float) -> int:
-    """Let nothing wait longer than it could have to, had the clock never been set.
+    """Shorten waits that a change of the clock has made too long.
 
     Args:
-        settle_seconds: how long a new file waits at most.
-        retry: the same of one that failed.
+        settle_seconds: the longest wait of a new file.
+        retry: the longest wait of a failed file, in seconds.
 
-    Returns: how many files waited for a time too far away.
+    Returns: the number of files whose wait was shortened.
     """
     capped = 0
     for state, seconds in ((FileState.PENDING, settle_seconds), (FileState.FAILED, retry)):
@@ -26,7 +26,7 @@ def cap_waits(connection: Connection, now: float, settle_seconds: float, retry: 
 
 
 def redate_images(connection: Connection, since: float, until: float, seconds: float) -> None:
-    """Move the dates of images first indexed from *since* to *until*: the clock was wrong then."""
+    """Move the dates of images first indexed from *since* to *until*, when the clock was wrong."""
     connection.execute(
         update(Image)
         .where(Image.created_at >= since, Image.created_at <= until)
@@ -35,5 +35,5 @@ def redate_images(connection: Connection, since: float, until: float, seconds: f
 
 
 def cap_creation(connection: Connection, now: float) -> None:
-    """Take images of the future for images of now, or they would be kept too long."""
+    """Date images from the future to now, or they would be kept too long."""
     connection.execute(update(Image).where(Image.created_at > now).values(created_at=now))

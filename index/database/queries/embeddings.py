@@ -1,4 +1,4 @@
-"""Embeddings: reading the raw vectors of faces, and checking that they are what was written."""
+"""Embeddings: reads the raw vectors of faces and checks them against their checksums."""
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ from index.database.schema import Face
 def embeddings_of(
     connection: Connection, generation_id: int, ids: Sequence[int], *, check: bool = True
 ) -> tuple[list[int], FloatMatrix]:
-    """The raw vectors of the faces among *ids* that exist: their ids, ascending, and (n, d).
+    """The ids, ascending, and raw vectors (n, d) of those faces among *ids* that exist.
 
     Raises:
         StoreError: a stored vector does not match its checksum, and *check* is set.

@@ -1,4 +1,4 @@
-"""Rows of erasures, and taking images away with all that was ever derived from them."""
+"""Rows of erasures; removes images with everything that was derived from them."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def last(connection: Connection) -> Entry | None:
 
 
 def record(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Note that log entries have been applied."""
+    """Record that log entries have been applied."""
     if entries:
         connection.execute(
             insert(Erasure),
@@ -58,7 +58,7 @@ def record(connection: Connection, entries: Sequence[Entry]) -> None:
 
 
 def suppressed(connection: Connection, contents: Collection[bytes]) -> set[bytes]:
-    """Those of *contents* that must not be indexed: their last entry says so."""
+    """The *contents* that must not be indexed, by their last entry."""
     latest: dict[bytes, str] = {}
     for some in in_lists(list(contents)):
         found = connection.execute(
@@ -96,7 +96,7 @@ def paths_of(connection: Connection, images: Sequence[int]) -> list[str]:
 
 
 def remove_images(connection: Connection, images: Sequence[int]) -> None:
-    """Remove *images*, their files' rows and what all generations found; tell the index."""
+    """Remove *images*, their files' rows and all their faces; record that in the changelog."""
     for some in in_lists(images):
         connection.execute(delete(File).where(File.image_id.in_(some)))
         stored_images.drop_analyses(connection, some)
@@ -104,7 +104,7 @@ def remove_images(connection: Connection, images: Sequence[int]) -> None:
 
 
 def remove_files(connection: Connection, paths: Sequence[str]) -> None:
-    """Remove the rows of *paths*, whatever their state."""
+    """Remove the rows of *paths*, in any state."""
     for some in in_lists(paths):
         connection.execute(delete(File).where(File.path.in_(some)))
 
@@ -142,5 +142,5 @@ def indexed_before(connection: Connection, then: float, limit: int) -> dict[int,
 
 
 def profiles(connection: Connection) -> dict[int, str]:
-    """The profile of every generation, whatever its state, as JSON."""
+    """The profile of every generation, in any state, as JSON."""
     return {row[0]: row[1] for row in connection.execute(select(Generation.id, Generation.profile))}

@@ -1,4 +1,4 @@
-"""Faces: reading those of given images, and whether an image still has all of its own."""
+"""Faces: reads the faces of images, and checks that no image has lost one."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -58,9 +58,10 @@ _FACES_BY_IMAGE = Lookup(
 def whole_faces(
     connection: Connection, generation_id: int, images: Sequence[int]
 ) -> tuple[list[FaceRow], list[int]]:
-    """The faces of *images* in one generation, by id, and the images whose faces are not whole.
+    """The faces of *images* in one generation, by id, and the images that are not whole.
 
-    An image is not whole when it was never analysed, or has not as many faces as were found in it.
+    An image is not whole if it was never analysed, or if the number of its face rows is not the
+    number of faces found in it.
     """
     rows = _FACES_BY_IMAGE.rows(connection, images, generation=generation_id)
     expected = {row[0]: row[1] for row in rows}
@@ -70,7 +71,7 @@ def whole_faces(
 
 
 def faces_of(connection: Connection, generation_id: int, images: Sequence[int]) -> list[FaceRow]:
-    """The faces of *images* in one generation, by id, whether whole or not."""
+    """The faces of *images* in one generation, by id, even of images that are not whole."""
     return whole_faces(connection, generation_id, images)[0]
 
 
@@ -101,7 +102,7 @@ def _face_rows(rows: Sequence[tuple[Any, ...]]) -> list[FaceRow]:
 def stored_faces(
     connection: Connection, generation_id: int, sha256: bytes
 ) -> list[tuple[NewFace, tuple[int, int]]] | None:
-    """The faces of the image with that content, each with the image's size; None if unknown."""
+    """The faces of the image with SHA-256 *sha256*, each with the image's size; None: unknown."""
     image = known_images(connection, generation_id, [sha256]).get(sha256)
     if image is None:
         return None

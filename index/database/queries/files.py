@@ -1,4 +1,4 @@
-"""The files table: what is known of each path."""
+"""The files table: one row for each path."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from index.database.states import FileState
 
 
 class FileRow(NamedTuple):
-    """One row of the table, as far as answers need it."""
+    """The columns of a row that answers need."""
 
     path: str
     signature: Signature
@@ -49,7 +49,7 @@ def rows_of(connection: Connection, paths: Sequence[str]) -> dict[str, FileRow]:
 
 
 def files_of(connection: Connection, image_id: int) -> list[FileRow]:
-    """The files that hold an image, as far as is known."""
+    """The files that held an image when they were last read."""
     paths = connection.scalars(select(File.path).where(File.image_id == image_id)).all()
     return list(rows_of(connection, paths).values())
 
@@ -62,7 +62,7 @@ def is_below(folder: str) -> ColumnElement[bool]:
 
 
 def signatures_below(connection: Connection, directory: str) -> dict[str, Signature]:
-    """What the table says of every file below *directory*."""
+    """The stored signature of every file below *directory*, by path."""
     found = connection.execute(select(File.path, *SIGNATURE_COLUMNS).where(is_below(directory)))
     return {row[0]: Signature(*row[1:]) for row in found}
 

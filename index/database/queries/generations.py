@@ -99,7 +99,7 @@ def missing_images(
 
 
 def progress(connection: Connection, generation_id: int) -> tuple[int, int]:
-    """How many images in use *generation_id* has analysed, and how many there are."""
+    """The number of images in use that *generation_id* has analysed, and of all in use."""
     used = select(File.id).where(File.image_id == Image.id).exists()
     total = connection.scalar(select(func.count()).select_from(Image).where(used)) or 0
     done = connection.scalar(
@@ -112,10 +112,10 @@ def progress(connection: Connection, generation_id: int) -> tuple[int, int]:
 
 
 def switch(connection: Connection, to_id: int) -> int | None:
-    """Make *to_id* the active generation. Returns the id of the one that was.
+    """Make *to_id* the active generation. Returns the id of the one before.
 
-    The caller's transaction makes this atomic; it must have seen in the same transaction that no
-    image is missing.
+    The caller's transaction makes this atomic. In the same transaction the caller must have checked
+    that *to_id* lacks no image.
     """
     before = active(connection)
     if before is not None:
@@ -129,7 +129,7 @@ def switch(connection: Connection, to_id: int) -> int | None:
 
 
 def retire(connection: Connection, generation_id: int) -> None:
-    """Give a generation up; remove_some() takes it away."""
+    """Mark a generation for removal by remove_some()."""
     connection.execute(
         update(Generation)
         .where(Generation.id == generation_id)
@@ -144,7 +144,7 @@ def retired(connection: Connection) -> list[int]:
 
 
 def remove_some(connection: Connection, generation_id: int, limit: int) -> bool:
-    """Remove up to *limit* faces of a generation, or with none left the generation itself.
+    """Remove up to *limit* faces of a generation; if it has none left, remove it itself.
 
     Returns: True while there is more to remove.
     """

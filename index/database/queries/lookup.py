@@ -1,7 +1,7 @@
-"""Finding rows by many values of a column: lists for IN (…), and statements compiled once.
+"""Finds rows by many values of a column: lists for IN (…), and statements compiled once.
 
-SQLAlchemy spells out and names every member of an IN list anew with each execution, which for 100
-members takes longer than SQLite takes to find them.
+SQLAlchemy writes and names every member of an IN list anew at each execution. For 100 members that
+takes longer than SQLite takes to find them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ class Lookup:
     def __init__(
         self, column: InstrumentedAttribute[Any], statement: Select[*tuple[Any, ...]]
     ) -> None:
-        """Prepare *statement*; other parameters in it are given by name to rows()."""
+        """Prepare *statement*; rows() takes its other parameters by name."""
         self._column = column
         self._statement = statement
         self._known: dict[tuple[str, int], tuple[str, tuple[str, ...] | None]] = {}

@@ -1,4 +1,4 @@
-"""The roots and the mounts below them: what each was, and which removals are held there."""
+"""The roots and the mounts below them: the identity of each, and the removals held there."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +14,14 @@ from index.database.schema import Place
 class HoldReason(StrEnum):
     """Why removals are held."""
 
-    VANISHED = "vanished"  # much is missing from a folder that is otherwise the same
-    REPLACED = "replaced"  # another folder or file system is there, without most of what was known
-    ABSENT = "absent"  # the folder itself, or the root above it, is not there
+    VANISHED = "vanished"  # the folder is the same, but many of its files are missing
+    REPLACED = "replaced"  # another folder or file system is there, without most of the known files
+    ABSENT = "absent"  # the folder itself, or the root above it, is missing
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What tells a folder from another one under the same name."""
+    """Tells a folder from another one of the same name."""
 
     device: str
     inode: str
@@ -32,11 +32,11 @@ class PlaceState:
     """A root, or a file system mounted below one, and the removals that are held there.
 
     Attributes:
-        identity: as it was when nothing was held; None: it was never seen.
-        missing: files whose removal is held; those that are forgotten on purpose leave it.
-        held_scans: how many scans found them missing after the first.
-        held_seconds: between those scans, by a clock that cannot be set.
-        accepted: the operator says that they are gone for good.
+        identity: the last one while nothing was held; None: it was never seen.
+        missing: the number of files whose removal is held, less those forgotten on purpose.
+        held_scans: the number of scans after the first that found them missing.
+        held_seconds: the time between those scans, by the monotonic clock.
+        accepted: the operator has said that they are gone for good.
     """
 
     path: str
@@ -72,7 +72,7 @@ def find(connection: Connection, path: str) -> PlaceState | None:
 def held_below(connection: Connection, roots: Sequence[str]) -> list[PlaceState]:
     """Places at and below *roots* that hold removals.
 
-    Others are left over of roots that were taken out of the settings: no scan looks there.
+    Other places belong to roots that were taken out of the settings; no scan looks there.
     """
     return [
         place for place in all_places(connection) if place.reason and is_in_any(place.path, roots)
@@ -80,7 +80,7 @@ def held_below(connection: Connection, roots: Sequence[str]) -> list[PlaceState]
 
 
 def put(connection: Connection, place: PlaceState) -> None:
-    """Keep what is known of a place."""
+    """Store the state of a place."""
     identity = place.identity or Identity("", "")
     values = {
         "device": identity.device,
@@ -99,7 +99,7 @@ def put(connection: Connection, place: PlaceState) -> None:
 
 
 def forgo(connection: Connection, paths: Collection[str]) -> None:
-    """Note that the rows of *paths* were removed on purpose: that they go proves nothing."""
+    """Take *paths*, whose rows were removed on purpose, out of the numbers of missing files."""
     for place in all_places(connection):
         gone = sum(is_in(path, place.path) for path in paths) if place.reason else 0
         if gone:
@@ -107,14 +107,15 @@ def forgo(connection: Connection, paths: Collection[str]) -> None:
 
 
 def drop(connection: Connection, path: str) -> None:
-    """Forget a place: nothing is mounted there any more."""
+    """Remove a place where nothing is mounted any more."""
     connection.execute(delete(Place).where(Place.path == path))
 
 
 def accept(connection: Connection, held: Iterable[PlaceState]) -> None:
-    """Say that everything that these places hold is gone for good.
+    """Record that all files whose removal these places hold are gone for good.
 
-    They were read in the same transaction, so that nothing is accepted that nobody was told of.
+    The caller must have read *held* in the same transaction, so that the operator accepts no more
+    than was shown.
     """
     for place in held:
         put(connection, replace(place, accepted=True))

@@ -1,7 +1,7 @@
-"""The queue of work: which files are pending, in hand, done or failed.
+"""The queue of work: the files that are pending, in hand, done or failed.
 
-A pending row with a ready_at is work; without one it is in some worker's hands. A failed row with
-a ready_at is tried again then; without one it waits until the file changes.
+A pending row with a ready_at is work; without one, a worker has claimed it. A failed row with a
+ready_at is tried again then; without one, it waits until the file changes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ from index.database.queries.lookup import in_lists
 from index.database.schema import File, table
 from index.database.states import FileState
 
-CRASH_LIMIT = 3  # a file that was in hand at this many crashes is put aside
+CRASH_LIMIT = 3  # a file that was in hand at this many crashes fails for a while
 CRASH_RETRY_SECONDS = 600.0
-SUSPECT_SECONDS = 60.0  # how long others may go before a file that was in hand at a crash
+SUSPECT_SECONDS = 60.0  # for so long other files go before one that was in hand at a crash
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def prioritise(connection: Connection, paths: Sequence[str]) -> None:
 
 
 def requeue(connection: Connection, paths: Sequence[str], ready_at: float) -> None:
-    """Make files pending again whatever is known of them."""
+    """Make files pending again, in whatever state they are."""
     for some in in_lists(paths):
         connection.execute(
             update(File)
@@ -57,7 +57,7 @@ def requeue(connection: Connection, paths: Sequence[str], ready_at: float) -> No
 def retry_failed(
     connection: Connection, ready_at: float, paths: Sequence[str] | None = None
 ) -> int:
-    """Queue failed files, all or those of *paths*, that could be read. Returns how many."""
+    """Queue failed files, all or those of *paths*, that another try may read. Returns how many."""
     again = (
         update(File)
         .where(File.state == FileState.FAILED, or_(File.attempts > 0, File.ready_at.is_not(None)))
@@ -73,8 +73,9 @@ def retry_failed(
 def release(connection: Connection, now: float) -> int:
     """Take back the files that were in hand when the last worker ended. Returns how many.
 
-    One of them may have crashed it: each counts this against itself and is handed out alone from
-    now on, and one that was in hand at CRASH_LIMIT crashes is given up for a while.
+    One of them may have crashed the worker. So each gets one crash more, and is handed out alone
+    from now on. A file with CRASH_LIMIT crashes fails, and is tried again after
+    CRASH_RETRY_SECONDS.
     """
     in_hand = and_(File.state == FileState.PENDING, File.ready_at.is_(None))
     connection.execute(
@@ -84,7 +85,7 @@ def release(connection: Connection, now: float) -> int:
             state=FileState.FAILED,
             crashes=0,
             ready_at=now + CRASH_RETRY_SECONDS,
-            error=f"the ingester ended {CRASH_LIMIT} times while it had this file in hand",
+            error=f"the ingester ended {CRASH_LIMIT} times while it was reading this file",
         )
     )
     released = update(File).where(in_hand).values(ready_at=now, crashes=File.crashes + 1)
@@ -92,7 +93,7 @@ def release(connection: Connection, now: float) -> int:
 
 
 def hand_back(connection: Connection, claims: Sequence[Claim], now: float) -> None:
-    """Make files ready again that were claimed and, for no fault of theirs, not finished."""
+    """Make claimed files ready again that were not finished, through no fault of their own."""
     if not claims:
         return
     in_hand = and_(File.state == FileState.PENDING, File.ready_at.is_(None))
@@ -101,9 +102,10 @@ def hand_back(connection: Connection, claims: Sequence[Claim], now: float) -> No
 
 
 def claim(connection: Connection, limit: int, now: float) -> list[Claim]:
-    """Hand out at most *limit* files that are ready, those somebody waits for first.
+    """Hand out at most *limit* files that are ready; those that a caller waits for come first.
 
-    A file that was in hand at a crash goes alone, when nothing else is ready or it waited long.
+    A file that was in hand at a crash is handed out alone: when no other file is ready, or when it
+    has waited for SUSPECT_SECONDS.
     """
     found = connection.execute(
         select(File.id, File.path, *SIGNATURE_COLUMNS, File.attempts, File.crashes, File.ready_at)
@@ -144,9 +146,9 @@ _SETTLE = (
 
 
 def finish(connection: Connection, done: Mapping[Claim, int]) -> int:
-    """Mark claimed files as indexed, each with its image, but not what has changed since or gone.
+    """Mark claimed files as indexed, each with its image; skip those that changed or went.
 
-    Returns: how many were marked.
+    Returns: the number marked.
     """
     return _settle(
         connection,
@@ -165,7 +167,7 @@ def fail(
     *,
     image_id: int | None = None,
 ) -> bool:
-    """Keep *reason* with a claimed file; try again at *retry_at*, or when the file changes."""
+    """Mark a claimed file as failed; try it again at *retry_at*, or when it changes."""
     values = _settled(
         failed,
         state=FileState.FAILED,
@@ -186,12 +188,12 @@ def _settled(which: Claim, **values: object) -> dict[str, object]:
 
 
 def _settle(connection: Connection, files: Sequence[dict[str, object]]) -> int:
-    """How many of *files* were still as they were when they were claimed."""
+    """Update the *files* that have not changed since they were claimed. Returns how many."""
     return connection.execute(_SETTLE, files).rowcount if files else 0
 
 
 def resight(connection: Connection, seen: Claim, signature: Signature, ready_at: float) -> None:
-    """Put a claimed file that turned out to be still changing back into the queue."""
+    """Put a claimed file that is still changing back into the queue."""
     connection.execute(
         update(File)
         .where(File.id == seen.file_id)
@@ -209,10 +211,10 @@ def resight(connection: Connection, seen: Claim, signature: Signature, ready_at:
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    """How many files are in each state.
+    """The number of files in each state.
 
-    The indexed ones are what is left: SQLite counts a whole table several times faster than rows
-    by their state.
+    The indexed ones are all files less the others: SQLite counts a whole table several times faster
+    than rows by their state.
     """
     total = connection.scalar(select(func.count()).select_from(File)) or 0
     found = connection.execute(
@@ -225,7 +227,7 @@ def counts(connection: Connection) -> dict[str, int]:
 
 
 def backlog(connection: Connection, now: float) -> tuple[int, float | None, bool]:
-    """How many files may be claimed *now*, since when the first, and whether a caller waits."""
+    """The number of files ready *now*, when the first became ready, and whether a caller waits."""
     row = connection.execute(
         select(func.count(), func.min(File.ready_at), func.max(File.priority)).where(
             _QUEUED, File.ready_at <= now

@@ -1,4 +1,4 @@
-"""What the ingest process last said of itself."""
+"""The last report of the ingest process."""
 
 from sqlalchemy import Connection, select
 
@@ -9,7 +9,7 @@ _ONLY = 1  # there is one ingest process, and so one row
 
 
 def write(connection: Connection, document: str, now: float) -> None:
-    """Put *document*, JSON, in the place of the last report."""
+    """Replace the last report with *document*, JSON."""
     values = {"document": document, "reported_at": now}
     connection.execute(
         upsert(Report)

@@ -1,4 +1,4 @@
-"""Sightings: files that were seen are noted, those that are gone are forgotten."""
+"""Sightings: records the files that were seen, and removes those that are gone."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,10 +37,10 @@ class Sighting:
 
 
 def _note_statement() -> Upsert:
-    """Insert a sighting, or overwrite what is known if the signature differs.
+    """Insert a sighting, or overwrite the row if the signature differs.
 
-    Also a row that says indexed and names no image: nothing else would have the file read again.
-    Made once: building it takes ten times as long as SQLite takes to do it.
+    It also overwrites a row that says indexed but names no image: nothing else would queue that
+    file. The statement is built once, since that takes ten times as long as running it.
     """
     statement = upsert(File)
     new = statement.excluded
@@ -93,10 +93,11 @@ def note(connection: Connection, sightings: Iterable[Sighting], *, priority: int
 
 
 def _give_up_image(connection: Connection, row: Mapping[str, object]) -> None:
-    """A path that became something that is never read no longer holds its image.
+    """Unlink the image of a path that has become something that is never read.
 
-    With the same signature it became nothing else. The sighting is then of another link to the same
-    file, whose name is no UTF-8 and is written as this path is; see index.base.paths.display.
+    If the signature is the same, nothing has changed at the path. Then the sighting is of another
+    link to the same file, whose name is no UTF-8 and is written like this path; see
+    index.base.paths.display.
     """
     changed = select(File.image_id).where(File.path == row["path"], _differs(row))
     image = connection.scalar(changed)
@@ -108,7 +109,7 @@ def _give_up_image(connection: Connection, row: Mapping[str, object]) -> None:
 def forget(connection: Connection, path: str, now: float, *, below: bool = True) -> int:
     """Remove the row of *path*, and with *below* of everything below it. Returns how many went.
 
-    Their images stay until library.drop_orphans, so that a moved file is not embedded again.
+    Their images stay until stored_images.drop_orphans, so that a moved file is not embedded again.
     """
     where = or_(File.path == path, is_below(path)) if below else File.path == path
     images = connection.scalars(select(File.image_id).where(where).distinct()).all()
@@ -137,6 +138,6 @@ _MARK_ORPHANS = (
 
 
 def mark_orphans(connection: Connection, images: Sequence[int], now: float) -> None:
-    """Note the time at which images lost their last file; clear it for those that have one."""
+    """Record when images lost their last file; clear it for images that have one."""
     for some in in_lists(images):
         connection.execute(_MARK_ORPHANS, {"images": some, "now": now})

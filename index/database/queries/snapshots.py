@@ -24,7 +24,7 @@ class SnapshotRow:
     created_at: float
 
     def fits(self, space_id: str) -> bool:
-        """Whether its vectors are of that space and this FAISS can be trusted to read them."""
+        """Whether its vectors are of that space, and this version of FAISS wrote them."""
         return (self.space_id, self.faiss_version) == (space_id, faiss.__version__)
 
 
@@ -85,7 +85,7 @@ def chunk(connection: Connection, chunk_id: int) -> tuple[int, bytes, bytes] | N
 def add_chunk(
     connection: Connection, generation_id: int, face_count: int, sha256: bytes, data: bytes
 ) -> int:
-    """Store a chunk. Returns its id; until a snapshot lists it, it means nothing."""
+    """Store a chunk and return its id; it is unused until a snapshot lists it."""
     return connection.execute(
         insert(Chunk)
         .values(generation_id=generation_id, face_count=face_count, sha256=sha256, data=data)
@@ -141,7 +141,7 @@ def add_snapshot(
 
 
 def prune(connection: Connection, generation_id: int, *, keep: int) -> None:
-    """Drop all but the newest *keep* snapshots, chunks in none, and changes in all of them."""
+    """Drop snapshots but the newest *keep*, chunks in none, and changes that all contain."""
     newest = (
         select(Snapshot.id)
         .where(Snapshot.generation_id == generation_id)

@@ -1,4 +1,4 @@
-"""Images and faces: recording what ingest found, and removing it again."""
+"""Images and faces: stores the results of ingest, and removes them again."""
 
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from index.database.schema import Analysis, Change, Face, File, Image, table
 
 @dataclass(frozen=True, slots=True)
 class NewFace:
-    """A face on its way into the database."""
+    """A face that is about to be stored."""
 
     box: tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels of the oriented image
     probability: float  # 0 to 1
@@ -34,7 +34,7 @@ class NewImage:
     faces: Sequence[NewFace]
 
 
-FACES_AT_ONCE = 500  # 1 MB of vectors is copied for them
+FACES_AT_ONCE = 500  # copies 1 MB of vectors
 
 _ADD_IMAGE = upsert(table(Image)).on_conflict_do_nothing(index_elements=[Image.sha256])
 _IMAGE_IDS = Lookup(Image.sha256, select(Image.sha256, Image.id))
@@ -49,7 +49,7 @@ def record_images(
 ) -> dict[bytes, int]:
     """Store images and their faces for a generation, each once. Returns ids by SHA-256.
 
-    All of a batch in a few statements: SQLAlchemy takes several times as long for one as SQLite.
+    A batch takes only a few statements: for each, SQLAlchemy takes several times as long as SQLite.
     """
     wanted = {image.sha256: image for image in images}
     if not wanted:
@@ -72,7 +72,7 @@ def record_images(
 def _add_analyses(
     connection: Connection, generation_id: int, images: Mapping[int, NewImage]
 ) -> None:
-    """Store what was found in *images*, by id, and tell the index."""
+    """Store the faces of *images*, by image id, and record them in the changelog."""
     if images:
         connection.execute(
             _ADD_ANALYSIS,
@@ -108,7 +108,7 @@ def _values(face: NewFace) -> dict[str, object]:
 
 
 def image_ids(connection: Connection, digests: Collection[bytes]) -> dict[bytes, int]:
-    """The image ids, by SHA-256, of those *digests* that are images."""
+    """The image ids, by SHA-256, of the *digests* that are stored."""
     return dict(_IMAGE_IDS.rows(connection, list(digests)))
 
 
@@ -117,7 +117,7 @@ def known_images(
 ) -> dict[bytes, int]:
     """Image ids by SHA-256 of the *digests* that a generation has analysed already.
 
-    In two steps: asked in one, SQLite goes through all that the generation has analysed.
+    It takes two queries: with one, SQLite goes through all analyses of the generation.
     """
     ids = image_ids(connection, digests)
     analysed = analyses.face_counts(connection, generation_id, list(ids.values()))
@@ -125,9 +125,9 @@ def known_images(
 
 
 def link_files(connection: Connection, found: Mapping[queue.Claim, int], now: float) -> int:
-    """Say which image each claimed file holds, by id; not of files that have changed since.
+    """Link claimed files to their images, by id; skip files that have changed since.
 
-    Returns: how many were linked.
+    Returns: the number linked.
     """
     before = _images_of(connection, found)
     linked = queue.finish(connection, found)
@@ -136,7 +136,7 @@ def link_files(connection: Connection, found: Mapping[queue.Claim, int], now: fl
 
 
 def _images_of(connection: Connection, claims: Iterable[queue.Claim]) -> list[int]:
-    """The images that claimed files have had so far."""
+    """The images that claimed files are linked to so far."""
     rows = _IMAGES_OF_FILES.rows(connection, [claim.file_id for claim in claims])
     return [row[0] for row in rows if row[0] is not None]
 
@@ -144,7 +144,7 @@ def _images_of(connection: Connection, claims: Iterable[queue.Claim]) -> list[in
 def unlink_file(
     connection: Connection, claim: queue.Claim, reason: str, retry_at: float | None, now: float
 ) -> bool:
-    """Say why a claimed file holds no image. Returns False when the file has changed since."""
+    """Mark a claimed file as failed, without an image. Returns False if it has changed since."""
     before = _images_of(connection, [claim])
     failed = queue.fail(connection, claim, reason, retry_at)
     sightings.mark_orphans(connection, before, now)
@@ -154,16 +154,16 @@ def unlink_file(
 def postpone_file(
     connection: Connection, claim: queue.Claim, reason: str, retry_at: float | None
 ) -> bool:
-    """Say why a claimed file cannot be read at present. It keeps the image that it had, if any.
+    """Mark a claimed file as unreadable at present. It keeps the image that it had, if any.
 
-    Answers do not use that image: the file has failed. But nothing says that it is gone.
+    The image may still be there. Answers do not use it, since the file has failed.
     """
     before = _images_of(connection, [claim])
     return queue.fail(connection, claim, reason, retry_at, image_id=before[0] if before else None)
 
 
 def drop_orphans(connection: Connection, orphaned_before: float, limit: int = 500) -> int:
-    """Remove images that no file has had since *orphaned_before*, with faces. Returns how many."""
+    """Remove images without a file since *orphaned_before*, and their faces. Returns how many."""
     images = connection.scalars(
         select(Image.id).where(Image.orphaned_at <= orphaned_before).limit(limit)
     ).all()
@@ -173,7 +173,7 @@ def drop_orphans(connection: Connection, orphaned_before: float, limit: int = 50
 
 
 def drop_analyses(connection: Connection, images: Sequence[int]) -> None:
-    """Remove what all generations found in *images*, and tell the index."""
+    """Remove the faces of *images* in all generations, and record that in the changelog."""
     for some in in_lists(images):
         faces = connection.execute(
             select(Face.id, Face.generation_id).where(Face.image_id.in_(some))
