@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 READY := $(VENV)/.installed
 
-.PHONY: install run test fuzz soak lint format demo clean
+.PHONY: install run test fuzz soak lint format demo screenshots clean
 
 install: $(READY)
 
@@ -48,6 +48,10 @@ format: $(READY)
 
 demo: $(READY)
 	$(BIN)/python -m demo
+
+# the pictures of the page in README.md and README.zh-CN.md; needs chromium
+screenshots: $(READY)
+	$(BIN)/python -m demo.screenshots
 
 clean:
 	rm -rf $(VENV) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

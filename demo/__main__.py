@@ -84,9 +84,14 @@ def ask(url: str, context: ssl.SSLContext) -> str:
                 return text
 
 
+def demo_threshold() -> str:
+    """The threshold that tells drawn people apart."""
+    return f"{Space(shipped_profile('casia-webface')).threshold(DRAWN_DISTANCE):.3f}"
+
+
 def main() -> None:
     """Run the demonstration."""
-    threshold = f"{Space(shipped_profile('casia-webface')).threshold(DRAWN_DISTANCE):.3f}"
+    threshold = demo_threshold()
     with tempfile.TemporaryDirectory(prefix="person-count-demo-") as name:
         folder = Path(name).resolve()
         with service(folder) as (url, context):

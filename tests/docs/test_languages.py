@@ -67,7 +67,7 @@ def test_comments_of_commands_are_translated_one_by_one(english: str, chinese: s
 
 
 def test_names_in_code_and_links_are_the_same(english: str, chinese: str) -> None:
-    for pattern in (r"`([^`\n]+)`", r"\]\((docs/[^)]+|CHANGELOG[^)]*)\)"):
+    for pattern in (r"`([^`\n]+)`", r"\]\((docs/[^)]+|C[A-Z]+[^)]*)\)"):
         found = [Counter(re.findall(pattern, prose(text))) for text in (english, chinese)]
         assert found[0] == found[1]
 
@@ -77,11 +77,19 @@ def test_every_figure_is_the_same(english: str, chinese: str) -> None:
     assert found[0] == found[1]
 
 
-def test_tables_and_paragraphs_are_as_many(english: str, chinese: str) -> None:
-    for pattern in (r"^\|.*\|$", r"\n\n(?=\S)"):
-        assert len(re.findall(pattern, prose(english), re.MULTILINE)) == len(
-            re.findall(pattern, prose(chinese), re.MULTILINE)
-        )
+def test_rows_of_tables_and_points_of_lists_are_as_many(english: str, chinese: str) -> None:
+    for pattern in (r"^\|.*\|$", r"^- "):
+        found = [len(re.findall(pattern, prose(text), re.MULTILINE)) for text in (english, chinese)]
+        assert found[0] == found[1]
+
+
+def test_each_shows_the_page_in_its_language_for_light_and_dark(english: str, chinese: str) -> None:
+    for text, language in ((english, "en"), (chinese, "zh")):
+        shown = re.findall(r'(?:src|srcset)="(docs/images/[^"]+)"', text)
+        assert shown == [
+            f"docs/images/page-{language}-{scheme}.png" for scheme in ("dark", "light")
+        ]
+        assert all((PROJECT / image).is_file() for image in shown)
 
 
 def test_each_leads_to_the_other(english: str, chinese: str) -> None:
