@@ -1,8 +1,8 @@
-"""The arrays that modules hand each other; their shapes are said where they are used."""
+"""The types of arrays that modules hand each other; the functions using them state the shapes."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-FloatMatrix = NDArray[np.float32]  # vectors of faces, a row each
-DoubleVector = NDArray[np.float64]  # what is computed from them in double precision
+FloatMatrix = NDArray[np.float32]  # vectors of faces, one per row
+DoubleVector = NDArray[np.float64]  # numbers computed from them, in double precision
 IntVector = NDArray[np.int64]  # ids, or numbers of rows

@@ -4,22 +4,22 @@
     ├── ConfigError                 a setting, an option or a path is wrong
     ├── StoreError                  the database
     │   ├── SchemaMismatchError     its schema is not this program's
-    │   ├── StoreUnavailableError   the disk is full or fails, or somebody holds the lock; may pass
+    │   ├── StoreUnavailableError   the disk is full or fails, or another holds the lock; may pass
     │   └── WriterBusyError         another process holds the ingest lock
     ├── VectorIndexError            the FAISS index
     │   ├── SnapshotDamagedError    a stored snapshot does not match its checksum
-    │   └── IndexOutOfDateError     a face that the rows have is missing in the index
+    │   └── IndexOutOfDateError     the index lacks a face that the rows have
     ├── IngestError
-    │   ├── UnreadableImageError    the bytes are no image that we read (kept as the file's reason)
+    │   ├── UnreadableImageError    the bytes are no image that we read (the file's row keeps why)
     │   ├── OutOfResourcesError     no memory or file handles are left to read a file; may pass
     │   ├── UnsettledFileError      the file changed while it was read; it is tried again
     │   ├── ModelUnavailableError   weights or networks cannot be loaded
     │   ├── DecoderUnavailableError no process can be started to decode images in
-    │   └── WatcherEndedError       nobody watches the folders any more
-    ├── FrameError                  what comes from another process of ours is no message
+    │   └── WatcherEndedError       the thread that watches the folders has ended
+    ├── FrameError                  bytes from another process of ours are no message
     └── RequestError                a question that cannot be answered, with its HTTP status
 
-Two are caught close by, and stand beside what raises them: _ErasedMeanwhileError in
+Two more are caught close to where they are raised, and are defined there: _ErasedMeanwhileError in
 index.vectors.snapshot_writer, DecoderLostError in ingest.decoding.sandbox.
 
 "No face in this photo" is an outcome, not an error.
@@ -41,11 +41,11 @@ class StoreError(PersonCountError):
 
 
 class SchemaMismatchError(StoreError):
-    """The database's revision is not the one this program was written for."""
+    """The database has another revision than this program needs."""
 
 
 class StoreUnavailableError(StoreError):
-    """The database cannot be read or written at present: the disk is full or fails, or locked."""
+    """The disk is full or fails, or the database stays locked; this may pass."""
 
 
 class WriterBusyError(StoreError):
@@ -61,7 +61,7 @@ class SnapshotDamagedError(VectorIndexError):
 
 
 class IndexOutOfDateError(VectorIndexError):
-    """A face of the rows is missing in the index, even after a rebuild."""
+    """The index lacks a face that the rows have."""
 
 
 class IngestError(PersonCountError):
@@ -72,11 +72,11 @@ class UnreadableImageError(IngestError):
     """The file cannot be read as an image.
 
     Attributes:
-        maybe_partial: True when the bytes look cut off, so the file may still be on its way, or
-            when the decoder was ended from outside; a few more tries tell.
-        may_pass: True when the system failed at reading the file; nothing is known of its bytes.
-        forbidden: True when the system does not allow reading it; that may change with a folder, a
-            group or a share, and the file itself shows nothing of it.
+        maybe_partial: the bytes look cut off, so the file may still be being written; or the
+            decoder was ended from outside. The file is tried a few more times.
+        may_pass: the system failed to read the file; its bytes are not known.
+        forbidden: the system does not allow reading it. A change to a folder, a group or a share
+            may allow it again, without any change to the file.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class UnreadableImageError(IngestError):
         self.forbidden = forbidden
 
     def bare(self) -> "UnreadableImageError":
-        """A copy to keep: without the traceback, whose frames hold the bytes of files."""
+        """A copy without the traceback, whose frames hold the bytes of files; safe to keep."""
         return UnreadableImageError(
             str(self),
             maybe_partial=self.maybe_partial,
@@ -119,19 +119,19 @@ class ModelUnavailableError(IngestError):
 
 
 class WatcherEndedError(IngestError):
-    """The thread that watches the folders has ended; the process has to be restarted."""
+    """The thread that watches the folders has ended; restart the process."""
 
 
 class FrameError(PersonCountError):
-    """What comes over the pipe from another of our processes is no message."""
+    """Bytes that came over the pipe from another of our processes are no message."""
 
 
 class RequestError(PersonCountError):
     """A question that cannot be answered.
 
     Attributes:
-        status: the HTTP status that tells the caller so.
-        retry_after_seconds: when asking again may help, or None.
+        status: the HTTP status of the answer.
+        retry_after_seconds: after so long, asking again may help; or None.
     """
 
     def __init__(
@@ -143,5 +143,5 @@ class RequestError(PersonCountError):
 
 
 def bad_request(sentence: str) -> RequestError:
-    """The error, status 400, of a caller who got wrong what *sentence* names."""
+    """An error with status 400; *sentence* names the caller's mistake."""
     return RequestError(HTTPStatus.BAD_REQUEST, sentence)

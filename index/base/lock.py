@@ -1,4 +1,4 @@
-"""Locks: one process at a time for what two must not do at once in a data folder."""
+"""Locks: let only one process at a time do a job in a data folder."""
 
 import fcntl
 import os
@@ -17,10 +17,11 @@ POLL_SECONDS = 0.1
 def exclusive(
     data: Path, job: str, *, wait_seconds: float = 0.0, stop: threading.Event | None = None
 ) -> Iterator[None]:
-    """Be the only process that does *job* ("ingest", "reindex") in the folder *data*.
+    """Let no other process do *job* ("ingest", "reindex") in the folder *data* meanwhile.
 
     Raises:
-        WriterBusyError: another process is still at it after *wait_seconds*, or when *stop* is set.
+        WriterBusyError: another process is still doing it after *wait_seconds*, or when *stop* is
+            set.
         StoreUnavailableError: the folder cannot be written.
     """
     try:

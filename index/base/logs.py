@@ -1,8 +1,8 @@
-"""The only place that configures logging; called by the command line alone.
+"""Configures logging, which the command line alone calls for.
 
-A log call names an event and its fields: ``log.info("ingest.batch files=%d", 3)``. The fields are
-taken from the call's template and its arguments, never out of the finished text, so that a value
-may hold anything. What libraries log becomes the event "library.message".
+A log call names an event and its fields: ``log.info("ingest.batch files=%d", 3)``. The fields come
+from the call's template and arguments, never from the finished text, so a value may contain
+anything. A library's log line becomes the event "library.message".
 """
 
 import json
@@ -19,14 +19,14 @@ from typing import Any
 
 from index.base.tracebacks import traceback_text, without_names
 
-request_id: ContextVar[str | None] = ContextVar("request_id", default=None)  # of what is answered
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)  # of this request
 
-MAX_MESSAGE = 300  # characters of what a library logs, which may be all that a caller sent
+MAX_MESSAGE = 300  # characters of a library's message; a caller may have sent a long text
 FIELD = re.compile(r" ([a-z_0-9]+)=(%(?:s|d|\+?\.\d+f))")
 TEMPLATE = re.compile(
     rf"(?P<event>[a-z_]+\.[a-z_]+)(?P<fields>(?:{FIELD.pattern})*)(?:[;:] (?P<note>[^%]+))?"
 )
-_BEFORE = ("time", "level", "event", "logger", "pid")  # said in other words, or not, to people
+_BEFORE = ("time", "level", "event", "logger", "pid")  # members that are no field for people
 _BARE = re.compile(r"[\w.:/+-]+", re.ASCII)
 
 log = logging.getLogger(__name__)
@@ -35,9 +35,9 @@ _JSON = json.JSONEncoder(default=str)
 
 
 def configure_logging(*, verbose: bool) -> None:
-    """Log to standard error: everything from INFO on, or only warnings.
+    """Log to standard error: everything from INFO on, or only warnings and worse.
 
-    To people on a terminal in words, elsewhere as one JSON object a line.
+    People on a terminal get words; otherwise each line is one JSON object.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(WordFormatter() if sys.stderr.isatty() else JsonFormatter())
@@ -48,7 +48,7 @@ def configure_logging(*, verbose: bool) -> None:
 
 
 def log_the_rest() -> None:
-    """Let warnings, and exceptions that end a thread or the process, be logged like all else."""
+    """Log warnings, and exceptions that end a thread or the process, like everything else."""
 
     def of_thread(found: threading.ExceptHookArgs) -> None:
         error = found.exc_value or found.exc_type()
@@ -60,7 +60,7 @@ def log_the_rest() -> None:
 
 
 def exceptions_are_logged() -> bool:
-    """Whether log_the_rest() was called, so that what ends the process is logged without names."""
+    """Whether log_the_rest() was called; then a fatal exception is logged without names."""
     return sys.excepthook is _log_crash
 
 
@@ -72,7 +72,7 @@ def _log_crash(kind: type[BaseException], error: BaseException, tb: TracebackTyp
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, a traceback included."""
+    """Formats a record as one JSON object, with its traceback, on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -80,7 +80,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class WordFormatter(logging.Formatter):
-    """Time, level, event and fields; a traceback in the lines below."""
+    """Formats a record as time, level, event and fields; a traceback follows on its own lines."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, or the lines."""
@@ -94,7 +94,7 @@ class WordFormatter(logging.Formatter):
 
 
 def _members(record: logging.LogRecord) -> dict[str, Any]:
-    """What a line says, in order."""
+    """The members of a line, in order."""
     event, fields, note = _event(record)
     found: dict[str, Any] = {
         "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
@@ -134,7 +134,7 @@ def _parsed(template: str) -> tuple[str, list[tuple[str, str]], str | None] | No
 
 
 def _value(conversion: str, value: object) -> object:
-    """A value as JSON has it, rounded as the template says."""
+    """A value for JSON, rounded as the template says."""
     if value is None or isinstance(value, bool):
         return value
     text = conversion % (value,)

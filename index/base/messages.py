@@ -20,7 +20,7 @@ def pack(head: Head, body: bytes = b"") -> bytes:
 
 
 def lengths(prefix: bytes) -> tuple[int, int]:
-    """How long head and body are that follow the first LENGTHS.size bytes.
+    """The lengths of head and body, from the first LENGTHS.size bytes of a message.
 
     Raises:
         FrameError: longer than any message of ours.

@@ -1,4 +1,4 @@
-"""Says once that the database cannot be used, and once that it can again."""
+"""Logs once that the database cannot be used, and once that it can be used again."""
 
 import logging
 import time
@@ -7,18 +7,18 @@ from index.base.errors import StoreUnavailableError
 
 log = logging.getLogger(__name__)
 
-AGAIN_SECONDS = 600.0  # an outage that lasts is mentioned again
+AGAIN_SECONDS = 600.0  # an outage that lasts is logged again after this time
 
 
 class Outage:
-    """What one part of the program sees of the disk's troubles."""
+    """An outage of the database, as one part of the program meets it."""
 
     def __init__(self, part: str) -> None:
         self._part = part
         self._said: tuple[str, float] | None = None
 
     def begin(self, error: StoreUnavailableError) -> None:
-        """Log *error* unless that has been said."""
+        """Log *error*, unless it has just been logged."""
         now = time.monotonic()
         if self._said is None or self._said[0] != str(error) or now > self._said[1] + AGAIN_SECONDS:
             self._said = str(error), now
@@ -29,7 +29,7 @@ class Outage:
             )
 
     def end(self) -> None:
-        """Log that it is over, if it had begun."""
+        """Log that the outage is over, if there was one."""
         if self._said is not None:
             self._said = None
             log.info("store.goes_on part=%s", self._part)

@@ -1,4 +1,4 @@
-"""Which file a name means, and whether it may be looked at: names are keys, confined to roots."""
+"""Finds the file that a name means, and keeps names within the roots."""
 
 import os
 import stat
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 MAX_NAME_BYTES = 4096
-MAX_TIME_NS = 2**63 - 1  # 2262; a file system may hold later times, and a database's integer not
-IGNORED_SUFFIXES = (".tmp", ".part", ".crdownload", "~")  # what uploads and editors leave behind
+MAX_TIME_NS = 2**63 - 1  # in 2262; file systems allow later times, the database's integers do not
+IGNORED_SUFFIXES = (".tmp", ".part", ".crdownload", "~")  # left behind by uploads and editors
 
 
 class Signature(NamedTuple):  # made by the thousand, in a third of a dataclass's time
-    """What stat says of a file; as long as it stays the same, so does the content."""
+    """The facts from stat that identify a file's content: while they are the same, so is it."""
 
     size: int  # bytes
     mtime_ns: int
@@ -24,7 +24,7 @@ class Signature(NamedTuple):  # made by the thousand, in a third of a dataclass'
 def signature_of(found: os.stat_result) -> Signature:
     """The signature of a file that was just looked at."""
     mtime_ns, ctime_ns = found.st_mtime_ns, found.st_ctime_ns
-    if not -MAX_TIME_NS <= mtime_ns <= MAX_TIME_NS:  # anybody may set it to anything
+    if not -MAX_TIME_NS <= mtime_ns <= MAX_TIME_NS:  # any program may set it to any time
         mtime_ns = _within_range(mtime_ns)
     if not -MAX_TIME_NS <= ctime_ns <= MAX_TIME_NS:  # a share's server may have any clock
         ctime_ns = _within_range(ctime_ns)
@@ -36,12 +36,12 @@ def _within_range(time_ns: int) -> int:
 
 
 def display(path: str) -> str:
-    r"""A path as text: bytes that are no UTF-8 are written as \xNN, since a database holds text."""
+    r"""A path as text for the database: bytes that are no UTF-8 become \xNN."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def is_utf8(path: str) -> bool:
-    """Whether the operating system's name of a file can be written as text."""
+    """Whether a path is valid UTF-8."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -50,17 +50,17 @@ def is_utf8(path: str) -> bool:
 
 
 def is_ignored(name: str) -> bool:
-    """Whether a file or folder of this name is left alone: hidden, or marked as unfinished."""
+    """Whether a file or folder of this name is ignored: it is hidden, or marked as unfinished."""
     return name.startswith(".") or name.endswith(IGNORED_SUFFIXES)
 
 
 def has_ignored(below: str) -> bool:
-    """Whether a part of a path *below* a root is left alone, and so what lies there."""
+    """Whether a file or folder of a path *below* a root is ignored, and so everything in it."""
     return any(map(is_ignored, below.split("/")))
 
 
 def real_path(given: Path) -> str:
-    """The absolute path of *given*, with links resolved, but a file that is a link itself."""
+    """The absolute path of *given*, with links resolved, except a link at its very end."""
     if given.is_dir() and not given.is_symlink():
         return os.path.realpath(given)
     return os.path.join(os.path.realpath(given.parent), given.name)
@@ -77,10 +77,10 @@ def is_in_any(path: str, places: Iterable[str]) -> bool:
 
 
 class Roots:
-    """The folders that may be asked about."""
+    """The folders whose files callers may ask about."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        """The first of *folders* is the one that relative names start from."""
+        """Relative names start from the first of *folders*."""
         self._spelt = [os.path.normpath(folder) for folder in folders]
         self.real = [os.path.realpath(folder) for folder in folders]
         self._first = self.real[0].rstrip("/") + "/"
@@ -93,7 +93,7 @@ class Roots:
     def locate(self, name: str) -> str | None:
         """The absolute path that *name* stands for, or None when it lies outside every root.
 
-        Works on the text alone; whether folders on the way are links is for look().
+        It works on the text alone; Finder.look() checks for links on the way.
         """
         if name[:1] not in "./" and name[-1] != "/" and "/." not in name and "//" not in name:
             return self._first + name  # no part is empty, "." or "..": normpath changes nothing
@@ -109,7 +109,7 @@ class Roots:
         return any(path.startswith(root.rstrip("/") + "/") for root in self.real)
 
     def ignores(self, path: str) -> bool:
-        """Whether a real path, or a folder on the way to it from its root, is left alone."""
+        """Whether a real path, or a folder on the way to it from its root, is ignored."""
         try:
             below = path[len(self.root_of(path)) :]
         except FileNotFoundError:
@@ -120,7 +120,7 @@ class Roots:
         """The root that a real path lies below.
 
         Raises:
-            FileNotFoundError: none; the settings have changed since the path was noted.
+            FileNotFoundError: there is none; the settings have changed since the path was stored.
         """
         for root in self.real:
             if path.startswith(root.rstrip("/") + "/"):
@@ -131,7 +131,7 @@ class Roots:
         """The lstat of a real path below a root.
 
         Raises:
-            FileNotFoundError: nothing is there, or a link is on the way: it would not be read.
+            FileNotFoundError: nothing is there, or a link is on the way, which is not followed.
         """
         self.root_of(path)
         if not _is_open(os.path.dirname(path), dict.fromkeys(self.real, True)):
@@ -143,7 +143,7 @@ class Roots:
 
 
 class Finder:
-    """Looks at files below the roots; made for each request, since it remembers folders."""
+    """Looks at files below the roots. It remembers folders, so make one for each request."""
 
     def __init__(self, roots: Roots) -> None:
         self._roots = roots
@@ -187,7 +187,7 @@ class Finder:
 def _is_open(folder: str, known: dict[str, bool]) -> bool:
     """Whether no folder from the root down to *folder* is a symbolic link or ignored.
 
-    *known* has the roots at least; what is found out is added to it.
+    *known* holds at least the roots; the folders looked at are added to it.
     """
     unknown: list[str] = []
     while (found := known.get(folder)) is None:
@@ -200,7 +200,7 @@ def _is_open(folder: str, known: dict[str, bool]) -> bool:
 
 
 def refusal(path: str, found: os.stat_result) -> str | None:
-    """Why a file is never read whatever it holds, or None."""
+    """The reason why a file is never read, or None."""
     if stat.S_ISLNK(found.st_mode):
         return "it is a symbolic link, and links are not followed"
     if not stat.S_ISREG(found.st_mode):

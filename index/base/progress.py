@@ -1,4 +1,4 @@
-"""How long jobs tell how far they have come; what they count is said where they take it."""
+"""The type of the function by which long jobs report progress; each job says what it counts."""
 
 from collections.abc import Callable
 

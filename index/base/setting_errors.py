@@ -1,4 +1,4 @@
-"""What is wrong with a setting, in an operator's words instead of the libraries'."""
+"""Turns the libraries' errors about settings into sentences for operators."""
 
 import re
 from collections.abc import Collection
@@ -17,18 +17,22 @@ _FIELD = re.compile(r'field "(\w+)"')
 
 
 def of_value(error: ValidationError, known: Collection[str]) -> str:
-    """The first thing that *error* found wrong, with what was given; *known* are all settings."""
+    """A sentence for the first mistake in *error*, with the value given.
+
+    Args:
+        known: the names of all settings.
+    """
     first = error.errors()[0]
     name = ".".join(map(str, first["loc"])) or "settings"
     said = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
-    if first["type"] == "extra_forbidden":  # what was given may be a secret in the wrong place
+    if first["type"] == "extra_forbidden":  # the value is not shown: it may be a misplaced secret
         near = get_close_matches(name, known, 1)
         return f"setting {name}: {said}" + (f"; did you mean {near[0]}?" if near else "")
     return f"setting {name}: {said} (given: {first['input']!r})"
 
 
 def of_environment(error: SettingsError) -> str:
-    """What *error* says of a variable that is no JSON where a list is needed."""
+    """A sentence for a variable that should be a list in JSON and is not."""
     found = _FIELD.search(str(error))
     if found is None:
         return f"the environment: {' '.join(str(error).split())}"

@@ -1,4 +1,4 @@
-"""Where each effective setting came from: for operators who wonder why it is so."""
+"""Finds where each effective setting came from, for operators who wonder about its value."""
 
 import os
 from enum import StrEnum
@@ -12,7 +12,7 @@ PREFIX = "PERSON_COUNT_"
 
 
 class Origin(StrEnum):
-    """What set a setting."""
+    """The source of a setting's value."""
 
     ARGUMENT = "argument"
     ENVIRONMENT = "environment"
@@ -28,7 +28,7 @@ _ORIGINS = {
 
 
 def origins_of(config: Path | None = None, **overrides: object) -> dict[str, Origin]:
-    """What set each setting, for arguments that load_settings() has accepted."""
+    """The origin of each setting, for arguments that load_settings() has accepted."""
     kind = settings_class(config)
     given = {name: value for name, value in overrides.items() if value is not None}
     environment = EnvSettingsSource(kind)
@@ -42,7 +42,7 @@ def origins_of(config: Path | None = None, **overrides: object) -> dict[str, Ori
 
 
 def unknown_variables() -> list[str]:
-    """Names in the environment that look like settings and are none; misspelt, as a rule."""
+    """Variables in the environment that look like settings but are none; usually misspelt."""
     known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
     return sorted(
         name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known

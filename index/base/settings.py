@@ -37,7 +37,7 @@ class FaceChoice(StrEnum):
 class Linkage(StrEnum):
     """How links between faces become persons."""
 
-    EVIDENCE = "evidence"  # groups merge while the evidence of all their faces speaks for it
+    EVIDENCE = "evidence"  # groups merge while the evidence of all their faces supports it
     SUPPORTED = "supported"  # connected components of the links that their neighbourhoods support
     SINGLE = "single"  # connected components of every link
     AVERAGE = "average"  # groups merge by the mean distance of their faces
@@ -45,7 +45,7 @@ class Linkage(StrEnum):
 
 
 class WatchMode(StrEnum):
-    """How changes in the folders are noticed."""
+    """How the watcher notices changes in the folders."""
 
     AUTO = "auto"  # inotify where it can work, else polling
     INOTIFY = "inotify"
@@ -53,14 +53,14 @@ class WatchMode(StrEnum):
 
 
 class DistanceScale(StrEnum):
-    """What the number called threshold measures."""
+    """The scale of the threshold."""
 
     CALIBRATED = "calibrated"  # 0.2 is the model's operating point (false match rate 1 in 1,000)
     COSINE = "cosine"  # plain cosine distance, 0 to 2
 
 
 def _not_empty(given: object) -> object:
-    if given == "":  # as an unset variable of a shell or a compose file; Path("") is this folder
+    if given == "":  # from an unset variable of a shell or compose file; Path("") is this folder
         raise ValueError("is empty; name a path, or write null for none")
     return given
 
@@ -71,14 +71,14 @@ def _absolute(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
     except RuntimeError as error:
-        raise ValueError("names the home of a user that there is not") from error
+        raise ValueError("names the home of a user who does not exist") from error
 
 
 def weights_file(weights: str) -> Path | None:
-    """The file that the setting of this name means; None when there is none."""
+    """The file that the setting *weights* names, or None when there is no such file."""
     try:
         path = Path(weights).expanduser()
-    except RuntimeError:  # the home of a user that there is not
+    except RuntimeError:  # the home of a user who does not exist
         return None
     return path if path.is_file() else None
 
@@ -87,11 +87,11 @@ AbsolutePath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_abso
 
 
 class Settings(BaseSettings):
-    """Everything an operator can set; units are in the names."""
+    """All settings of an operator; their names hold the units."""
 
     model_config = SettingsConfigDict(
         env_prefix="PERSON_COUNT_",
-        env_parse_none_str="null",  # as in YAML, so that the environment can take a setting back
+        env_parse_none_str="null",  # as in YAML, so that the environment can unset a setting
         frozen=True,
         extra="forbid",
         validate_default=True,
@@ -112,7 +112,7 @@ class Settings(BaseSettings):
         (), description="More names that callers may address the service by."
     )
     tokens: AbsolutePath | None = Field(
-        None, description="File of bearer tokens; without one nobody is asked for a token."
+        None, description="File of bearer tokens; without it no caller needs a token."
     )
     allow_unauthenticated: bool = Field(
         False, description="Serve other machines even without tokens, or without TLS."
@@ -223,17 +223,17 @@ def load_settings(config: Path | None = None, **overrides: object) -> Settings:
 
 
 def _refuse_nested(roots: Sequence[Path]) -> None:
-    """Each file belongs to one root: it is scanned, counted and held as missing there."""
+    """Raise ConfigError if a root lies in another: each file must belong to one root."""
     for outer, inner in permutations(roots, 2):
         if is_in(os.path.realpath(inner), os.path.realpath(outer)):
             raise ConfigError(
-                f"setting roots: {inner} is, or lies in, {outer}, which is watched with all that "
-                "is below it; keep one of the two"
+                f"setting roots: {inner} is, or lies in, {outer}, which is watched with everything "
+                "below it; keep one of the two"
             )
 
 
 def refuse_watched_data(data: Path, roots: Sequence[Path]) -> None:
-    """Raise ConfigError if *data* is watched: its files change at each look and never settle."""
+    """Raise ConfigError if *data* is watched: its files change all the time and never settle."""
     real = os.path.realpath(data)
     for root in roots:
         outer = os.path.realpath(root)

@@ -1,4 +1,4 @@
-"""The file of bearer tokens: one line each, with the SHA-256 of the secret, never the secret.
+"""The file of bearer tokens: one line each, with the SHA-256 of the secret instead of the secret.
 
 # name scope sha256
 nightly-report read 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
@@ -24,10 +24,10 @@ _HEADING = "# name scope sha256\n"
 
 
 class Scope(StrEnum):
-    """What the holder of a token may do."""
+    """The rights of a token."""
 
     READ = "read"
-    ADMIN = "admin"  # whatever read may, too
+    ADMIN = "admin"  # includes read
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class Token:
     digest: str
 
     def may(self, scope: Scope) -> bool:
-        """Whether the token is good for *scope*."""
+        """Whether the token has the rights of *scope*."""
         return self.scope in (scope, Scope.ADMIN)
 
 
 def digest_of(secret: bytes) -> str:
-    """What is stored of a secret."""
+    """The digest of a secret, which is stored in its place."""
     return hashlib.sha256(secret).hexdigest()
 
 
@@ -56,7 +56,7 @@ def read_tokens(path: Path) -> tuple[Token, ...]:
     """The tokens in a file.
 
     Raises:
-        ConfigError: it is missing, malformed, or open to others than its owner.
+        ConfigError: it is missing or malformed, or others than its owner may use it.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -89,7 +89,7 @@ def _parse(path: Path, number: int, line: str) -> Token:
     parts = line.split()
     whole = len(parts) == 3  # noqa: PLR2004 - name, scope, digest
     if not whole or not _NAME.fullmatch(parts[0]) or not _DIGEST.fullmatch(parts[2]):
-        # the line itself may hold a secret that somebody wrote there by mistake
+        # the line is not shown: it may hold a secret that was written there by mistake
         raise ConfigError(f"tokens file {path} line {number}: write NAME read|admin SHA256")
     try:
         return Token(parts[0], Scope(parts[1]), parts[2])
@@ -114,7 +114,7 @@ def add_token(path: Path, name: str, scope: Scope) -> str:
 
 
 def remove_token(path: Path, name: str) -> None:
-    """Take a token's line away.
+    """Remove a token's line.
 
     Raises:
         ConfigError: there is no such token, or the file cannot be used.
@@ -127,7 +127,7 @@ def remove_token(path: Path, name: str) -> None:
 
 
 def _write(path: Path, tokens: Sequence[Token]) -> None:
-    """Replace the file at once, so that nobody ever reads half of it."""
+    """Replace the file in one step, so that no reader sees half of it."""
     text = _HEADING + "".join(f"{t.name} {t.scope} {t.digest}\n" for t in tokens)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:

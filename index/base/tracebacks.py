@@ -1,18 +1,18 @@
-"""Tracebacks for the log: where it happened and what, without the names of anybody's files."""
+"""Tracebacks for the log: the place and the kind of an error, without the names of files."""
 
 import re
 import traceback
 
-# an apostrophe within a word opens and closes nothing, but for that of b'bytes'
+# an apostrophe within a word is no quotation mark, except in b'bytes'
 _QUOTED = re.compile(r"(?:(?<!\w)|(?<=\b[bBuU]))'((?:[^'\\]|\\.|'(?=\w))*)'|\"((?:[^\"\\]|\\.)*)\"")
 _CAUSED = "\nThe above exception was the direct cause of the following exception:\n\n"
 _DURING = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
 
 def without_names(text: str, *, keeps_words: bool = True) -> str:
-    """*text* with everything quoted in it left out.
+    """*text* without the parts in quotation marks.
 
-    With *keeps_words* a single word stays, which may be a name in the program.
+    With *keeps_words* a single word stays: it may be a name in the program.
     """
 
     def shorten(found: re.Match[str]) -> str:
@@ -24,9 +24,9 @@ def without_names(text: str, *, keeps_words: bool = True) -> str:
 
 
 def traceback_text(error: BaseException) -> str:
-    """The traceback of *error* and of what led to it.
+    """The traceback of *error* and of its causes.
 
-    Python's own would show what exceptions quote: FileNotFoundError a path, KeyError a key.
+    Python's own would show quoted texts: the path of a FileNotFoundError, the key of a KeyError.
     """
     parts: list[str] = []
     seen: set[int] = set()
@@ -36,7 +36,7 @@ def traceback_text(error: BaseException) -> str:
         seen.add(id(found))
         frames = "".join(traceback.format_tb(found.__traceback__))
         said = "".join(traceback.format_exception_only(found))
-        # a key may be anything, also one word of somebody's name
+        # a key may be anything, even one word of a person's name
         said = without_names(said, keeps_words=not isinstance(found, KeyError))
         parts.append(f"Traceback (most recent call last):\n{frames}{said}{link}")
         link = _CAUSED if found.__cause__ is not None else _DURING

@@ -234,7 +234,7 @@ class TestFolders:
 
     def test_the_home_of_nobody_is_named(self, config: Path) -> None:
         config.write_text("inbox: ~no-such-user-here/photos\n")
-        assert "setting inbox: names the home of a user that there is not" in refusal(config)
+        assert "setting inbox: names the home of a user who does not exist" in refusal(config)
 
     @pytest.mark.parametrize("data", ["photos", "photos/data", "photos/a/b"])
     def test_a_data_folder_that_would_be_watched_is_refused(
