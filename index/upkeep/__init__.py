@@ -1,4 +1,4 @@
-"""What operators do with a whole library: back up, restore, verify, forget.
+"""The operator's jobs on a whole library: back up, restore, verify, forget.
 
 It imports counting and the rooms below. Ingest and the commands may import it; the service may not.
 """

@@ -1,4 +1,4 @@
-"""Copies the database away while others use it, and puts such a copy back."""
+"""Backs up the database while others use it, and restores a backup."""
 
 import os
 import time
@@ -31,7 +31,7 @@ from index.upkeep.verify import verify
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a verified copy holds."""
+    """The contents of a verified copy, counted."""
 
     images: int
     faces: int
@@ -42,9 +42,9 @@ class Restored:
     """The outcome of a restore.
 
     Attributes:
-        contents: what the library holds now.
-        erased: what the backup held and was forgotten after it was made.
-        kept: where the database that was there before is now; None when there was none.
+        contents: the contents of the restored library.
+        erased: the photos that were forgotten after the backup was made, and so erased again.
+        kept: the new path of the database that was there before; None when there was none.
     """
 
     contents: Contents
@@ -55,11 +55,11 @@ class Restored:
 def back_up(source: Path, target: Path, progress: Progress) -> Contents:
     """Copy the database *source* into the new file *target*, and check the copy by opening it.
 
-    Nothing has to be stopped for it. Whatever goes wrong, no *target* is left.
+    Other processes may go on meanwhile. If anything fails, no *target* is left.
 
     Raises:
-        ConfigError: there is such a file already, or no folder for it.
-        StoreError: the copy does not hold together.
+        ConfigError: the file exists already, or its folder does not exist.
+        StoreError: the copy fails its checks.
     """
     if not target.parent.is_dir():
         raise ConfigError(f"there is no folder {target.parent}")
@@ -77,15 +77,15 @@ def back_up(source: Path, target: Path, progress: Progress) -> Contents:
 
 
 def restore(backup: Path, data: Path, path: Path, progress: Progress) -> Restored:
-    """Put *backup* in the place of the database *path*, and forget again what was forgotten since.
+    """Replace the database *path* with *backup*, and erase again the photos forgotten since.
 
-    A backup of an older revision is brought to this program's. The database that was there is
-    kept beside it. Until the last step, a rename, nothing has changed.
+    A backup of an older revision is upgraded to this program's. The database that was there stays
+    beside the new one. Nothing changes until the last step, a rename.
 
     Raises:
         ConfigError: there is no such file.
         WriterBusyError: an ingest, a re-index or a service uses the database.
-        StoreError: the backup does not hold together, or is newer than this program.
+        StoreError: the backup fails its checks, or is newer than this program.
     """
     if not backup.is_file():
         raise ConfigError(f"there is no backup {backup}")
@@ -105,7 +105,7 @@ def restore(backup: Path, data: Path, path: Path, progress: Progress) -> Restore
 
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
-    """A name for a database on its way; whatever is there before and afterwards is removed."""
+    """The path of a temporary database; any file there is removed before and afterwards."""
     remove(path)
     try:
         yield path
@@ -117,7 +117,7 @@ def _check(path: Path, failure: str) -> Contents:
     """Open a copy and verify it.
 
     Raises:
-        StoreError: it does not hold together; the text begins with *failure*.
+        StoreError: it fails its checks; the text begins with *failure*.
     """
     try:
         with Database(path) as database:
@@ -134,8 +134,8 @@ def _check(path: Path, failure: str) -> Contents:
 
 
 def _finish(path: Path, data: Path) -> None:
-    """Erase from the present database what an interrupted erasure has left: it will be kept."""
-    # one that is damaged or of another revision is kept as it is
+    """Finish an interrupted erasure in the present database, because that will be kept."""
+    # a damaged one, or one of another revision, is kept as it is
     with suppress(StoreError, DBAPIError), Database(path) as present:
         finish_erasures(present, data)
 
@@ -153,7 +153,7 @@ def _upgrade(backup: Path, copy: Path) -> None:
 
 
 def _forget_again(copy: Path, data: Path) -> Erased:
-    """Apply to *copy* what the erasure log has beyond it; its snapshot is then made again."""
+    """Apply to *copy* the later entries of the erasure log, then write its snapshot again."""
     with Database(copy) as database:
         with eraser(database, data) as at_work:
             erased = at_work.erased
@@ -164,9 +164,9 @@ def _forget_again(copy: Path, data: Path) -> Erased:
 
 
 def _release(path: Path) -> bool:
-    """Make sure that nobody uses the database, and that its log is in it.
+    """Make sure that no process uses the database, and move its write-ahead log into it.
 
-    Returns: False when it is missing or so damaged that it can only be kept as it is.
+    Returns: False when it is missing, or so damaged that it can only be kept as it is.
     """
     if not path.exists() or not looks_like_database(path):
         return False
@@ -180,7 +180,7 @@ def _release(path: Path) -> bool:
 
 
 def _switch(copy: Path, path: Path) -> Path | None:
-    """Put *copy* in the place of *path*. Returns where that is kept."""
+    """Replace *path* with *copy*. Returns the new path of the old database."""
     whole = _release(path)
     kept = path.with_name(f"{path.name}.before-restore")
     if path.exists():

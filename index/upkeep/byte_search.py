@@ -1,7 +1,7 @@
-"""Searches the bytes of files for what is left of erased vectors.
+"""Searches the bytes of files for remains of erased vectors.
 
-A page of the database may cut a stored vector in two, or a part of it may have been overwritten;
-so a vector is searched for by several pieces of 16 bytes.
+A page of the database may cut a stored vector in two, or a part of it may have been overwritten.
+So the search looks for several pieces of 16 bytes of each vector.
 """
 
 import os
@@ -23,9 +23,9 @@ _SPREAD = np.uint32(2654435761)
 
 
 def pieces(vectors: FloatMatrix) -> set[bytes]:
-    """What to search for: parts of each of *vectors* (n, d), raw or unit.
+    """The pieces to search for, of each of *vectors* (n, d), raw or unit.
 
-    Parts that hold a zero are left out, since empty pages are full of them.
+    Pieces that hold a zero are left out, since empty pages are full of zeros.
     """
     found: set[bytes] = set()
     for start in range(0, vectors.shape[1] - PIECE_FLOATS + 1, STEP_FLOATS):
@@ -35,7 +35,7 @@ def pieces(vectors: FloatMatrix) -> set[bytes]:
 
 
 def halves(digests: Collection[bytes]) -> set[bytes]:
-    """What to search copies of the database for, which may hold vectors of another model."""
+    """The halves of SHA-256 *digests*: find them in copies whose vectors another model made."""
     return {digest[start : start + 16] for digest in digests for start in (0, 16)}
 
 
@@ -43,7 +43,7 @@ def files_below(folder: Path) -> list[Path]:
     """All files below *folder*; links to folders are not followed.
 
     Raises:
-        StoreError: one of them or a folder cannot be read, so nobody can say what is in it.
+        StoreError: a file or a folder cannot be read, and so not be searched.
     """
 
     def refuse(error: OSError) -> None:
@@ -64,7 +64,7 @@ def _unreadable(path: Path | str) -> StoreError:
 
 
 def search(paths: Sequence[Path], wanted: set[bytes], progress: Progress) -> dict[Path, set[bytes]]:
-    """Which of the *wanted* pieces are in which of some files; only files with any.
+    """The *wanted* pieces found in each file; files with none are left out.
 
     *progress* counts MiB.
     """
@@ -82,7 +82,7 @@ def search(paths: Sequence[Path], wanted: set[bytes], progress: Progress) -> dic
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    """The bytes of a file in blocks that overlap by a piece; none if it is gone or special."""
+    """The bytes of a file in blocks, which overlap by a piece; none if it is gone or special."""
     overlap = PIECE_FLOATS * 4 - 1
     if not path.is_file():
         return
@@ -93,11 +93,11 @@ def _blocks(path: Path) -> Iterator[bytes]:
                 yield tail + data
                 tail = data[-overlap:]
     except FileNotFoundError:
-        return  # the log goes when the last connection closes
+        return  # the write-ahead log disappears when the last connection closes
 
 
 def _filter(wanted: set[bytes]) -> NDArray[np.bool_]:
-    """For each hash of a first word, whether any piece may begin with it."""
+    """Whether a piece may begin with a word, by the word's hash."""
     first = np.frombuffer(b"".join(piece[:4] for piece in wanted), "<u4")
     table = np.zeros(1 << _BITS, np.bool_)
     table[_hash(first)] = True

@@ -1,8 +1,8 @@
-"""Takes photos out of the library for good: rows, vectors, snapshots, and their traces on disk.
+"""Takes photos out of the library for good: rows, vectors and snapshots.
 
-In this order, so that it can be interrupted anywhere and run again: the decision goes into the
-erasure log; one transaction removes the rows and snapshots and notes the log's position. What
-follows, cleaning up and proving it, is in index.upkeep.erasure_proof.
+An erasure first writes its decision to the erasure log. Then one transaction removes the rows and
+snapshots and records the log's position. So it can be interrupted anywhere and run again. Cleaning
+up and the proof follow in index.upkeep.erasure_proof.
 """
 
 import logging
@@ -38,11 +38,11 @@ DAY_SECONDS = 86_400.0
 
 @dataclass(slots=True)
 class Erased:
-    """What an erasure removed.
+    """The outcome of an erasure.
 
     Attributes:
-        paths: files whose rows went, also those that were not asked for but held the same image.
-        pieces: what to search the disk for; see index.upkeep.byte_search.
+        paths: files whose rows were removed, including other files with the same image.
+        pieces: the bytes to search the disk for; see index.upkeep.byte_search.
     """
 
     paths: set[str] = field(default_factory=set)
@@ -52,15 +52,15 @@ class Erased:
 
 
 class Eraser:
-    """Erasures from one database; made for one job, under the erasure lock."""
+    """Erases from one database; made for one job, under the erasure lock."""
 
     def __init__(self, database: Database, erasure_log: ErasureLog) -> None:
         self._database = database
         self._log = erasure_log
-        self.erased = Erased()  # by everything that was done so far
+        self.erased = Erased()  # everything so far
 
     def catch_up(self) -> None:
-        """Apply what the log says and the database does not know: after a crash or a restore."""
+        """Apply the log entries that the database lacks, as after a crash or a restore."""
         with self._database.read() as connection:
             entries = self._log.unapplied(connection)
         if not entries:
@@ -84,7 +84,7 @@ class Eraser:
         """Log *decisions*, by SHA-256 of content, and apply them in one transaction.
 
         Args:
-            paths: files whose rows go as well, whatever they hold.
+            paths: files whose rows are removed as well, whatever their content.
         """
         named = [(self._log.digest(sha256), action) for sha256, action in decisions.items()]
         with self._database.read() as connection:
@@ -117,13 +117,13 @@ class Eraser:
         erasures.drop_snapshots(connection)
 
     def pieces(self, sha256s: Collection[bytes]) -> set[bytes]:
-        """What to search the disk for when this content is erased."""
+        """The bytes to search the disk for when this content is erased."""
         with self._database.read() as connection:
             images = sorted(stored_images.image_ids(connection, sha256s).values())
             return self._vectors(connection, images)[1]
 
     def _vectors(self, connection: Connection, images: Sequence[int]) -> tuple[int, set[bytes]]:
-        """How many faces there are in *images*, and pieces of their vectors, raw and unit."""
+        """The number of faces in *images*, and pieces of their vectors, raw and unit."""
         spaces = {
             generation_id: Space(Profile.from_json(profile))
             for generation_id, profile in erasures.profiles(connection).items()
@@ -140,7 +140,7 @@ class Eraser:
 
 @contextmanager
 def eraser(database: Database, data: Path) -> Iterator[Eraser]:
-    """The one eraser of a data folder, with everything caught up."""
+    """The one eraser of a data folder, after it has caught up with the log."""
     with exclusive(data, "erasure", wait_seconds=WAIT_SECONDS):
         made = Eraser(database, ErasureLog(data))
         made.catch_up()
@@ -148,11 +148,10 @@ def eraser(database: Database, data: Path) -> Iterator[Eraser]:
 
 
 def finish_erasures(database: Database, data: Path) -> None:
-    """Do what an interrupted erasure has left undone, before anything is indexed.
+    """Finish an interrupted erasure before anything is indexed.
 
-    Also in what evaluate and calibrate keep, where content that is too old goes in this way.
-
-    Needs the ingest lock.
+    This covers the database of evaluate and calibrate, too: content that expired is erased there
+    in this way. Needs the ingest lock.
 
     Raises:
         StoreError: the erasure log is missing or damaged.
@@ -165,17 +164,17 @@ def finish_erasures(database: Database, data: Path) -> None:
             if evaluation is not None:
                 with eraser(evaluation, evaluation_folder(data)):
                     pass
-    except StoreError as error:  # it can be made anew, and questions need not wait for that
+    except StoreError as error:  # evaluate can make it anew; questions need not wait for that
         log.error("erasure.evaluation_unusable reason=%s", error)  # noqa: TRY400 - no traceback
 
 
 def expire(database: Database, data: Path, days: float, now: float) -> Erased:
     """Erase content that was first indexed more than *days* ago.
 
-    What is still in the folders, or on a disk that may be back, is suppressed as well, or the next
-    scan would index it again.
+    Content that is still in the folders, or on a disk that may come back, is suppressed as well:
+    else the next scan would index it again.
 
-    Returns: all that was removed.
+    Returns: everything that was removed.
     """
     then = now - days * DAY_SECONDS
     with database.read() as connection:
@@ -198,10 +197,10 @@ def expire(database: Database, data: Path, days: float, now: float) -> Erased:
                 return at_work.erased
             actions = {True: ErasureAction.SUPPRESS, False: ErasureAction.ERASE}
             at_work.decide({sha256: actions[sha256 in there] for sha256 in old.values()}, now)
-            at_work.erased.pieces.clear()  # housekeeping does not search
+            at_work.erased.pieces.clear()  # expiring does not search the disk
             log.info("erasure.expired images=%d suppressed=%d", len(old), len(there))
 
 
 def _may_be_there(path: str) -> bool:
-    """Whether a file is there, or its folder is missing: a dropped mount may come back."""
+    """Whether a file exists, or its folder is missing, since a dropped mount may come back."""
     return os.path.lexists(path) or not os.path.isdir(os.path.dirname(path))

@@ -1,13 +1,13 @@
-"""The erasure log: which content was erased, kept beside the database and outside its backups.
+"""The erasure log: the decisions to erase content, kept beside the database, outside its backups.
 
-A plain file, ``data/erasures.log``: a random key on the first line, then one line a decision. A
-line is on the disk before the rows go, and a database knows the last line it has applied. So what
-an interrupted erasure left undone, and what a restored backup brings back, is found in the same
-way: by the lines that the database has not applied yet. It is no second database because it only
-ever grows, and must survive whatever happens to one.
+It is a plain file, ``data/erasures.log``: a random key on the first line, then one line for each
+decision. A line is on the disk before the rows are removed, and a database records the last line
+that it has applied. Lines that it has not applied yet are the rest of an interrupted erasure, or
+were written after a restored backup was made: both are handled in the same way. It is no table,
+because it must survive the loss of the database. Lines are only ever added.
 
-Content is named by HMAC-SHA256 under the key: neither the log nor a backup of the database alone
-tells whether a given photo was erased.
+Content is named by HMAC-SHA256 under the key. So neither the log alone nor a backup of the database
+alone tells whether a given photo was erased.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ _KEY = "key "
 
 @contextmanager
 def _on_disk(done: str = "written") -> Iterator[None]:
-    """Turn what the disk does to a file, or another user did, into StoreUnavailableError."""
+    """Raise StoreUnavailableError when the log cannot be read or written."""
     try:
         yield
     except OSError as error:
@@ -42,21 +42,21 @@ def _on_disk(done: str = "written") -> Iterator[None]:
 
 
 class ErasureLog:
-    """The log of one data folder. Whoever appends must hold the erasure lock."""
+    """The log of one data folder. Hold the erasure lock to append to it."""
 
     def __init__(self, data: Path) -> None:
         self.path = data / "erasures.log"
         self._known_key: bytes | None = None
 
     def digest(self, sha256: bytes) -> bytes:
-        """The name of content in the log; creates the log, and with it the key, if need be."""
+        """The name of content in the log. Creates the log with its key if it is missing."""
         return hmac.digest(self._key() or self._create(), sha256, hashlib.sha256)
 
     def suppressed(self, connection: Connection, sha256s: Collection[bytes]) -> set[bytes]:
-        """Those SHA-256 digests whose content must not be indexed.
+        """The SHA-256 digests among *sha256s* whose content must not be indexed.
 
         Raises:
-            StoreError: something was suppressed, and the log with its key is gone.
+            StoreError: content was suppressed, but the log with its key is gone.
         """
         if self._key() is None:
             self.check(connection)
@@ -65,10 +65,10 @@ class ErasureLog:
         return {names[found] for found in erasures.suppressed(connection, names)}
 
     def unapplied(self, connection: Connection) -> list[Entry]:
-        """The decisions that the database does not know yet, in order.
+        """The decisions that the database has not applied yet, in order.
 
         Raises:
-            StoreError: the database has applied another log, or one that is not there.
+            StoreError: the database has applied another log, or one that is missing.
         """
         self.check(connection)
         last = erasures.last(connection)
@@ -77,12 +77,12 @@ class ErasureLog:
         found = self.entries(last.seq - 1)
         if found and found[0].seq == last.seq and found[0].content != last.content:
             raise StoreError(
-                f"{self.path} belongs to another database; put the one that belongs to this there"
+                f"{self.path} belongs to another database; put this database's own log there"
             )
         return [entry for entry in found if entry.seq > last.seq]
 
     def check(self, connection: Connection) -> None:
-        """Raise StoreError if the database has applied a log that is not there."""
+        """Raise StoreError if the database has applied a log that is missing."""
         if self._key() is None and erasures.last_seq(connection):
             raise StoreError(
                 f"{self.path} is missing, and without its key forgotten photos would be indexed "
@@ -92,10 +92,10 @@ class ErasureLog:
     def append(
         self, decisions: Sequence[tuple[bytes, ErasureAction]], after: int, now: float
     ) -> list[Entry]:
-        """Write decisions, each a digest() and what to do, to the disk.
+        """Write decisions, each a digest() with its action, to the disk.
 
         Args:
-            after: the last entry that the database has applied, should the log be shorter.
+            after: the last entry that the database has applied; the log may be shorter.
 
         Returns: the entries, which the database has to apply next.
 
@@ -104,7 +104,7 @@ class ErasureLog:
         """
         with _on_disk(), open(self.path, "r+b") as stream:
             lines = stream.read().split(b"\n")
-            stream.seek(-len(lines.pop()), os.SEEK_END)  # what a crash has torn was never applied
+            stream.seek(-len(lines.pop()), os.SEEK_END)  # a line torn by a crash was not applied
             stream.truncate()
             last = self._parse(lines[-1].decode(), len(lines)).seq if len(lines) > 1 else 0
             made = [

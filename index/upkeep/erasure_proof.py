@@ -1,4 +1,4 @@
-"""Cleans up after an erasure, and proves on the bytes of the data folder that nothing is left."""
+"""Cleans up after an erasure, and proves it by searching the bytes of the data folder."""
 
 import logging
 import time
@@ -21,14 +21,15 @@ from index.vectors.space import Profile, Space
 log = logging.getLogger(__name__)
 
 ROUNDS = 4
-ROUND_SECONDS = 1.0  # for readers and a running ingest process to let go
+ROUND_SECONDS = 1.0  # for readers and a running ingest process to end their transactions
 BATCH = 4096
 
 
 def clean_up(database: Database, data: Path, now: float) -> bool:
     """Empty the write-ahead log, and write a fresh snapshot unless an ingest process will.
 
-    What a killed restore has left goes as well, which an ingest process did when it started.
+    The files of a killed restore are removed as well. A running ingest process did that when it
+    started.
 
     Returns: whether the snapshot was left to a running ingest process.
     """
@@ -44,7 +45,7 @@ def clean_up(database: Database, data: Path, now: float) -> bool:
 
 
 def fresh_snapshot(database: Database, now: float) -> None:
-    """Write a snapshot of what is left. Needs the ingest lock."""
+    """Write a snapshot of the remaining faces. Needs the ingest lock."""
     with database.read() as connection:
         active = generations.active(connection)
     if active is not None:
@@ -53,10 +54,12 @@ def fresh_snapshot(database: Database, now: float) -> None:
 
 
 def searched_files(data: Path) -> list[Path]:
-    """All files of the data folder, also where that of evaluate is a link to another place.
+    """All files of the data folder, even if evaluate's folder in it is a link to another place.
+
+    Call it before an erasure, too, so that an unreadable file stops the erasure.
 
     Raises:
-        StoreError: see byte_search.files_below(); said before an erasure, not after it.
+        StoreError: see byte_search.files_below().
     """
     evaluation = evaluation_folder(data)
     more = byte_search.files_below(evaluation) if evaluation.is_symlink() else []
@@ -64,16 +67,16 @@ def searched_files(data: Path) -> list[Path]:
 
 
 def remains(database: Database, data: Path, wanted: set[bytes], progress: Progress) -> list[Path]:
-    """Search every file of the data folder for erased vectors until none is found.
+    """Search every file of the data folder for erased vectors, until none is found.
 
-    If the database itself, or that of evaluate and calibrate, holds any in bytes it no longer
+    If the database, or that of evaluate and calibrate, still has some in bytes that it no longer
     uses, it is rewritten.
 
     Args:
-        wanted: pieces of the erased vectors. What faces of other photos have by rights, because
-            a photo was stored twice with different bytes, is not held against the erasure.
+        wanted: pieces of the erased vectors. A photo stored twice with different bytes may have
+            faces of the same vectors; pieces of faces that are still stored are no remains.
 
-    Returns: the files that hold erased vectors still.
+    Returns: the files that still hold erased vectors.
     """
     with evaluation_library(data) as evaluation:
         return _remains([database, *filter(None, [evaluation])], data, set(wanted), progress)
@@ -101,10 +104,10 @@ def _remains(
 
 
 def drop_copies(database: Database, wanted: set[bytes], progress: Progress) -> list[Path]:
-    """Remove the copies that an upgrade or a restore has left if they hold any of *wanted*.
+    """Remove the copies that an upgrade or a restore has left, if they hold any of *wanted*.
 
-    Done before the rows go: once they are gone, nobody who takes up an interrupted erasure could
-    tell what to search the copies for.
+    Call it before the rows are removed. Without the rows, a run that continues an interrupted
+    erasure would not know the bytes to search for.
     """
     copies = sorted(database.path.parent.glob(f"{database.path.name}.before-*"))
     found = byte_search.search(copies, wanted, progress) if wanted else {}
@@ -116,7 +119,7 @@ def drop_copies(database: Database, wanted: set[bytes], progress: Progress) -> l
 
 
 def _rightful(database: Database, hits: set[bytes]) -> set[bytes]:
-    """Those of the *hits* that faces which are still there have too."""
+    """The *hits* that are pieces of faces still stored."""
     found: set[bytes] = set()
     with database.read() as connection:
         for generation_id, profile in erasures.profiles(connection).items():

@@ -1,7 +1,7 @@
-"""The library of their own that evaluate and calibrate keep below the data folder.
+"""The separate library that evaluate and calibrate keep below the data folder.
 
-Its erasure log is a link to the data folder's. So what is forgotten is gone from both libraries as
-soon as each has caught up with the log, and neither takes it in again.
+Its erasure log is a link to the data folder's. So forgotten photos are gone from both libraries as
+soon as each has caught up with the log, and neither indexes them again.
 """
 
 import os
@@ -17,15 +17,15 @@ from index.upkeep.erasure_log import ErasureLog
 
 
 def evaluation_folder(data: Path) -> Path:
-    """Where it lies, and all that belongs to it."""
+    """The folder of this library."""
     return data / "evaluation"
 
 
 def prepare_evaluation(data: Path) -> Path:
-    """Make it or bring it to this program's revision. Returns the path of its database.
+    """Make the library, or upgrade it to this program's revision. Returns its database's path.
 
     Raises:
-        StoreError: it cannot be used; the text says to delete it, since it can be made anew.
+        StoreError: it cannot be used; the text says to delete it, since evaluate makes it anew.
     """
     folder = evaluation_folder(data)
     path = folder / DATABASE_NAME
@@ -34,7 +34,7 @@ def prepare_evaluation(data: Path) -> Path:
         _obey(ErasureLog(data), ErasureLog(folder))
         migrate(path)
         for older in folder.glob(f"{path.name}.before-*"):
-            older.unlink()  # nobody would go back to it
+            older.unlink()  # useless: evaluate could make the library anew
         with Database(path) as database, database.read() as connection:
             ErasureLog(folder).unapplied(connection)
     except OSError as error:
@@ -47,7 +47,7 @@ def prepare_evaluation(data: Path) -> Path:
 
 
 def _obey(log: ErasureLog, link: ErasureLog) -> None:
-    """Make *link* one to *log*, which need not be there yet."""
+    """Make *link* a link to *log*, which need not exist yet."""
     here, there = (os.path.realpath(found.path.parent) for found in (link, log))
     target = Path(os.path.relpath(there, here)) / log.path.name  # so that both can be moved
     if link.path.is_symlink():
@@ -61,7 +61,7 @@ def _obey(log: ErasureLog, link: ErasureLog) -> None:
 
 @contextmanager
 def evaluation_library(data: Path) -> Iterator[Database | None]:
-    """Its database while it is used, or None when there is none. Errors as above."""
+    """The library's database, open, or None when there is none; errors as above."""
     if not (evaluation_folder(data) / DATABASE_NAME).exists():
         yield None
         return

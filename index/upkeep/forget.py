@@ -1,4 +1,4 @@
-"""Which content the paths mean that somebody wants forgotten, or allowed again."""
+"""Forgets the photos at given paths, or allows them again."""
 
 import hashlib
 import os
@@ -24,13 +24,13 @@ from index.upkeep.evaluation_database import evaluation_folder, evaluation_libra
 
 @dataclass(slots=True)
 class Plan:
-    """What *paths* stand for.
+    """The rows and photos at the given paths.
 
     Attributes:
         rows: paths of rows at and below them.
-        on_disk: photos at and below them, by their real path.
-        contents: SHA-256 of all of it.
-        unreadable: photos that could not be read, so that nothing is known of their content.
+        on_disk: real paths of photos at and below them.
+        contents: SHA-256 of all of them.
+        unreadable: photos that could not be read, so their content is not known.
     """
 
     rows: list[str]
@@ -44,10 +44,10 @@ class Forgotten:
     """The outcome of forgetting.
 
     Attributes:
-        evaluated: the same of the library of evaluate and calibrate.
+        evaluated: the same for the library of evaluate and calibrate.
         others: files that were not named but held the same photos.
         removed: copies of the database that held the erased vectors, and were deleted.
-        snapshot_left: whether a running ingest process writes the next snapshot.
+        snapshot_left: a running ingest process will write the next snapshot.
     """
 
     plan: Plan
@@ -63,19 +63,18 @@ def forget(
 ) -> Forgotten:
     """Erase the photos at and below *paths*, and never index them again.
 
-    Also from what evaluate and calibrate keep, whose photos may be named, too. *progress* counts
-    the photos that are read, and then the MiB that are searched.
-
-    Whether that has worked down to the bytes is for index.upkeep.erasure_proof.remains() to say.
+    Their photos are erased from the library of evaluate and calibrate, too, whose photos may also
+    be named. *progress* counts the photos that are read, and then the MiB that are searched.
+    Afterwards index.upkeep.erasure_proof.remains() checks that no bytes are left.
 
     Raises:
-        ConfigError: nothing is known of a path, and it is not there or lies outside the roots.
+        ConfigError: a path is in no library, and does not exist or lies outside the roots.
         WriterBusyError: another erasure is under way.
-        StoreError: what evaluate and calibrate keep cannot be used, or a file of the data folder
-            not be searched.
+        StoreError: the library of evaluate and calibrate cannot be used, or a file of the data
+            folder cannot be searched.
     """
     with evaluation_library(data) as evaluation, eraser(database, data) as at_work:
-        searched_files(data)  # what cannot be searched is told before anything is erased
+        searched_files(data)  # raises if a file cannot be searched, before anything is erased
         plan = make_plan((database, evaluation), roots, paths, progress)
         pieces = at_work.pieces(plan.contents) | byte_search.halves(plan.contents)
         removed = drop_copies(database, pieces, progress)
@@ -92,7 +91,7 @@ def forget(
 def _follow(
     evaluation: Database | None, data: Path, now: float, paths: Sequence[str] = ()
 ) -> Erased:
-    """Do to *evaluation* what the log says, and remove the rows of *paths*."""
+    """Apply the log to *evaluation*, and remove the rows of *paths* from it."""
     if evaluation is None:
         return Erased()
     folder = evaluation_folder(data)
@@ -106,7 +105,7 @@ def _follow(
 def allow(
     database: Database, data: Path, roots: Roots, paths: Sequence[Path], progress: Progress
 ) -> int:
-    """Take the suppression of the photos at and below *paths* back. Returns how many there were.
+    """Lift the suppression of the photos at and below *paths*. Returns how many there were.
 
     Raises: as forget().
     """
@@ -130,7 +129,7 @@ def make_plan(
     paths: Sequence[Path],
     progress: Progress,
 ) -> Plan:
-    """Find out what *paths* stand for; photos whose content no library knows are read."""
+    """Find the rows and photos at *paths*; photos whose content no library knows are read."""
     rows: dict[str, FileRow] = {}
     on_disk: list[str] = []
     known: set[bytes] = set()
@@ -146,7 +145,7 @@ def make_plan(
         inside = path in roots.real or roots.holds(path)
         if not inside and (not here or any(is_in(root, path) for root in roots.real)):
             raise ConfigError(f"{given} lies outside the drop folder {roots.real[0]} and the roots")
-        # in what was a root once, nothing is ours but what is still known
+        # outside the roots, only photos that a library still knows are ours to forget
         photos = [photo for photo in _photos(path) if inside or display(photo) in here]
         if not here and not photos:
             raise ConfigError(f"there is no {given}, neither on the disk nor in the library")
@@ -175,7 +174,7 @@ def _photos(path: str) -> Iterator[str]:
 
 
 def _is_known(path: str, row: FileRow | None) -> bool:
-    """Whether the row's image is what the file holds."""
+    """Whether the file still holds its row's image."""
     if row is None or row.state is not FileState.INDEXED:
         return False
     try:
@@ -185,7 +184,7 @@ def _is_known(path: str, row: FileRow | None) -> bool:
 
 
 def _read(path: str, plan: Plan) -> None:
-    """Note the SHA-256 of a file's content."""
+    """Add the SHA-256 of a file's content to *plan*."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as stream:

@@ -1,4 +1,4 @@
-"""Checks that everything stored fits together, and has what does not made again."""
+"""Checks that everything stored fits together, and repairs it by making the damaged parts again."""
 
 import time
 from dataclasses import dataclass, field
@@ -27,12 +27,12 @@ from index.vectors.space import Profile, Space
 
 @dataclass(slots=True)
 class Findings:
-    """What verify() found.
+    """The result of verify().
 
     Attributes:
         problems: one sentence each; empty when all is well.
-        images: ids of images whose faces must be made again.
-        snapshots: generations whose stored snapshots must be made again.
+        images: ids of images whose faces must be found again.
+        snapshots: generations whose snapshots must be written again.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -75,12 +75,12 @@ def _check_snapshots(
         changes = changelog.changes_since(connection, generation_id, 0)
         if not np.array_equal(_replayed(changes), embeddings.face_ids(connection, generation_id)):
             findings.problems.append(
-                "the snapshot is missing, and the changelog does not reach back"
+                "the snapshot is missing, and the changelog does not hold all changes"
             )
             findings.snapshots.add(generation_id)
     for row in rows:
         if not row.fits(space.space_id):
-            continue  # made before a calibration or an upgrade: out of date, and never used
+            continue  # written before a calibration or an upgrade, and so never used
         try:
             _check_snapshot(connection, generation_id, row, space)
         except SnapshotDamagedError as error:
@@ -116,7 +116,7 @@ def _check_snapshot(
 
 
 def mend(database: Database, findings: Findings) -> None:
-    """Drop what is damaged and queue its files; the next snapshot is made from the rows."""
+    """Drop damaged rows and queue their files; the next snapshot is made from the rows."""
     with database.write() as connection:
         images = sorted(findings.images)
         stored_images.drop_analyses(connection, images)

@@ -139,7 +139,7 @@ def test_a_flipped_byte_in_a_snapshot_is_found_and_cured(site: Site) -> None:
 
 def test_a_snapshot_deleted_after_pruning_is_found_and_cured(site: Site) -> None:
     by_hand(site.database, "DELETE FROM snapshots")
-    problem = "the snapshot is missing, and the changelog does not reach back"
+    problem = "the snapshot is missing, and the changelog does not hold all changes"
     assert site.problems() == [problem]
     site.cure()
     site.assert_well()
