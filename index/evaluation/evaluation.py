@@ -1,4 +1,4 @@
-"""What evaluate and calibrate report, computed from labelled embeddings. Pure."""
+"""Computes the results of evaluate and calibrate from labelled embeddings. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -23,19 +23,19 @@ from index.evaluation.measures import (
 from index.vectors.match_rates import FALSE_MATCH_RATES, FalseMatchRates
 from index.vectors.space import OPERATING_THRESHOLD, Profile, Space
 
-# where the best threshold is looked for
+# the candidates for the best threshold
 THRESHOLDS = tuple(round(0.005 * step, 3) for step in range(20, 61))
 
 
 @dataclass(frozen=True, slots=True)
 class SizeResult:
-    """Counts of one size of request.
+    """The quality of counts for one size of request.
 
     Attributes:
-        persons, photos: what was asked for.
-        drawn_persons, drawn_photos: what there was: people, and photos of each in the mean.
-        at_threshold: at the threshold asked for.
-        best_threshold: the one with most exact counts, known only afterwards.
+        persons, photos: the size that was asked for: people, and photos of each.
+        drawn_persons, drawn_photos: the size that could be drawn; photos are a mean.
+        at_threshold: the quality at the threshold in use.
+        best_threshold: the threshold with most exact counts, known only afterwards.
     """
 
     persons: int
@@ -54,7 +54,7 @@ class SizeResult:
         return self.drawn_persons < self.persons or self.drawn_photos < self.photos
 
     def name(self) -> str:
-        """What was drawn, as people read it."""
+        """The size that was drawn, for people to read."""
         if not self.is_short:
             return f"{self.persons} x {self.photos}"
         return f"{self.drawn_persons} x {self.drawn_photos:.1f}, for {self.persons} x {self.photos}"
@@ -179,7 +179,7 @@ def evaluate(
 
 
 def balanced_centre(raw: FloatMatrix, people: Sequence[str]) -> tuple[float, ...]:
-    """The mean of each person's mean: nobody weighs more for having more photos."""
+    """The mean of each person's mean, so that each person weighs the same."""
     names = np.array(people)
     means = [raw[names == name].astype(np.float64).mean(axis=0) for name in sorted(set(people))]
     return _rounded(np.mean(means, axis=0))
@@ -190,14 +190,17 @@ def _rounded(centre: DoubleVector) -> tuple[float, ...]:
 
 
 def recentre(raw: FloatMatrix, photos: IntVector, before: Profile) -> tuple[Profile, int]:
-    """*before* around the centre of faces without labels, and how many people they are taken for.
+    """Give the profile *before* the centre of faces without labels.
 
-    Each person that the profile *before* counts weighs the same: a mean of all faces would be near
-    whoever is on most of them, and around a person's own mean that person falls apart.
+    The faces are first grouped into persons with *before*, and each person weighs the same. A mean
+    of all faces would be near the person with most faces, and near a person's own mean that
+    person's vectors point in all directions, so that the person falls apart.
 
     Args:
         raw: (n, d), n at least 1.
         photos: (n,) a number for the photo of each face.
+
+    Returns: the profile, and the number of persons.
     """
     space = Space(before)
     cut = space.cut(OPERATING_THRESHOLD)
@@ -213,7 +216,7 @@ def recentre(raw: FloatMatrix, photos: IntVector, before: Profile) -> tuple[Prof
 
 
 def calibrate(raw: FloatMatrix, people: Sequence[str], seed: int) -> Profile:
-    """A profile from labelled *raw* embeddings (n, d), with how sure its distance is."""
+    """A profile from labelled *raw* embeddings (n, d), with an interval for its distance."""
     centre = balanced_centre(raw, people)
     vectors = Space(Profile(centre, 1.0)).unit(raw)
     same, different = pair_distances(vectors, people)

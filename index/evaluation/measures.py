@@ -1,4 +1,4 @@
-"""How good are the counts? Measured on labelled faces: draws, exact counts, error rates. Pure."""
+"""Measures of how good counts are, on labelled faces: draws, exact counts, error rates. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ OPERATING_RATE = 1e-3
 
 
 class Split(StrEnum):
-    """Which people are looked at: what is tuned on one half is judged on the other."""
+    """Chooses the people: tune on one half of them, judge on the other."""
 
     A = "A"
     B = "B"
@@ -26,12 +26,12 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CountQuality:
-    """How counts compare with the truth over many draws.
+    """The quality of counts over many draws, compared with the truth.
 
     Attributes:
         exact: share of draws counted exactly, 0 to 1.
         mean_error: mean of |counted − true|, in persons.
-        bias: mean of counted − true; positive when too many are counted.
+        bias: mean of counted − true; positive if counts are too high.
     """
 
     exact: float
@@ -41,7 +41,7 @@ class CountQuality:
 
 @dataclass(frozen=True, slots=True)
 class LabelledFaces:
-    """One row a face.
+    """Labelled faces, one row each.
 
     Attributes:
         raw: (n, d) float32 embeddings.
@@ -70,7 +70,7 @@ def halves(people: Sequence[str], seed: int) -> tuple[list[str], list[str]]:
 
 
 def of_half(faces: LabelledFaces, split: Split, seed: int) -> LabelledFaces:
-    """Those of labelled *faces* that belong to the people of a half."""
+    """The labelled *faces* of the people of a half."""
     if split is Split.ALL:
         return faces
     first, second = halves(faces.people, seed)
@@ -89,9 +89,9 @@ def of_half(faces: LabelledFaces, split: Split, seed: int) -> LabelledFaces:
 def draw(
     people: Sequence[str], persons: int, photos: int, draws: int, seed: int
 ) -> list[IntVector]:
-    """Draws of *persons* people with *photos* photos each, as row numbers of *people*.
+    """Draw *persons* people with *photos* photos each, again and again, as row numbers of *people*.
 
-    People with fewer photos give all they have; with fewer people than asked for, all are drawn.
+    People with fewer photos give all they have. If there are fewer people, all are drawn.
     """
     rng = np.random.default_rng([seed, persons, photos])
     rows = {name: np.flatnonzero(np.array(people) == name) for name in sorted(set(people))}
@@ -110,7 +110,7 @@ def draw(
 def quality(
     count: Callable[[IntVector], int], people: Sequence[str], draws: Sequence[IntVector]
 ) -> CountQuality:
-    """Judge *count*, which is given the rows of each draw."""
+    """Judge the function *count*, which gets the rows of each draw."""
     names = np.array(people)
     errors = np.array([count(rows) - len(set(names[rows].tolist())) for rows in draws])
     return CountQuality(
@@ -137,7 +137,7 @@ def operating_distance(different: DoubleVector, rate: float = OPERATING_RATE) ->
 def true_accept_rates(same: DoubleVector, different: DoubleVector) -> dict[float, float]:
     """By false match rate: the share of pairs of one person that are closer than its distance.
 
-    Without rates that fewer than FEWEST of the pairs make; empty when nobody has two faces.
+    Rates with fewer than FEWEST false matches are left out. Empty if no person has two faces.
     """
     if not len(same):
         return {}
@@ -148,9 +148,9 @@ def true_accept_rates(same: DoubleVector, different: DoubleVector) -> dict[float
 def bootstrap_interval(
     vectors: FloatMatrix, people: Sequence[str], seed: int, rounds: int = 200
 ) -> tuple[float, float]:
-    """A 95 % interval of the operating distance, drawing people, not pairs, with replacement.
+    """A 95 % interval of the operating distance: a bootstrap that draws people, not pairs.
 
-    Pairs of one person depend on each other; drawing them singly would flatter the interval.
+    Pairs of one person depend on each other; drawing pairs would make the interval too narrow.
     B. Efron, R. Tibshirani, "An Introduction to the Bootstrap", 1993.
     """
     _, person = np.unique(np.array(people), return_inverse=True)

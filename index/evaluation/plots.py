@@ -60,7 +60,7 @@ def _histogram(
 
 def _det(axes: Axes, same: DoubleVector, different: DoubleVector) -> None:
     """Detection error trade-off (A. Martin et al., Eurospeech 1997) on logarithmic axes."""
-    lowest = np.clip(1 / len(different), 1e-5, 0.1)  # of fewer pairs than one nothing is known
+    lowest = np.clip(1 / len(different), 1e-5, 0.1)  # a lower rate would be less than one pair
     rates = np.logspace(np.log10(lowest), -0.5, 100)
     missed = [float((same >= operating_distance(different, rate)).mean()) for rate in rates]
     # logarithmic axes have no zero: fewer than one pair is drawn as half a pair
