@@ -98,63 +98,79 @@ class Settings(BaseSettings):
     )
 
     inbox: AbsolutePath = Field(Path("inbox"), description="The drop folder.")
-    data: AbsolutePath = Field(Path("data"), description="Database, weights, certificate.")
+    data: AbsolutePath = Field(
+        Path("data"), description="Folder of database, weights and certificate."
+    )
     roots: tuple[AbsolutePath, ...] = Field(
-        (), description="More folders that are watched and may be asked about."
+        (), description="More folders to watch; requests may name their files."
     )
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(8022, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
-    tls: bool = Field(True, description="False only behind a proxy that speaks TLS itself.")
-    tls_certificate: AbsolutePath | None = Field(None, description="PEM chain of your own.")
-    tls_key: AbsolutePath | None = Field(None, description="PEM key of your own.")
+    tls: bool = Field(True, description="Set false only behind a proxy that does TLS.")
+    tls_certificate: AbsolutePath | None = Field(
+        None, description="PEM file of your own certificate chain."
+    )
+    tls_key: AbsolutePath | None = Field(None, description="PEM file of its key.")
     hostnames: tuple[str, ...] = Field(
-        (), description="More names that callers may address the service by."
+        (), description="More names under which callers may address the service."
     )
     tokens: AbsolutePath | None = Field(
         None, description="File of bearer tokens; without it no caller needs a token."
     )
     allow_unauthenticated: bool = Field(
-        False, description="Serve other machines even without tokens, or without TLS."
+        False, description="Serve other machines even without tokens or TLS."
     )
 
     weights: str = Field(
         "casia-webface", description="casia-webface, vggface2, or the path of a state_dict."
     )
-    device: str = Field("auto", pattern="^(auto|cpu|cuda)$", description="Where the models run.")
+    device: str = Field(
+        "auto", pattern="^(auto|cpu|cuda)$", description="Where the models run: auto, cpu or cuda."
+    )
     distance: DistanceScale = Field(
         DistanceScale.CALIBRATED, description="The threshold's scale: calibrated or cosine."
     )
-    linkage: Linkage = Field(Linkage.EVIDENCE, description="How links become persons.")
-    counted_faces: FaceChoice = Field(FaceChoice.KEY, description="Which faces of a photo count.")
+    linkage: Linkage = Field(
+        Linkage.EVIDENCE, description="How faces become persons; see the glossary."
+    )
+    counted_faces: FaceChoice = Field(
+        FaceChoice.KEY, description="Which faces of a photo count: key, all or one."
+    )
 
-    watch: WatchMode = Field(WatchMode.AUTO, description="How changes are noticed.")
+    watch: WatchMode = Field(
+        WatchMode.AUTO, description="How changes are noticed: auto, inotify or polling."
+    )
     settle_seconds: float = Field(
-        2.0, ge=0, le=600, description="A file is read once unchanged for this long."
+        2.0, ge=0, le=600, description="A file is read once it has not changed for this long."
     )
     scan_seconds: float = Field(600.0, gt=0, description="Time between two full scans.")
-    poll_seconds: float = Field(5.0, gt=0, description="The same where inotify cannot work.")
-    batch_files: int = Field(64, ge=1, le=1024, description="Files committed together at most.")
+    poll_seconds: float = Field(
+        5.0, gt=0, description="Time between two scans where inotify does not work."
+    )
+    batch_files: int = Field(64, ge=1, le=1024, description="Most files in one commit.")
     batch_wait_seconds: float = Field(
-        0.5, ge=0, le=60, description="How long a batch may wait to fill."
+        0.5, ge=0, le=60, description="How long a batch waits to fill."
     )
     max_file_mib: int = Field(64, ge=1, le=1024, description="Larger files are refused.")
     max_megapixels: int = Field(50, ge=1, le=500, description="Larger images are refused.")
 
     snapshot_changes: int = Field(
-        50_000, ge=1, description="Write an index snapshot after this many changes,"
+        50_000, ge=1, description="Write an index snapshot after this many changes."
     )
-    snapshot_seconds: float = Field(600.0, gt=0, description="or this long after the last one.")
+    snapshot_seconds: float = Field(
+        600.0, gt=0, description="Write one after this long, too, if anything has changed."
+    )
 
     retention_days: float | None = Field(
-        None, gt=0, description="Forget photos first indexed longer ago; none keeps them."
+        None, gt=0, description="Forget photos that were indexed longer ago; none keeps them."
     )
 
     wait_seconds: float = Field(
         30.0, ge=0, le=600, description="How long a request waits for files to be indexed."
     )
-    max_request_files: int = Field(10_000, ge=1, description="Files in one request at most.")
-    max_request_faces: int = Field(10_000, ge=1, description="Faces in one request at most.")
+    max_request_files: int = Field(10_000, ge=1, description="Most files in one request.")
+    max_request_faces: int = Field(10_000, ge=1, description="Most faces in one request.")
 
     @property
     def database_path(self) -> Path:
