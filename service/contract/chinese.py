@@ -5,33 +5,33 @@ CHINESE = {
     "How many different key persons appear in exactly these files?": (
         "恰好在这些文件中，一共出现了多少个不同的关键人员？"
     ),
-    "Files that are not indexed yet are indexed first, so the request may wait. A file without a "
-    "face adds nobody; the same file twice counts once. For long lists use POST.": (
-        "尚未建立索引的文件会先建立索引，因此请求可能需要等待。没有人脸的文件不增加人数；"
+    "Files that are not indexed yet are indexed first, so the request may wait. A file without "
+    "a face counts 0; the same file twice counts once. For long lists use POST.": (
+        "尚未建立索引的文件会先建立索引，因此请求可能需要等待。没有人脸的文件计为 0；"
         "同一文件给出两次只算一次。文件很多时请用 POST。"
     ),
     "The same count, explained.": "同样的计数，并说明理由。",
-    "Answers with whatever has been read; `complete` and `files` say what is missing.": (
-        "用已读取的内容作答；`complete` 和 `files` 会说明还缺什么。"
+    "Counts the files that have been read; `complete` and `files` say what is missing.": (
+        "按已读取的文件计数；`complete` 和 `files` 会说明还缺什么。"
     ),
     "Counts and states for operators.": "供运维人员查看的数量和状态。",
     "Figures for Prometheus.": "供 Prometheus 采集的指标。",
     "Is the process alive?": "进程是否存活？",
     "Can it answer questions?": "现在能否回答请求？",
     "This description.": "本接口描述。",
-    "The same for people, in Chinese and English.": "供人阅读的接口文档，有中文和英文。",
-    "The page for people.": "网页界面。",
+    "This documentation, in Chinese and English.": "供人阅读的接口文档，有中文和英文。",
+    "The web page.": "网页界面。",
     "A file of the page.": "网页所用的文件。",
     "A face's picture.": "一张人脸的图像。",
     "The photo that a face is on.": "人脸所在的照片。",
-    "The files that can be asked about, newest first.": "可以查询的文件，最新的在前。",
+    "The files that requests may name, newest first.": "可以查询的文件，最新的在前。",
     "Read failed files again.": "重新读取失败的文件。",
-    "Put a photo into the drop folder; 201 when it is new there.": (
+    "Upload a photo into the drop folder; 201 if it is new there.": (
         "把照片放进投放文件夹；若此前没有，返回 201。"
     ),
     # the answers
     "the answer": "结果",
-    "the request is malformed, or addressed to another host; `error` says how": (
+    "the request is malformed, or addressed to another host; `error` says what is wrong": (
         "请求格式有误，或 Host 不是本服务的名称；`error` 说明错在哪里"
     ),
     "a page of another site sent this": "请求来自其他网站的页面",
@@ -40,13 +40,15 @@ CHINESE = {
     "the body is no image": "请求体不是图像",
     "the disk is full": "磁盘已满",
     "the token is missing or wrong": "缺少令牌，或令牌不正确",
-    "a file does not exist, or may not be asked about": "文件不存在，或不允许查询该文件",
+    "a file does not exist, or requests may not name it": "文件不存在，或不允许查询该文件",
     "this method is not allowed here": "此地址不支持该请求方法",
     "too many files or faces, or too large a body": "文件或人脸过多，或请求体过大",
     "the request head is too long; use POST": "请求头过长；请改用 POST",
-    "a file is there but is no readable image": "文件存在，但不是可读取的图像",
+    "a file exists but is no readable image": "文件存在，但不是可读取的图像",
     "the server failed; see its log": "服务器出错；请查看其日志",
-    "not now; ask again after Retry-After seconds, if sent": "暂时无法回答；如有 Retry-After，请等",
+    "not possible at present; if Retry-After is sent, ask again after that many seconds": (
+        "暂时无法回答；如有 Retry-After，请在这么多秒之后再试"
+    ),
     # the parameters and members
     "Path of an image file, relative to the drop folder or absolute below one of the configured "
     "folders; repeat it once for each image.": (
@@ -62,7 +64,9 @@ CHINESE = {
     "Which faces count: key faces, all, or only the most prominent one of each photo.": (
         "哪些人脸参与计数：key 为关键人脸，all 为全部，one 为每张照片中最突出的一张。"
     ),
-    "How faces that resemble each other become persons.": "相似的人脸以何种方式归为同一个人。",
+    "The rule that puts similar faces together as one person.": (
+        "相似的人脸以何种方式归为同一个人。"
+    ),
     "Always 1: a count was made.": "成功时恒为 1。",
     "Every file path as the caller gave it, order and duplicates kept.": (
         "调用方给出的每个文件路径，保持原样、顺序和重复。"
@@ -75,18 +79,16 @@ CHINESE = {
     "One sentence that names what is wrong.": "一句话，说明错在哪里。",
     "Always ok.": "恒为 ok。",
     "Always ready.": "恒为 ready。",
-    "How many files wait, were read, and could not be read.": (
-        "等待读取、已读取和无法读取的文件各有多少。"
-    ),
-    "The model whose faces answers come from.": "作答所用人脸来自哪个模型。",
+    "Files by state: waiting, read, failed.": ("各状态的文件数：等待读取、已读取、失败。"),
+    "The model that answers use.": "作答所用的模型。",
     "The vector index in memory: whether it is loaded, its faces, its rebuilds.": (
         "内存中的向量索引：是否已载入、人脸数、重建次数。"
     ),
     "The process that reads photos: its state and how it is doing.": (
         "读取照片的进程：状态和运行情况。"
     ),
-    "A number that only this face has.": "此人脸独有的编号。",
-    "The files of the question that hold this very image.": "请求中内容就是该图像的文件。",
+    "The face's id; no other face ever has it.": "此人脸独有的编号。",
+    "The files in the request whose content is this image.": "请求中内容就是该图像的文件。",
     "Left, top, right and bottom edge in pixels of the upright image.": (
         "左、上、右、下边界，单位为转正后图像的像素。"
     ),
@@ -95,16 +97,16 @@ CHINESE = {
     "The ids of the two faces it joins.": "所连接的两张人脸的编号。",
     "Their cosine distance, 0 to 2.": "两者的余弦距离，0 到 2。",
     "The threshold above which they are linked.": "阈值大于此值时两者相连。",
-    "At most this share of pairs of strangers was as near where the model was measured; "
-    "null if not known.": "测量模型时，最多有这一比例的陌生人对相距这么近；未知时为 null。",
+    "Where the model was measured, at most this share of pairs of strangers was as close; null "
+    "if not known.": "测量模型时，最多有这一比例的陌生人对相距这么近；未知时为 null。",
     "The faces that count as this person.": "算作此人的人脸。",
-    "What joins them, the closest first: one link fewer than faces.": (
+    "The links that join the faces, the closest first; one fewer than faces.": (
         "把它们连在一起的连接，最近的在前；比人脸数少一条。"
     ),
     "The last of the links; null for a single face.": "最后一条连接；只有一张人脸时为 null。",
-    "The largest distance of any two of the faces.": "任意两张人脸间的最大距离。",
-    "What to doubt: chained (faces far apart), same_photo (twice in one photo).": (
-        "值得怀疑之处：chained（人脸相差很大），same_photo（在同一张照片中出现两次）。"
+    "The largest distance between two of the faces.": "任意两张人脸间的最大距离。",
+    "Reasons to doubt it: chained (faces far apart), same_photo (twice in one photo).": (
+        "值得怀疑的理由：chained（人脸相差很大），same_photo（在同一张照片中出现两次）。"
     ),
     "Whether every file was read; if not, the count may still change.": (
         "是否所有文件都已读取；若否，人数还可能变化。"
@@ -114,12 +116,14 @@ CHINESE = {
     "The same as a cosine similarity.": "同一界限，以余弦相似度表示。",
     "Which faces were counted.": "哪些人脸参与了计数。",
     "How faces became persons.": "人脸以何种方式归为同一个人。",
-    "The fewest and the most persons from a threshold a tenth lower to one a tenth higher; with "
-    "supported, at the steps of the curve and both ends.": (
+    "The fewest and the most persons between a threshold a tenth lower and one a tenth higher; "
+    "with supported, only both ends and the steps of the curve are tried.": (
         "阈值从降低一成到提高一成，人数最少和最多各是多少；supported 方式只看两端和曲线上的各点。"
     ),
-    "The thresholds from and to which the count stays the same; with supported, at the steps of "
-    "the curve.": "人数保持不变的阈值范围；supported 方式只看曲线上的各点。",
+    "The lowest and the highest threshold around this one with the same count; with supported, "
+    "only the steps of the curve are tried.": (
+        "当前阈值附近人数不变的最低和最高阈值；supported 方式只看曲线上的各点。"
+    ),
     "The count at thresholds from 0 to 0.4 in small steps.": "阈值从 0 到 0.4 逐步变化时的人数。",
     "The persons that were counted.": "计入的人员。",
     "Faces that were not counted, each with the reason.": "未计入的人脸，各附原因。",
@@ -135,16 +139,18 @@ CHINESE = {
         "未计入的原因：太小、不像人脸，或不是最突出的。"
     ),
     "The path as the caller gave it.": "调用方给出的路径。",
-    "Whether it was counted, has no face, waits, failed or is not there.": (
-        "已计入、没有人脸、等待中、失败，或不存在。"
+    "Whether it was counted, has no face that counts, waits, failed or does not exist.": (
+        "已计入、没有可计数的人脸、等待中、失败，或不存在。"
     ),
     "Why it failed.": "失败的原因。",
-    "pixels of the upright photo; if it has faces": "转正后照片的宽度，单位像素；有人脸时才给出",
-    "likewise; boxes are in these pixels": "同上，为高度；人脸边框以此像素为单位",
+    "width of the upright photo in pixels; given if it has faces": (
+        "转正后照片的宽度，单位像素；有人脸时才给出"
+    ),
+    "its height; boxes are in these pixels": "转正后照片的高度；人脸边框以此像素为单位",
     "A page of the list.": "列表的一页。",
-    "The path to ask with.": "提问时所用的路径。",
+    "The path to use in requests.": "提问时所用的路径。",
     "Whether it waits, was read or failed.": "等待中、已读取，或失败。",
-    "how many were found, whether or not they count; null: not known yet": (
+    "how many faces were found, counted or not; null: not known yet": (
         "找到的人脸数，无论是否计入；null 表示尚不知道"
     ),
     "`after` of the next page; null: this is the last": "下一页的 `after`；null 表示这是最后一页",
@@ -155,9 +161,9 @@ CHINESE = {
     "A file's name, percent-encoded.": "文件名，做百分号编码。",
     "A face's id.": "人脸的编号。",
     "Paths of the files to read again.": "要重新读取的文件路径。",
-    "True: all that failed.": "true 表示所有失败的文件。",
+    "True for all failed files.": "true 表示所有失败的文件。",
     "How many files will be read again.": "将重新读取的文件数。",
-    "The photo's path, to ask with.": "照片的路径，供提问使用。",
+    "The photo's path, to use in requests.": "照片的路径，供提问使用。",
     # the report of ingest
     "running, restarting, or elsewhere when another command reads photos.": (
         "running、restarting；由另一个命令读取照片时为 elsewhere。"
@@ -166,13 +172,13 @@ CHINESE = {
     "How old its report is.": "其报告距今的秒数。",
     "When it started, in seconds since 1970.": ("启动时间，自 1970 年起的秒数。"),
     "How often the clock was set by more than a few seconds.": ("系统时钟被拨动数秒以上的次数。"),
-    "How changes in the folders are noticed.": "如何发现文件夹中的变化。",
+    "How it notices changes in the folders.": "如何发现文件夹中的变化。",
     "starting, inotify or polling.": ("starting、inotify 或 polling。"),
     "Whether it polls because inotify's limits are used up.": (
         "是否仅因 inotify 的限额用尽才改为轮询。"
     ),
     "How often the observer was started again.": "观察器重新启动的次数。",
-    "How often events were lost; scans find what they told of.": (
+    "How often events were lost; each time a scan found the changes.": (
         "事件丢失的次数；扫描会补上遗漏的变化。"
     ),
     "Rounds that failed and were tried again.": "失败后重试的轮数。",
@@ -182,12 +188,12 @@ CHINESE = {
         "上次扫描结束的时间，自 1970 年起的秒数。"
     ),
     "How long it took.": "上次扫描所用的秒数。",
-    "Folders that are not there.": "不存在的文件夹数。",
+    "Folders that are missing.": "不存在的文件夹数。",
     "Folders in which removals are held back.": "暂缓删除的文件夹数。",
     "Files whose removal is held back.": "暂缓删除的文件数。",
-    "What became of the files since it started.": "启动以来对文件的处理情况。",
-    "Batches.": "批次数。",
-    "Files.": "文件数。",
+    "What it did since it started.": "启动以来所做的工作。",
+    "Batches of files.": "批次数。",
+    "Files that it dealt with.": "文件数。",
     "Images that were analysed; copies of known ones are not.": (
         "分析过的图像数；已知图像的副本不再分析。"
     ),
@@ -198,8 +204,8 @@ CHINESE = {
     "Key-person counting: the API": "关键人员计数：接口文档",
     "Key-person counting": "关键人员计数",
     "The API": "接口文档",
-    "How many different people appear in exactly these photos? One GET request answers; no client "
-    "library is needed.": (
+    "How many different people appear in exactly these photos? One GET request gives the "
+    "answer; you need no client library.": (
         "恰好在这些照片中，一共出现了多少个不同的人？一个 GET 请求即可得到答案，无需任何客户端库。"
     ),
     "Copy": "复制",
@@ -216,7 +222,7 @@ CHINESE = {
     ),
     "This service asks for none.": "本服务不要求令牌。",
     "Certificate": "证书",
-    "It is self-signed. Get the file data/tls.crt from the operator and trust exactly that.": (
+    "It is self-signed. Get the file data/tls.crt from the operator and trust only that file.": (
         "证书是自签名的。请向运维人员索取文件 data/tls.crt，并且只信任它。"
     ),
     "For programs": "供程序读取",

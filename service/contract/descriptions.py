@@ -11,7 +11,7 @@ _COUNT = {
 _QUESTION = {
     "threshold": "How far apart two faces of one person may be; a larger one counts fewer persons.",
     "faces": "Which faces count: key faces, all, or only the most prominent one of each photo.",
-    "linkage": "How faces that resemble each other become persons.",
+    "linkage": "The rule that puts similar faces together as one person.",
 }
 _FACES = "Which faces were counted."
 # beside those whose schemas say it themselves
@@ -25,8 +25,8 @@ PARAMETERS = {
     "face": "A face's id.",
 }
 _FACE = {
-    "id": "A number that only this face has.",
-    "filepaths": "The files of the question that hold this very image.",
+    "id": "The face's id; no other face ever has it.",
+    "filepaths": "The files in the request whose content is this image.",
     "box": "Left, top, right and bottom edge in pixels of the upright image.",
     "probability": "How sure the detector is that this is a face.",
     "sharpness": "How sharp the face is; blurred ones are low.",
@@ -43,11 +43,11 @@ MEMBERS = {
     "Health": {"status": "Always ok."},
     "Readiness": {"status": "Always ready."},
     "Status": {
-        "files": "How many files wait, were read, and could not be read.",
+        "files": "Files by state: waiting, read, failed.",
         "files.pending": "Files that wait to be read.",
         "files.indexed": "Files whose faces are known.",
         "files.failed": "Files that could not be read.",
-        "model": "The model whose faces answers come from.",
+        "model": "The model that answers use.",
         "index": "The vector index in memory: whether it is loaded, its faces, its rebuilds.",
         "ingest": "The process that reads photos: its state and how it is doing.",
         "ingest.process": "running, restarting, or elsewhere when another command reads photos.",
@@ -55,22 +55,23 @@ MEMBERS = {
         "ingest.reported_seconds_ago": "How old its report is.",
         "ingest.started_at": "When it started, in seconds since 1970.",
         "ingest.clock_jumps": "How often the clock was set by more than a few seconds.",
-        "ingest.watcher": "How changes in the folders are noticed.",
+        "ingest.watcher": "How it notices changes in the folders.",
         "ingest.watcher.mode": "starting, inotify or polling.",
         "ingest.watcher.limit_reached": "Whether it polls because inotify's limits are used up.",
         "ingest.watcher.observer_restarts": "How often the observer was started again.",
-        "ingest.watcher.lost_events": "How often events were lost; scans find what they told of.",
+        "ingest.watcher.lost_events": "How often events were lost; each time a scan found the "
+        "changes.",
         "ingest.watcher.errors": "Rounds that failed and were tried again.",
         "ingest.watcher.last_error": "The kind of the last error, or null.",
         "ingest.watcher.scans": "Full scans of the folders.",
         "ingest.watcher.scanned_at": "When the last scan ended, in seconds since 1970.",
         "ingest.watcher.scan_seconds": "How long it took.",
-        "ingest.watcher.roots_missing": "Folders that are not there.",
+        "ingest.watcher.roots_missing": "Folders that are missing.",
         "ingest.watcher.roots_held": "Folders in which removals are held back.",
         "ingest.watcher.removals_held": "Files whose removal is held back.",
-        "ingest.work": "What became of the files since it started.",
-        "ingest.work.batches": "Batches.",
-        "ingest.work.files": "Files.",
+        "ingest.work": "What it did since it started.",
+        "ingest.work.batches": "Batches of files.",
+        "ingest.work.files": "Files that it dealt with.",
         "ingest.work.images": "Images that were analysed; copies of known ones are not.",
         "ingest.work.faces": "Faces that were found.",
         "ingest.work.failed": "Files that failed.",
@@ -81,15 +82,16 @@ MEMBERS = {
         "faces": "The ids of the two faces it joins.",
         "distance": "Their cosine distance, 0 to 2.",
         "threshold": "The threshold above which they are linked.",
-        "false_match_rate": "At most this share of pairs of strangers was as near where the model "
-        "was measured; null if not known.",
+        "false_match_rate": "Where the model was measured, at most this share of pairs of "
+        "strangers was as close; null if not known.",
     },
     "Person": {
         "faces": "The faces that count as this person.",
-        "links": "What joins them, the closest first: one link fewer than faces.",
+        "links": "The links that join the faces, the closest first; one fewer than faces.",
         "weakest_link": "The last of the links; null for a single face.",
-        "spread": "The largest distance of any two of the faces.",
-        "warnings": "What to doubt: chained (faces far apart), same_photo (twice in one photo).",
+        "spread": "The largest distance between two of the faces.",
+        "warnings": "Reasons to doubt it: chained (faces far apart), same_photo (twice in one "
+        "photo).",
     },
     "Persons": _COUNT
     | {
@@ -99,12 +101,12 @@ MEMBERS = {
         "cosine_cut": "The same as a cosine similarity.",
         "faces": _FACES,
         "linkage": "How faces became persons.",
-        "interval": "The fewest and the most persons from a threshold a tenth lower to one a "
-        "tenth higher; with supported, at the steps of the curve and both ends.",
+        "interval": "The fewest and the most persons between a threshold a tenth lower and one "
+        "a tenth higher; with supported, only both ends and the steps of the curve are tried.",
         "interval.low": "The fewest.",
         "interval.high": "The most.",
-        "stable_range": "The thresholds from and to which the count stays the same; with "
-        "supported, at the steps of the curve.",
+        "stable_range": "The lowest and the highest threshold around this one with the same "
+        "count; with supported, only the steps of the curve are tried.",
         "curve": "The count at thresholds from 0 to 0.4 in small steps.",
         "curve[].threshold": "A threshold.",
         "curve[].person_num": "The count at this threshold.",
@@ -114,22 +116,23 @@ MEMBERS = {
         "prominent face.",
         "files": "Every file and what became of it.",
         "files[].filepath": "The path as the caller gave it.",
-        "files[].status": "Whether it was counted, has no face, waits, failed or is not there.",
+        "files[].status": "Whether it was counted, has no face that counts, waits, failed or "
+        "does not exist.",
         "files[].reason": "Why it failed.",
     }
     | {f"left_out[].{name}": meaning for name, meaning in _FACE.items()},
     "Files": {
         "files": "A page of the list.",
-        "files[].filepath": "The path to ask with.",
+        "files[].filepath": "The path to use in requests.",
         "files[].state": "Whether it waits, was read or failed.",
         "files[].reason": "Why it failed.",
     },
     "Retry": {
         "filepaths": "Paths of the files to read again.",
-        "failed": "True: all that failed.",
+        "failed": "True for all failed files.",
     },
     "Queued": {"queued": "How many files will be read again."},
-    "Uploaded": {"filepath": "The photo's path, to ask with."},
+    "Uploaded": {"filepath": "The photo's path, to use in requests."},
 }
 
 

@@ -137,8 +137,11 @@ _PERSON: dict[str, Schema] = {
 }
 _MORE_OF_A_FILE: dict[str, Schema] = {
     "reason": TEXT,
-    "width": {"type": "integer", "description": "pixels of the upright photo; if it has faces"},
-    "height": {"type": "integer", "description": "likewise; boxes are in these pixels"},
+    "width": {
+        "type": "integer",
+        "description": "width of the upright photo in pixels; given if it has faces",
+    },
+    "height": {"type": "integer", "description": "its height; boxes are in these pixels"},
 }
 _EXPLANATION: dict[str, Schema] = {
     "complete": FLAG,
@@ -163,7 +166,7 @@ _LISTED: dict[str, Schema] = {
     "state": choice(FileState),
     "faces": {
         "anyOf": [INTEGER, {"type": "null"}],
-        "description": "how many were found, whether or not they count; null: not known yet",
+        "description": "how many faces were found, counted or not; null: not known yet",
     },
 }
 _WATCHER: Schema = {  # index.library.ingest_report.WatcherReport

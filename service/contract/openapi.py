@@ -28,20 +28,20 @@ JPEG = "image/jpeg"
 _GROUP = re.compile(r"\(\?P<(\w+)>[^)]*\)")  # a part of an address that callers choose
 
 _MEANING = {
-    400: "the request is malformed, or addressed to another host; `error` says how",
+    400: "the request is malformed, or addressed to another host; `error` says what is wrong",
     401: "the token is missing or wrong",
     403: "a page of another site sent this",
-    404: "a file does not exist, or may not be asked about",
+    404: "a file does not exist, or requests may not name it",
     405: "this method is not allowed here",
     409: "too many files have that name",
     411: "the Content-Length is missing",
     413: "too many files or faces, or too large a body",
     414: "the request head is too long; use POST",
     415: "the body is no image",
-    422: "a file is there but is no readable image",
+    422: "a file exists but is no readable image",
     500: "the server failed; see its log",
     507: "the disk is full",
-    503: "not now; ask again after Retry-After seconds, if sent",
+    503: "not possible at present; if Retry-After is sent, ask again after that many seconds",
 }
 _SIZE = ("X-Photo-Width", "X-Photo-Height")  # in pixels, upright
 _ASSETS = (JSON, "text/html", "text/javascript", "text/css", "image/svg+xml", "image/png")
@@ -106,8 +106,7 @@ OPERATIONS = {
         (401, 404, 422, 503),
         asks=True,
         description="Files that are not indexed yet are indexed first, so the request may wait. "
-        "A file without a face adds nobody; the same file twice counts once. For long lists use "
-        "POST.",
+        "A file without a face counts 0; the same file twice counts once. For long lists use POST.",
         example=_COUNT,
     ),
     "/persons": Operation(
@@ -115,7 +114,7 @@ OPERATIONS = {
         "Persons",
         (401, 503),
         asks=True,
-        description="Answers with whatever has been read; `complete` and `files` say what is "
+        description="Counts the files that have been read; `complete` and `files` say what is "
         "missing.",
     ),
     "/status": Operation("Counts and states for operators.", "Status", (401,)),
@@ -125,8 +124,8 @@ OPERATIONS = {
         "Can it answer questions?", "Readiness", (503,), example={"status": "ready"}
     ),
     "/openapi.json": Operation("This description.", None),
-    "/docs": Operation("The same for people, in Chinese and English.", None, kinds=("text/html",)),
-    "/": Operation("The page for people.", None, kinds=("text/html",)),
+    "/docs": Operation("This documentation, in Chinese and English.", None, kinds=("text/html",)),
+    "/": Operation("The web page.", None, kinds=("text/html",)),
     "/faces/{face}.jpg": Operation(
         "A face's picture.", None, (401, 404, 503), kinds=(JPEG,), headers=_SIZE
     ),
@@ -134,11 +133,11 @@ OPERATIONS = {
         "The photo that a face is on.", None, (401, 404, 503), kinds=(JPEG,), headers=_SIZE
     ),
     "/files": Operation(
-        "The files that can be asked about, newest first.", "Files", (401, 503), lists=True
+        "The files that requests may name, newest first.", "Files", (401, 503), lists=True
     ),
     "/files/retry": Operation("Read failed files again.", "Queued", (401, 403), body="Retry"),
     "/files/{name}": Operation(
-        "Put a photo into the drop folder; 201 when it is new there.",
+        "Upload a photo into the drop folder; 201 if it is new there.",
         "Uploaded",
         (401, 403, 409, 411, 415, 503, 507),
         created=True,
