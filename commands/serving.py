@@ -133,6 +133,8 @@ def pictures() -> None:
     """
     from ingest.decoding.picture_process import serve_pictures
 
+    configure_logging(verbose=False)
+    log_the_rest()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends us
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer

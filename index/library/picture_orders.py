@@ -1,6 +1,7 @@
 """Orders for pictures of faces and photos. The service opens no image: ingest fills the orders."""
 
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Self
 
 from index.base.messages import Head
@@ -9,6 +10,14 @@ from index.database.engine import Database
 from index.database.queries import browse
 from index.database.queries.files import files_of
 from index.database.states import FileState
+
+
+class Outcome(StrEnum):
+    """What became of an order."""
+
+    MADE = "made"
+    GONE = "gone"  # the file no longer holds that photo
+    FAILED = "failed"  # it does, but no picture could be made of it
 
 
 @dataclass(frozen=True, slots=True)

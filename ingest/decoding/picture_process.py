@@ -1,10 +1,12 @@
 """Cuts faces out of photos for people to look at: a child process that takes orders over a pipe.
 
-The service starts it. It answers each order with a JPEG or with nothing. It keeps nothing and
-writes nothing to disk.
+The service starts it. It reads a file, makes sure that it is the one that was indexed, and gives it
+to a confined decoder like ingest's: this process parses no byte of it. It answers each order with a
+JPEG or with the reason why there is none. It keeps nothing and writes nothing to disk.
 """
 
 import hashlib
+import logging
 import math
 from io import BytesIO
 from typing import BinaryIO
@@ -12,37 +14,35 @@ from typing import BinaryIO
 from PIL import Image
 
 from index.base import messages
-from index.base.errors import IngestError
+from index.base.errors import IngestError, UnreadableImageError, UnsettledFileError
 from index.database.queries.browse import Box
-from index.library.picture_orders import PictureOrder
-from ingest.decoding.confinement import confine, grant_processor
-from ingest.decoding.pixels import MEGA, decode_reduced
+from index.library.picture_orders import Outcome, PictureOrder
+from ingest.decoding.decoder_pool import Decoder, Decoders
 from ingest.decoding.reading import read_settled
 from ingest.interfaces import RgbImage
+
+log = logging.getLogger(__name__)
 
 FACE_EDGE_PX = 160
 FACE_FRAME = 1.5  # side of the square around a face, in longer sides of its box
 PHOTO_EDGE_PX = 1600
 QUALITY = 85
-BYTES_A_PIXEL = 32  # four copies at four bytes a pixel; doubled to be safe
-SPARE_BYTES = 512 << 20
-OPEN_FILES = 32
-PROCESSOR_SECONDS = 20  # for one picture
 
 
-def serve_pictures(orders: BinaryIO, answers: BinaryIO) -> None:
-    """Answer *orders* until their pipe is closed; the first message holds the limits."""
+def serve_pictures(orders: BinaryIO, answers: BinaryIO, decoders: Decoders | None = None) -> None:
+    """Answer *orders* until their pipe is closed; its first message holds the limits."""
     first = messages.read(orders)
     if first is None:
         return
+    decoders = decoders or Decoders()
     max_bytes, max_megapixels = first[0]["max_file_bytes"], first[0]["max_megapixels"]
-    Image.init()  # imports Pillow's plugins now; later there might be too little memory for that
-    confine(SPARE_BYTES + max_bytes + BYTES_A_PIXEL * MEGA * max_megapixels, open_files=OPEN_FILES)
+    decoders.prepare(1, max_megapixels)
     _send(answers, messages.pack({"ready": True}))
     while (message := messages.read(orders)) is not None:
-        grant_processor(PROCESSOR_SECONDS)
-        jpeg = make_picture(PictureOrder.from_head(message[0]), max_bytes, max_megapixels)
-        _send(answers, messages.pack({"found": jpeg is not None}, jpeg or b""))
+        order = PictureOrder.from_head(message[0])
+        with decoders.decoder(max_megapixels) as decoder:
+            _send(answers, _answer(order, decoder, max_bytes))
+    decoders.close()
 
 
 def _send(answers: BinaryIO, message: bytes) -> None:
@@ -50,19 +50,30 @@ def _send(answers: BinaryIO, message: bytes) -> None:
     answers.flush()
 
 
-def make_picture(order: PictureOrder, max_bytes: int, max_megapixels: int) -> bytes | None:
+def _answer(order: PictureOrder, decoder: Decoder, max_bytes: int) -> bytes:
+    try:
+        jpeg = make_picture(order, decoder, max_bytes)
+    except IngestError as error:
+        log.warning("pictures.failed reason=%s", error)
+        return messages.pack({"outcome": Outcome.FAILED})
+    return messages.pack({"outcome": Outcome.GONE if jpeg is None else Outcome.MADE}, jpeg or b"")
+
+
+def make_picture(order: PictureOrder, decoder: Decoder, max_bytes: int) -> bytes | None:
     """The picture as a JPEG without metadata; None when the file no longer holds that photo.
 
     Raises:
-        MemoryError: the photo needs more memory than there is; this does not mean it is gone.
+        UnreadableImageError: the photo is there, but decoding it fails or takes too much.
+        DecoderUnavailableError: no process can be started to decode it in.
+        OutOfResourcesError: no memory or file handles are left to read it.
     """
     try:
         data = read_settled(order.path, order.root, order.signature, max_bytes)
-        if hashlib.sha256(data).hexdigest() != order.sha256:
-            return None
-        pixels, size = decode_reduced(data, max_megapixels, _edge_needed(order))
-    except (FileNotFoundError, IngestError):
+    except (FileNotFoundError, UnsettledFileError, UnreadableImageError):
         return None
+    if hashlib.sha256(data).hexdigest() != order.sha256:
+        return None
+    pixels, size = decoder.decode(data, _edge_needed(order))
     if size != order.size:
         return None
     if order.box is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
@@ -12,16 +13,18 @@ from http import HTTPStatus
 from index.base import messages
 from index.base.errors import FrameError, RequestError
 from index.base.settings import Settings
-from index.library.picture_orders import PictureOrder
+from index.library.picture_orders import Outcome, PictureOrder
 
 log = logging.getLogger(__name__)
 
 # -P: the folder that the service was started in may hold anybody's modules
 COMMAND = (sys.executable, "-P", "-m", "person_count", "pictures")
+# of our environment it gets what Python needs to start and to read names as we do
+PASSED_ON = ("LD_LIBRARY_PATH", "PYTHONPATH", "LANG", "LC_ALL", "LC_CTYPE")
 START_SECONDS = 60.0  # for the child to import what it needs, on a machine that is busy
 WORK_SECONDS = 15.0  # for one picture
 MAX_WAITING = 64
-REFUSED_SECONDS = 600.0  # how long a photo that ended the child is left alone
+REFUSED_SECONDS = 600.0  # how long a photo of which none could be made is left alone
 MAX_REFUSED = 1000
 KEPT_BYTES = 32 << 20
 
@@ -68,7 +71,7 @@ class Pictures:
         """The picture as a JPEG, or None when the file turned out not to hold that photo any more.
 
         Raises:
-            RequestError: 503, too many are waiting, or the photo ended the child.
+            RequestError: 503, too many are waiting, or no picture can be made of this photo.
         """
         if kept := self._kept.get(order):
             return kept
@@ -95,21 +98,24 @@ class Pictures:
         except (TimeoutError, OSError, asyncio.IncompleteReadError, FrameError) as error:
             log.warning("pictures.ended reason=%s", type(error).__name__)
             await self._end()
-            self._refuse(order)
-            raise _refusal("the picture could not be made", int(REFUSED_SECONDS)) from error
+            raise self._refused_now(order) from error
         except BaseException:
             await self._end()  # what it still answers would be taken for the next picture
             raise
-        if not head["found"]:
+        if head["outcome"] == Outcome.FAILED:
+            raise self._refused_now(order)
+        if head["outcome"] == Outcome.GONE:
             return None
         self._kept.put(order, picture)
         return picture
 
-    def _refuse(self, order: PictureOrder) -> None:
+    def _refused_now(self, order: PictureOrder) -> RequestError:
+        """Leave the photo alone for a while; the answer that says so."""
         self._refused[order.sha256] = time.monotonic()
         self._refused.move_to_end(order.sha256)
         if len(self._refused) > MAX_REFUSED:
             self._refused.popitem(last=False)
+        return _refusal("the picture could not be made", int(REFUSED_SECONDS))
 
     async def _running(self) -> Process:
         """The child, ready for an order."""
@@ -121,7 +127,10 @@ class Pictures:
         try:
             async with asyncio.timeout(START_SECONDS):
                 self._process = await asyncio.create_subprocess_exec(
-                    *self._command, stdin=PIPE, stdout=PIPE
+                    *self._command,
+                    stdin=PIPE,
+                    stdout=PIPE,
+                    env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
                 )
                 await _exchange(self._process, messages.pack(self._limits))
         except (TimeoutError, OSError, asyncio.IncompleteReadError, FrameError) as error:

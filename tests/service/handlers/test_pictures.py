@@ -26,7 +26,8 @@ pytestmark = pytest.mark.processes
 # what the real child does, but a photo whose path names an accident has one
 ACCIDENTS = """
 import os, signal, sys, time
-from ingest import pictures
+from index.base.errors import UnreadableImageError
+from ingest.decoding import picture_process as pictures
 make = pictures.make_picture
 def clumsy(order, *limits):
     if "crash" in order.path:
@@ -37,6 +38,8 @@ def clumsy(order, *limits):
         os.write(1, b"x" * 100)
     if "memory" in order.path:
         bytearray(1 << 40)
+    if "undecodable" in order.path:
+        raise UnreadableImageError("told")
     return make(order, *limits)
 pictures.make_picture = clumsy
 pictures.serve_pictures(sys.stdin.buffer, os.fdopen(1, "wb"))
@@ -223,6 +226,34 @@ def test_a_poison_photo_costs_one_request(
     assert service.send("GET", f"/faces/{bad}.jpg").status == 503  # without another try
     assert service.thread.pictures._process is restarted
     assert restarted.returncode is None
+
+
+def test_a_photo_that_cannot_be_decoded_costs_one_request(service: Service) -> None:
+    make_clumsy(service)
+    (bad,) = faces_of(service, service.drop("undecodable.png", 1))
+    (good,) = faces_of(service, service.drop("good.png", 2))
+    assert service.send("GET", f"/faces/{good}/photo.jpg").status == 200
+    child = service.thread.pictures._process
+    answer = service.send("GET", f"/faces/{bad}.jpg")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "600")
+    assert looks_like(image_of(service.send("GET", f"/faces/{good}.jpg")), 2)
+    assert service.thread.pictures._process is child
+
+
+def test_the_child_gets_nothing_secret_of_our_environment(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERSON_COUNT_TOKENS", "secret")
+    monkeypatch.setenv("DATABASE_PASSWORD", "secret")
+    (face,) = faces_of(service, service.drop("a.png", 1))
+    assert service.send("GET", f"/faces/{face}.jpg").status == 200
+    child = service.thread.pictures._process
+    assert child is not None
+    found = Path(f"/proc/{child.pid}/environ").read_bytes().split(b"\0")
+    assert {one.split(b"=")[0].decode() for one in found if one} <= {
+        *pictures_module.PASSED_ON,
+        "LC_CTYPE",
+    }
 
 
 def test_a_child_that_was_killed_is_started_again(service: Service) -> None:
