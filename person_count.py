@@ -21,6 +21,7 @@ import typer
 from commands import calibrating, configuration, judging, keeping, library, serving, tokens
 from commands.console import errors, output, said_by_system
 from index.base.errors import PersonCountError
+from index.base.kernel import hide_memory
 from index.base.logs import exceptions_are_logged
 
 signal.signal(signal.SIGINT, interrupt)
@@ -78,6 +79,7 @@ def main() -> None:
     """Run the command line; every foreseen failure is one line and exit code 1."""
     # vectors would be in it, where no erasure looks; children inherit it
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    hide_memory()  # keys, tokens and vectors are in it
     try:
         app()
     except PersonCountError as error:

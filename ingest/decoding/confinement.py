@@ -1,8 +1,7 @@
-"""Limits that a process sets itself before it touches untrusted bytes.
+"""A process takes from itself what it does not need, before it touches untrusted bytes.
 
-The kernel of any Linux enforces them, without privileges or a new dependency. They bound how much
-the process can use up and stop it from opening anything. They filter no system calls. See
-docs/security.md.
+Limits bound how much it can use up. Landlock bounds what it can reach. seccomp bounds which system
+calls it can make. Where the kernel lacks Landlock or seccomp, the rest holds; see docs/security.md.
 """
 
 import ctypes
@@ -13,36 +12,47 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from index.base import kernel
+from ingest.decoding import allowed_calls, landlock, seccomp
+
 PAGE_BYTES = resource.getpagesize()
 OUT_OF_MEMORY_SCORE = 800  # of 1000: under pressure the kernel ends this process before others
-_PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
 
 
-def confine(memory_bytes: int, *, open_files: int = 0) -> None:
-    """Limit this process for good: after its imports, before the first foreign byte.
+def confine(memory_bytes: int, channel: int) -> None:
+    """Confine this process for good: after its imports, before the first foreign byte.
 
-    It keeps the files it has open. It can open no other file and no socket, start no process or
-    thread (unless it runs as root), write no file, leave no core dump with pixels in it, and gain
-    no privileges.
+    It can compute, and answer on *channel*. It can open no file and no socket, start no process,
+    reach no other process, write no file, leave no core dump with pixels in it, and gain no
+    privileges. It can start threads if there is seccomp, which tells them from processes.
 
     Args:
         memory_bytes: address space it may take on top of its present one.
-        open_files: file descriptors have to be below this number; 0: nothing new can be opened.
+        channel: the only socket that it can use.
+
+    Raises:
+        OSError: the kernel refuses what it offers, or the process has several threads. Landlock and
+            seccomp would not confine the others.
     """
+    found = kernel.offer()
     if sys.platform == "linux":
         with suppress(OSError):  # some containers forbid it
             Path("/proc/self/oom_score_adj").write_bytes(b"%d" % OUT_OF_MEMORY_SCORE)
-        libc = ctypes.CDLL(None, use_errno=True)
-        for option, value in ((_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_DUMPABLE, 0)):
-            if libc.prctl(option, value, 0, 0, 0):
-                raise OSError(ctypes.get_errno(), "prctl refused")
+        if len(os.listdir("/proc/self/task")) > 1:
+            raise OSError("this process has threads, which would not be confined")
+        kernel.control_process(_PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1))
+        kernel.hide_memory()
         pages = int(Path("/proc/self/statm").read_bytes().split()[0])
         _limit(resource.RLIMIT_AS, pages * PAGE_BYTES + memory_bytes)
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_FSIZE, 0)
-    _limit(resource.RLIMIT_NPROC, 0)
-    _limit(resource.RLIMIT_NOFILE, open_files)
+    if found.landlock:
+        landlock.restrict(found.landlock)
+    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
+        _limit(kind, 0)
+    if found.seccomp:
+        seccomp.restrict(allowed_calls.calls(channel), allowed_calls.unknown_calls())
+    else:
+        _limit(resource.RLIMIT_NPROC, 0)  # threads are processes to it
 
 
 def _limit(kind: int, most: int) -> None:

@@ -46,7 +46,7 @@ def main() -> None:
         os.close(arena_fd)
         _warm_up()
         end_with(sys.stdin.fileno())
-        confine(memory_bytes)
+        confine(memory_bytes, channel_fd)
         channel.send(READY)
         while question := channel.recv(QUESTION.size + MOST_BOXES * BOX_BYTES):
             channel.send(_answer(question, arena, output_at))

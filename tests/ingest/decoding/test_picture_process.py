@@ -14,15 +14,19 @@ import pytest
 from PIL import Image
 
 from index.base import messages
-from index.base.errors import FrameError
+from index.base.errors import FrameError, UnreadableImageError
 from index.base.paths import signature_of
 from index.database.queries.browse import Box
 from index.library.picture_orders import PictureOrder
-from ingest.decoding import picture_process
 from ingest.decoding.picture_process import FACE_EDGE_PX, PHOTO_EDGE_PX, make_picture
+from tests.fakes import DECODERS
+from tests.ingest.payload import DEEDS, exposed
+from tests.ingest.payload import order as payload
+from tests.ingest.sandboxed import HOSTILE
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 MIB = 1 << 20
+LIMITS = {"max_file_bytes": 64 * MIB, "max_megapixels": 50}
 
 
 def painted(width: int, height: int, box: tuple[int, int, int, int]) -> Image.Image:
@@ -38,8 +42,13 @@ def order_of(path: Path, size: tuple[int, int], box: Box | None) -> PictureOrder
     return PictureOrder(str(path), str(path.parent), signature, digest, size, box)
 
 
+def make(order: PictureOrder, max_bytes: int = 64 * MIB, max_megapixels: int = 50) -> bytes | None:
+    with DECODERS.decoder(max_megapixels) as decoder:
+        return make_picture(order, decoder, max_bytes)
+
+
 def made(order: PictureOrder) -> Image.Image:
-    jpeg = make_picture(order, 64 * MIB, 50)
+    jpeg = make(order)
     assert jpeg is not None
     image = Image.open(BytesIO(jpeg))
     assert image.format == "JPEG"
@@ -112,7 +121,7 @@ def test_nothing_but_pixels_leaves(tmp_path: Path) -> None:
     image = painted(800, 600, (0, 0, 9, 9))
     image.save(path, exif=exif, comment=b"secret", icc_profile=b"secret" * 30)
     for box in (None, (0.0, 0.0, 300.0, 300.0)):
-        jpeg = make_picture(order_of(path, (800, 600), box), MIB, 50)
+        jpeg = make(order_of(path, (800, 600), box))
         assert jpeg is not None
         assert b"secret" not in jpeg
         assert set(Image.open(BytesIO(jpeg)).info) <= {
@@ -144,53 +153,47 @@ def gone(path: Path, order: PictureOrder) -> PictureOrder:
     return order
 
 
-def not_an_image(path: Path, order: PictureOrder) -> PictureOrder:
-    path.write_bytes(b"text")
-    return order_of(path, order.size, order.box)
-
-
 def another_size(_path: Path, order: PictureOrder) -> PictureOrder:
     return replace(order, size=(3000, 2001))
 
 
-@pytest.mark.parametrize(
-    "change", [changed, other_content, a_link, gone, not_an_image, another_size]
-)
+@pytest.mark.parametrize("change", [changed, other_content, a_link, gone, another_size])
 def test_a_file_that_is_not_what_it_was_gives_no_picture(
     photo: tuple[Path, Box], change: Callable[[Path, PictureOrder], PictureOrder]
 ) -> None:
     path, box = photo
     order = order_of(path, (3000, 2000), box)
-    assert make_picture(order, 64 * MIB, 50) is not None
-    assert make_picture(change(path, order), 64 * MIB, 50) is None
+    assert make(order) is not None
+    assert make(change(path, order)) is None
 
 
 def test_the_limits_of_ingest_hold_here_too(photo: tuple[Path, Box]) -> None:
     path, box = photo
     order = order_of(path, (3000, 2000), box)
-    assert make_picture(order, 1000, 50) is None
-    assert make_picture(order, 64 * MIB, 5) is None
+    assert make(order, max_bytes=1000) is None
+    with pytest.raises(UnreadableImageError, match="5 million allowed"):
+        make(order, max_megapixels=5)
 
 
-def test_a_photo_that_needs_more_memory_than_there_is_is_not_called_gone(
-    photo: tuple[Path, Box], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_memory(*_: object) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(picture_process, "decode_reduced", no_memory)
-    with pytest.raises(MemoryError):  # which ends the child, and the service says 503
-        make_picture(order_of(photo[0], (3000, 2000), None), 64 * MIB, 50)
+# the real process, but the one that decodes does what a file tells it
+HOSTILE_CHILD = f"""
+import logging, os, sys
+from ingest.decoding.decoder_pool import Decoders
+from ingest.decoding.picture_process import serve_pictures
+logging.basicConfig()
+serve_pictures(sys.stdin.buffer, os.fdopen(1, "wb"), Decoders({HOSTILE!r}))
+"""
 
 
 class Child:
     """The process as the service starts it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *command: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "person_count", "pictures"],
+            [sys.executable, *(command or ("-m", "person_count", "pictures"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             cwd=Path(__file__).resolve().parents[3],
         )
 
@@ -208,6 +211,8 @@ class Child:
         assert self.process.stdout is not None
         self.process.stdin.close()
         self.process.stdout.close()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
         return self.process.wait(30)
 
 
@@ -225,19 +230,50 @@ def test_the_child_answers_one_order_after_the_other_and_ends_with_its_pipe(
 ) -> None:
     path, box = photo
     order = order_of(path, (3000, 2000), box)
-    assert child.ask({"max_file_bytes": 64 * MIB, "max_megapixels": 50}) == ({"ready": True}, b"")
+    assert child.ask(LIMITS) == ({"ready": True}, b"")
     head, jpeg = child.ask(order.to_head())
-    assert (head, jpeg[:2]) == ({"found": True}, b"\xff\xd8")
+    assert (head, jpeg[:2]) == ({"outcome": "made"}, b"\xff\xd8")
     path.unlink()
-    assert child.ask(order.to_head()) == ({"found": False}, b"")
-    limits = Path(f"/proc/{child.process.pid}/limits").read_text()
-    for name in ("Max core file size", "Max file size", "Max processes"):
-        line = next(line for line in limits.splitlines() if line.startswith(name))
-        assert line.removeprefix(name).split()[:2] == ["0", "0"]
+    assert child.ask(order.to_head()) == ({"outcome": "gone"}, b"")
     maps = Path(f"/proc/{child.process.pid}/maps").read_text()
     assert "torch" not in maps
     assert "openvino" not in maps
     assert child.close() == 0
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("deed", [b"crash", b"lie huge", b"text"])
+def test_a_photo_that_harms_its_decoder_costs_one_order(
+    photo: tuple[Path, Box], deed: bytes
+) -> None:
+    path, box = photo
+    child = Child("-c", HOSTILE_CHILD)
+    try:
+        child.ask(LIMITS)
+        good = order_of(path, (3000, 2000), box)
+        bad = path.with_name("bad.jpg")
+        bad.write_bytes(deed)
+        assert child.ask(order_of(bad, (3000, 2000), box).to_head()) == ({"outcome": "failed"}, b"")
+        assert child.ask(good.to_head())[0] == {"outcome": "made"}
+    finally:
+        child.close()
+
+
+@pytest.mark.processes
+def test_code_in_a_photo_gets_nowhere_from_here_either(tmp_path: Path) -> None:
+    """The table of what it tries is that of test_payload.py."""
+    photo = tmp_path / "photo.jpg"
+    child = Child("-c", HOSTILE_CHILD)
+    try:
+        child.ask(LIMITS)
+        with exposed() as target:
+            photo.write_bytes(payload(target))
+            found = child.ask(order_of(photo, (30, 20), None).to_head())
+        assert found == ({"outcome": "failed"}, b"")
+        assert child.process.stderr is not None
+        assert child.process.stderr.readline().split()[-1] == b"r" * len(DEEDS)
+    finally:
+        child.close()
 
 
 def test_frames_survive_the_pipe_and_nonsense_is_refused() -> None:

@@ -1,0 +1,123 @@
+"""What this kernel offers to confine a process with, and how a process hides its own memory.
+
+By the system calls themselves: what PyPI has for Landlock and seccomp (pyseccomp, landlock) has had
+no release for years or only trial ones, and pyseccomp needs a libseccomp that few machines have.
+"""
+
+import ctypes
+import errno
+import platform
+import sys
+from functools import cache
+from typing import NamedTuple
+
+from index.base.errors import ConfigError
+
+# as the kernel calls them to a filter (linux/audit.h); a filter is written for each by itself
+MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+CREATE_RULESET = 444  # of Landlock, on every machine
+_ASK_VERSION = 1
+_PR_SET_DUMPABLE = 4
+SET_SECCOMP, BY_FILTER = 22, 2  # an option of prctl() and its first word
+
+
+class Offer(NamedTuple):
+    """What a decoder can be confined with, beside its limits.
+
+    Attributes:
+        landlock: the version of Landlock's interface, 0 without it. 3 keeps files from being cut,
+            4 the network away, 6 signals and abstract sockets.
+        seccomp: whether system calls can be filtered here.
+    """
+
+    landlock: int
+    seccomp: bool
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is both."""
+        return self.landlock > 0 and self.seccomp
+
+    @property
+    def lacking(self) -> str:
+        """What there is not, for people."""
+        missing = {"Landlock": not self.landlock, "seccomp": not self.seccomp}
+        return " and ".join(name for name, lacks in missing.items() if lacks)
+
+
+@cache
+def c_library() -> ctypes.CDLL:
+    """The C library that this process runs on; its calls leave their error in get_errno()."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def system_call(number: int, *words: object) -> int:
+    """Make a system call that the C library has no function for.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    found: int = c_library().syscall(ctypes.c_long(number), *words)
+    if found < 0:
+        raise OSError(ctypes.get_errno(), f"system call {number} refused")
+    return found
+
+
+def control_process(option: int, *words: object) -> None:
+    """Call prctl().
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    padded = [*words, *[ctypes.c_ulong(0)] * (4 - len(words))]
+    if c_library().prctl(option, *padded):
+        raise OSError(ctypes.get_errno(), f"prctl {option} refused")
+
+
+def hide_memory() -> None:
+    """Let no other process of this user read this one's memory or environment, nor trace it.
+
+    So a process that was broken into gets no further. Root can do it all the same.
+    """
+    if sys.platform == "linux":
+        control_process(_PR_SET_DUMPABLE, ctypes.c_ulong(0))
+
+
+def offer() -> Offer:
+    """What there is; a decoder that cannot use it does not start."""
+    if sys.platform != "linux":
+        return Offer(0, seccomp=False)
+    return Offer(_landlock_version(), seccomp=_can_filter())
+
+
+def check_confinement(*, required: bool) -> Offer:
+    """What there is.
+
+    Raises:
+        ConfigError: something is missing that is *required*.
+    """
+    found = offer()
+    if required and not found.is_full:
+        raise ConfigError(
+            f"setting confinement: this machine has no {found.lacking}, which decoders are to be "
+            "confined by; use a kernel that has, or set auto"
+        )
+    return found
+
+
+def _landlock_version() -> int:
+    try:
+        return system_call(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_ASK_VERSION))
+    except OSError:  # an older kernel, one told to do without, or a container that forbids the call
+        return 0
+
+
+def _can_filter() -> bool:
+    """Whether the kernel looks for a filter where none can be: then it takes one."""
+    if platform.machine() not in MACHINES or sys.maxsize < 1 << 32:
+        return False
+    try:
+        control_process(SET_SECCOMP, ctypes.c_ulong(BY_FILTER), None)
+    except OSError as error:
+        return error.errno == errno.EFAULT
+    return False
