@@ -22,7 +22,7 @@ from index.vectors.space import UNMEASURED, Space
 from service.edge.server import Server
 from service.edge.tls import self_signed, server_context
 
-CUT = Space(UNMEASURED).cut(0.2)
+CUT = Space.calibrated(UNMEASURED).cut(0.2)
 
 
 def search(vectors: FloatMatrix) -> int:

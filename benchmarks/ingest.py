@@ -71,7 +71,6 @@ def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
     """Index everything in *inbox* into a new database."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as person_count.py does
 
-    from index.base.paths import Roots  # noqa: PLC0415
     from index.base.settings import Settings  # noqa: PLC0415
     from index.database.engine import Database  # noqa: PLC0415
     from index.database.migration import migrate  # noqa: PLC0415
@@ -100,7 +99,7 @@ def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
             models.stages.seconds.clear()
             worker = Worker(database, settings, generation, models)
             wall, cpu = time.perf_counter(), processor_seconds()
-            Scanner(database, Roots(settings.all_roots), settings.settle_seconds).scan()
+            Scanner(database, settings.resolve_roots(), settings.settle_seconds).scan()
             scanned = time.perf_counter() - wall
             while worker.step():
                 pass

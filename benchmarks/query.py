@@ -86,7 +86,9 @@ class Turns:
     def run(self, questions: list[list[int]]) -> None:
         """Ask every server all *questions*, then search for each."""
         names = [[self._library.name(number) for number in question] for question in questions]
-        vectors = [Space(UNMEASURED).unit(self._library.vectors_of(some)) for some in questions]
+        vectors = [
+            Space.calibrated(UNMEASURED).unit(self._library.vectors_of(some)) for some in questions
+        ]
         for name, process in self._servers.items():
             before = process.cpu_seconds()
             ask = self._clients[name].ask

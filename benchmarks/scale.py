@@ -40,14 +40,14 @@ from asking import Client, started
 from synthetic import Library, fill, settings_in
 
 from index.base.paths import Signature
-from index.base.settings import Settings
+from index.base.settings import DistanceScale, Settings
 from index.database.engine import Database
 from index.database.queries import generations, queue, sightings, stored_images
 from index.database.queries.generations import GenerationRow
 from index.database.queries.sightings import Sighting
 from index.database.queries.stored_images import NewFace, NewImage
 from index.vectors.snapshot_writer import write_snapshot
-from index.vectors.space import DIM, Profile, Space
+from index.vectors.space import DIM, Space, stored_space
 from index.vectors.vector_index import VectorIndex
 
 ASKED = 100
@@ -74,7 +74,7 @@ def active(database: Database) -> tuple[GenerationRow, Space]:
         found = generations.active(connection)
     if found is None:
         raise SystemExit("the library is empty")
-    return found, Space(Profile.from_json(found.profile))
+    return found, stored_space(found.profile, DistanceScale.CALIBRATED)
 
 
 def commit_some(database: Database, generation: GenerationRow, number: int) -> None:

@@ -9,7 +9,6 @@ import typer
 
 from commands.console import INTERRUPTED, Config, errors, progress_bar, stop_on_signals
 from index.base.logs import configure_logging
-from index.base.paths import Roots
 from index.base.progress import Progress
 from index.base.settings import load_settings
 from index.database.engine import Database
@@ -103,7 +102,7 @@ def forget(
         raise typer.BadParameter("--allow and --delete-files exclude each other")
     settings = load_settings(config)
     configure_logging(verbose=False)
-    roots = Roots(settings.all_roots)
+    roots = settings.resolve_roots()
     stop = stop_on_signals()
     with Database(settings.database_path) as database, progress_bar("reading photos") as progress:
         reading = _interruptible(progress, stop)
@@ -151,7 +150,7 @@ def removals(
     Example: person-count removals --accept
     """
     settings = load_settings(config)
-    roots = Roots(settings.all_roots).real
+    roots = settings.resolve_roots().real
     with (
         Database(settings.database_path) as database,
         # listed and accepted in one transaction, or a scan in between could add to it

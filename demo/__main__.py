@@ -86,7 +86,8 @@ def ask(url: str, context: ssl.SSLContext) -> str:
 
 def demo_threshold() -> str:
     """The threshold that tells drawn people apart."""
-    return f"{Space(shipped_profile('casia-webface')).threshold(DRAWN_DISTANCE):.3f}"
+    space = Space.calibrated(shipped_profile("casia-webface"))
+    return f"{space.threshold(DRAWN_DISTANCE):.3f}"
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from pydantic_settings import (
 
 from index.base import setting_errors
 from index.base.errors import ConfigError
-from index.base.paths import has_ignored, is_in
+from index.base.paths import Roots, has_ignored, is_in
 
 DEFAULT_CONFIG = Path("config.yaml")
 DATABASE_NAME = "person_count.db"  # in the data folder
@@ -186,6 +186,10 @@ class Settings(BaseSettings):
     def all_roots(self) -> tuple[Path, ...]:
         """The drop folder first, then the other roots."""
         return (self.inbox, *self.roots)
+
+    def resolve_roots(self) -> Roots:
+        """The same for looking files up, with links resolved as they are now."""
+        return Roots(self.all_roots)
 
     @classmethod
     def settings_customise_sources(

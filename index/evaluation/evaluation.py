@@ -172,7 +172,9 @@ def evaluate(
         threshold,
         space.profile.operating_distance,
         float((different < space.distance(threshold)).mean()),
-        FalseMatchRates.measure(different, len(set(people)), Space(space.profile).distance),
+        FalseMatchRates.measure(
+            different, len(set(people)), Space.calibrated(space.profile).distance
+        ),
         true_accept_rates(same, different),
         tuple(results),
     )
@@ -202,7 +204,7 @@ def recentre(raw: FloatMatrix, photos: IntVector, before: Profile) -> tuple[Prof
 
     Returns: the profile, and the number of persons.
     """
-    space = Space(before)
+    space = Space.calibrated(before)
     cut = space.cut(OPERATING_THRESHOLD)
     labels = persons(space.unit(raw), cut, Linkage.EVIDENCE, photos)
     people = int(labels.max()) + 1
@@ -218,12 +220,12 @@ def recentre(raw: FloatMatrix, photos: IntVector, before: Profile) -> tuple[Prof
 def calibrate(raw: FloatMatrix, people: Sequence[str], seed: int) -> Profile:
     """A profile from labelled *raw* embeddings (n, d), with an interval for its distance."""
     centre = balanced_centre(raw, people)
-    vectors = Space(Profile(centre, 1.0)).unit(raw)
+    vectors = Space.calibrated(Profile(centre, 1.0)).unit(raw)
     same, different = pair_distances(vectors, people)
     low, high = bootstrap_interval(vectors, people, seed)
     rates = true_accept_rates(same, different)
     profile = Profile(centre, round(operating_distance(different), 4))
-    table = FalseMatchRates.measure(different, len(set(people)), Space(profile).distance)
+    table = FalseMatchRates.measure(different, len(set(people)), Space.calibrated(profile).distance)
     measured = {
         "people": len(set(people)),
         "faces": len(people),

@@ -27,7 +27,7 @@ from index.database.states import ErasureAction
 from index.upkeep import byte_search
 from index.upkeep.erasure_log import ErasureLog
 from index.upkeep.evaluation_database import evaluation_folder, evaluation_library
-from index.vectors.space import Profile, Space
+from index.vectors.space import stored_vector_space
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class Eraser:
     def _vectors(self, connection: Connection, images: Sequence[int]) -> tuple[int, set[bytes]]:
         """The number of faces in *images*, and pieces of their vectors, raw and unit."""
         spaces = {
-            generation_id: Space(Profile.from_json(profile))
+            generation_id: stored_vector_space(profile)
             for generation_id, profile in erasures.profiles(connection).items()
         }
         faces, pieces = 0, set[bytes]()

@@ -16,7 +16,7 @@ from index.database.queries import embeddings, erasures, generations
 from index.upkeep import byte_search
 from index.upkeep.evaluation_database import evaluation_folder, evaluation_library
 from index.vectors.snapshot_writer import write_snapshot
-from index.vectors.space import Profile, Space
+from index.vectors.space import stored_vector_space
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def fresh_snapshot(database: Database, now: float) -> None:
     with database.read() as connection:
         active = generations.active(connection)
     if active is not None:
-        space = Space(Profile.from_json(active.profile))
+        space = stored_vector_space(active.profile)
         write_snapshot(database, active.id, space, now)
 
 
@@ -123,7 +123,7 @@ def _rightful(database: Database, hits: set[bytes]) -> set[bytes]:
     found: set[bytes] = set()
     with database.read() as connection:
         for generation_id, profile in erasures.profiles(connection).items():
-            space = Space(Profile.from_json(profile))
+            space = stored_vector_space(profile)
             for _, raw in embeddings.iterate_embeddings(connection, generation_id, BATCH):
                 found |= byte_search.pieces(raw) & hits
                 if raw.shape[1] == space.dim:

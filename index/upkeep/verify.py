@@ -22,7 +22,7 @@ from index.database.queries import (
 )
 from index.database.queries.files import files_of
 from index.vectors.chunks import CHUNK_FACES, load_chunks
-from index.vectors.space import Profile, Space
+from index.vectors.space import VectorSpace, stored_vector_space
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ def verify(database: Database) -> Findings:
         findings.problems += integrity_problems(connection)
         generation = generations.active(connection)
         if generation is not None:
-            space = Space(Profile.from_json(generation.profile))
+            space = stored_vector_space(generation.profile)
             _check_rows(connection, generation.id, findings)
             _check_snapshots(connection, generation.id, space, findings)
     return findings
@@ -68,7 +68,7 @@ def _check_rows(connection: Connection, generation_id: int, findings: Findings) 
 
 
 def _check_snapshots(
-    connection: Connection, generation_id: int, space: Space, findings: Findings
+    connection: Connection, generation_id: int, space: VectorSpace, findings: Findings
 ) -> None:
     rows = snapshots.newest_first(connection, generation_id)
     if not rows and not erasures.last_seq(connection):  # an erasure drops them all
@@ -96,7 +96,7 @@ def _replayed(changes: list[tuple[int, int, bool]]) -> IntVector:
 
 
 def _check_snapshot(
-    connection: Connection, generation_id: int, row: snapshots.SnapshotRow, space: Space
+    connection: Connection, generation_id: int, row: snapshots.SnapshotRow, space: VectorSpace
 ) -> None:
     """Compare a snapshot with the rows: its vectors, and its ids once later changes are applied."""
     changes = changelog.changes_since(connection, generation_id, row.upto_seq)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from index.base.arrays import FloatMatrix, IntVector
 from index.base.errors import SnapshotDamagedError
 from index.database.queries import changelog, embeddings, snapshots
-from index.vectors.space import Space
+from index.vectors.space import VectorSpace
 
 CHUNK_FACES = 4096  # 8 MiB of 512 float32 numbers
 MAX_CHUNK_BYTES = 64 << 20  # FAISS may allocate no more while reading one chunk
@@ -137,7 +137,7 @@ def last_position(connection: Connection, generation_id: int) -> int:
 
 
 def load_chunks(
-    connection: Connection, row: snapshots.SnapshotRow, space: Space
+    connection: Connection, row: snapshots.SnapshotRow, space: VectorSpace
 ) -> Iterator[Chunk]:
     """Read and check the chunks of a stored snapshot, one at a time.
 
@@ -158,7 +158,9 @@ def load_chunks(
         raise SnapshotDamagedError(f"holds {total} faces, not {row.face_count}")
 
 
-def chunks_from_rows(connection: Connection, generation_id: int, space: Space) -> Iterator[Chunk]:
+def chunks_from_rows(
+    connection: Connection, generation_id: int, space: VectorSpace
+) -> Iterator[Chunk]:
     """Build all chunks of a generation from its rows, one at a time.
 
     Raises:

@@ -16,7 +16,7 @@ from index.base.errors import SnapshotDamagedError, StoreError
 from index.database.engine import Database
 from index.database.queries import changelog, embeddings, erasures, snapshots
 from index.vectors.chunks import Chunk, chunks_from_rows, last_position, load_chunks, replay
-from index.vectors.space import Space
+from index.vectors.space import VectorSpace
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def dropped(database: Database, generation_id: int) -> bool:
         return had_one or erasures.last_seq(connection) > 0
 
 
-def write_snapshot(database: Database, generation_id: int, space: Space, now: float) -> bool:
+def write_snapshot(database: Database, generation_id: int, space: VectorSpace, now: float) -> bool:
     """Bring the stored snapshot up to the last commit.
 
     Needs the ingest lock: two writers would delete each other's chunks.
@@ -62,7 +62,7 @@ def write_snapshot(database: Database, generation_id: int, space: Space, now: fl
     raise StoreError("no snapshot was written: photos were forgotten during each attempt")
 
 
-def _write_snapshot(database: Database, generation_id: int, space: Space, now: float) -> bool:
+def _write_snapshot(database: Database, generation_id: int, space: VectorSpace, now: float) -> bool:
     with database.read() as connection:
         erasure = erasures.last_seq(connection)
         rows = snapshots.newest_first(connection, generation_id)
@@ -115,7 +115,7 @@ def _store(database: Database, generation_id: int, chunk: Chunk, erasure: int) -
 
 
 def _from_rows(
-    database: Database, generation_id: int, space: Space, erasure: int
+    database: Database, generation_id: int, space: VectorSpace, erasure: int
 ) -> tuple[list[int], int, int]:
     with database.read() as connection:
         upto = last_position(connection, generation_id)
@@ -129,7 +129,7 @@ def _from_rows(
 def _advance(
     database: Database,
     generation_id: int,
-    space: Space,
+    space: VectorSpace,
     newest: snapshots.SnapshotRow,
     erasure: int,
 ) -> tuple[list[int], int, int]:

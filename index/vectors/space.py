@@ -93,14 +93,10 @@ def shipped_profile(weights: str) -> Profile:
 
 
 @dataclass(frozen=True)
-class Space:
-    """A profile in use, with the scale that the operator chose for thresholds.
-
-    Only thresholds depend on the scale; vectors and distances do not.
-    """
+class VectorSpace:
+    """Where a model's unit vectors live. It knows no threshold, so it needs no scale."""
 
     profile: Profile
-    scale: DistanceScale = DistanceScale.CALIBRATED
 
     @cached_property
     def space_id(self) -> str:
@@ -125,6 +121,18 @@ class Space:
         wide -= self._centre
         wide /= np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), MIN_NORM)
         return np.ascontiguousarray(wide, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Space(VectorSpace):
+    """The same with thresholds, on the scale that the operator chose (settings.distance)."""
+
+    scale: DistanceScale
+
+    @classmethod
+    def calibrated(cls, profile: Profile) -> Self:
+        """On the calibrated scale, whatever the operator chose: what a profile is measured on."""
+        return cls(profile, DistanceScale.CALIBRATED)
 
     def distance(self, threshold: float) -> float:
         """The cosine distance that *threshold* stands for, at most FARTHEST."""
@@ -154,6 +162,16 @@ class Space:
     def cut(self, threshold: float) -> float:
         """The cosine similarity above which two faces are linked."""
         return 1.0 - self.distance(threshold)
+
+
+def stored_vector_space(profile: str) -> VectorSpace:
+    """The space of a *profile* as the database stores it. Raises ConfigError, it is malformed."""
+    return VectorSpace(Profile.from_json(profile))
+
+
+def stored_space(profile: str, scale: DistanceScale) -> Space:
+    """The same with thresholds on *scale*. Raises ConfigError, it is malformed."""
+    return Space(Profile.from_json(profile), scale)
 
 
 def usable(raw: NDArray[np.float32]) -> bool:

@@ -20,7 +20,7 @@ from index.database.states import FileState
 from index.upkeep.erasure import finish_erasures
 from index.upkeep.verify import mend, verify
 from index.vectors import snapshot_writer
-from index.vectors.space import Profile, Space
+from index.vectors.space import stored_vector_space
 from ingest.jobs.process import IDLE_SECONDS, Housekeeping
 from ingest.jobs.worker import Worker
 from ingest.networks.models import open_generation
@@ -78,14 +78,14 @@ class Drain:
     def __init__(self, database: Database, settings: Settings, stop: threading.Event) -> None:
         self._database = database
         self._settings = settings
+        self._roots = settings.resolve_roots()
         self._stop = stop
         self._delegated = False  # whether the log says that another process does the work
 
     def ingest(self, paths: Iterable[Path], progress: Progress) -> Summary:
         """Index the files at and below *paths*. Errors as in collect() and open_generation()."""
-        roots = Roots(self._settings.all_roots)
-        found = collect(roots, paths)
-        scanner = Scanner(self._database, roots, self._settings.settle_seconds)
+        found = collect(self._roots, paths)
+        scanner = Scanner(self._database, self._roots, self._settings.settle_seconds)
         scanner.note(found, priority=1)
         names = [display(path) for path, _ in found]
         with self._database.write() as connection:
@@ -95,8 +95,7 @@ class Drain:
     def catch_up(self, progress: Progress) -> Summary:
         """Index whatever is missing: files not seen yet, those that failed, and damaged rows."""
         mend(self._database, verify(self._database))
-        roots = Roots(self._settings.all_roots)
-        Scanner(self._database, roots, self._settings.settle_seconds).scan()
+        Scanner(self._database, self._roots, self._settings.settle_seconds).scan()
         with self._database.write() as connection:
             queue.retry_failed(connection, time.time())
             names = queue.pending_paths(connection)
@@ -110,7 +109,7 @@ class Drain:
             active = generations.active(connection)
         if active is None or not snapshot_writer.dropped(self._database, active.id):
             return
-        space = Space(Profile.from_json(active.profile), self._settings.distance)
+        space = stored_vector_space(active.profile)
         try:
             with exclusive(self._settings.data, "ingest"):
                 snapshot_writer.write_snapshot(self._database, active.id, space, time.time())
@@ -169,7 +168,7 @@ class Drain:
         """Those of *names* that are still pending, and can be done."""
         with self._database.read() as connection:
             rows = rows_of(connection, names)
-            doubt = places_in_doubt(connection, Roots(self._settings.all_roots))
+            doubt = places_in_doubt(connection, self._roots)
         waiting = (name for name, row in rows.items() if row.state is FileState.PENDING)
         return [name for name in waiting if not _is_out(name, doubt)]
 

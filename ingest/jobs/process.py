@@ -9,13 +9,12 @@ from pathlib import Path
 from index.base.errors import ConfigError, StoreError, StoreUnavailableError, WatcherEndedError
 from index.base.lock import exclusive
 from index.base.outage import Outage
-from index.base.paths import Roots
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import generations, queue, stored_images
 from index.upkeep.erasure import expire, finish_erasures
 from index.vectors import snapshot_writer
-from index.vectors.space import Profile, Space
+from index.vectors.space import stored_vector_space
 from ingest.jobs.reindex import remove_retired
 from ingest.jobs.reporter import Reporter
 from ingest.jobs.worker import Worker
@@ -101,7 +100,7 @@ class Housekeeping:
             active = generations.active(connection)
         if active is None or active.id != worker.generation.id:
             return
-        space = Space(Profile.from_json(active.profile), self._settings.distance)
+        space = stored_vector_space(active.profile)
         try:
             snapshot_writer.write_snapshot(self._database, active.id, space, time.time())
         except StoreUnavailableError:
@@ -141,7 +140,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         if released:
             log.warning("ingest.resumed files_in_hand=%d", released)
         housekeeping = Housekeeping(database, settings)
-        roots = Roots(settings.all_roots)
+        roots = settings.resolve_roots()
         reporter = Reporter(database)
         scanner = Scanner(database, roots, settings.settle_seconds)
         watcher = Watcher(scanner, roots.real, settings, reporter.watcher_changed)

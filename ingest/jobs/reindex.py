@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from index.base.errors import IngestError, UnreadableImageError, UnsettledFileError
-from index.base.paths import Roots, is_in, signature_of
+from index.base.paths import is_in, signature_of
 from index.base.progress import Progress
 from index.base.settings import Settings
 from index.database.engine import Database
@@ -24,7 +24,7 @@ from index.database.queries.generations import GenerationRow
 from index.database.queries.stored_images import NewImage
 from index.database.states import GenerationState
 from index.vectors import snapshot_writer
-from index.vectors.space import Profile, Space, shipped_profile
+from index.vectors.space import shipped_profile, stored_vector_space
 from ingest.decoding.reading import read_settled
 from ingest.networks.models import Models, load_models
 from ingest.networks.pipeline import analyse_all, in_chunks, share_of
@@ -63,7 +63,7 @@ class Reindexer:
         self._settings = settings
         self._weights = weights
         self._stop = stop
-        self._roots = Roots(settings.all_roots)
+        self._roots = settings.resolve_roots()
 
     def run(self, progress: Progress) -> Outcome | None:
         """Build a generation with the weights and make it the active one.
@@ -83,7 +83,7 @@ class Reindexer:
             self._fill(generation, models, progress)
             if self._stop.is_set():
                 return None
-            space = Space(Profile.from_json(generation.profile), self._settings.distance)
+            space = stored_vector_space(generation.profile)
             snapshot_writer.write_snapshot(self._database, generation.id, space, time.time())
             if self._switch(generation):
                 break

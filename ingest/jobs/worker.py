@@ -14,7 +14,7 @@ from index.base.errors import (
     UnreadableImageError,
     UnsettledFileError,
 )
-from index.base.paths import Roots, is_in_any, signature_of
+from index.base.paths import is_in_any, signature_of
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import generations, queue, sightings, stored_images
@@ -47,7 +47,7 @@ class Worker:
     ) -> None:
         self._database = database
         self._settings = settings
-        self._roots = Roots(settings.all_roots)
+        self._roots = settings.resolve_roots()
         self._erasures = ErasureLog(settings.data)
         self.generation = generation
         self._models = models

@@ -14,7 +14,7 @@ from index.base.settings import DistanceScale
 from index.database.engine import Database
 from index.database.queries import changelog, embeddings, generations
 from index.database.queries.generations import GenerationRow
-from index.vectors.space import Profile, Space
+from index.vectors.space import Space, stored_space
 from index.vectors.vector_index import VectorIndex
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Follower:
         """The index of *generation* with its present profile, opened if need be."""
         with self._opening:
             if self._index is None or self._index[0] != generation:
-                space = Space(Profile.from_json(generation.profile), self._scale)
+                space = stored_space(generation.profile, self._scale)
                 index = VectorIndex(generation.id, space)
                 index.open(connection)
                 log.info("follower.opened generation=%d faces=%d", generation.id, len(index))

@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from index.base.arrays import FloatMatrix
 from index.base.errors import RequestError, StoreError, StoreUnavailableError
-from index.base.paths import Roots
 from index.base.settings import Settings
 from index.counting.answer import Answer, answer_question, join_faces
 from index.counting.question import Question
@@ -92,7 +91,7 @@ class Gatherer:
         self._database = database
         self._follower = follower
         self._max_faces = settings.max_request_faces
-        self._roots = Roots(settings.all_roots)
+        self._roots = settings.resolve_roots()
 
     def look(self, names: Sequence[str]) -> tuple[list[KnownFile], Wanted]:
         """What is known of files, without their faces."""

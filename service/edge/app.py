@@ -15,7 +15,6 @@ from tornado.httputil import (
 )
 from tornado.web import Application, RequestHandler
 
-from index.base.paths import Roots
 from index.base.settings import Settings
 from service.answering.desk import Desk
 from service.children.picture_maker import Pictures
@@ -97,7 +96,7 @@ def make_app(
         "state": state,
         "guard": guard,
         "question_limit": question_limit,
-        "roots": Roots(settings.all_roots),
+        "roots": settings.resolve_roots(),
         "pictures": pictures,
         "uploads": uploads,
         "metrics": metrics,

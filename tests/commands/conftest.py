@@ -13,7 +13,6 @@ import pytest
 
 import person_count
 from commands import calibrating
-from index.base.paths import Roots
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.migration import migrate
@@ -93,7 +92,7 @@ def fill(inbox: Path, data: Path) -> None:
                 connection,
                 weights="casia-webface",  # what the settings say, so that nothing warns
             )
-        Scanner(database, Roots(settings.all_roots), 0.0).scan()
+        Scanner(database, settings.resolve_roots(), 0.0).scan()
         worker = Worker(database, settings, generation, fake_models())
         while worker.step():
             pass

@@ -13,7 +13,7 @@ from index.database.engine import Database
 from index.database.queries import generations
 from index.vectors import snapshot_writer
 from index.vectors.match_rates import FALSE_MATCH_RATES, GRID
-from index.vectors.space import Profile, Space, shipped_profile
+from index.vectors.space import Profile, shipped_profile, stored_vector_space
 from tests.commands.conftest import Run, fill, profile_in_use, report
 
 pytestmark = pytest.mark.usefixtures("few_are_enough")
@@ -25,7 +25,7 @@ def write_snapshot(data: Path) -> None:
         with database.read() as connection:
             generation = generations.active(connection)
         assert generation is not None
-        space = Space(Profile.from_json(generation.profile))
+        space = stored_vector_space(generation.profile)
         assert snapshot_writer.write_snapshot(database, generation.id, space, 0.0)
 
 

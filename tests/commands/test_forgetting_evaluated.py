@@ -34,7 +34,7 @@ def vectors(folder: Path, name: str) -> list[bytes]:
             end=f"%/{name}",
         )
     raw = [np.frombuffer(row[0], "<f4").reshape(1, -1) for row in rows]
-    return [made.tobytes() for one in raw for made in (one, Space(UNMEASURED).unit(one))]
+    return [made.tobytes() for one in raw for made in (one, Space.calibrated(UNMEASURED).unit(one))]
 
 
 def holders(folder: Path, wanted: list[bytes]) -> list[Path]:

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection
 
-from index.base.paths import Roots
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.migration import migrate
@@ -25,7 +24,7 @@ from index.database.queries.generations import GenerationRow
 from index.database.states import FileState
 from index.upkeep.verify import verify
 from index.vectors.snapshot_writer import pending_changes, write_snapshot
-from index.vectors.space import Profile, Space
+from index.vectors.space import Space, stored_space
 from index.vectors.vector_index import VectorIndex
 from ingest.jobs.worker import Worker
 from ingest.watching.scan import Scanner
@@ -151,14 +150,14 @@ class Home:
                 generation = fake_generation(
                     connection, launcher.models_of(WEIGHTS).encoder.model_id, weights=WEIGHTS
                 )
-            Scanner(database, Roots(self.settings.all_roots), 0.0).scan()
+            Scanner(database, self.settings.resolve_roots(), 0.0).scan()
             worker = Worker(database, self.settings, generation, launcher.models_of(WEIGHTS))
             while worker.step():
                 pass
             write_snapshot(database, generation.id, self.space(generation), 1.0)
 
     def space(self, generation: GenerationRow) -> Space:
-        return Space(Profile.from_json(generation.profile), self.settings.distance)
+        return stored_space(generation.profile, self.settings.distance)
 
     def rows(self, database: Database) -> dict[str, FileRow]:
         """The rows of all files below the drop folder, by name."""

@@ -20,7 +20,7 @@ from index.database.queries import generations, queue
 from index.library.known_files import FileStatus, KnownFile, Wanted, ask_for
 from index.upkeep.verify import verify
 from index.vectors import chunks, snapshot_writer
-from index.vectors.space import UNMEASURED, Profile, Space
+from index.vectors.space import UNMEASURED, stored_vector_space
 from ingest.jobs import reindex as reindex_module
 from ingest.jobs import worker as worker_module
 from ingest.jobs.reindex import Reindexer, remove_retired
@@ -217,7 +217,7 @@ class History(RuleBasedStateMachine):
     @rule()
     def snapshot(self) -> None:
         active = self.ingest.active()
-        space = Space(Profile.from_json(active.profile), self.settings.distance)
+        space = stored_vector_space(active.profile)
         snapshot_writer.write_snapshot(self.database, active.id, space, self.clock())
 
     @rule()

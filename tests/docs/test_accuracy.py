@@ -94,7 +94,7 @@ class Judged:
 
     def __init__(self, faces: LabelledFaces) -> None:
         half = of_half(faces, Split.B, 0)
-        self.space = Space(shipped_profile("casia-webface"))
+        self.space = Space.calibrated(shipped_profile("casia-webface"))
         self.people: Sequence[str] = half.people
         self.vectors: FloatMatrix = self.space.unit(half.raw)
         self.photos: IntVector = half.photos

@@ -30,7 +30,7 @@ Matrix = NDArray[np.float32]
 
 DIM = 8
 PROFILE = Profile((0.5, -0.25, *(0.0,) * (DIM - 2)), 0.4)
-SPACE = Space(PROFILE)
+SPACE = Space.calibrated(PROFILE)
 
 
 @cache

@@ -15,7 +15,7 @@ from index.vectors.space import UNMEASURED, Space
 from tests.index.builders import quiet
 from tests.ingest.builders import Ingest
 
-SPACE = Space(UNMEASURED)
+SPACE = Space.calibrated(UNMEASURED)
 
 
 class Home(Ingest):

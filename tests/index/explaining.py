@@ -16,7 +16,7 @@ from index.vectors.space import Profile, Space
 from tests.index.builders import Matrix, face_row, unit
 
 DIM = 64
-SPACE = Space(Profile((0.0,) * DIM, 0.46))
+SPACE = Space.calibrated(Profile((0.0,) * DIM, 0.46))
 
 
 def pair_at(distance: float) -> Matrix:
@@ -70,7 +70,7 @@ def random_request(seed: int, linkage: Linkage) -> Request:
     vectors = unit(rows + random.choice([0.3, 0.7, 1.0]) * rng.normal(size=rows.shape))
     images = np.sort(rng.integers(1, random.choice([5, 20, 200]), size=count)).tolist()
     operating = random.choice([0.3, 0.4712, 0.6])
-    return Request(vectors, images, linkage, Space(Profile((0.0,) * DIM, operating)))
+    return Request(vectors, images, linkage, Space.calibrated(Profile((0.0,) * DIM, operating)))
 
 
 requests = pytest.mark.parametrize("seed", range(4))

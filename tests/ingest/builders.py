@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index.base.paths import Roots, display
+from index.base.paths import display
 from index.base.settings import Settings
 from index.counting.answer import answer_question, choose_faces
 from index.counting.question import build_question
@@ -19,7 +19,7 @@ from index.database.queries.files import FileRow, rows_of, signatures_below
 from index.database.queries.generations import GenerationRow
 from index.database.states import FileState
 from index.upkeep.verify import verify
-from index.vectors.space import Profile, Space
+from index.vectors.space import stored_space
 from index.vectors.vector_index import VectorIndex
 from ingest.jobs.worker import Worker
 from ingest.networks.models import Models
@@ -67,7 +67,7 @@ class Ingest:
         self.models = models or fake_models()
         self.clock = clock or Clock()
         self.scanner = Scanner(
-            database, Roots(settings.all_roots), settings.settle_seconds, self.clock
+            database, settings.resolve_roots(), settings.settle_seconds, self.clock
         )
         self.worker = Worker(database, settings, generation, self.models, self.clock)
 
@@ -161,7 +161,7 @@ class Ingest:
         question = build_question({"filepath": names}, self.settings)
         images = {self.row(name).image_id for name in names}
         generation = self.active()
-        space = Space(Profile.from_json(generation.profile), self.settings.distance)
+        space = stored_space(generation.profile, self.settings.distance)
         index = VectorIndex(generation.id, space)
         with self.database.read() as connection:
             index.open(connection)

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from index.base.paths import Roots
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.migration import migrate
@@ -31,7 +30,7 @@ class Confined:
     def __init__(self, settings: Settings, database: Database) -> None:
         self.inbox = settings.inbox
         self.database = database
-        roots = Roots(settings.all_roots)
+        roots = settings.resolve_roots()
         reporter = Reporter(database)
         scanner = Scanner(database, roots, 0.0)
         self.watcher = Watcher(scanner, roots.real, settings, reporter.watcher_changed)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from demo.portraits import draw_identity, draw_portrait
-from index.base.paths import Roots
 from index.base.settings import DistanceScale, Settings
 from index.database.engine import Database
 from index.database.queries.files import signatures_below
@@ -118,7 +117,7 @@ def library(database: Database, settings: Settings) -> Library:
 
 @pytest.fixture
 def scanner(database: Database, settings: Settings) -> Scanner:
-    return Scanner(database, Roots(settings.all_roots), 0.0)
+    return Scanner(database, settings.resolve_roots(), 0.0)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from index.base.paths import Roots
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import places
@@ -21,7 +20,7 @@ class Library:
         self.database = database
         self.inbox = settings.inbox
         self.seconds = 0.0
-        self._roots = Roots(settings.all_roots)
+        self._roots = settings.resolve_roots()
         self.restart()
 
     def restart(self) -> None:

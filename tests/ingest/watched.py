@@ -8,7 +8,7 @@ from typing import Self
 
 import pytest
 
-from index.base.paths import Roots, signature_of
+from index.base.paths import signature_of
 from index.base.settings import Settings
 from ingest.watching.scan import Scanner
 from ingest.watching.watcher import Watcher
@@ -46,7 +46,7 @@ class Watched:
         self.ingest = ingest
         self.inbox = ingest.inbox
         self._messages = Messages()
-        roots = Roots(settings.all_roots)
+        roots = settings.resolve_roots()
         scanner = TellingScanner(ingest.database, roots, settings.settle_seconds)
         self.watcher = Watcher(scanner, roots.real, settings)
 

@@ -96,7 +96,7 @@ class TestFromAnOlderRevision:
     def test_the_library_goes_on_working(self, path: Path) -> None:
         populate(path)
         migrate(path)
-        space = Space(PROFILE)
+        space = Space.calibrated(PROFILE)
         with Database(path) as database:
             with database.read() as connection:
                 generation = generations.active(connection)
@@ -189,7 +189,7 @@ class TestThereAndBack:
         first = layout(path)
         migrate(path)
         with Database(path) as database:
-            write_snapshot(database, 1, Space(PROFILE), 1.0)
+            write_snapshot(database, 1, Space.calibrated(PROFILE), 1.0)
         alembic(path, command.downgrade, "0001")
         assert layout(path) == first
         kept = {table: rows for table, rows in POPULATION.items() if table != "changelog"}

@@ -13,7 +13,7 @@ from index.vectors.space import DIM, UNMEASURED, Space
 from service.answering.follower import Follower
 
 ROOT = Path(__file__).resolve().parents[2]
-SPACE = Space(UNMEASURED)
+SPACE = Space.calibrated(UNMEASURED)
 
 
 def raw_vector(number: int) -> NDArray[np.float32]:

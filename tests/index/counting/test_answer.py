@@ -10,7 +10,7 @@ from index.counting.question import Question
 from index.vectors.space import Profile, Space
 from tests.index.builders import face_row
 
-SPACE = Space(Profile((0.0,) * 4, 0.4))
+SPACE = Space.calibrated(Profile((0.0,) * 4, 0.4))
 ALIKE = np.array([[1, 0, 0, 0], [0.8, 0.6, 0, 0]], np.float32)  # at a distance of 0.2
 
 

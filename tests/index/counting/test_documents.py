@@ -57,7 +57,7 @@ def explained(
     names: dict[int, list[str]],
     measured: dict[str, object] | None = None,
 ) -> Document:
-    space = Space(Profile((0.0, 0.0), 0.5, measured or {}))
+    space = Space.calibrated(Profile((0.0, 0.0), 0.5, measured or {}))
     explanation = Explanation(asked, answer, vectors, space)
     return explanation_document(asked, explanation, answer, space, names)
 

@@ -109,7 +109,7 @@ def test_the_interval_of_supported_holds_what_is_counted_between_its_ends() -> N
     """A looser link may take another's support away, so its count also rises with the threshold."""
     rows = np.zeros((12, DIM))
     rows[:, :2] = np.random.default_rng(0).normal(size=(12, 2))
-    space = Space(Profile((0.0,) * DIM, 0.1))
+    space = Space.calibrated(Profile((0.0,) * DIM, 0.1))
     request = Request(unit(rows), linkage=Linkage.SUPPORTED, space=space)
     inside = [request.answer(text).person_num for text in SLIDER if 0.18 <= float(text) <= 0.22]
     ends = [request.answer(text).person_num for text in ("0.18", "0.2", "0.22")]

@@ -140,7 +140,7 @@ def test_a_document_of_an_extreme_threshold_has_finite_numbers(
 def test_no_false_match_rate_is_told_of_two_faces_in_one_photo() -> None:
     """It was measured on faces of different photos, and strangers side by side are more alike."""
     measured = {FALSE_MATCH_RATES: FalseMatchRates(9, 1000, (0.4,), (37,)).to_document()}
-    space = Space(Profile((0.0,) * DIM, 0.46, measured))
+    space = Space.calibrated(Profile((0.0,) * DIM, 0.46, measured))
     rates = {}
     for images in ([1, 2], [3, 3]):
         request = Request(pair_at(0.02), images, Linkage.SINGLE, space)

@@ -23,7 +23,7 @@ from index.vectors.space import Profile, Space
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 DIM = 128
-SPACE = Space(Profile((0.0,) * DIM, 0.4))
+SPACE = Space.calibrated(Profile((0.0,) * DIM, 0.4))
 SIZES = ((2, 5), (5, 4), (10, 3))
 
 
@@ -171,7 +171,7 @@ def test_a_library_is_centred_between_its_people_however_many_photos_one_has() -
     }
 
     def counted(centre: tuple[float, ...]) -> int:
-        space = Space(Profile(centre, 0.4))
+        space = Space.calibrated(Profile(centre, 0.4))
         return int(persons(space.unit(often), space.cut(0.2), Linkage.EVIDENCE).max()) + 1
 
     assert counted(profile.centre) == 1
@@ -181,7 +181,7 @@ def test_a_library_is_centred_between_its_people_however_many_photos_one_has() -
 def test_calibration_measures_the_operating_distance_around_its_own_centre() -> None:
     raw, people = synthetic(40, 5, 0.8)
     profile = calibrate(raw + 1, people, 0)
-    vectors = Space(profile).unit(raw + 1)
+    vectors = Space.calibrated(profile).unit(raw + 1)
     _, different = pair_distances(vectors, people)
     assert profile.operating_distance == pytest.approx(operating_distance(different), abs=1e-4)
     low, high = profile.measured["operating_distance_95"]

@@ -10,7 +10,7 @@ from index.evaluation.plots import write_plots
 from index.vectors.space import Profile, Space
 
 DIM = 32
-SPACE = Space(Profile((0.0,) * DIM, 0.4))
+SPACE = Space.calibrated(Profile((0.0,) * DIM, 0.4))
 
 
 def plots_of(spread: float, folder: Path, sizes: tuple[tuple[int, int], ...]) -> list[Path]:

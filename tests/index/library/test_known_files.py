@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from index.base.paths import Roots
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import queue, sightings
@@ -46,7 +45,7 @@ def work(worker: Worker) -> None:
 
 
 def look(database: Database, settings: Settings, *names: str) -> list[KnownFile]:
-    known, wanted = known_files.look(database, Roots(settings.all_roots), names)
+    known, wanted = known_files.look(database, settings.resolve_roots(), names)
     if wanted:
         ask_for(database, wanted, settings.settle_seconds)
     return known
@@ -80,7 +79,7 @@ def test_files_are_pending_until_they_are_indexed_and_then_tell_what_came_of_the
 def test_what_is_asked_for_is_read_before_everything_else(
     database: Database, settings: Settings, inbox: Path
 ) -> None:
-    Scanner(database, Roots(settings.all_roots), 0.0).scan()
+    Scanner(database, settings.resolve_roots(), 0.0).scan()
     save_picture(inbox / "new.png", 4)
     assert statuses(database, settings, "pair.png", "new.png") == [PENDING, PENDING]
     with database.write() as connection:
@@ -143,8 +142,8 @@ def test_a_survey_that_finds_everything_indexed_writes_nothing(
 def test_what_is_asked_for_already_is_not_wanted_again(
     database: Database, settings: Settings, inbox: Path
 ) -> None:
-    Scanner(database, Roots(settings.all_roots), 0.0).scan()
-    path, roots = str(inbox / "ann.png"), Roots(settings.all_roots)
+    Scanner(database, settings.resolve_roots(), 0.0).scan()
+    path, roots = str(inbox / "ann.png"), settings.resolve_roots()
     _, wanted = known_files.look(database, roots, ["ann.png"])
     assert (wanted.stale, wanted.waiting) == ({}, {path})
     ask_for(database, wanted, settings.settle_seconds)

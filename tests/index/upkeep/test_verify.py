@@ -5,7 +5,6 @@ import zlib
 import numpy as np
 import pytest
 
-from index.base.paths import Roots
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import embeddings, generations, stored_images
@@ -22,7 +21,7 @@ from ingest.watching.scan import Scanner
 from tests.fakes import fake_models, save_picture
 from tests.index.builders import ask, by_hand, flip_byte
 
-SPACE = Space(UNMEASURED)
+SPACE = Space.calibrated(UNMEASURED)
 
 
 class Site:
@@ -32,7 +31,7 @@ class Site:
         self.database = database
         self.settings = settings
         self.generation = generation
-        self.scanner = Scanner(database, Roots(settings.all_roots), settings.settle_seconds)
+        self.scanner = Scanner(database, settings.resolve_roots(), settings.settle_seconds)
         self.worker = Worker(database, settings, generation, fake_models())
 
     def fill(self) -> None:
@@ -242,7 +241,7 @@ def test_a_snapshot_of_an_older_profile_is_out_of_date_but_no_damage(site: Site)
     with site.database.write() as connection:
         generations.set_profile(connection, site.generation.id, profile.to_json())
     assert site.problems() == []
-    write_snapshot(site.database, site.generation.id, Space(profile), time.time())
+    write_snapshot(site.database, site.generation.id, Space.calibrated(profile), time.time())
     assert site.problems() == []
 
 

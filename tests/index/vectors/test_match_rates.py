@@ -35,7 +35,7 @@ def test_nothing_is_said_beyond_the_table() -> None:
 def test_no_measured_rate_is_below_the_share_of_the_pairs_that_are_as_near() -> None:
     rng = np.random.default_rng(3)
     different = rng.beta(8, 3, 5000) * 1.5
-    space = Space(Profile((0.0,) * DIM, 0.4))
+    space = Space.calibrated(Profile((0.0,) * DIM, 0.4))
     table = FalseMatchRates.measure(different, 30, space.distance)
     assert (table.people, table.pairs, table.thresholds) == (30, 5000, GRID)
     for threshold in (*GRID, *rng.uniform(0, GRID[-1], 100).tolist()):
@@ -47,7 +47,7 @@ def test_no_measured_rate_is_below_the_share_of_the_pairs_that_are_as_near() -> 
 
 
 def test_a_space_finds_the_rate_of_a_distance() -> None:
-    space = Space(Profile((0.0,) * DIM, 0.5, MEASURED))
+    space = Space.calibrated(Profile((0.0,) * DIM, 0.5, MEASURED))
     assert space.false_match_rate(0.45) == 0.004
     assert space.false_match_rate(0.76) is None
 
@@ -55,11 +55,11 @@ def test_a_space_finds_the_rate_of_a_distance() -> None:
 def test_nothing_is_said_on_the_plain_scale_or_without_a_measurement() -> None:
     plain = Space(Profile((0.0,) * DIM, 0.5, MEASURED), DistanceScale.COSINE)
     assert plain.false_match_rate(0.2) is None
-    assert Space(UNMEASURED).false_match_rate(0.2) is None
+    assert Space.calibrated(UNMEASURED).false_match_rate(0.2) is None
 
 
 def test_the_table_changes_neither_vectors_nor_thresholds() -> None:
-    bare, told = (Space(Profile((0.5,) * DIM, 0.5, found)) for found in ({}, MEASURED))
+    bare, told = (Space.calibrated(Profile((0.5,) * DIM, 0.5, found)) for found in ({}, MEASURED))
     assert bare.space_id == told.space_id
     assert bare.distance(0.2) == told.distance(0.2)
 
@@ -103,7 +103,7 @@ def test_the_default_weights_say_how_often_strangers_are_as_near() -> None:
     told = {0.15: 0.5, 0.175: 5.9, 0.2: 37, 0.225: 157, 0.25: 464}  # in 10,000
     for threshold, share in told.items():
         assert table.at(threshold) == pytest.approx(share / 10_000, rel=0.02)
-    space = Space(profile)
+    space = Space.calibrated(profile)
     assert space.false_match_rate(profile.operating_distance) == pytest.approx(0.0037, abs=5e-5)
     assert space.false_match_rate(0.0) == pytest.approx(8.5e-6, abs=1e-7)
 
@@ -111,5 +111,7 @@ def test_the_default_weights_say_how_often_strangers_are_as_near() -> None:
 def test_pairs_of_one_person_are_not_among_those_of_strangers() -> None:
     vectors = np.eye(3, DIM, dtype=np.float32)[[0, 0, 1, 2]]
     _, different = pair_distances(vectors, ["a", "a", "b", "c"])
-    table = FalseMatchRates.measure(different, 3, Space(Profile((0.0,) * DIM, 0.5)).distance)
+    table = FalseMatchRates.measure(
+        different, 3, Space.calibrated(Profile((0.0,) * DIM, 0.5)).distance
+    )
     assert (table.pairs, table.matches[0]) == (5, 0)

@@ -143,7 +143,7 @@ def test_a_library_that_was_emptied_can_grow_again(
 def test_another_profile_makes_the_snapshot_anew(database: Database, small: GenerationRow) -> None:
     add(database, small, "a", 5)
     write_snapshot(database, small.id, SPACE, 1.0)
-    moved = Space(Profile((1.0,) * DIM, 0.4))
+    moved = Space.calibrated(Profile((1.0,) * DIM, 0.4))
     assert write_snapshot(database, small.id, moved, 2.0)
     new, old = stored(database, small)
     assert (new.space_id, new.upto_seq) == (moved.space_id, old.upto_seq)
@@ -170,7 +170,7 @@ def test_another_operating_distance_alone_leaves_the_vectors_as_they_are(
 ) -> None:
     add(database, small, "a", 5)
     write_snapshot(database, small.id, SPACE, 1.0)
-    stricter = Space(Profile(PROFILE.centre, 0.3))
+    stricter = Space.calibrated(Profile(PROFILE.centre, 0.3))
     assert not write_snapshot(database, small.id, stricter, 2.0)
 
 

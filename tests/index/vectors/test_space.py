@@ -18,7 +18,7 @@ cosine = st.floats(0, 2, allow_subnormal=False)  # distances
 
 def test_unit_vectors_are_centred_and_of_length_one() -> None:
     raw = np.array([[4, 4, -2], [1, 0, 5]], np.float32)
-    unit = Space(SMALL).unit(raw)
+    unit = Space.calibrated(SMALL).unit(raw)
     np.testing.assert_array_equal(unit, np.array([[0.6, 0.8, 0], [0, 0, 1]], np.float32))
     assert unit.dtype == np.float32
     assert unit.flags.c_contiguous
@@ -26,7 +26,7 @@ def test_unit_vectors_are_centred_and_of_length_one() -> None:
 
 
 def test_no_embeddings_make_no_vectors() -> None:
-    assert Space(SMALL).unit(np.empty((0, 3), np.float32)).shape == (0, 3)
+    assert Space.calibrated(SMALL).unit(np.empty((0, 3), np.float32)).shape == (0, 3)
 
 
 @given(
@@ -38,13 +38,13 @@ def test_vectors_have_length_one_however_long_the_embeddings_are(
     raw: NDArray[np.float32], rows: int
 ) -> None:
     far = raw[np.linalg.norm(raw.astype(np.float64) - SMALL.centre, axis=1) > 1e-3][:rows]
-    lengths = np.linalg.norm(Space(SMALL).unit(far).astype(np.float64), axis=1)
+    lengths = np.linalg.norm(Space.calibrated(SMALL).unit(far).astype(np.float64), axis=1)
     np.testing.assert_allclose(lengths, 1, atol=1e-6)
 
 
 def test_a_vector_never_depends_on_its_batch() -> None:
     rng = np.random.default_rng(3)
-    space = Space(Profile(tuple(rng.normal(size=DIM)), 0.5))
+    space = Space.calibrated(Profile(tuple(rng.normal(size=DIM)), 0.5))
     raw = rng.normal(size=(97, DIM)).astype(np.float32)
     whole = space.unit(raw)
     for size in (1, 2, 7, 8, 9, 31, 32, 33):
@@ -58,10 +58,10 @@ def test_a_vector_never_depends_on_its_batch() -> None:
 
 def test_the_default_threshold_is_the_operating_point_of_any_model() -> None:
     for operating in (0.1, 0.4, 0.51):
-        space = Space(Profile((0.0,), operating))
+        space = Space.calibrated(Profile((0.0,), operating))
         assert space.distance(0.2) == pytest.approx(operating)
         assert space.cut(0.2) == pytest.approx(1 - operating)
-    assert Space(SMALL).distance(0.1) == pytest.approx(0.3)
+    assert Space.calibrated(SMALL).distance(0.1) == pytest.approx(0.3)
 
 
 def test_the_cosine_scale_takes_thresholds_literally() -> None:
@@ -93,10 +93,10 @@ def test_huge_thresholds_link_everything(threshold: float) -> None:
 
 def test_vectors_can_be_compared_only_under_one_centre() -> None:
     same = Space(Profile(SMALL.centre, 0.1), DistanceScale.COSINE)
-    moved = Space(Profile((1.0, 0.0, -2.0000001), 0.6))
-    assert Space(SMALL).space_id == same.space_id != moved.space_id
+    moved = Space.calibrated(Profile((1.0, 0.0, -2.0000001), 0.6))
+    assert Space.calibrated(SMALL).space_id == same.space_id != moved.space_id
     assert len(same.space_id) == 64
-    assert Space(SMALL).dim == 3
+    assert Space.calibrated(SMALL).dim == 3
 
 
 def test_a_profile_survives_being_written_and_read() -> None:

@@ -143,7 +143,7 @@ class TestOpening:
     def test_a_snapshot_of_another_profile_is_not_used(
         self, database: Database, twice_stored: GenerationRow
     ) -> None:
-        other = Space(Profile((1.0,) * DIM, 0.4))
+        other = Space.calibrated(Profile((1.0,) * DIM, 0.4))
         index = VectorIndex(twice_stored.id, other)
         with database.read() as connection:
             index.open(connection)

@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 
 from index.base.errors import ConfigError
 from index.base.lock import exclusive
-from index.base.paths import Roots
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import snapshots
@@ -27,7 +26,7 @@ from tests.waiting import wait_until
 
 
 def collected(settings: Settings, *paths: Path) -> set[str]:
-    found = collect(Roots(settings.all_roots), paths)
+    found = collect(settings.resolve_roots(), paths)
     return {os.path.relpath(path, settings.inbox) for path, _ in found}
 
 

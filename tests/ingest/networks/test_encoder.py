@@ -50,7 +50,7 @@ def test_threads_may_embed_and_detect_at_once(
 
 
 def test_photos_of_one_person_are_nearer_than_those_of_two(models: Models, crops: Crops) -> None:
-    space = Space(shipped_profile("casia-webface"))
+    space = Space.calibrated(shipped_profile("casia-webface"))
     unit = space.unit(models.encoder.encode(crops)).astype(np.float64)
     distances = 1 - unit @ unit.T
     person = np.repeat(np.arange(len(PEOPLE)), PHOTOS)

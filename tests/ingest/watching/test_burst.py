@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import pytest
 from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
 
-from index.base.paths import Roots
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import queue
@@ -30,7 +29,7 @@ class Burst:
 
     def __init__(self, ingest: Ingest) -> None:
         self.ingest = ingest
-        roots = Roots(ingest.settings.all_roots)
+        roots = ingest.settings.resolve_roots()
         self.watcher = Watcher(Scanner(ingest.database, roots, 0.0), roots.real, ingest.settings)
         self._pictures = [
             save_picture(ingest.inbox.parent / f"{number}.png", number)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from index.base.paths import Roots, is_in
+from index.base.paths import is_in
 from index.database.queries import places
 from index.database.queries.places import HoldReason, Identity
 from index.upkeep.forget import forget
@@ -37,7 +37,7 @@ def test_forgetting_most_of_what_is_held_does_not_remove_the_rest(photos: Ingest
         photos.drop(f"new {number}.png", number, seed=20 + number)
     photos.scanner.scan()
     photos.scanner.scan()
-    roots = Roots(photos.settings.all_roots)
+    roots = photos.settings.resolve_roots()
     paths = [photos.inbox / f"{number}.png" for number in range(6)]
     data = photos.settings.data
     forget(photos.database, data, roots, paths, lambda _done, _all: None)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from index.base.paths import Roots
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries.files import signatures_below
@@ -161,7 +160,7 @@ def test_each_root_is_looked_at_and_stands_for_itself(
 ) -> None:
     more = tmp_path / "more"
     both = settings.model_copy(update={"roots": (more,)})
-    scanner = Scanner(database, Roots(both.all_roots), 0.0)
+    scanner = Scanner(database, both.resolve_roots(), 0.0)
     write(settings.inbox / "a.jpg")
     write(more / "b.jpg")
     assert scanner.scan() == (2, 0)

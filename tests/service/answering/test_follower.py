@@ -113,7 +113,7 @@ def test_another_generation_is_answered_from_after_the_switch(
     space, found = vectors(follower, database)
     assert space.profile == profile
     expected = np.stack([raw_vector(2000), raw_vector(3000)])
-    np.testing.assert_array_equal(found, Space(profile).unit(expected))
+    np.testing.assert_array_equal(found, Space.calibrated(profile).unit(expected))
 
 
 def test_a_request_never_waits_for_the_thread_to_notice_a_switch(
@@ -139,7 +139,7 @@ def test_another_profile_is_used_at_once(
     space, found = vectors(follower, database)
     assert space.profile == profile
     assert space.distance(0.2) == pytest.approx(0.25)
-    np.testing.assert_array_equal(found, Space(profile).unit(raw_vector(1000)[None, :]))
+    np.testing.assert_array_equal(found, Space.calibrated(profile).unit(raw_vector(1000)[None, :]))
 
 
 def test_the_scale_of_the_settings_is_used(

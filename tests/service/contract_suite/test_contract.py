@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from index.base.paths import Roots
 from index.base.settings import Linkage
 from index.database.queries import queue
 from ingest.watching.scan import Scanner
@@ -111,7 +110,7 @@ def test_five_thousand_files_are_answered_by_get_and_by_post(
     names = [f"{folder.name}/照片 {n:04d}.png" for n in range(5_000)]
     for n, name in enumerate(names):
         os.link(originals[n % 10], service.settings.inbox / name)
-    roots = Roots(service.settings.all_roots)
+    roots = service.settings.resolve_roots()
     assert Scanner(service.database, roots, 0.0).scan() == (5_010, 0)
     wait_until(lambda: pending(service) == 0, "all files are indexed", seconds=60.0)
     expected = {"errcode": 1, "filepaths": names, "threshold": "0.2", "person_num": 10}

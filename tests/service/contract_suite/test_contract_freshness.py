@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import delete, update
 
-from index.base.paths import Roots
 from index.database.schema import Analysis, Face, File
 from ingest.watching.scan import Scanner
 from tests.fakes import picture
@@ -119,6 +118,6 @@ def test_a_hard_link_whose_name_is_no_text_takes_nothing_from_the_name_it_looks_
     link = os.fsencode(inbox) + b"/\xff.png"
     os.link(inbox / name, link)
     assert service.ask(name).json["person_num"] == 1
-    roots = Roots(service.settings.all_roots)
+    roots = service.settings.resolve_roots()
     Scanner(service.database, roots, 0.0).examine([os.fsdecode(link)])
     assert service.ask(name).json["person_num"] == 1

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from index.base.paths import Roots
 from ingest.watching.scan import Scanner
 from tests.fakes import save_picture
 from tests.service.running import NOT_THERE, Service, refusal
@@ -114,7 +113,7 @@ def test_files_on_a_disk_that_dropped_out_are_missing_until_it_is_back(
     service.drop("a.png", 1)
     assert service.ask("a.png").json["person_num"] == 1
     inbox = service.settings.inbox
-    scanner = Scanner(service.database, Roots(service.settings.all_roots), 0.0)
+    scanner = Scanner(service.database, service.settings.resolve_roots(), 0.0)
     scanner.scan()
     inbox.rename(inbox.with_name("away"))
     inbox.mkdir()

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from index.base.paths import Roots
 from index.database.queries import browse
 from ingest.watching.scan import Scanner
 from tests.service.running import Answer, Service
@@ -271,7 +270,7 @@ def test_a_name_that_is_no_utf8_is_shown_with_its_reason(service: Service) -> No
     path = os.fsencode(service.settings.inbox) + b"/caf\xe9.png"
     with open(path, "wb") as stream:
         stream.write(b"x")
-    Scanner(service.database, Roots(service.settings.all_roots), 0).scan()
+    Scanner(service.database, service.settings.resolve_roots(), 0).scan()
     (file,) = service.send("GET", "/files").json["files"]
     assert file == {
         "filepath": "caf\\xe9.png",

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from index.base.paths import Roots, signature_of
+from index.base.paths import signature_of
 from index.base.tokens import Scope, add_token
 from index.library.picture_orders import PictureOrder
 from index.upkeep.forget import forget
@@ -147,7 +147,7 @@ def test_a_forgotten_face_is_as_if_it_had_never_been(service: Service) -> None:
     target = f"/faces/{face}.jpg"
     etag = service.send("GET", target).headers["Etag"]
     settings = service.settings
-    roots, path = Roots(settings.all_roots), settings.inbox / "a.png"
+    roots, path = settings.resolve_roots(), settings.inbox / "a.png"
     forgotten = forget(service.database, settings.data, roots, [path], lambda *_: None)
     assert forgotten.erased.faces == 1
     answer = service.send("GET", target, headers={"If-None-Match": etag})
