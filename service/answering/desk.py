@@ -1,49 +1,52 @@
-"""Answers questions: waits for the files, gathers the faces, counts. Blocking work in threads."""
+"""Answers questions, and does all blocking work for handlers in threads."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextvars import copy_context
 from functools import partial
+from http import HTTPStatus
 from typing import TypeVar
 
+from index.base.errors import RequestError
 from index.base.settings import Settings
 from index.counting.question import Question
 from index.database.engine import Database
-from index.library.known_files import Wanted, heal
+from index.library.known_files import FileStatus, KnownFile, heal
 from service.answering.follower import Follower
-from service.answering.gathering import (
-    Attempts,
-    Check,
-    Damaged,
-    Gathered,
-    Gatherer,
-    Reply,
-    accept,
-    refuse_missing,
-    refuse_pending,
-)
-from service.answering.index_requests import Notes
+from service.answering.index_requests import IndexRequests
+from service.answering.library_reader import LONG_FILES, LibraryReader, Look, Reply
 from service.answering.threads import Threads
 
 Result = TypeVar("Result")
 
 WAIT_STEP_SECONDS = 0.5  # looks again this often even when nobody commits
+# the statuses with which files do for an answer
+READ = (FileStatus.COUNTED,)
+SETTLED = (*READ, FileStatus.FAILED, FileStatus.UNKNOWN)
+ANY = tuple(FileStatus)
 
 
 class Desk:
-    """Where handlers bring their questions."""
+    """Where handlers bring their questions.
+
+    Attributes:
+        in_hand: requests that are being answered.
+        roots: the folders that may be asked about.
+    """
 
     def __init__(
         self, database: Database, settings: Settings, follower: Follower, threads: Threads
     ) -> None:
+        self.in_hand = 0
+        self.roots = settings.resolve_roots()
         self._database = database
-        self._settings = settings
+        self._wait_seconds = settings.wait_seconds
         self._follower = follower
         self._threads = threads
-        self._gatherer = Gatherer(database, settings, follower)
-        self._notes = Notes(database, settings.settle_seconds, threads.writes)
-        self.in_hand = 0  # requests that are being answered
+        self._reader = LibraryReader(database, self.roots, follower, settings.max_request_faces)
+        self._requests = IndexRequests(database, settings.settle_seconds, threads.writes)
 
     async def run(self, work: Callable[[], Result], *, is_long: bool = False) -> Result:
         """Do blocking *work* off the event loop; what is long where nothing short waits for it."""
@@ -57,10 +60,9 @@ class Desk:
         """Do *work* that changes the database: no answer waits for another process's lock."""
         return await _run_in(self._threads.writes, work)
 
-    async def note(self, names: Sequence[str]) -> None:
+    async def request_index(self, names: Sequence[str]) -> None:
         """Have the files *names* indexed soon; if the database is locked, when they are found."""
-        _, wanted = await self.run(lambda: self._gatherer.look(names))
-        await self._notes.take(wanted)
+        await self._look(names)
 
     async def count(self, question: Question) -> Reply:
         """Answer when every file has been read.
@@ -68,7 +70,7 @@ class Desk:
         Raises:
             RequestError: 404, 422 or 503 for a file; 413 for too many faces.
         """
-        return await self._reply(question, refuse_missing, refuse_pending)
+        return await self._answer(question, is_strict=True)
 
     async def explain(self, question: Question) -> Reply:
         """Answer with whatever has been read after the wait.
@@ -76,26 +78,69 @@ class Desk:
         Raises:
             RequestError: 413 for too many faces; 503 before anything was ever indexed.
         """
-        return await self._reply(question, accept, accept)
+        return await self._answer(question, is_strict=False)
 
-    async def _reply(self, question: Question, check: Check, check_last: Check) -> Reply:
-        """Look at the files until none is pending or time is up, then answer."""
-        seconds = self._settings.wait_seconds
-        attempts = Attempts(self._gatherer, question, check, check_last, seconds)
+    async def _answer(self, question: Question, *, is_strict: bool) -> Reply:
+        """Look at the files, wait while some are pending, gather their faces, count."""
+        deadline = time.monotonic() + self._wait_seconds
+        is_long = len(question.filepaths) > LONG_FILES
+        enough: Sequence[FileStatus] = READ if is_strict else SETTLED
         while True:
-            try:
-                found = await self.run(attempts.attempt, is_long=attempts.has_many_files)
-            finally:
-                noted, attempts.wanted = attempts.wanted, Wanted()
-                await self._notes.take(noted)
-            if isinstance(found, Reply):
-                return found
-            if isinstance(found, Gathered):
-                return await self.run(found.reply, is_long=True)
-            if isinstance(found, Damaged):
-                await self.write(partial(heal, self._database, found.images))
+            # all in one go: each change of threads costs as much as finding several files
+            answer = partial(self._reader.answer, question, enough, is_long=is_long)
+            look = await self.run(answer, is_long=is_long)
+            await self._requests.take(look.wanted)
+            if look.reply is not None:
+                return look.reply
+            if is_strict:
+                refuse_missing(look.files)
+            if look.damaged:
+                await self.write(partial(heal, self._database, look.damaged))
+            elif look.is_long:
+                is_long = True
+            elif time.monotonic() < deadline:
+                await self._wait_for(look.pending, deadline, is_strict=is_strict)
+            elif is_strict:
+                raise _still_pending(look)
             else:
-                await self._follower.next_commit(min(attempts.seconds_left, WAIT_STEP_SECONDS))
+                enough = ANY
+
+    async def _wait_for(self, pending: Sequence[str], deadline: float, *, is_strict: bool) -> None:
+        """Wait until none of the files is pending or time is up; others do not matter till then."""
+        while pending and (seconds := deadline - time.monotonic()) > 0:
+            await self._follower.next_commit(min(seconds, WAIT_STEP_SECONDS))
+            look = await self._look(pending)
+            if is_strict:
+                refuse_missing(look.files)
+            pending = look.pending
+
+    async def _look(self, names: Sequence[str]) -> Look:
+        """Look at the files *names*, and have those indexed that are not."""
+        is_long = len(names) > LONG_FILES
+        look = await self.run(partial(self._reader.look, names), is_long=is_long)
+        await self._requests.take(look.wanted)
+        return look
+
+
+def refuse_missing(files: Sequence[KnownFile]) -> None:
+    """Raise 404 if a file is not there, else 422 if one cannot be read."""
+    statuses = [file.status for file in files]
+    if FileStatus.UNKNOWN in statuses:
+        # the contract's sentence; which file it is would tell what else is on the disk
+        raise RequestError(HTTPStatus.NOT_FOUND, "File does not exist")
+    if FileStatus.FAILED in statuses:
+        failed = files[statuses.index(FileStatus.FAILED)]
+        raise RequestError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"{failed.name} is no readable image: {failed.reason}"
+        )
+
+
+def _still_pending(look: Look) -> RequestError:
+    return RequestError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        f"{len(look.pending)} of {len(look.files)} files are still being indexed; ask again later",
+        retry_after_seconds=5,
+    )
 
 
 async def _run_in(executor: Executor, work: Callable[[], Result]) -> Result:

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 PATIENCE_SECONDS = 0.5  # a question goes on after this and looks again; the write goes on as well
 
 
-class Notes:
+class IndexRequests:
     """Writes what is wanted, all that has gathered in one transaction after the other.
 
     To be used on one event loop.
@@ -27,7 +27,7 @@ class Notes:
         self._executor = executor
         self._wanted = Wanted()
         self._writing: asyncio.Future[None] | None = None
-        self._outage = Outage("notes")
+        self._outage = Outage("index_requests")
 
     async def take(self, wanted: Wanted) -> None:
         """Return when *wanted* is written, or soon if that takes long.
@@ -52,6 +52,6 @@ class Notes:
             except StoreUnavailableError as error:
                 self._outage.begin(error)
             except Exception:
-                log.exception("notes.failed")
+                log.exception("index_requests.failed")
             else:
                 self._outage.end()

@@ -7,7 +7,7 @@ from index.counting.documents import Document, count_document, explanation_docum
 from index.counting.explanation import Explanation
 from index.counting.question import Question
 from index.library.known_files import FileStatus, KnownFile
-from service.answering.gathering import Reply
+from service.answering.library_reader import Reply
 
 
 def persons_document(question: Question, reply: Reply) -> Document:

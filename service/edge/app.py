@@ -96,7 +96,7 @@ def make_app(
         "state": state,
         "guard": guard,
         "question_limit": question_limit,
-        "roots": settings.resolve_roots(),
+        "roots": desk.roots,
         "pictures": pictures,
         "uploads": uploads,
         "metrics": metrics,

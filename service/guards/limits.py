@@ -4,15 +4,13 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import TypeVar
 
 from index.base.errors import RequestError
 
 log = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 MAX_CONNECTIONS = 256
 MAX_CONNECTIONS_OF_ONE = 64
@@ -75,8 +73,9 @@ class QuestionLimit:
         self._seconds = seconds
         self._questions = 0
 
-    async def run(self, caller: Caller, work: Callable[[], Awaitable[Result]]) -> Result:
-        """Do *work* for *caller*.
+    @asynccontextmanager
+    async def admit(self, caller: Caller) -> AsyncIterator[None]:
+        """Let the question of *caller* be answered inside.
 
         Raises:
             RequestError: 503, there is no room for it now, or it took too long; 408, which nobody
@@ -91,7 +90,7 @@ class QuestionLimit:
         self._questions += 1
         try:
             async with asyncio.timeout(self._seconds) as caller.patience:
-                return await work()
+                yield
         except TimeoutError as error:
             if caller.is_gone:
                 raise RequestError(HTTPStatus.REQUEST_TIMEOUT, "the caller has hung up") from error

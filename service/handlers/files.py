@@ -1,6 +1,7 @@
 """The list of files, and reading failed ones again."""
 
 import time
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -77,12 +78,10 @@ class FilesHandler(BaseHandler):
     async def get(self) -> None:
         """Answer with a page of the list."""
         chosen, limit = parse_filter(self.single_parameters(), self.roots)
-        database = self.state.database
-        self.send(
-            await self.question_limit.run(
-                self.caller, lambda: self.desk.run(lambda: files_document(database, chosen, limit))
-            )
-        )
+        async with self.question_limit.admit(self.caller):
+            listed = partial(files_document, self.state.database, chosen, limit)
+            document = await self.desk.run(listed)
+        self.send(document)
 
 
 def retry(database: Database, roots: Roots, names: list[str] | None) -> int:
@@ -106,8 +105,8 @@ class RetryHandler(BaseHandler):
         """Answer how many files were put back into the queue."""
         check_same_origin(self.request.headers)
         names = self._names(self.json_body())
-        database, roots = self.state.database, self.roots
-        self.send({"queued": await self.desk.write(lambda: retry(database, roots, names))})
+        again = partial(retry, self.state.database, self.roots, names)
+        self.send({"queued": await self.desk.write(again)})
 
     def _names(self, body: dict[str, Any]) -> list[str] | None:
         """The files in the body; None for all that failed."""

@@ -1,12 +1,13 @@
 """The HTTP handlers, each with its route beside it. They parse, ask the desk and write JSON."""
 
+from functools import partial
 from http import HTTPStatus
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from tornado.web import HTTPError
 
 from index.base.errors import RequestError
-from index.counting.documents import Document, count_document
+from index.counting.documents import count_document
 from index.counting.question import Question
 from service.answering.persons_document import persons_document
 from service.contract.addresses import PREFIX, SUFFIX
@@ -34,7 +35,8 @@ class PersonCountHandler(BaseHandler):
         await self._answer(self.question_of_body())
 
     async def _answer(self, question: Question) -> None:
-        reply = await self.question_limit.run(self.caller, lambda: self.desk.count(question))
+        async with self.question_limit.admit(self.caller):
+            reply = await self.desk.count(question)
         self.send(count_document(question, reply.answer.person_num))
 
 
@@ -52,11 +54,11 @@ class PersonsHandler(BaseHandler):
         await self._answer(self.question_of_body())
 
     async def _answer(self, question: Question) -> None:
-        self.send(await self.question_limit.run(self.caller, lambda: self._explain(question)))
-
-    async def _explain(self, question: Question) -> Document:
-        reply = await self.desk.explain(question)
-        return await self.desk.run(lambda: persons_document(question, reply), is_long=reply.is_long)
+        async with self.question_limit.admit(self.caller):
+            reply = await self.desk.explain(question)
+            explain = partial(persons_document, question, reply)
+            document = await self.desk.run(explain, is_long=reply.is_long)
+        self.send(document)
 
 
 class StatusHandler(BaseHandler):

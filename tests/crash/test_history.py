@@ -17,15 +17,16 @@ from index.base.settings import Settings
 from index.counting.question import build_question
 from index.database.engine import Database
 from index.database.queries import generations, queue
-from index.library.known_files import FileStatus, KnownFile, Wanted, ask_for
+from index.library.known_files import FileStatus, ask_for
 from index.upkeep.verify import verify
 from index.vectors import chunks, snapshot_writer
 from index.vectors.space import UNMEASURED, stored_vector_space
 from ingest.jobs import reindex as reindex_module
 from ingest.jobs import worker as worker_module
 from ingest.jobs.reindex import Reindexer, remove_retired
+from service.answering.desk import ANY
 from service.answering.follower import Follower
-from service.answering.gathering import Gathered, Gatherer
+from service.answering.library_reader import LibraryReader
 from tests.crash.crashing import PLACES, crashing
 from tests.crash.launcher import models_of
 from tests.crash.oracle import components
@@ -88,7 +89,9 @@ class History(RuleBasedStateMachine):
             self.database, self.settings, generation, models_of(generation.weights), self.clock
         )
         self.follower = Follower(self.database, self.settings.distance)
-        self.gatherer = Gatherer(self.database, self.settings, self.follower)
+        self.reader = LibraryReader(
+            self.database, self.settings.resolve_roots(), self.follower, 10_000
+        )
 
     def teardown(self) -> None:
         try:
@@ -152,25 +155,18 @@ class History(RuleBasedStateMachine):
     def query(self, asked: list[str]) -> None:
         """Whatever is answered now is right now; the rest says that it is pending."""
         question = build_question({"filepath": asked, "linkage": ["single"]}, self.settings)
-        files: list[KnownFile] = []
-
-        def seen(found: list[KnownFile], wanted: Wanted) -> bool:
-            files.extend(found)
-            ask_for(self.database, wanted, self.settings.settle_seconds)
-            return False
-
-        gathered = self.gatherer.gather(question, seen)
-        assert isinstance(gathered, Gathered)
-        for file in files:
+        look = self.reader.answer(question, ANY, is_long=True)
+        ask_for(self.database, look.wanted, self.settings.settle_seconds)
+        for file in look.files:
             if file.status is FileStatus.UNKNOWN:
                 assert file.name not in self.shown
             elif file.status is FileStatus.FAILED:
                 assert self.shown[file.name] is None or "ended" in (file.reason or "")
             elif file.status is FileStatus.COUNTED:
                 assert self.shown[file.name] is not None
-        reply = gathered.reply()
-        found = [self.shown[file.name] for file in files if file.status is FileStatus.COUNTED]
-        assert reply.answer.person_num == self.brute_force(found)
+        assert look.reply is not None
+        found = [self.shown[file.name] for file in look.files if file.status is FileStatus.COUNTED]
+        assert look.reply.answer.person_num == self.brute_force(found)
 
     def brute_force(self, shown: list[tuple[int, ...] | None]) -> int:
         """The persons on pictures, counted over the vectors that the models give."""

@@ -17,7 +17,7 @@ import pytest
 
 from index.base.errors import StoreUnavailableError
 from index.library.known_files import ask_for
-from service.answering import gathering
+from service.answering import library_reader
 from service.answering.threads import SHORT_THREADS, Threads
 from tests.service.running import Answer, Service
 from tests.waiting import DEADLINE_SECONDS, wait_until
@@ -114,7 +114,7 @@ def test_what_cannot_be_noted_now_is_noted_when_it_can(
 def test_few_files_with_many_faces_are_a_long_question(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gathering, "LONG_FACES", 2)
+    monkeypatch.setattr(library_reader, "LONG_FACES", 2)
     service.drop("one.png", 1)
     service.drop("crowd.png", 2, 3, 4)
     for path in ("/person_count", "/persons"):
@@ -145,13 +145,14 @@ def test_threads_that_have_nothing_to_do_end(caplog: pytest.LogCaptureFixture) -
 ENDLESS = """
 import os, sys, threading
 from commands import serving
-from service import gathering, server
+from service.answering import library_reader
+from service.edge import server
 
 def never_ends(*given):
     print("begun", flush=True)
     threading.Event().wait()
 
-gathering.answer_question = never_ends
+library_reader.answer_question = never_ends
 server.STOP_SECONDS = server.JOIN_SECONDS = 0.1
 serving.serve(port=0, http=True, no_ingest=True)
 """

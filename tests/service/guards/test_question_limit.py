@@ -61,8 +61,10 @@ def test_an_answer_that_takes_too_long_is_given_up() -> None:
     async def ask() -> None:
         limit = QuestionLimit(0.05)
         with pytest.raises(RequestError, match="took longer") as given_up:
-            await limit.run(Caller(), lambda: asyncio.sleep(60))
+            async with limit.admit(Caller()):
+                await asyncio.sleep(60)
         assert (given_up.value.status, given_up.value.retry_after_seconds) == (503, 1)
-        assert await limit.run(Caller(), lambda: asyncio.sleep(0, "next")) == "next"
+        async with limit.admit(Caller()):
+            assert await asyncio.sleep(0, "next") == "next"
 
     asyncio.run(ask())

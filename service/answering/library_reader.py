@@ -1,0 +1,141 @@
+"""Reads all that an answer is computed from, and computes it. Blocking, so for threads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from sqlalchemy import Connection
+
+from index.base.arrays import FloatMatrix
+from index.base.errors import RequestError, StoreError, StoreUnavailableError
+from index.base.paths import Roots
+from index.counting.answer import Answer, answer_question, join_faces
+from index.counting.question import Question
+from index.database.engine import Database
+from index.database.queries.faces import FaceRow
+from index.database.queries.generations import GenerationRow
+from index.library.file_cache import Asked, asked_files
+from index.library.known_files import FileStatus, KnownFile, Wanted, find, look, paths_in, survey
+from index.vectors.space import Space
+from service.answering.follower import Follower
+
+LONG_FILES = 500  # questions about more are long: some 20 ms and up
+LONG_FACES = 1000  # and so are those of more faces, however few files they are on
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with what it was computed from.
+
+    Attributes:
+        vectors: (n, d) unit vectors of the answer's faces, in order.
+        files: one for each different name, in the caller's order, NO_FACE not told from COUNTED.
+    """
+
+    answer: Answer
+    vectors: FloatMatrix
+    files: tuple[KnownFile, ...]
+    generation: GenerationRow
+    space: Space
+
+    @property
+    def is_long(self) -> bool:
+        """Whether explaining it takes long."""
+        return len(self.files) > LONG_FILES or len(self.vectors) > LONG_FACES
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every file was read."""
+        return all(file.status is FileStatus.COUNTED for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at files found.
+
+    Attributes:
+        files: one for each different name, in the caller's order.
+        wanted: what ingest is to be asked for.
+        reply: the answer; None when a file is not good enough for one, and if one of these is set:
+        damaged: images whose face rows are incomplete.
+        is_long: there are too many faces to be counted among short questions.
+    """
+
+    files: Sequence[KnownFile]
+    wanted: Wanted
+    reply: Reply | None = None
+    damaged: Sequence[int] = ()
+    is_long: bool = False
+
+    @property
+    def pending(self) -> list[str]:
+        """The names of the files that wait to be read."""
+        return [file.name for file in self.files if file.status is FileStatus.PENDING]
+
+
+class LibraryReader:
+    """Looks at the files of questions, and answers once they are good enough."""
+
+    def __init__(
+        self, database: Database, roots: Roots, follower: Follower, max_faces: int
+    ) -> None:
+        self._database = database
+        self._roots = roots
+        self._follower = follower
+        self._max_faces = max_faces
+
+    def look(self, names: Sequence[str]) -> Look:
+        """Only look at the files."""
+        return Look(*look(self._database, self._roots, names))
+
+    def answer(self, question: Question, enough: Sequence[FileStatus], *, is_long: bool) -> Look:
+        """Look at the files, and in the same transaction gather their faces, and count.
+
+        Args:
+            enough: the statuses with which files do for an answer.
+            is_long: whether it may take long; without it, nothing with many faces is counted.
+
+        Raises:
+            RequestError: 413 for too many faces; 503 before anything was ever indexed.
+        """
+        places = find(self._roots, question.names)
+        with self._database.read() as connection:
+            asked = asked_files(connection, paths_in(places))
+            files, wanted = survey(places, asked.files)
+            if not all(file.status in enough for file in files):
+                return Look(files, wanted)
+            generation = _generation(asked)
+            images = {
+                file.image_id: asked.images[file.image_id]
+                for file in files
+                if file.image_id is not None
+            }
+            if damaged := [number for number, image in images.items() if not image.is_whole]:
+                return Look(files, wanted, damaged=damaged)
+            chosen = [image.chosen(question.faces) for image in images.values()]
+            counted, left_out = join_faces(chosen, self._max_faces)
+            if len(counted) > LONG_FACES and not is_long:
+                return Look(files, wanted, is_long=True)
+            space, vectors = self._vectors(connection, generation, counted)
+        answer = answer_question(question, counted, left_out, vectors, space)
+        return Look(files, wanted, Reply(answer, vectors, tuple(files), generation, space))
+
+    def _vectors(
+        self, connection: Connection, generation: GenerationRow, faces: Sequence[FaceRow]
+    ) -> tuple[Space, FloatMatrix]:
+        try:
+            return self._follower.vectors(connection, generation, [face.id for face in faces])
+        except StoreUnavailableError:
+            raise
+        except StoreError as error:
+            raise RequestError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "the index is damaged; run verify"
+            ) from error
+
+
+def _generation(asked: Asked) -> GenerationRow:
+    if asked.generation is None:
+        raise RequestError(
+            HTTPStatus.SERVICE_UNAVAILABLE, "nothing has been indexed yet", retry_after_seconds=5
+        )
+    return asked.generation
