@@ -50,7 +50,7 @@ from pathlib import Path
 import numpy as np
 from index.database.engine import CommitCounter, Database
 from index.base.errors import StoreUnavailableError
-from index.store import library
+from index.database.queries import stored_images
 with Database(Path({str(settings.database_path)!r})) as database, database.write() as connection:
     vector = np.arange(512, dtype=np.float32)
     face = stored_images.NewFace((0, 0, 9, 9), 0.9, np.zeros((5, 2), np.float32), 1.0, vector)
