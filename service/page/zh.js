@@ -158,13 +158,13 @@ export const zh = {
   linkDistance: "余弦距离",
   linkThreshold: "相当于阈值",
   linkRate: ({ threshold, count, of }) =>
-    `相当于阈值 ${threshold}。测量模型时，每 ${number(of)} 对陌生人中最多有 ${number(count)} 对相距这么近；换一群人，结果可能不同。`,
+    `相当于阈值 ${threshold}。测量模型时，每 ${number(of)} 对陌生人中最多有 ${number(count)} 对相距这么近；对其他人，比例可能更高或更低。`,
   linkUnknown: ({ threshold }) =>
     `相当于阈值 ${threshold}。对这样的连接，没有测量过陌生人相距这么近的频率。`,
   linkWhy: "把这两张脸归到一起的，是所有人脸的综合证据，或所设的阈值。",
 
   tokenTitle: "服务要求提供令牌",
-  tokenText: "令牌由服务的管理者用 person-count token add NAME 发放，只保存在当前标签页中。",
+  tokenText: "请向服务的管理者索取令牌（person-count token add NAME）。令牌只保存在当前标签页中。",
   tokenLabel: "令牌",
   tokenUse: "使用",
   tokenBad: "令牌只含英文字母、数字和符号，不含空格。",

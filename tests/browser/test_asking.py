@@ -76,13 +76,13 @@ def test_adding_more_than_a_question_may_have_says_that_some_were_left_out(
     expect(found.page.get_by_role("checkbox")).to_have_count(1)
     found.page.get_by_role("button", name="Add all of these").click()
     expect(found.page.locator("#chosen-title")).to_have_text("Chosen: 2 photos")
-    expect(found.page.get_by_text("Not all were added")).to_have_count(0)
+    expect(found.page.get_by_text("Some were not added")).to_have_count(0)
     found.page.get_by_label("Search photos by name").fill("")
     expect(found.page.get_by_role("checkbox")).to_have_count(5)
     found.page.get_by_role("button", name="Add all of these").click()
     expect(found.page.locator("#chosen-title")).to_have_text("Chosen: 3 photos")
     expect(
-        found.page.get_by_text("Not all were added: one question may have 3 photos at most.")
+        found.page.get_by_text("Some were not added: one question takes 3 photos at most.")
     ).to_be_visible()
     found.expect_count(1)
 
@@ -103,7 +103,7 @@ def test_a_pasted_list_is_asked_about_as_it_is(album: Service, visit: Begin) -> 
     found = visit(album)
     found.open()
     found.page.get_by_role("tab", name="Paste a list").click()
-    found.page.get_by_label("One file name or path a line").fill(
+    found.page.get_by_label("One file name or path on each line").fill(
         "a1.png\r\n\ntrips/c.png\na1.png\n"
     )
     found.page.get_by_role("button", name="Add these").click()
@@ -161,7 +161,7 @@ def test_a_typed_threshold_is_sent_to_the_letter_and_a_bad_one_never(
     expect(found.page.locator("#person-num")).to_be_visible()
     assert found.bodies("/persons")[-1]["threshold"] == "0.21350"
     found.page.locator("#threshold").fill("0.2x")
-    expect(found.page.get_by_text("The threshold is a number of at least 0")).to_be_visible()
+    expect(found.page.get_by_text("The threshold must be a number of at least 0")).to_be_visible()
     found.page.locator("#slider").focus()
     expect(found.page.locator("#threshold")).to_have_value("0.21350")
     assert found.bodies("/persons")[-1]["threshold"] == "0.21350"

@@ -61,7 +61,7 @@ def test_a_link_tells_the_distance_that_the_service_gives(album: Service, visit:
     dialog = found.page.get_by_role("dialog", name="Two faces of one person")
     expect(dialog).to_contain_text(f"{link['distance']:.4f}")
     expect(dialog).to_contain_text(f"{link['threshold']:.4f}")
-    expect(dialog).to_contain_text("was not measured for such a link")
+    expect(dialog).to_contain_text("For such a link it was not measured")
     expect(dialog.locator("img")).to_have_count(2)
     found.page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()

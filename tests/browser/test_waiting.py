@@ -50,7 +50,7 @@ def test_the_number_follows_by_itself_while_photos_are_being_read(
     found = visit(service)
     found.open("a.png", "b.png")
     found.expect_count(1)
-    expect(found.page.locator("#notices")).to_contain_text("1 photo still being read")
+    expect(found.page.locator("#notices")).to_contain_text("1 photo is still being read")
     expect(found.page.locator("#pulse")).to_contain_text("1 waiting")
     service.worker.let_go()
     found.expect_count(2)
