@@ -18,7 +18,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import typer
 
-from commands import calibrating, configuration, judging, keeping, library, serving, tokens
+from commands import calibrate, config, count, evaluate, forget, serve, token
 from commands.console import errors, output, said_by_system
 from index.base.errors import PersonCountError
 from index.base.kernel import hide_memory
@@ -54,25 +54,25 @@ def _options(
 
 
 for command in (
-    serving.serve,
-    serving.watch,
-    library.ingest,
-    library.count,
-    library.reindex,
-    library.status,
-    library.verify,
-    keeping.backup,
-    keeping.restore,
-    keeping.forget,
-    keeping.removals,
-    judging.evaluate,
-    calibrating.calibrate,
+    serve.serve,
+    serve.watch,
+    count.ingest,
+    count.count,
+    count.reindex,
+    count.status,
+    count.verify,
+    forget.backup,
+    forget.restore,
+    forget.forget,
+    forget.removals,
+    evaluate.evaluate,
+    calibrate.calibrate,
 ):
     app.command()(command)
-app.command(hidden=True)(serving.pictures)
-app.command(name="config")(configuration.config_command)
-app.command(name="migrate")(library.migrate_command)
-app.add_typer(tokens.app, name="token")
+app.command(hidden=True)(serve.pictures)
+app.command(name="config")(config.config_command)
+app.command(name="migrate")(count.migrate_command)
+app.add_typer(token.app, name="token")
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import faiss
 import pytest
 
 import person_count
-from commands import calibrating
+from commands import calibrate as command
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.migration import migrate
@@ -129,8 +129,8 @@ QUICK = ("--draws", "3")
 @pytest.fixture
 def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fake photos show six people, the library three; too few are tested by themselves."""
-    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 3)
-    monkeypatch.setattr(calibrating, "MIN_FACES", 5)
+    monkeypatch.setattr(command, "MIN_PEOPLE", 3)
+    monkeypatch.setattr(command, "MIN_FACES", 5)
 
 
 def profile_in_use(config: Path) -> str:

@@ -4,7 +4,7 @@ from tests.crash.launcher import without_networks
 
 without_networks()
 
-import commands.keeping
+import commands.forget
 import index.upkeep.erasure
 import index.upkeep.erasure_proof
 import index.upkeep.forget

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.serving import _watch_command
+from commands.serve import _watch_command
 from service.children import picture_maker
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from commands import calibrating, judging
+from commands import calibrate as calibrating
+from commands import evaluate as judging
 from index.base.settings import Linkage
 from index.database.engine import Database
 from index.evaluation.measures import SIZES, LabelledFaces, halves

@@ -104,7 +104,7 @@ def test_photos_that_cannot_be_deleted_mean_exit_1(
             raise PermissionError(13, "Permission denied")
         unlink(path)
 
-    monkeypatch.setattr("commands.keeping.os.unlink", refuse)
+    monkeypatch.setattr("commands.forget.os.unlink", refuse)
     done = run("forget", "--delete-files", library / "one.png", "--config", config)
     assert done.code == 1
     assert f"could not be deleted (Permission denied): {library}/one.png" in done.err

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from commands import calibrating
-from commands.calibrating import calibrate
+from commands import calibrate as command
+from commands.calibrate import calibrate
 from index.database.engine import Database
 from index.database.queries import generations
 from index.vectors import snapshot_writer
@@ -110,7 +110,7 @@ def test_many_faces_of_few_people_are_no_centre(
     run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Around one family's own mean strangers are as near as relatives."""
-    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 4)
+    monkeypatch.setattr(command, "MIN_PEOPLE", 4)
     before = profile_in_use(config)
     outcome = run("calibrate", "--library", "--config", config)
     assert (outcome.code, outcome.out) == (1, "")
@@ -129,7 +129,7 @@ def test_an_empty_library_has_no_centre(run: Run, config: Path) -> None:
 def test_of_too_few_people_no_interval_is_claimed(
     run: Run, people: Path, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 7)
+    monkeypatch.setattr(command, "MIN_PEOPLE", 7)
     outcome = run("calibrate", people, "--dry-run", "--config", config)
     first = outcome.out.splitlines()[0]
     assert first.endswith("(of too few people to say how far off it is)")
@@ -180,8 +180,8 @@ def test_too_few_people_or_faces_change_nothing(
     run: Run, people: Path, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two people's photos, a distance would be measured at which all people are the same."""
-    monkeypatch.setattr(calibrating, "MIN_PEOPLE", 7)
-    monkeypatch.setattr(calibrating, "MIN_FACES", 6)
+    monkeypatch.setattr(command, "MIN_PEOPLE", 7)
+    monkeypatch.setattr(command, "MIN_FACES", 6)
     before = profile_in_use(config)
     for given, found in ((people, "6 people"), ("--library", "5 key faces")):
         outcome = run("calibrate", given, "--config", config)
