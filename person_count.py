@@ -18,8 +18,24 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import typer
 
-from commands import calibrate, config, count, evaluate, forget, serve, token
+from commands.backup import backup
+from commands.calibrate import calibrate
+from commands.config import config_command
 from commands.console import errors, output, said_by_system
+from commands.count import count
+from commands.evaluate import evaluate
+from commands.forget import forget
+from commands.ingest import ingest
+from commands.migrate import migrate_command
+from commands.pictures import pictures
+from commands.reindex import reindex
+from commands.removals import removals
+from commands.restore import restore
+from commands.serve import serve
+from commands.status import status
+from commands.token import app as token_app
+from commands.verify import verify
+from commands.watch import watch
 from index.base.errors import PersonCountError
 from index.base.kernel import hide_memory
 from index.base.logs import exceptions_are_logged
@@ -54,25 +70,25 @@ def _options(
 
 
 for command in (
-    serve.serve,
-    serve.watch,
-    count.ingest,
-    count.count,
-    count.reindex,
-    count.status,
-    count.verify,
-    forget.backup,
-    forget.restore,
-    forget.forget,
-    forget.removals,
-    evaluate.evaluate,
-    calibrate.calibrate,
+    serve,
+    watch,
+    ingest,
+    count,
+    reindex,
+    status,
+    verify,
+    backup,
+    restore,
+    forget,
+    removals,
+    evaluate,
+    calibrate,
 ):
     app.command()(command)
-app.command(hidden=True)(serve.pictures)
-app.command(name="config")(config.config_command)
-app.command(name="migrate")(count.migrate_command)
-app.add_typer(token.app, name="token")
+app.command(hidden=True)(pictures)
+app.command(name="config")(config_command)
+app.command(name="migrate")(migrate_command)
+app.add_typer(token_app, name="token")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from commands.console import Config, interrupted, stop_on_signals
-from commands.evaluate import AGAIN, Faces, Seed, SplitOption, Without, labelled, profile_of
+from commands.labelled_photos import AGAIN, Faces, Seed, SplitOption, Without, labelled, profile_of
 from index.base.arrays import FloatMatrix, IntVector
 from index.base.errors import ConfigError
 from index.base.logs import configure_logging

@@ -4,16 +4,17 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from index.base.errors import ConfigError
+from index.base.progress import Progress
 
 output = Console(highlight=False, markup=False)
 errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
@@ -62,16 +63,16 @@ def interrupted(said: str) -> typer.Exit:
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(title: str) -> Iterator[Progress]:
     """A function that shows how many are done of how many; a bar only on a terminal."""
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("{task.fields[rate]}"),
+        bars.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=errors, disable=not sys.stderr.isatty()) as bar:
+    with bars.Progress(*columns, console=errors, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(title, total=None, rate="")
 
         def show(done: int, total: int) -> None:
@@ -80,3 +81,15 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
             bar.update(task, completed=done, total=total, rate=rate)
 
         yield show
+
+
+def interruptible(progress: Progress, stop: threading.Event) -> Progress:
+    """*progress*, which ends the command once *stop* is set."""
+
+    def show(done: int, total: int) -> None:
+        if stop.is_set():
+            errors.print("interrupted; start it again")
+            raise typer.Exit(INTERRUPTED)
+        progress(done, total)
+
+    return show

@@ -1,17 +1,15 @@
-"""serve and watch."""
+"""serve: watch the drop folder and answer questions."""
 
 import asyncio
 import logging
 import os
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.console import Config, errors, naming_folders, stop_on_signals
+from commands.console import Config, errors, naming_folders
 from index.base.logs import configure_logging, log_the_rest
 from index.base.settings import Settings, load_settings
 from index.database.engine import Database
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     import ssl
 
 log = logging.getLogger(__name__)
-
-PARENT_POLL_SECONDS = 0.5
 
 
 def serve(
@@ -98,44 +94,3 @@ def _tls(settings: Settings) -> tuple["ssl.SSLContext | None", str | None]:
     context = server_context(certificate, key)
     warn_of_end(certificate)
     return context, fingerprint(certificate)
-
-
-def watch(
-    config: Config = None,
-    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
-) -> None:
-    """Only ingest: watch the folders and index what arrives.
-
-    Example: person-count watch --config config.yaml
-    """
-    from ingest.jobs.process import run_ingest
-
-    settings = load_settings(config)
-    configure_logging(verbose=True)
-    log_the_rest()
-    stop = stop_on_signals()
-    if parent is not None:
-        threading.Thread(target=_follow_parent, args=(parent, stop), daemon=True).start()
-    run_ingest(settings, stop)
-
-
-def _follow_parent(parent: int, stop: threading.Event) -> None:
-    """Set *stop* when the process that started us has died without saying so."""
-    while os.getppid() == parent and not stop.is_set():
-        stop.wait(PARENT_POLL_SECONDS)
-    stop.set()
-
-
-def pictures() -> None:
-    """Make pictures of faces for the service that started this; hidden, it talks over pipes.
-
-    Example: person-count pictures
-    """
-    from ingest.decoding.picture_process import serve_pictures
-
-    configure_logging(verbose=False)
-    log_the_rest()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends us
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
-    serve_pictures(sys.stdin.buffer, answers)

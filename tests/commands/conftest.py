@@ -17,6 +17,7 @@ from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.migration import migrate
 from index.database.queries import generations
+from index.database.queries.files import rows_of, signatures_below
 from ingest.jobs.worker import Worker
 from ingest.watching.scan import Scanner
 from tests.fakes import fake_models, save_picture
@@ -141,6 +142,16 @@ def profile_in_use(config: Path) -> str:
         generation = generations.active(connection)
     assert generation is not None
     return generation.profile
+
+
+def states(config: Path) -> dict[str, str]:
+    """The states of the files in the drop folder, by name."""
+    inbox = config.parent / "inbox"
+    path = config.parent / "data" / "person_count.db"
+    with Database(path) as database, database.read() as connection:
+        paths = list(signatures_below(connection, str(inbox)))
+        rows = rows_of(connection, paths)
+    return {Path(path).name: row.state.value for path, row in rows.items()}
 
 
 def report(run: Run, *arguments: object) -> dict[str, object]:

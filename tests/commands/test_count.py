@@ -1,4 +1,4 @@
-"""ingest, count, status, verify and migrate over a library of fake models: no networks needed."""
+"""count over a library of fake models: no networks needed."""
 
 import json
 import shutil
@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from index.database.engine import Database
 from index.vectors.space import DEFAULT_THRESHOLD
 from tests.commands.conftest import Run, fill, write_config
 from tests.fakes import save_picture
-from tests.index.builders import flip_byte
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -20,43 +18,6 @@ def contents(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.endswith(("-wal", "-shm"))
     }
-
-
-def test_migrate_makes_a_database_and_then_has_nothing_to_do(run: Run, config: Path) -> None:
-    path = config.parent / "data" / "person_count.db"
-    first = run("migrate", "--config", config)
-    assert (first.code, first.err) == (0, "")
-    assert first.out.startswith(f"{path}: revision none -> ")
-    assert path.stat().st_mode & 0o077 == 0
-    head = first.out.split()[-1]
-    before = path.read_bytes()
-    assert run("migrate", "--config", config).out == f"{path}: revision {head} -> {head}\n"
-    assert path.read_bytes() == before
-
-
-def test_an_empty_library_is_well_and_has_no_model(run: Run, config: Path) -> None:
-    run("migrate", "--config", config)
-    status = run("status", "--config", config)
-    assert (status.code, status.err) == (0, "")
-    document = json.loads(status.out)
-    assert set(document["files"].values()) <= {0}
-    assert "model" not in document
-    verified = run("verify", "--config", config)
-    assert (verified.code, verified.out, verified.err) == (0, "all is well: 0 faces\n", "")
-
-
-def test_the_status_has_numbers_but_no_file_names(run: Run, library: Path, config: Path) -> None:
-    outcome = run("status", "--config", config)
-    document = json.loads(outcome.out)
-    assert document["files"]["indexed"] == 4
-    assert (document["model"], document["images"], document["faces"]) == ("fake-1", 4, 5)
-    assert "both" not in outcome.out
-    assert str(library) not in outcome.out
-
-
-def test_a_sound_library_is_verified(run: Run, library: Path, config: Path) -> None:
-    assert library.is_dir()
-    assert run("verify", "--config", config).out == "all is well: 5 faces\n"
 
 
 @pytest.mark.parametrize(
@@ -135,34 +96,6 @@ def test_an_explanation_as_json_begins_like_the_answer(
     assert [len(person["faces"]) for person in document["persons"]] == [1, 1]
     at_default = [point for point in document["curve"] if point["threshold"] == 0.2]
     assert at_default == [{"threshold": 0.2, "person_num": 2}]
-
-
-def test_ingest_of_what_is_indexed_already_only_reports_it(
-    run: Run, library: Path, config: Path
-) -> None:
-    outcome = run("ingest", library, "--config", config)
-    assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out == "4 indexed, 0 without a face, 0 failed\n"
-    one = run("ingest", library / "one.png", library / "one.png", "--config", config)
-    assert one.out == "1 indexed, 0 without a face, 0 failed\n"
-
-
-def test_ingest_of_an_empty_folder_is_no_failure(run: Run, library: Path, config: Path) -> None:
-    (library / "empty").mkdir()
-    outcome = run("ingest", library / "empty", "--config", config)
-    assert (outcome.code, outcome.out) == (0, "0 indexed, 0 without a face, 0 failed\n")
-
-
-def test_a_damaged_library_is_named_with_its_cure(run: Run, library: Path, config: Path) -> None:
-    assert library.is_dir()
-    with Database(config.parent / "data" / "person_count.db") as database:
-        flip_byte(database, "faces", "embedding", 1, 0)
-    outcome = run("verify", "--config", config)
-    assert (outcome.code, outcome.out) == (1, "")
-    lines = outcome.err.splitlines()
-    assert "wrong: the vector of face 1 does not match its checksum" in lines
-    assert lines[-1] == "cure: person-count reindex --missing-only"
-    assert all(line.startswith("wrong: ") for line in lines[:-1])
 
 
 def test_a_file_without_a_face_counts_nobody(run: Run, config: Path) -> None:

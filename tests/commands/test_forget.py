@@ -1,62 +1,13 @@
-"""backup, restore and forget over a library of fake models."""
+"""forget over a library of fake models."""
 
 import os
-import stat
 from pathlib import Path
 
 import pytest
 
-from index.base.lock import exclusive
 from index.database.engine import Database
-from index.database.queries.files import rows_of, signatures_below
-from tests.commands.conftest import Run, fill, write_config
+from tests.commands.conftest import Run, fill, states, write_config
 from tests.index.builders import ask
-
-
-def states(config: Path) -> dict[str, str]:
-    inbox = config.parent / "inbox"
-    path = config.parent / "data" / "person_count.db"
-    with Database(path) as database, database.read() as connection:
-        paths = list(signatures_below(connection, str(inbox)))
-        rows = rows_of(connection, paths)
-    return {Path(path).name: row.state.value for path, row in rows.items()}
-
-
-def test_a_backup_says_what_it_holds_and_can_be_restored(
-    run: Run, library: Path, config: Path, tmp_path: Path
-) -> None:
-    file = tmp_path / "monday.db"
-    made = run("backup", file, "--config", config)
-    assert (made.code, made.out, made.err) == (0, f"{file}: checked, 4 images, 5 faces\n", "")
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    forgotten = run("forget", library / "one.png", "--config", config)
-    assert forgotten.code == 0
-    back = run("restore", file, "--config", config)
-    assert (back.code, back.err) == (0, "")
-    assert "3 images, 4 faces" in back.out
-    assert "forgotten again: 1 images, 1 faces" in back.out
-    assert "person_count.db.before-restore" in back.out
-    assert run("verify", "--config", config).out == "all is well: 4 faces\n"
-
-
-def test_a_backup_is_never_overwritten(run: Run, library: Path, config: Path) -> None:
-    file = library.parent / "monday.db"
-    file.write_text("precious")
-    refused = run("backup", file, "--config", config)
-    assert (refused.code, refused.out) == (1, "")
-    assert f"there is a {file} already" in refused.err
-    assert file.read_text() == "precious"
-
-
-def test_nothing_is_restored_while_ingest_runs(
-    run: Run, library: Path, config: Path, tmp_path: Path
-) -> None:
-    file = tmp_path / "monday.db"
-    run("backup", file, "--config", config)
-    with exclusive(library.parent / "data", "ingest"):
-        refused = run("restore", file, "--config", config)
-    assert (refused.code, refused.out) == (1, "")
-    assert "another person-count is at work" in refused.err
 
 
 def test_forgetting_reports_and_proves(run: Run, library: Path, config: Path) -> None:
@@ -152,24 +103,6 @@ def test_retention_days_is_a_setting(run: Run, config: Path) -> None:
     refused = run("status", "--config", bad)
     assert refused.code == 1
     assert "setting retention_days" in refused.err
-
-
-def test_held_removals_are_listed_and_accepted(run: Run, library: Path, config: Path) -> None:
-    nothing = run("removals", "--config", config)
-    assert (nothing.code, nothing.out) == (0, "no removals are held\n")
-    library.rename(library.with_name("away"))
-    database = library.parent / "data"
-    fill(library, database)
-    held = run("removals", "--config", config)
-    assert held.code == 0
-    assert held.out == f"{library}: 4 files are missing: the folder is not there\n"
-    assert len(states(config)) == 4
-    accepted = run("removals", "--accept", "--config", config)
-    assert accepted.code == 0
-    assert "4 files: serve or watch removes them" in accepted.out
-    fill(library, database)
-    assert states(config) == {}
-    assert run("removals", "--config", config).out == "no removals are held\n"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

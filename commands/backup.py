@@ -1,0 +1,30 @@
+"""backup: a copy of the database while everything runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.console import Config, interruptible, progress_bar, stop_on_signals
+from index.base.settings import load_settings
+from index.upkeep.backup import back_up
+
+if TYPE_CHECKING:
+    pass
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where to; must not exist yet.")],
+    config: Config = None,
+) -> None:
+    """Copy the database to FILE while everything runs.
+
+    The copy is checked by opening it.
+
+    Example: person-count backup /backups/person_count-monday.db
+    """
+    settings = load_settings(config)
+    stop = stop_on_signals()
+    with progress_bar("copying pages") as progress:
+        found = back_up(settings.database_path, file.absolute(), interruptible(progress, stop))
+    print(f"{file}: checked, {found.images} images, {found.faces} faces")

@@ -1,0 +1,51 @@
+"""ingest: index files or folders now."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.console import INTERRUPTED, Config, errors, progress_bar, stop_on_signals
+from index.base.logs import configure_logging
+from index.base.settings import load_settings
+from index.database.engine import Database
+
+if TYPE_CHECKING:
+    from ingest.jobs.drain import Summary
+
+
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders below the drop folder.")],
+    config: Config = None,
+) -> None:
+    """Index these files or folders now and wait until it is done.
+
+    Example: person-count ingest inbox/holiday
+    """
+    from ingest.jobs.drain import Drain
+
+    settings = load_settings(config)
+    configure_logging(verbose=False)
+    stop = stop_on_signals()
+    with Database(settings.database_path) as database, progress_bar("indexing") as progress:
+        summary = Drain(database, settings, stop).ingest(paths, progress)
+    report(summary)
+
+
+def report(summary: "Summary") -> None:
+    """Print what was done; exit 1 if a file failed, 130 if files are left.
+
+    Raises:
+        typer.Exit: either is so.
+    """
+    for path, reason in summary.failed:
+        errors.print(f"failed: {path}: {reason}")
+    print(
+        f"{summary.indexed} indexed, {summary.no_face} without a face, "
+        f"{len(summary.failed)} failed"
+        + (f", {summary.pending} still queued" if summary.pending else "")
+    )
+    if summary.pending:
+        raise typer.Exit(INTERRUPTED)
+    if summary.failed:
+        raise typer.Exit(1)

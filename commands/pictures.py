@@ -1,0 +1,26 @@
+"""pictures: the hidden command that makes pictures of faces for the service."""
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from index.base.logs import configure_logging, log_the_rest
+
+if TYPE_CHECKING:
+    pass
+
+
+def pictures() -> None:
+    """Make pictures of faces for the service that started this; hidden, it talks over pipes.
+
+    Example: person-count pictures
+    """
+    from ingest.decoding.picture_process import serve_pictures
+
+    configure_logging(verbose=False)
+    log_the_rest()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends us
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
+    serve_pictures(sys.stdin.buffer, answers)

@@ -1,0 +1,52 @@
+"""removals: missing files that are still remembered."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.console import Config
+from index.base.settings import load_settings
+from index.database.engine import Database
+from index.database.queries import places
+from index.database.queries.places import HoldReason
+
+if TYPE_CHECKING:
+    pass
+
+_WHY = {
+    HoldReason.VANISHED: "much vanished at once",
+    HoldReason.REPLACED: "another folder or disk is there now",
+    HoldReason.ABSENT: "the folder is not there",
+}
+
+
+def removals(
+    accept: Annotated[
+        bool, typer.Option("--accept", help="They are gone for good: forget what they held.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """List missing files whose disk may only have dropped out.
+
+    They are still remembered, and no answer counts them.
+
+    Example: person-count removals --accept
+    """
+    settings = load_settings(config)
+    roots = settings.resolve_roots().real
+    with (
+        Database(settings.database_path) as database,
+        # listed and accepted in one transaction, or a scan in between could add to it
+        database.write() if accept else database.read() as connection,
+    ):
+        held = places.held_below(connection, roots)
+        if accept:
+            places.accept(connection, held)
+    for place in held:
+        why = _WHY[place.reason] if place.reason else ""
+        print(f"{place.path}: {place.missing} files are missing: {why}")
+    if not held:
+        print("no removals are held")
+    elif accept:
+        count = sum(place.missing for place in held)
+        print(f"{count} files: serve or watch removes them with its next scan, within seconds")

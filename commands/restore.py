@@ -1,0 +1,39 @@
+"""restore: a backup in the place of the database."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.console import Config, interruptible, progress_bar, stop_on_signals
+from index.base.logs import configure_logging
+from index.base.settings import load_settings
+from index.upkeep.backup import restore as restore_database
+
+if TYPE_CHECKING:
+    pass
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that person-count backup wrote.")],
+    config: Config = None,
+) -> None:
+    """Put a backup in the place of the database.
+
+    Stop serve and watch first. The present database is kept beside it. What was forgotten after
+    the backup was made is forgotten again before anybody can ask.
+
+    Example: person-count restore /backups/person_count-monday.db
+    """
+    settings = load_settings(config)
+    configure_logging(verbose=False)
+    stop = stop_on_signals()
+    with progress_bar("copying pages") as progress:
+        done = restore_database(
+            file.absolute(), settings.data, settings.database_path, interruptible(progress, stop)
+        )
+    print(f"{settings.database_path}: {done.contents.images} images, {done.contents.faces} faces")
+    if done.erased.images:
+        print(f"forgotten again: {done.erased.images} images, {done.erased.faces} faces")
+    if done.kept is not None:
+        print(f"the database that was there is kept as {done.kept}")

@@ -1,0 +1,27 @@
+"""status: the numbers of the library."""
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+from commands.console import Config
+from index.base.settings import load_settings
+from index.database.engine import Database
+from index.library.ingest_report import stored_report
+from index.library.status import library_status
+
+if TYPE_CHECKING:
+    pass
+
+
+def status(config: Config = None) -> None:
+    """Print what the library holds, as JSON.
+
+    Example: person-count status
+    """
+    settings = load_settings(config)
+    with Database(settings.database_path) as database:
+        document = library_status(database)
+        if ingest := stored_report(database, time.time()):
+            document["ingest"] = ingest
+        print(json.dumps(document, indent=2))
