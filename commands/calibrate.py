@@ -8,14 +8,15 @@ import typer
 from commands.console import Config, interrupted, stop_on_signals
 from commands.labelled_photos import AGAIN, Faces, Seed, SplitOption, Without, labelled, profile_of
 from index.base.arrays import FloatMatrix, IntVector
+from index.base.choices import FaceChoice, Split
 from index.base.errors import ConfigError
 from index.base.logs import configure_logging
-from index.base.settings import FaceChoice, Settings, load_settings
+from index.base.settings import Settings, load_settings
 from index.counting.key_faces import why_left_out
 from index.database.engine import Database
 from index.database.queries import analyses, embeddings, generations
 from index.database.queries.faces import faces_of
-from index.evaluation.measures import LabelledFaces, Split, of_half
+from index.evaluation.measures import LabelledFaces, of_half
 from index.vectors.match_rates import FALSE_MATCH_RATES, FalseMatchRates
 from index.vectors.space import Profile, shipped_profile
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.console import Config, progress_bar
+from index.base.choices import DEFAULT_THRESHOLD, FaceChoice, Linkage
 from index.base.errors import RequestError
 from index.base.logs import configure_logging
-from index.base.settings import FaceChoice, Linkage, load_settings
+from index.base.settings import load_settings
 from index.counting.documents import count_document, error_document, explanation_document
 from index.counting.explanation import Explanation, explanation_lines
 from index.counting.question import build_question
 from index.database.engine import Database
-from index.vectors.space import DEFAULT_THRESHOLD
 
 if TYPE_CHECKING:
     pass

@@ -15,12 +15,13 @@ from commands.console import (
     progress_bar,
     stop_on_signals,
 )
+from index.base.choices import DEFAULT_THRESHOLD, FaceChoice, Linkage, Split
 from index.base.errors import ConfigError
 from index.base.logs import configure_logging
-from index.base.settings import FaceChoice, Linkage, load_settings
+from index.base.settings import load_settings
 from index.counting.question import parse_threshold
-from index.evaluation.measures import SIZES, Split, of_half
-from index.vectors.space import DEFAULT_THRESHOLD, Space
+from index.evaluation.measures import SIZES, of_half
+from index.vectors.space import Space
 
 if TYPE_CHECKING:
     from index.evaluation.evaluation import Evaluation

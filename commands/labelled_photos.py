@@ -11,10 +11,10 @@ from commands.console import (
     interrupted,
     progress_bar,
 )
-from index.base.settings import FaceChoice, Settings
+from index.base.choices import FaceChoice, Split
+from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import generations
-from index.evaluation.measures import Split
 from index.vectors.space import Profile
 
 if TYPE_CHECKING:

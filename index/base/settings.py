@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from enum import StrEnum
 from itertools import permutations
 from pathlib import Path
 from typing import Annotated
@@ -18,45 +17,13 @@ from pydantic_settings import (
 )
 
 from index.base import setting_errors
+from index.base.choices import DistanceScale, FaceChoice, Linkage, WatchMode
 from index.base.errors import ConfigError
 from index.base.paths import Roots, has_ignored, is_in
 
 DEFAULT_CONFIG = Path("config.yaml")
 DATABASE_NAME = "person_count.db"  # in the data folder
 NAMED_WEIGHTS = ("casia-webface", "vggface2")  # everything else is a path
-
-
-class FaceChoice(StrEnum):
-    """Which faces of a photo count."""
-
-    KEY = "key"  # probable enough and not much smaller than the photo's largest face
-    ALL = "all"
-    ONE = "one"  # the most prominent one
-
-
-class Linkage(StrEnum):
-    """How links between faces become persons."""
-
-    EVIDENCE = "evidence"  # groups merge while the evidence of all their faces supports it
-    SUPPORTED = "supported"  # connected components of the links that their neighbourhoods support
-    SINGLE = "single"  # connected components of every link
-    AVERAGE = "average"  # groups merge by the mean distance of their faces
-    COMPLETE = "complete"  # groups merge by the largest distance of their faces
-
-
-class WatchMode(StrEnum):
-    """How the watcher notices changes in the folders."""
-
-    AUTO = "auto"  # inotify where it can work, else polling
-    INOTIFY = "inotify"
-    POLLING = "polling"
-
-
-class DistanceScale(StrEnum):
-    """The scale of the threshold."""
-
-    CALIBRATED = "calibrated"  # 0.2 is the model's operating point (false match rate 1 in 1,000)
-    COSINE = "cosine"  # plain cosine distance, 0 to 2
 
 
 def _not_empty(given: object) -> object:

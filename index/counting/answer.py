@@ -8,8 +8,8 @@ from operator import attrgetter
 import numpy as np
 
 from index.base.arrays import FloatMatrix, IntVector
+from index.base.choices import FaceChoice
 from index.base.errors import RequestError
-from index.base.settings import FaceChoice
 from index.counting import grouping
 from index.counting.key_faces import why_left_out
 from index.counting.question import Question

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from index.base.arrays import FloatMatrix
-from index.base.settings import Linkage
+from index.base.choices import Linkage
 from index.counting.answer import Answer
 from index.counting.grouping import persons
 from index.counting.hierarchy import Hierarchy, hierarchy

@@ -18,7 +18,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from index.base.arrays import FloatMatrix, IntVector
-from index.base.settings import Linkage
+from index.base.choices import Linkage
 from index.counting.hierarchy import by_appearance, content_order, hierarchy
 
 BLOCK_ROWS = 256  # bounds the memory of a range search in which everything links to everything

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import squareform
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
-from index.base.settings import Linkage
+from index.base.choices import Linkage
 from index.counting.evidence import LEADING, merge_by_evidence
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from index.base.settings import FaceChoice
+from index.base.choices import FaceChoice
 from index.database.queries.faces import FaceRow
 
 KEY_PROBABILITY = 0.9

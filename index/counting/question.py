@@ -8,10 +8,10 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TypeVar
 
+from index.base.choices import DEFAULT_THRESHOLD, FaceChoice, Linkage
 from index.base.errors import RequestError, bad_request
 from index.base.paths import MAX_NAME_BYTES
-from index.base.settings import FaceChoice, Linkage, Settings
-from index.vectors.space import DEFAULT_THRESHOLD
+from index.base.settings import Settings
 
 DECIMAL = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 _DECIMAL = re.compile(DECIMAL, re.ASCII)

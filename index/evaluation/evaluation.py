@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
+from index.base.choices import Linkage
 from index.base.progress import Progress
-from index.base.settings import Linkage
 from index.counting.grouping import above, components, find_links, joining_links, persons
 from index.counting.hierarchy import hierarchy
 from index.evaluation.measures import (

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import numpy as np
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
+from index.base.choices import Split
 from index.base.errors import ConfigError
 from index.vectors.match_rates import FEWEST
 from index.vectors.space import Profile
@@ -14,14 +14,6 @@ from index.vectors.space import Profile
 SIZES = ((2, 5), (5, 4), (10, 5), (20, 5), (50, 10))  # persons, photos of each
 RATES = (1e-2, 1e-3, 1e-4)
 OPERATING_RATE = 1e-3
-
-
-class Split(StrEnum):
-    """Chooses the people: tune on one half of them, judge on the other."""
-
-    A = "A"
-    B = "B"
-    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)

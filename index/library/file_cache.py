@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from index.base.settings import FaceChoice
+from index.base.choices import FaceChoice
 from index.counting.answer import Chosen, split_faces
 from index.database.engine import data_version
 from index.database.queries import generations

@@ -20,11 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.base.arrays import FloatMatrix
+from index.base.choices import DistanceScale
 from index.base.errors import ConfigError
-from index.base.settings import DistanceScale
 from index.vectors.match_rates import FalseMatchRates
 
-DEFAULT_THRESHOLD = "0.2"  # the contract's; by construction the operating point of every model
 OPERATING_THRESHOLD = 0.2
 DIM = 512  # FaceNet's embeddings
 FARTHEST = 1e6  # far beyond every cosine distance, and still a number in JSON

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from index.base.choices import FaceChoice
 from index.base.errors import ConfigError
 from index.base.progress import Progress
-from index.base.settings import FaceChoice, Settings, refuse_watched_data
+from index.base.settings import Settings, refuse_watched_data
 from index.counting.key_faces import why_left_out
 from index.database.engine import Database
 from index.database.queries import embeddings, generations

@@ -12,9 +12,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
+from index.base.choices import WatchMode
 from index.base.errors import StoreUnavailableError
 from index.base.outage import Outage
-from index.base.settings import Settings, WatchMode
+from index.base.settings import Settings
 from index.library.ingest_report import WatcherReport
 from ingest.watching.events import Hints, WatchdogLog
 from ingest.watching.mounts import is_remote

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from index.base.arrays import FloatMatrix
+from index.base.choices import DistanceScale
 from index.base.errors import ConfigError, IndexOutOfDateError, StoreError, StoreUnavailableError
 from index.base.outage import Outage
-from index.base.settings import DistanceScale
 from index.database.engine import Database
 from index.database.queries import changelog, embeddings, generations
 from index.database.queries.generations import GenerationRow

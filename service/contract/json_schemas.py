@@ -3,12 +3,12 @@
 from enum import StrEnum
 from typing import Any
 
+from index.base.choices import DEFAULT_THRESHOLD, FaceChoice, Linkage
 from index.base.paths import MAX_NAME_BYTES
-from index.base.settings import FaceChoice, Linkage, Settings
+from index.base.settings import Settings
 from index.counting.question import DECIMAL
 from index.database.states import FileState
 from index.library.known_files import FileStatus
-from index.vectors.space import DEFAULT_THRESHOLD
 from service.contract.descriptions import explained
 
 Schema = dict[str, Any]

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from index.base.choices import DEFAULT_THRESHOLD
 from index.base.settings import Settings
 from index.base.tokens import Scope
 from index.counting.documents import Document, error_document
-from index.vectors.space import DEFAULT_THRESHOLD
 from service.contract.addresses import PREFIX, SUFFIX
 from service.contract.descriptions import PARAMETERS
 from service.contract.json_schemas import (

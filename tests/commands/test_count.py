@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from index.vectors.space import DEFAULT_THRESHOLD
+from index.base.choices import DEFAULT_THRESHOLD
 from tests.commands.conftest import Run, fill, write_config
 from tests.fakes import save_picture
 

@@ -11,7 +11,7 @@ import pytest
 
 from commands import calibrate as calibrating
 from commands import evaluate as judging
-from index.base.settings import Linkage
+from index.base.choices import Linkage
 from index.database.engine import Database
 from index.evaluation.measures import SIZES, LabelledFaces, halves
 from tests.commands.conftest import QUICK, Run, fill, profile_in_use, report, write_config

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from index.base.arrays import FloatMatrix, IntVector
-from index.base.settings import FaceChoice, Linkage, Settings
+from index.base.choices import FaceChoice, Linkage, Split
+from index.base.settings import Settings
 from index.counting.explanation import INTERVAL_SHARE
 from index.counting.grouping import persons
 from index.counting.hierarchy import hierarchy
@@ -18,7 +19,6 @@ from index.evaluation.measures import (
     SIZES,
     CountQuality,
     LabelledFaces,
-    Split,
     draw,
     of_half,
     pair_distances,

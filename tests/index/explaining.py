@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from index.base.settings import FaceChoice, Linkage
+from index.base.choices import FaceChoice, Linkage
 from index.counting.answer import Answer, answer_question
 from index.counting.documents import count_document, explanation_document
 from index.counting.explanation import Explanation

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from demo.portraits import draw_identity, draw_portrait
-from index.base.settings import DistanceScale, Settings
+from index.base.choices import DistanceScale
+from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries.files import signatures_below
 from index.database.queries.generations import GenerationRow

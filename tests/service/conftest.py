@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from index.base.settings import DistanceScale
+from index.base.choices import DistanceScale
 from index.database.engine import Database
 from index.database.queries.generations import GenerationRow
 from service.answering.follower import Follower

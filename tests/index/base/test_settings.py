@@ -4,15 +4,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from index.base.choices import DistanceScale, FaceChoice, Linkage, WatchMode
 from index.base.errors import ConfigError
-from index.base.settings import (
-    DistanceScale,
-    FaceChoice,
-    Linkage,
-    Settings,
-    WatchMode,
-    load_settings,
-)
+from index.base.settings import Settings, load_settings
 
 
 @pytest.fixture

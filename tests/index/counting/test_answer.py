@@ -3,8 +3,8 @@ from http import HTTPStatus
 import numpy as np
 import pytest
 
+from index.base.choices import FaceChoice, Linkage
 from index.base.errors import RequestError
-from index.base.settings import FaceChoice, Linkage
 from index.counting.answer import Answer, answer_question, choose_faces
 from index.counting.question import Question
 from index.vectors.space import Profile, Space

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 
-from index.base.settings import FaceChoice, Linkage
+from index.base.choices import FaceChoice, Linkage
 from index.counting.answer import Answer
 from index.counting.documents import Document, count_document, error_document, explanation_document
 from index.counting.explanation import Explanation, explanation_lines

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from index.base.settings import Linkage
+from index.base.choices import Linkage
 from index.counting.agglomeration import RHO, STRAY
 from index.counting.evidence import SAME_PHOTO, _similarities, merge_by_evidence
 from index.counting.hierarchy import Hierarchy, hierarchy

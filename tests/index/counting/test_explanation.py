@@ -4,7 +4,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from index.base.settings import DistanceScale, Linkage
+from index.base.choices import DistanceScale, Linkage
 from index.counting.explanation import CURVE_END, CURVE_STEP
 from index.counting.question import parse_threshold
 from index.vectors.space import Profile, Space

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index.base.settings import Linkage
+from index.base.choices import Linkage
 from index.counting.explanation import explanation_lines
 from index.vectors.match_rates import FALSE_MATCH_RATES, FalseMatchRates
 from index.vectors.space import Profile, Space

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.base.settings import Linkage
+from index.base.choices import Linkage
 from index.counting.grouping import (
     SUPPORT,
     Links,

@@ -10,7 +10,7 @@ from scipy.cluster.hierarchy import fcluster
 from scipy.cluster.hierarchy import linkage as scipy_linkage
 from scipy.spatial.distance import squareform
 
-from index.base.settings import Linkage
+from index.base.choices import Linkage
 from index.counting.grouping import components, find_links
 from index.counting.hierarchy import Hierarchy, by_appearance, content_order, hierarchy
 from tests.index.builders import Matrix, unit

@@ -1,6 +1,6 @@
 import pytest
 
-from index.base.settings import FaceChoice
+from index.base.choices import FaceChoice
 from index.counting.key_faces import height, prominence, why_left_out
 from index.database.queries.faces import FaceRow
 from tests.index.builders import face_row

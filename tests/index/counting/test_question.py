@@ -3,8 +3,9 @@ from http import HTTPStatus
 import numpy as np
 import pytest
 
+from index.base.choices import FaceChoice, Linkage
 from index.base.errors import RequestError
-from index.base.settings import FaceChoice, Linkage, Settings
+from index.base.settings import Settings
 from index.counting.answer import answer_question, choose_faces
 from index.counting.question import Question, build_question, decode_text, parse_threshold
 from tests.index.builders import DIM, SPACE, face_row, image

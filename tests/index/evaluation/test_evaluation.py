@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index.base.settings import Linkage
+from index.base.choices import Linkage
 from index.counting.grouping import persons
 from index.evaluation import evaluation
 from index.evaluation.evaluation import (

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from index.base.choices import Split
 from index.evaluation.measures import (
     RATES,
     CountQuality,
     LabelledFaces,
-    Split,
     bootstrap_interval,
     draw,
     halves,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from index.base.settings import Linkage
+from index.base.choices import Linkage
 from index.evaluation.evaluation import Evaluation, evaluate
 from index.evaluation.plots import write_plots
 from index.vectors.space import Profile, Space

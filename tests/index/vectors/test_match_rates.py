@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from index.base.choices import DistanceScale
 from index.base.errors import ConfigError
-from index.base.settings import DistanceScale
 from index.evaluation.measures import pair_distances
 from index.vectors.match_rates import FALSE_MATCH_RATES, FEWEST, GRID, FalseMatchRates
 from index.vectors.space import UNMEASURED, Profile, Space, shipped_profile

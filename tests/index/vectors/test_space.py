@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from index.base.choices import DistanceScale
 from index.base.errors import ConfigError
-from index.base.settings import DistanceScale
 from index.vectors.space import DIM, UNMEASURED, Profile, Space, shipped_profile, usable
 
 SMALL = Profile((1.0, 0.0, -2.0), 0.6, {"on": "three people"})

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from index.base.choices import DistanceScale
 from index.base.errors import ModelUnavailableError
-from index.base.settings import DistanceScale, Settings
+from index.base.settings import Settings
 from index.counting.question import build_question
 from index.database.engine import Database
 from index.vectors.space import shipped_profile

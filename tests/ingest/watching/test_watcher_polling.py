@@ -6,7 +6,7 @@ import threading
 import pytest
 from watchdog.observers import inotify_c
 
-from index.base.settings import WatchMode
+from index.base.choices import WatchMode
 from ingest.watching import observation
 from ingest.watching import watcher as module
 from tests.ingest.watched import REGISTERED_TWICE, Watch

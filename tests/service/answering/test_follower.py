@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 
+from index.base.choices import DistanceScale
 from index.base.errors import StoreUnavailableError
-from index.base.settings import DistanceScale, Settings
+from index.base.settings import Settings
 from index.database.engine import CommitCounter, Database
 from index.database.queries import embeddings, generations, stored_images
 from index.database.queries.generations import GenerationRow

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from index.base.settings import DistanceScale
+from index.base.choices import DistanceScale
 from index.database.engine import Database
 from index.database.queries import embeddings, generations, stored_images
 from index.database.queries.generations import GenerationRow

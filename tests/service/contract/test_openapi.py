@@ -9,7 +9,8 @@ import hypothesis
 import pytest
 from jsonschema_rs import validator_for
 
-from index.base.settings import FaceChoice, Linkage, Settings
+from index.base.choices import FaceChoice, Linkage
+from index.base.settings import Settings
 from index.library.ingest_report import IngestReport, store_report
 from service.contract.addresses import METHODS
 from service.contract.openapi import OPERATIONS, describe, path_of

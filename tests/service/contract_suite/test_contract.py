@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from index.base.settings import Linkage
+from index.base.choices import Linkage
 from index.database.queries import queue
 from ingest.watching.scan import Scanner
 from tests.fakes import picture, save_picture
