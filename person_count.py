@@ -1,10 +1,9 @@
-"""The command line. The models take seconds to import, so each command imports what it needs."""
+"""The command line: the commands together. Each imports what it works with when it runs."""
 
 import os
 import resource
 import signal
 import sys
-from importlib import metadata
 from typing import Annotated
 
 # Ctrl-C while modules are imported ends the program as it ends others: at once, and silently
@@ -20,13 +19,13 @@ import typer
 
 from commands.backup import backup
 from commands.calibrate import calibrate
-from commands.config import config_command
-from commands.console import errors, output, said_by_system
+from commands.config import config
+from commands.console import said_by_system, tell
 from commands.count import count
 from commands.evaluate import evaluate
 from commands.forget import forget
 from commands.ingest import ingest
-from commands.migrate import migrate_command
+from commands.migrate import migrate
 from commands.pictures import pictures
 from commands.reindex import reindex
 from commands.removals import removals
@@ -53,7 +52,9 @@ app = typer.Typer(
 
 def _print_version(asked: bool) -> None:
     if asked:
-        output.print(f"person-count {metadata.version('person-count')}")
+        from importlib import metadata
+
+        print(f"person-count {metadata.version('person-count')}")
         raise typer.Exit
 
 
@@ -83,11 +84,11 @@ for command in (
     removals,
     evaluate,
     calibrate,
+    config,
+    migrate,
 ):
     app.command()(command)
 app.command(hidden=True)(pictures)
-app.command(name="config")(config_command)
-app.command(name="migrate")(migrate_command)
 app.add_typer(token_app, name="token")
 
 
@@ -99,12 +100,12 @@ def main() -> None:
     try:
         app()
     except PersonCountError as error:
-        errors.print(f"person-count: {error}")
+        tell(f"person-count: {error}")
         sys.exit(1)
     except OSError as error:  # a folder or disk that no part of the program expected trouble of
         if exceptions_are_logged():
             raise  # it may name a photo, and serve and watch log no names
-        errors.print(f"person-count: {said_by_system(error)}")
+        tell(f"person-count: {said_by_system(error)}")
         sys.exit(1)
 
 

@@ -1,16 +1,12 @@
 """backup: a copy of the database while everything runs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from commands.console import Config, interruptible, progress_bar, stop_on_signals
-from index.base.settings import load_settings
-from index.upkeep.backup import back_up
-
-if TYPE_CHECKING:
-    pass
+from index.base.plurals import counted
 
 
 def backup(
@@ -23,8 +19,11 @@ def backup(
 
     Example: person-count backup /backups/person_count-monday.db
     """
+    from index.base.settings import load_settings
+    from index.upkeep.backup import back_up
+
     settings = load_settings(config)
     stop = stop_on_signals()
     with progress_bar("copying pages") as progress:
         found = back_up(settings.database_path, file.absolute(), interruptible(progress, stop))
-    print(f"{file}: checked, {found.images} images, {found.faces} faces")
+    print(f"{file}: checked, {counted(found.images, 'image')}, {counted(found.faces, 'face')}")

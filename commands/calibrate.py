@@ -1,24 +1,31 @@
 """calibrate: a profile from one's own photos, or back to the one that was shipped."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from commands.console import Config, interrupted, stop_on_signals
-from commands.labelled_photos import AGAIN, Faces, Seed, SplitOption, Without, labelled, profile_of
-from index.base.arrays import FloatMatrix, IntVector
+from commands.labelled_photos import (
+    AGAIN,
+    SEED,
+    SplitOption,
+    Without,
+    labelled,
+    profile_of,
+)
 from index.base.choices import FaceChoice, Split
 from index.base.errors import ConfigError
-from index.base.logs import configure_logging
-from index.base.settings import Settings, load_settings
-from index.counting.key_faces import why_left_out
-from index.database.engine import Database
-from index.database.queries import analyses, embeddings, generations
-from index.database.queries.faces import faces_of
-from index.evaluation.measures import LabelledFaces, of_half
-from index.vectors.match_rates import FALSE_MATCH_RATES, FalseMatchRates
-from index.vectors.space import Profile, shipped_profile
+from index.base.plurals import counted
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from index.base.arrays import FloatMatrix, IntVector
+    from index.base.settings import Settings
+    from index.database.queries.generations import GenerationRow
+    from index.evaluation.measures import LabelledFaces
+    from index.vectors.space import Profile
 
 MIN_PEOPLE = 20  # of two people 16 pairs of strangers set a distance at which nobody differs
 MIN_FACES = 100  # as many as that number of people have with a few photos each
@@ -35,9 +42,7 @@ def calibrate(
     shipped: Annotated[
         bool, typer.Option("--shipped", help="Take back what was calibrated before.")
     ] = False,
-    faces: Faces = FaceChoice.ONE,
     split: SplitOption = Split.ALL,
-    seed: Seed = 0,
     without: Without = None,
     write: Annotated[
         Path | None, typer.Option(help="Write the profile as JSON instead of using it.")
@@ -53,6 +58,10 @@ def calibrate(
 
     Example: person-count calibrate photos --dry-run
     """
+    from index.base.logs import configure_logging
+    from index.base.settings import load_settings
+    from index.vectors.space import shipped_profile
+
     settings = load_settings(config)
     configure_logging(verbose=False)
     if [folder is not None, use_library, shipped].count(True) != 1:
@@ -66,8 +75,8 @@ def calibrate(
         if before is None and not looks_only:
             raise ConfigError("the library is empty; index some photos first, or use --dry-run")
         stop = stop_on_signals()
-        found = of_half(labelled(folder, settings, faces, without, stop), split, seed)
-        profile = _of_people(found, seed, looks_only=looks_only)
+        found = labelled(folder, settings, split, without, stop)
+        profile = _of_people(found, looks_only=looks_only)
         if stop.is_set():
             raise interrupted(AGAIN)
     elif shipped:
@@ -83,20 +92,21 @@ def calibrate(
         _store_profile(settings, profile)
 
 
-def _of_people(found: LabelledFaces, seed: int, *, looks_only: bool) -> Profile:
+def _of_people(found: "LabelledFaces", *, looks_only: bool) -> "Profile":
     from index.evaluation.evaluation import calibrate as measure
 
     people = len(set(found.people))
     if people < MIN_PEOPLE and not looks_only:
         raise ConfigError(
-            f"these are photos of {people} people, too few to count by: it takes {MIN_PEOPLE}; "
-            "--dry-run shows what would change"
+            f"these are photos of {counted(people, 'person', 'people')}, too few to count by: "
+            f"it takes {MIN_PEOPLE}; --dry-run shows what would change"
         )
-    return measure(found.raw, found.people, seed)
+    return measure(found.raw, found.people, SEED)
 
 
-def _of_library(settings: Settings, *, looks_only: bool) -> Profile:
+def _of_library(settings: "Settings", *, looks_only: bool) -> "Profile":
     from index.evaluation.evaluation import recentre
+    from index.vectors.space import Profile
 
     generation = _generation(settings)
     raw, photos = _key_faces(settings, generation.id)
@@ -104,21 +114,27 @@ def _of_library(settings: Settings, *, looks_only: bool) -> Profile:
         raise ConfigError("the library holds no key faces yet")
     if len(raw) < MIN_FACES and not looks_only:
         raise ConfigError(
-            f"the library holds {len(raw)} key faces, too few for a centre: it takes {MIN_FACES}; "
-            "--dry-run shows what would change"
+            f"the library holds {counted(len(raw), 'key face')}, too few for a centre: "
+            f"it takes {MIN_FACES}; --dry-run shows what would change"
         )
     profile, people = recentre(raw, photos, Profile.from_json(generation.profile))
     if people < MIN_PEOPLE and not looks_only:
         raise ConfigError(
-            f"the faces in the library look like those of {people} people, too few for a centre: "
+            f"the faces in the library look like those of "
+            f"{counted(people, 'person', 'people')}, too few for a centre: "
             f"it takes {MIN_PEOPLE}; --dry-run shows what would change"
         )
     return profile
 
 
-def _key_faces(settings: Settings, generation_id: int) -> tuple[FloatMatrix, IntVector]:
+def _key_faces(settings: "Settings", generation_id: int) -> "tuple[FloatMatrix, IntVector]":
     """Embeddings and images of the library's key faces, or of MOST_FACES of them by chance."""
     import numpy as np
+
+    from index.counting.key_faces import why_left_out
+    from index.database.engine import Database
+    from index.database.queries import analyses, embeddings
+    from index.database.queries.faces import faces_of
 
     chance = np.random.default_rng(0)
     with Database(settings.database_path) as database, database.read() as connection:
@@ -132,22 +148,32 @@ def _key_faces(settings: Settings, generation_id: int) -> tuple[FloatMatrix, Int
     return raw, np.array([photo_of[face] for face in found], np.int64)
 
 
-def _write(path: Path, profile: Profile) -> None:
+def _write(path: Path, profile: "Profile") -> None:
     try:
         path.write_text(profile.to_json() + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _generation(settings: Settings) -> generations.GenerationRow:
+def _generation(settings: "Settings") -> "GenerationRow":
+    from index.database.engine import Database
+
     with Database(settings.database_path) as database, database.read() as connection:
-        generation = generations.active(connection)
+        return _active(connection)
+
+
+def _active(connection: "Connection") -> "GenerationRow":
+    from index.database.queries import generations
+
+    generation = generations.active(connection)
     if generation is None:
         raise ConfigError("the library is empty; index some photos first")
     return generation
 
 
-def _print_change(before: Profile | None, after: Profile) -> None:
+def _print_change(before: "Profile | None", after: "Profile") -> None:
+    from index.vectors.match_rates import FALSE_MATCH_RATES, FalseMatchRates
+
     old = f"{before.operating_distance:.4f}" if before else "none"
     print(f"operating distance {old} -> {after.operating_distance:.4f}{_how_sure(after)}")
     if before:
@@ -160,7 +186,7 @@ def _print_change(before: Profile | None, after: Profile) -> None:
         print(f"false match rates: at {len(table.thresholds)} thresholds, of {table.pairs} pairs")
 
 
-def _how_sure(profile: Profile) -> str:
+def _how_sure(profile: "Profile") -> str:
     interval = profile.measured.get("operating_distance_95")
     if interval is None:
         return " (not measured on these faces)"
@@ -169,10 +195,10 @@ def _how_sure(profile: Profile) -> str:
     return f" (95 % interval {interval[0]:.4f} to {interval[1]:.4f})"
 
 
-def _store_profile(settings: Settings, profile: Profile) -> None:
+def _store_profile(settings: "Settings", profile: "Profile") -> None:
+    from index.database.engine import Database
+    from index.database.queries import generations
+
     with Database(settings.database_path) as database, database.write() as connection:
-        generation = generations.active(connection)
-        if generation is None:
-            raise ConfigError("the library is empty; index some photos first")
-        generations.set_profile(connection, generation.id, profile.to_json())
+        generations.set_profile(connection, _active(connection).id, profile.to_json())
     print("in use from now on; a running service follows by itself")

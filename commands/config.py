@@ -2,25 +2,26 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.console import Config, errors
+from commands.console import Config, tell
 from index.base.errors import ConfigError
-from index.base.setting_origins import PREFIX, Origin, origins_of, unknown_variables
-from index.base.settings import DEFAULT_CONFIG, NAMED_WEIGHTS, Settings, load_settings, weights_file
-from index.base.tokens import read_tokens
+
+if TYPE_CHECKING:
+    from index.base.setting_origins import Origin
+    from index.base.settings import Settings
 
 VALUE_COLUMNS = 48
 
 
-def config_command(
+def config(
     show: Annotated[bool, typer.Option("--show", help="Print every setting.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
-    host: Annotated[str | None, typer.Option(help="As serve would be given it.")] = None,
-    port: Annotated[int | None, typer.Option(help="Likewise.")] = None,
-    http: Annotated[bool, typer.Option("--http", help="Likewise.")] = False,
+    host: Annotated[str | None, typer.Option(help="As given to serve.")] = None,
+    port: Annotated[int | None, typer.Option(help="As given to serve.")] = None,
+    http: Annotated[bool, typer.Option("--http", help="As given to serve.")] = False,
     config: Config = None,
 ) -> None:
     """Check the settings that serve would use, or print them.
@@ -29,6 +30,9 @@ def config_command(
 
     Example: person-count config --show
     """
+    from index.base.setting_origins import origins_of, unknown_variables
+    from index.base.settings import load_settings
+
     given = {"host": host, "port": port, "tls": False if http else None}
     settings = load_settings(config, **given)
     origins = origins_of(config, **given)
@@ -41,18 +45,20 @@ def config_command(
             line = f"{name}: {json.dumps(value, ensure_ascii=False)}"
             print(f"{line:<{VALUE_COLUMNS}}  # {_where(name, origins[name], file)}")
     for name in unknown_variables():
-        errors.print(f"the environment's {name} is no setting and has no effect")
+        tell(f"the environment's {name} is no setting and has no effect")
     _check(settings)
     if not (show or as_json):
-        errors.print("the settings are valid")
+        tell("the settings are valid")
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: "Settings") -> None:
     """What serve and its ingest look at before they begin, as far as nothing has to be made.
 
     Raises:
         ConfigError: they would refuse to start, for the reason that is given.
     """
+    from index.base.settings import NAMED_WEIGHTS, weights_file
+    from index.base.tokens import read_tokens
     from service.edge.tls import own_pair, server_context
     from service.guards.auth import check_exposure
 
@@ -68,12 +74,14 @@ def _check(settings: Settings) -> None:
 
 def _file(config: Path | None) -> Path | None:
     """The file that is read, absolute; None when there is none."""
+    from index.base.settings import DEFAULT_CONFIG
+
     path = config or DEFAULT_CONFIG
     return path.absolute() if path.is_file() else None
 
 
 def _document(
-    settings: Settings, origins: dict[str, Origin], file: Path | None
+    settings: "Settings", origins: dict[str, "Origin"], file: Path | None
 ) -> dict[str, object]:
     return {
         "file": str(file) if file else None,
@@ -84,8 +92,10 @@ def _document(
     }
 
 
-def _where(name: str, origin: Origin, file: Path | None) -> str:
+def _where(name: str, origin: "Origin", file: Path | None) -> str:
     """An origin as an operator would look it up."""
+    from index.base.setting_origins import PREFIX, Origin
+
     if origin is Origin.FILE and file:
         return file.name
     if origin is Origin.ENVIRONMENT:

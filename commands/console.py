@@ -1,4 +1,8 @@
-"""What the commands share: where messages go, progress bars, interruption."""
+"""What the commands share: where messages go, progress bars, interruption.
+
+The top of each command's module imports only what its options need, so that the help of all
+commands comes at once; a command imports what it works with when it runs.
+"""
 
 import os
 import signal
@@ -10,19 +14,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import progress as bars
-from rich.console import Console
 
 from index.base.errors import ConfigError
 from index.base.progress import Progress
 
-output = Console(highlight=False, markup=False)
-errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 INTERRUPTED = 130  # what shells report of a program that Ctrl-C ended
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="YAML file with settings.", show_default=False)
 ]
+
+
+def tell(text: str) -> None:
+    """Say something to the person at the terminal; standard output is for results."""
+    print(text, file=sys.stderr)
 
 
 def said_by_system(error: OSError) -> str:
@@ -49,7 +54,7 @@ def stop_on_signals() -> threading.Event:
             os._exit(INTERRUPTED)
         stop.set()
         if number == signal.SIGINT and sys.stderr.isatty():
-            errors.print("finishing what is in hand; press Ctrl-C again to end at once")
+            tell("finishing what is in hand; press Ctrl-C again to end at once")
 
     signal.signal(signal.SIGINT, ask)
     signal.signal(signal.SIGTERM, ask)
@@ -58,21 +63,40 @@ def stop_on_signals() -> threading.Event:
 
 def interrupted(said: str) -> typer.Exit:
     """Say that the command was interrupted; what to raise then."""
-    errors.print(f"interrupted; {said}")
+    tell(f"interrupted; {said}")
     return typer.Exit(INTERRUPTED)
+
+
+def interruptible(
+    progress: Progress, stop: threading.Event, said: str = "start it again"
+) -> Progress:
+    """*progress*, but once *stop* is set it ends the command with the words *said*."""
+
+    def show(done: int, total: int) -> None:
+        if stop.is_set():
+            raise interrupted(said)
+        progress(done, total)
+
+    return show
 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
     """A function that shows how many are done of how many; a bar only on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich import progress
+    from rich.console import Console
+
     columns = (
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.MofNCompleteColumn(),
-        bars.TextColumn("{task.fields[rate]}"),
-        bars.TimeRemainingColumn(),
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[rate]}"),
+        progress.TimeRemainingColumn(),
     )
-    with bars.Progress(*columns, console=errors, disable=not sys.stderr.isatty()) as bar:
+    with progress.Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=None, rate="")
 
         def show(done: int, total: int) -> None:
@@ -81,15 +105,3 @@ def progress_bar(title: str) -> Iterator[Progress]:
             bar.update(task, completed=done, total=total, rate=rate)
 
         yield show
-
-
-def interruptible(progress: Progress, stop: threading.Event) -> Progress:
-    """*progress*, which ends the command once *stop* is set."""
-
-    def show(done: int, total: int) -> None:
-        if stop.is_set():
-            errors.print("interrupted; start it again")
-            raise typer.Exit(INTERRUPTED)
-        progress(done, total)
-
-    return show

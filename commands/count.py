@@ -1,22 +1,13 @@
 """count: how many persons are in these files, without a server."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from commands.console import Config, progress_bar
 from index.base.choices import DEFAULT_THRESHOLD, FaceChoice, Linkage
 from index.base.errors import RequestError
-from index.base.logs import configure_logging
-from index.base.settings import load_settings
-from index.counting.documents import count_document, error_document, explanation_document
-from index.counting.explanation import Explanation, explanation_lines
-from index.counting.question import build_question
-from index.database.engine import Database
-
-if TYPE_CHECKING:
-    pass
 
 
 def count(
@@ -38,6 +29,12 @@ def count(
 
     Example: person-count count a.jpg b.jpg --threshold 0.25 --explain
     """
+    from index.base.logs import configure_logging
+    from index.base.settings import load_settings
+    from index.counting.documents import count_document, error_document, explanation_document
+    from index.counting.explanation import Explanation, explanation_lines
+    from index.counting.question import build_question
+    from index.database.engine import Database
     from ingest.jobs.direct_count import DirectCount
 
     settings = load_settings(config)

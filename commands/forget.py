@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.console import (
-    Config,
-    errors,
-    interruptible,
-    progress_bar,
-    stop_on_signals,
-)
-from index.base.logs import configure_logging
-from index.base.settings import load_settings
-from index.database.engine import Database
+from commands.console import Config, interruptible, progress_bar, stop_on_signals, tell
+from index.base.plurals import counted
 
 if TYPE_CHECKING:
     from index.upkeep.forget import Forgotten
@@ -42,6 +34,9 @@ def forget(
 
     Example: person-count forget inbox/holiday/beach.jpg
     """
+    from index.base.logs import configure_logging
+    from index.base.settings import load_settings
+    from index.database.engine import Database
     from index.upkeep import forget as forgetting
     from index.upkeep.erasure_proof import remains
 
@@ -55,23 +50,20 @@ def forget(
         reading = interruptible(progress, stop)
         if allow:
             count = forgetting.allow(database, settings.data, roots, paths, reading)
-            print(f"{count} photos may be indexed again")
+            print(f"{counted(count, 'photo')} may be indexed again")
             return
         done = forgetting.forget(database, settings.data, roots, paths, reading)
     with Database(settings.database_path) as database, progress_bar("searching MiB") as searching:
         erased = done.erased.pieces | done.evaluated.pieces
         found = remains(database, settings.data, erased, searching)
-    undeleted = _delete(done.plan.on_disk) if delete_files else []
+    undeleted = _delete(done.plan.on_disk) if delete_files else done.plan.on_disk
     _report(done)
-    if delete_files:
-        print(f"{len(done.plan.on_disk) - len(undeleted)} photos are deleted")
-    elif done.plan.on_disk:
-        print(f"{len(done.plan.on_disk)} photos are still there; --delete-files deletes them")
+    _report_photos(len(done.plan.on_disk) - len(undeleted), len(undeleted), delete_files)
     for copy in done.removed:
         print(f"it held erased vectors and is deleted: {copy}")
     for file in found:
-        errors.print(f"erased vectors are still in {file}; remove it, or stop what reads it")
-    if found or undeleted or done.plan.unreadable:
+        tell(f"erased vectors are still in {file}; remove it, or stop what reads it")
+    if found or done.plan.unreadable or (delete_files and undeleted):
         raise typer.Exit(1)
     if erased:
         print("proof: no file in the data folder holds any of the erased vectors")
@@ -84,24 +76,33 @@ def _delete(paths: Sequence[str]) -> list[str]:
         try:
             os.unlink(path)
         except OSError as error:
-            errors.print(f"could not be deleted ({error.strerror}): {path}")
+            tell(f"could not be deleted ({error.strerror}): {path}")
             left.append(path)
     return left
 
 
 def _report(done: "Forgotten") -> None:
+    files, images = counted(len(done.plan.rows), "file"), counted(done.erased.images, "image")
+    contents = counted(len(done.plan.contents), "content is", "contents are")
     print(
-        f"forgotten: {len(done.plan.rows)} files, {done.erased.images} images, "
-        f"{done.erased.faces} faces; {len(done.plan.contents)} contents are never indexed again"
+        f"forgotten: {files}, {images}, {counted(done.erased.faces, 'face')}; "
+        f"{contents} never indexed again"
     )
     if done.evaluated.images:
-        print(
-            "from what evaluate and calibrate keep: "
-            f"{done.evaluated.images} images, {done.evaluated.faces} faces"
-        )
+        images = counted(done.evaluated.images, "image")
+        faces = counted(done.evaluated.faces, "face")
+        print(f"from what evaluate and calibrate keep: {images}, {faces}")
     for path in done.others:
         print(f"it held the same photo and is forgotten, too: {path}")
     if done.snapshot_left:
         print("the running ingest process writes the next snapshot")
     for path in done.plan.unreadable:
-        errors.print(f"could not be read, and so not be barred: {path}")
+        tell(f"could not be read, and so not be barred: {path}")
+
+
+def _report_photos(deleted: int, left: int, delete_files: bool) -> None:
+    if delete_files:
+        print(f"{counted(deleted, 'photo is', 'photos are')} deleted")
+    elif left:
+        one = "photo is still there; --delete-files deletes it"
+        print(counted(left, one, "photos are still there; --delete-files deletes them"))

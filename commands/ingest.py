@@ -5,10 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.console import INTERRUPTED, Config, errors, progress_bar, stop_on_signals
-from index.base.logs import configure_logging
-from index.base.settings import load_settings
-from index.database.engine import Database
+from commands.console import INTERRUPTED, Config, progress_bar, stop_on_signals, tell
 
 if TYPE_CHECKING:
     from ingest.jobs.drain import Summary
@@ -22,6 +19,9 @@ def ingest(
 
     Example: person-count ingest inbox/holiday
     """
+    from index.base.logs import configure_logging
+    from index.base.settings import load_settings
+    from index.database.engine import Database
     from ingest.jobs.drain import Drain
 
     settings = load_settings(config)
@@ -33,13 +33,13 @@ def ingest(
 
 
 def report(summary: "Summary") -> None:
-    """Print what was done; exit 1 if a file failed, 130 if files are left.
+    """Print what was done.
 
     Raises:
-        typer.Exit: either is so.
+        typer.Exit: with 1 if a file failed, with 130 if files are left.
     """
     for path, reason in summary.failed:
-        errors.print(f"failed: {path}: {reason}")
+        tell(f"failed: {path}: {reason}")
     print(
         f"{summary.indexed} indexed, {summary.no_face} without a face, "
         f"{len(summary.failed)} failed"

@@ -6,30 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.console import (
-    errors,
-    interrupted,
-    progress_bar,
-)
-from index.base.choices import FaceChoice, Split
-from index.base.settings import Settings
-from index.database.engine import Database
-from index.database.queries import generations
-from index.vectors.space import Profile
+from commands.console import interrupted, progress_bar, tell
+from index.base.choices import Split
+from index.base.plurals import counted
 
 if TYPE_CHECKING:
+    from index.base.settings import Settings
+    from index.database.queries.generations import GenerationRow
     from index.evaluation.measures import LabelledFaces
+    from index.vectors.space import Profile
 
 AGAIN = "what was embedded is kept; start it again"
+SEED = 0  # fixes the halves and the draws: the same photos give the same figures
 
 Folder = Annotated[Path, typer.Argument(help="A folder with a folder of photos for each person.")]
-
 SplitOption = Annotated[Split, typer.Option("--split", help="A or B: half of the people.")]
-
-Seed = Annotated[int, typer.Option(min=0, help="Fixes the halves and the draws.")]
-
-Faces = Annotated[FaceChoice, typer.Option(help="Which faces of a photo count.")]
-
 Without = Annotated[
     list[str] | None, typer.Option(help="Name of a photo to leave out, e.g. a mislabelled one.")
 ]
@@ -37,17 +28,18 @@ Without = Annotated[
 
 def labelled(
     folder: Path,
-    settings: Settings,
-    faces: FaceChoice,
+    settings: "Settings",
+    split: Split,
     without: list[str] | None,
     stop: threading.Event,
 ) -> "LabelledFaces":
     """The faces below *folder*, embedded by the library's model with a progress bar.
 
     Raises:
-        ConfigError: as load_labelled() does.
+        ConfigError: as load_labelled() and of_half() do.
         typer.Exit: *stop* was set.
     """
+    from index.evaluation.measures import of_half
     from ingest.jobs.labelled import load_labelled
 
     library = _library(settings)
@@ -57,7 +49,6 @@ def labelled(
         found = load_labelled(
             folder,
             settings,
-            faces,
             progress,
             stop,
             without=frozenset(without or ()),
@@ -66,17 +57,23 @@ def labelled(
     if found is None:
         raise interrupted(AGAIN)
     if found.ambiguous:
-        errors.print(f"left out, in the folders of several people: {found.ambiguous} photos")
-    return found
+        tell(f"left out, in the folders of several people: {counted(found.ambiguous, 'photo')}")
+    return of_half(found, split, SEED)
 
 
-def profile_of(settings: Settings) -> Profile | None:
+def profile_of(settings: "Settings") -> "Profile | None":
     """The library's profile, which may have been calibrated; None before there is a library."""
+    from index.vectors.space import Profile
+
     generation = _library(settings)
     return Profile.from_json(generation.profile) if generation else None
 
 
-def _library(settings: Settings) -> generations.GenerationRow | None:
+def _library(settings: "Settings") -> "GenerationRow | None":
+    """The library's generation in use; None before there is a library."""
+    from index.database.engine import Database
+    from index.database.queries import generations
+
     if not settings.database_path.exists():
         return None
     with Database(settings.database_path) as database, database.read() as connection:

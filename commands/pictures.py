@@ -3,12 +3,6 @@
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
-
-from index.base.logs import configure_logging, log_the_rest
-
-if TYPE_CHECKING:
-    pass
 
 
 def pictures() -> None:
@@ -16,6 +10,7 @@ def pictures() -> None:
 
     Example: person-count pictures
     """
+    from index.base.logs import configure_logging, log_the_rest
     from ingest.decoding.picture_process import serve_pictures
 
     configure_logging(verbose=False)

@@ -1,19 +1,12 @@
 """reindex: embed every image again, or only what is missing."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from commands.console import INTERRUPTED, Config, errors, progress_bar, stop_on_signals
-from index.base.lock import exclusive
-from index.base.logs import configure_logging
-from index.base.settings import load_settings
-from index.database.engine import Database
-
-if TYPE_CHECKING:
-    pass
-
+from commands.console import Config, interrupted, progress_bar, stop_on_signals
 from commands.ingest import report
+from index.base.plurals import counted
 
 
 def reindex(
@@ -31,6 +24,10 @@ def reindex(
 
     Example: person-count reindex --weights casia-webface
     """
+    from index.base.lock import exclusive
+    from index.base.logs import configure_logging
+    from index.base.settings import load_settings
+    from index.database.engine import Database
     from ingest.jobs.drain import Drain
     from ingest.jobs.reindex import Reindexer
 
@@ -46,7 +43,7 @@ def reindex(
         with exclusive(settings.data, "reindex"), progress_bar("re-indexing") as progress:
             outcome = Reindexer(database, settings, weights or settings.weights, stop).run(progress)
     if outcome is None:
-        errors.print("interrupted; start it again to go on, nothing has changed yet")
-        raise typer.Exit(INTERRUPTED)
+        raise interrupted("start it again to go on, nothing has changed yet")
     before = f" ({outcome.already_done} done earlier)" if outcome.already_done else ""
-    print(f"{outcome.images} images{before}, {outcome.faces} faces, now with {outcome.model_id}")
+    images, faces = counted(outcome.images, "image"), counted(outcome.faces, "face")
+    print(f"{images}{before}, {faces}, now with {outcome.model_id}")

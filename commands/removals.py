@@ -1,23 +1,11 @@
 """removals: missing files that are still remembered."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from commands.console import Config
-from index.base.settings import load_settings
-from index.database.engine import Database
-from index.database.queries import places
-from index.database.queries.places import HoldReason
-
-if TYPE_CHECKING:
-    pass
-
-_WHY = {
-    HoldReason.VANISHED: "much vanished at once",
-    HoldReason.REPLACED: "another folder or disk is there now",
-    HoldReason.ABSENT: "the folder is not there",
-}
+from index.base.plurals import counted
 
 
 def removals(
@@ -32,6 +20,17 @@ def removals(
 
     Example: person-count removals --accept
     """
+    from index.base.settings import load_settings
+    from index.database.engine import Database
+    from index.database.queries import places
+    from index.database.queries.places import HoldReason
+
+    why = {
+        None: "",
+        HoldReason.VANISHED: "much vanished at once",
+        HoldReason.REPLACED: "another folder or disk is there now",
+        HoldReason.ABSENT: "the folder is not there",
+    }
     settings = load_settings(config)
     roots = settings.resolve_roots().real
     with (
@@ -43,10 +42,10 @@ def removals(
         if accept:
             places.accept(connection, held)
     for place in held:
-        why = _WHY[place.reason] if place.reason else ""
-        print(f"{place.path}: {place.missing} files are missing: {why}")
+        missing = counted(place.missing, "file is", "files are")
+        print(f"{place.path}: {missing} missing: {why[place.reason]}")
     if not held:
         print("no removals are held")
     elif accept:
-        count = sum(place.missing for place in held)
-        print(f"{count} files: serve or watch removes them with its next scan, within seconds")
+        files = counted(sum(place.missing for place in held), "file")
+        print(f"serve or watch removes {files} with its next scan, within seconds")

@@ -1,17 +1,12 @@
 """restore: a backup in the place of the database."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from commands.console import Config, interruptible, progress_bar, stop_on_signals
-from index.base.logs import configure_logging
-from index.base.settings import load_settings
-from index.upkeep.backup import restore as restore_database
-
-if TYPE_CHECKING:
-    pass
+from index.base.plurals import counted
 
 
 def restore(
@@ -25,6 +20,10 @@ def restore(
 
     Example: person-count restore /backups/person_count-monday.db
     """
+    from index.base.logs import configure_logging
+    from index.base.settings import load_settings
+    from index.upkeep.backup import restore as restore_database
+
     settings = load_settings(config)
     configure_logging(verbose=False)
     stop = stop_on_signals()
@@ -32,8 +31,12 @@ def restore(
         done = restore_database(
             file.absolute(), settings.data, settings.database_path, interruptible(progress, stop)
         )
-    print(f"{settings.database_path}: {done.contents.images} images, {done.contents.faces} faces")
+    print(f"{settings.database_path}: {_held(done.contents.images, done.contents.faces)}")
     if done.erased.images:
-        print(f"forgotten again: {done.erased.images} images, {done.erased.faces} faces")
+        print(f"forgotten again: {_held(done.erased.images, done.erased.faces)}")
     if done.kept is not None:
         print(f"the database that was there is kept as {done.kept}")
+
+
+def _held(images: int, faces: int) -> str:
+    return f"{counted(images, 'image')}, {counted(faces, 'face')}"

@@ -1,6 +1,5 @@
 """serve: watch the drop folder and answer questions."""
 
-import asyncio
 import logging
 import os
 import sys
@@ -9,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.console import Config, errors, naming_folders
-from index.base.logs import configure_logging, log_the_rest
-from index.base.settings import Settings, load_settings
-from index.database.engine import Database
+from commands.console import Config, naming_folders, tell
 
 if TYPE_CHECKING:
     import ssl
+
+    from index.base.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +31,11 @@ def serve(
 
     Example: person-count serve --port 8443
     """
+    import asyncio
+
+    from index.base.logs import configure_logging, log_the_rest
+    from index.base.settings import load_settings
+    from index.database.engine import Database
     from service.children.ingest_keeper import Keeper
     from service.edge.server import serve as serve_forever
     from service.guards.auth import check_exposure
@@ -71,20 +74,20 @@ def _leave() -> None:
     os._exit(0)
 
 
-def _greet(url: str, sha256: str | None, settings: Settings) -> None:
+def _greet(url: str, sha256: str | None, settings: "Settings") -> None:
     """Tell people on a terminal what they need to ask; a log gets a line like any other."""
     if not sys.stderr.isatty():
         log.info("service.listening url=%s certificate_sha256=%s", url, sha256)
         return
-    errors.print(f"answering at {url}")
+    tell(f"answering at {url}")
     if sha256 is None:
-        errors.print("without TLS: let only a proxy on this machine reach it")
+        tell("without TLS: let only a proxy on this machine reach it")
     else:
-        errors.print(f"certificate SHA-256 {sha256}")
-    errors.print(f"drop folder {settings.inbox}")
+        tell(f"certificate SHA-256 {sha256}")
+    tell(f"drop folder {settings.inbox}")
 
 
-def _tls(settings: Settings) -> tuple["ssl.SSLContext | None", str | None]:
+def _tls(settings: "Settings") -> tuple["ssl.SSLContext | None", str | None]:
     """The TLS context and its certificate's SHA-256; None without TLS."""
     from service.edge.tls import fingerprint, own_pair, self_signed, server_context, warn_of_end
 

@@ -2,16 +2,8 @@
 
 import json
 import time
-from typing import TYPE_CHECKING
 
 from commands.console import Config
-from index.base.settings import load_settings
-from index.database.engine import Database
-from index.library.ingest_report import stored_report
-from index.library.status import library_status
-
-if TYPE_CHECKING:
-    pass
 
 
 def status(config: Config = None) -> None:
@@ -19,6 +11,11 @@ def status(config: Config = None) -> None:
 
     Example: person-count status
     """
+    from index.base.settings import load_settings
+    from index.database.engine import Database
+    from index.library.ingest_report import stored_report
+    from index.library.status import library_status
+
     settings = load_settings(config)
     with Database(settings.database_path) as database:
         document = library_status(database)

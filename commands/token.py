@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from commands.console import Config, errors
+from commands.console import Config, tell
 from index.base.errors import ConfigError
-from index.base.settings import load_settings
 from index.base.tokens import Scope, add_token, read_tokens, remove_token
 
 app = typer.Typer(no_args_is_help=True, help="Who may ask the service: bearer tokens.")
@@ -16,6 +15,8 @@ Name = Annotated[str, typer.Argument(help="What the token is called in the list.
 
 
 def _file(config: Path | None) -> Path:
+    from index.base.settings import load_settings
+
     path = load_settings(config).tokens
     if path is None:
         raise ConfigError("there is no tokens file: set tokens to its path, such as data/tokens")
@@ -36,7 +37,7 @@ def add(
     """
     path = _file(config)
     print(add_token(path, name, scope))
-    errors.print(f"token {name} may {scope}; send it as Authorization: Bearer TOKEN")
+    tell(f"token {name} may {scope}; send it as Authorization: Bearer TOKEN")
 
 
 @app.command(name="list")
@@ -59,4 +60,4 @@ def remove(name: Name, config: Config = None) -> None:
     """
     path = _file(config)
     remove_token(path, name)
-    errors.print(f"token {name} is no longer valid")
+    tell(f"token {name} is no longer valid")

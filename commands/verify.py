@@ -1,16 +1,9 @@
 """verify: whether the library is sound."""
 
-from typing import TYPE_CHECKING
-
 import typer
 
-from commands.console import Config, errors
-from index.base.settings import load_settings
-from index.database.engine import Database
-from index.upkeep.verify import verify as verify_database
-
-if TYPE_CHECKING:
-    pass
+from commands.console import Config, tell
+from index.base.plurals import counted
 
 
 def verify(config: Config = None) -> None:
@@ -20,12 +13,16 @@ def verify(config: Config = None) -> None:
 
     Example: person-count verify
     """
+    from index.base.settings import load_settings
+    from index.database.engine import Database
+    from index.upkeep.verify import verify as verify_database
+
     settings = load_settings(config)
     with Database(settings.database_path) as database:
         findings = verify_database(database)
     for problem in findings.problems:
-        errors.print(f"wrong: {problem}")
+        tell(f"wrong: {problem}")
     if findings.problems:
-        errors.print("cure: person-count reindex --missing-only")
+        tell("cure: person-count reindex --missing-only")
         raise typer.Exit(1)
-    print(f"all is well: {findings.faces} faces")
+    print(f"all is well: {counted(findings.faces, 'face')}")

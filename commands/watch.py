@@ -2,16 +2,11 @@
 
 import os
 import threading
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from commands.console import Config, stop_on_signals
-from index.base.logs import configure_logging, log_the_rest
-from index.base.settings import load_settings
-
-if TYPE_CHECKING:
-    pass
 
 PARENT_POLL_SECONDS = 0.5
 
@@ -24,6 +19,8 @@ def watch(
 
     Example: person-count watch --config config.yaml
     """
+    from index.base.logs import configure_logging, log_the_rest
+    from index.base.settings import load_settings
     from ingest.jobs.process import run_ingest
 
     settings = load_settings(config)

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 
 from index.base.arrays import FloatMatrix
 from index.base.choices import Linkage
+from index.base.plurals import counted
 from index.counting.answer import Answer
 from index.counting.grouping import persons
 from index.counting.hierarchy import Hierarchy, hierarchy
@@ -22,6 +23,10 @@ CURVE_STEP = 0.005  # of the threshold; fine enough for a slider, coarse enough 
 CURVE_END = 0.4  # twice the default: beyond it nearly all faces are one person
 INTERVAL_SHARE = 0.1  # of the threshold, up and down; its coverage is measured in docs/accuracy.md
 CHAIN_FACTOR = 1.5  # a person whose faces are farther apart than this times the cut is doubtful
+_DOUBTS = {
+    "chained": "some of its faces are far apart",
+    "same_photo": "two of its faces are in one photo",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,25 +166,31 @@ class Explanation:
 
 def explanation_lines(document: dict[str, Any]) -> list[str]:
     """The explanation document (index.counting.documents) as text for a terminal."""
-    count, (low, high) = document["person_num"], document["stable_range"]
-    interval = dict.fromkeys(str(end) for end in document["interval"].values())
-    summary = (
-        f"{_plural(count, 'person')} at threshold {document['threshold']} "
-        f"({' to '.join(interval)} within a tenth of it; {count} from {low:.4f} to {high:.4f})"
-    )
-    lines = [summary]
+    lines = [
+        f"{counted(document['person_num'], 'person')} at threshold {document['threshold']}",
+        *_how_stable(document),
+    ]
     for number, person in enumerate(document["persons"], start=1):
         weakest = person["weakest_link"]
         how = f", weakest link at {_link(weakest)}" if weakest else ""
-        warnings = "".join(f", {warning}" for warning in person["warnings"])
-        lines.append(f"person {number}: {_plural(len(person['faces']), 'face')}{how}{warnings}")
+        doubts = "".join(f", {_DOUBTS[warning]}" for warning in person["warnings"])
+        lines.append(f"person {number}: {counted(len(person['faces']), 'face')}{how}{doubts}")
         lines += [f"    {_place(face)}" for face in person["faces"]]
     lines += [f"left out ({face['reason']}): {_place(face)}" for face in document["left_out"]]
     return lines
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _how_stable(document: dict[str, Any]) -> list[str]:
+    low, high = document["interval"]["low"], document["interval"]["high"]
+    start, end = document["stable_range"]
+    if not document["persons"]:
+        return []  # without a face every threshold gives 0
+    return [
+        "a threshold a tenth lower or higher gives the same count"
+        if low == high
+        else f"thresholds up to a tenth lower or higher give {low} to {high} persons",
+        f"every threshold from {start:.4f} to {end:.4f} gives the same count",
+    ]
 
 
 def _link(link: dict[str, Any]) -> str:

@@ -25,7 +25,6 @@ from ingest.jobs.drain import Drain
 def load_labelled(
     folder: Path,
     settings: Settings,
-    choice: FaceChoice,
     progress: Progress,
     stop: threading.Event,
     *,
@@ -65,7 +64,7 @@ def load_labelled(
         if stop.is_set():
             return None
         _refuse_other_model(database, own, model_id)
-        found = _read(database, own.inbox, choice, without)
+        found = _read(database, own.inbox, without)
     if len(set(found.people)) < 2:  # noqa: PLR2004 - one person has no strangers
         raise ConfigError(f"{folder} needs folders of at least two people with faces in them")
     return replace(found, unreadable=len(summary.failed))
@@ -82,9 +81,7 @@ def _refuse_other_model(database: Database, own: Settings, model_id: str | None)
         )
 
 
-def _read(
-    database: Database, folder: Path, choice: FaceChoice, without: frozenset[str]
-) -> LabelledFaces:
+def _read(database: Database, folder: Path, without: frozenset[str]) -> LabelledFaces:
     with database.read() as connection:
         generation = generations.active(connection)
         if generation is None:
@@ -98,7 +95,7 @@ def _read(
                 folders[row.image_id].add(parts[0])
         labels = {image: min(names) for image, names in folders.items() if len(names) == 1}
         faces = faces_of(connection, generation.id, sorted(labels))
-        left_out = why_left_out(faces, choice)
+        left_out = why_left_out(faces, FaceChoice.ONE)  # others in the photo are not the person
         kept = [face for face in faces if face.id not in left_out]
         _, raw = embeddings.embeddings_of(connection, generation.id, [face.id for face in kept])
     return LabelledFaces(

@@ -12,7 +12,7 @@ import faiss
 import pytest
 
 import person_count
-from commands import calibrate as command
+from commands import calibrate, evaluate
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.migration import migrate
@@ -124,14 +124,15 @@ def people(config: Path) -> Path:
     return folder
 
 
-QUICK = ("--draws", "3")
-
-
 @pytest.fixture
 def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fake photos show six people, the library three; too few are tested by themselves."""
-    monkeypatch.setattr(command, "MIN_PEOPLE", 3)
-    monkeypatch.setattr(command, "MIN_FACES", 5)
+    """The fake photos show six people, the library three; too few are tested by themselves.
+
+    And few draws are enough where nothing is measured by them.
+    """
+    monkeypatch.setattr(evaluate, "DRAWS", 3)
+    monkeypatch.setattr(calibrate, "MIN_PEOPLE", 3)
+    monkeypatch.setattr(calibrate, "MIN_FACES", 5)
 
 
 def profile_in_use(config: Path) -> str:
@@ -155,6 +156,6 @@ def states(config: Path) -> dict[str, str]:
 
 
 def report(run: Run, *arguments: object) -> dict[str, object]:
-    outcome = run("evaluate", *arguments, *QUICK, "--json")
+    outcome = run("evaluate", *arguments, "--json")
     assert (outcome.code, outcome.err) == (0, "")
     return dict(json.loads(outcome.out))

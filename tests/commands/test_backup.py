@@ -18,7 +18,7 @@ def test_a_backup_says_what_it_holds_and_can_be_restored(
     back = run("restore", file, "--config", config)
     assert (back.code, back.err) == (0, "")
     assert "3 images, 4 faces" in back.out
-    assert "forgotten again: 1 images, 1 faces" in back.out
+    assert "forgotten again: 1 image, 1 face" in back.out
     assert "person_count.db.before-restore" in back.out
     assert run("verify", "--config", config).out == "all is well: 4 faces\n"
 

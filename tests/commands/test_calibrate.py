@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from commands import calibrate as command
-from commands.calibrate import calibrate
+from commands import calibrate
 from index.database.engine import Database
 from index.database.queries import generations
 from index.vectors import snapshot_writer
@@ -110,7 +109,7 @@ def test_many_faces_of_few_people_are_no_centre(
     run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Around one family's own mean strangers are as near as relatives."""
-    monkeypatch.setattr(command, "MIN_PEOPLE", 4)
+    monkeypatch.setattr(calibrate, "MIN_PEOPLE", 4)
     before = profile_in_use(config)
     outcome = run("calibrate", "--library", "--config", config)
     assert (outcome.code, outcome.out) == (1, "")
@@ -129,7 +128,7 @@ def test_an_empty_library_has_no_centre(run: Run, config: Path) -> None:
 def test_of_too_few_people_no_interval_is_claimed(
     run: Run, people: Path, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "MIN_PEOPLE", 7)
+    monkeypatch.setattr(calibrate, "MIN_PEOPLE", 7)
     outcome = run("calibrate", people, "--dry-run", "--config", config)
     first = outcome.out.splitlines()[0]
     assert first.endswith("(of too few people to say how far off it is)")
@@ -155,7 +154,9 @@ def test_writing_a_profile_stores_it_exactly_if_the_help_says_also(
 ) -> None:
     """'Also write the profile' promises both; a help that says 'instead' promises one."""
     assert library.is_dir()
-    [option] = [p for p in inspect.signature(calibrate).parameters.values() if p.name == "write"]
+    [option] = [
+        p for p in inspect.signature(calibrate.calibrate).parameters.values() if p.name == "write"
+    ]
     help_text = str(option.annotation.__metadata__[0].help).lower()
     target = config.parent / "profile.json"
     run("calibrate", people, "--write", target, "--config", config)
@@ -180,8 +181,8 @@ def test_too_few_people_or_faces_change_nothing(
     run: Run, people: Path, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two people's photos, a distance would be measured at which all people are the same."""
-    monkeypatch.setattr(command, "MIN_PEOPLE", 7)
-    monkeypatch.setattr(command, "MIN_FACES", 6)
+    monkeypatch.setattr(calibrate, "MIN_PEOPLE", 7)
+    monkeypatch.setattr(calibrate, "MIN_FACES", 6)
     before = profile_in_use(config)
     for given, found in ((people, "6 people"), ("--library", "5 key faces")):
         outcome = run("calibrate", given, "--config", config)

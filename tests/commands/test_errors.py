@@ -213,12 +213,6 @@ def test_a_half_of_too_few_people_is_refused(run: Run, config: Path) -> None:
         assert_one_line(outcome, "two people")
 
 
-def test_one_option_of_a_size_needs_the_other(run: Run, people: Path, config: Path) -> None:
-    for option in ("--persons", "--images"):
-        outcome = run("evaluate", people, option, "2", "--config", config)
-        assert_one_line(outcome, "--persons and --images together")
-
-
 @pytest.mark.parametrize("threshold", ["abc", "-1", ""])
 def test_evaluate_refuses_a_bad_threshold(
     run: Run, people: Path, config: Path, threshold: str
@@ -227,18 +221,8 @@ def test_evaluate_refuses_a_bad_threshold(
     assert_one_line(outcome, "threshold must be a")
 
 
-@pytest.mark.parametrize("command", ["evaluate", "calibrate"])
-def test_a_negative_seed_is_refused(run: Run, people: Path, config: Path, command: str) -> None:
-    outcome = run(command, people, "--seed=-1", "--config", config)
-    assert outcome.code in (1, 2)
-    assert "seed" in outcome.err
-
-
 def test_plots_into_a_file_are_refused(run: Run, people: Path, config: Path) -> None:
-    outcome = run(
-        "evaluate", people, "--draws", 1, "--plots", config, "--persons", 2, "--images", 2,
-        "--config", config,
-    )  # fmt: skip
+    outcome = run("evaluate", people, "--plots", config, "--config", config)
     assert_one_line(outcome, str(config))
 
 

@@ -30,7 +30,7 @@ def test_allow_takes_it_back(run: Run, library: Path, config: Path) -> None:
     fill(library, config.parent / "data")
     assert set(states(config).values()) == {"failed"}
     done = run("forget", "--allow", library / "one.png", "--config", config)
-    assert (done.code, done.out) == (0, "1 photos may be indexed again\n")
+    assert (done.code, done.out) == (0, "1 photo may be indexed again\n")
     fill(library, config.parent / "data")
     assert [name for name, state in states(config).items() if state == "indexed"] == ["one.png"]
 
@@ -40,7 +40,7 @@ def test_delete_files_deletes_what_was_named(run: Run, library: Path, config: Pa
     fill(library, config.parent / "data")
     done = run("forget", "--delete-files", library / "one.png", "--config", config)
     assert done.code == 0
-    assert "1 photos are deleted" in done.out
+    assert "1 photo is deleted" in done.out
     assert not (library / "one.png").exists()
     assert (library / "copy.png").exists()
 
@@ -120,7 +120,7 @@ def test_what_the_proof_could_not_look_into_is_named_before_anything_is_erased(
     closed.chmod(0o700)
     outcome = run("forget", library / "one.png", "--config", config)
     assert outcome.code == 0
-    assert "forgotten: 1 files, 1 images" in outcome.out
+    assert "forgotten: 1 file, 1 image" in outcome.out
 
 
 def test_an_evaluation_that_lies_on_another_disk_is_searched_as_well(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from index.base.arrays import FloatMatrix, IntVector
-from index.base.choices import FaceChoice, Linkage, Split
+from index.base.choices import Linkage, Split
 from index.base.settings import Settings
 from index.counting.explanation import INTERVAL_SHARE
 from index.counting.grouping import persons
@@ -79,7 +79,6 @@ def labelled(
         faces = load_labelled(
             faces_folder / "lfw",
             settings,
-            FaceChoice.ONE,
             lambda *_: None,
             threading.Event(),
             without=frozenset() if is_whole else MISLABELLED,

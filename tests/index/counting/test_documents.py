@@ -103,7 +103,7 @@ def test_a_link_says_how_often_strangers_are_as_near() -> None:
     assert person["weakest_link"]["false_match_rate"] == 0.0166667
     document |= {"person_num": 1, "threshold": "0.2"}
     assert (
-        "weakest link at 0.016 (false match rate 0.017 at most)" in explanation_lines(document)[1]
+        "weakest link at 0.016 (false match rate 0.017 at most)" in explanation_lines(document)[3]
     )
 
 

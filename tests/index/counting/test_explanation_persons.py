@@ -156,10 +156,11 @@ def test_lines_tell_persons_faces_warnings_and_what_was_left_out() -> None:
     vectors = np.vstack((pair_at(0.023), np.eye(DIM)[[5]])).astype(np.float32)
     request = Request(vectors, images=[1, 1, 2], linkage=Linkage.SINGLE)
     request.left_out = [(face_row(90, image_id=2, box=(0.4, 1, 5, 6.2)), "small")]
-    first, *lines = explanation_lines(request.document("0.20"))
-    assert first == "2 persons at threshold 0.20 (2 within a tenth of it; 2 from 0.0101 to 0.4347)"
-    assert lines == [
-        "person 1: 2 faces, weakest link at 0.010, same_photo",
+    assert explanation_lines(request.document("0.20")) == [
+        "2 persons at threshold 0.20",
+        "a threshold a tenth lower or higher gives the same count",
+        "every threshold from 0.0101 to 0.4347 gives the same count",
+        "person 1: 2 faces, weakest link at 0.010, two of its faces are in one photo",
         "    1.jpg at 0, 0, 50, 100",
         "    1.jpg at 0, 0, 50, 100",
         "person 2: 1 face",
@@ -170,4 +171,12 @@ def test_lines_tell_persons_faces_warnings_and_what_was_left_out() -> None:
 
 def test_lines_of_no_face_are_one() -> None:
     [line] = explanation_lines(Request(pair_at(0.3)[:0]).document())
-    assert line.startswith("0 persons at threshold 0.2 (0 within a tenth of it; ")
+    assert line == "0 persons at threshold 0.2"
+
+
+def test_lines_of_an_unsure_count_say_between_which_numbers_it_lies() -> None:
+    request = Request(pair_at(0.44), linkage=Linkage.SINGLE)
+    first, second, third, *_ = explanation_lines(request.document("0.2"))
+    assert first == "1 person at threshold 0.2"
+    assert second == "thresholds up to a tenth lower or higher give 1 to 2 persons"
+    assert third.startswith("every threshold from 0.191")
