@@ -42,8 +42,7 @@ def explanation_document(
     return {
         "distance": space.distance(question.threshold),
         "cosine_cut": space.cut(question.threshold),
-        "faces": question.faces,
-        "linkage": question.linkage,
+        **question.options,
         "interval": {"low": low, "high": high},
         "stable_range": _inward(*explanation.stable_range(), question.threshold),
         "curve": [{"threshold": at, "person_num": count} for at, count in explanation.curve],

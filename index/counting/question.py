@@ -4,12 +4,13 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from http import HTTPStatus
-from typing import TypeVar
+from operator import attrgetter
+from typing import Any
 
 from index.base.choices import DEFAULT_THRESHOLD, FaceChoice, Linkage
 from index.base.errors import RequestError, bad_request
+from index.base.parameters import Kind, Parameter, check_known, choice, parse_all
 from index.base.paths import MAX_NAME_BYTES
 from index.base.settings import Settings
 
@@ -17,9 +18,38 @@ DECIMAL = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 _DECIMAL = re.compile(DECIMAL, re.ASCII)
 _NOT_ZERO = re.compile(r"[+-]?[0.]*[1-9]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-Choice = TypeVar("Choice", bound=StrEnum)
 
-PARAMETERS = ("filepath", "threshold", "faces", "linkage")
+
+FILEPATH = "filepath"  # the only parameter that is repeated, and required
+# The others. To add one, add it here and its value to Question: parsing, /openapi.json, /docs in
+# both languages, explained answers and person-count count take it from here.
+PARAMETERS = (
+    Parameter(
+        "threshold",
+        Kind(
+            {"type": "string", "pattern": f"^({DECIMAL})$"}, lambda _, text: parse_threshold(text)
+        ),
+        english="How far apart two faces of one person may be; a larger one counts fewer persons.",
+        chinese="同一个人的两张人脸最多相差多远；阈值越大，人数越少。",
+        default=lambda _: DEFAULT_THRESHOLD,
+    ),
+    Parameter(
+        "faces",
+        choice(FaceChoice),
+        english="Which faces count: key faces, all, or only the most prominent one of each photo.",
+        chinese="哪些人脸参与计数：key 为关键人脸，all 为全部，one 为每张照片中最突出的一张。",
+        default=attrgetter("counted_faces"),
+    ),
+    Parameter(
+        "linkage",
+        choice(Linkage),
+        english="The rule that puts similar faces together as one person.",
+        chinese="相似的人脸以何种方式归为同一个人。",
+        default=attrgetter("linkage"),
+    ),
+)
+# those that explained answers repeat; every answer repeats the threshold, as the caller wrote it
+OPTIONS = tuple(parameter for parameter in PARAMETERS if parameter.name != "threshold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +59,7 @@ class Question:
     Attributes:
         filepaths: as the caller gave them, order and duplicates kept.
         threshold_text: as the caller gave it.
-        threshold: its value, finite, at least 0.
+        threshold: its value, finite, at least 0; this and the rest are the values of PARAMETERS.
     """
 
     filepaths: tuple[str, ...]
@@ -42,6 +72,11 @@ class Question:
     def names(self) -> list[str]:
         """The file paths without duplicates, in order."""
         return list(dict.fromkeys(self.filepaths))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The values of OPTIONS by name."""
+        return {parameter.name: getattr(self, parameter.name) for parameter in OPTIONS}
 
 
 def parse_threshold(text: str) -> float:
@@ -91,34 +126,14 @@ def check_filepath(name: str) -> str:
     return name
 
 
-def _choice(kind: type[Choice], given: Mapping[str, Sequence[str]], default: Choice) -> Choice:
-    name = kind.__name__.lower().removesuffix("choice") + ("s" if kind is FaceChoice else "")
-    text = _single(given, name)
-    if text is None:
-        return default
-    try:
-        return kind(text)
-    except ValueError as error:
-        raise bad_request(f"{name} must be one of {', '.join(kind)}, not {text[:40]!r}") from error
-
-
-def _single(given: Mapping[str, Sequence[str]], name: str) -> str | None:
-    values = given.get(name, ())
-    if len(values) > 1:
-        raise bad_request(f"{name} is given {len(values)} times")
-    return values[0] if values else None
-
-
 def build_question(given: Mapping[str, Sequence[str]], settings: Settings) -> Question:
     """Check a request's parameters, each with all its values in order.
 
     Raises:
-        RequestError: 400 or 413; its text names the mistake.
+        RequestError: 400 or 413, naming what is wrong.
     """
-    for name in given:
-        if name not in PARAMETERS:
-            raise bad_request(f"unknown parameter {name[:40]!r}; known are {', '.join(PARAMETERS)}")
-    names = given.get("filepath", ())
+    check_known(given, (FILEPATH, *(parameter.name for parameter in PARAMETERS)))
+    names = given.get(FILEPATH, ())
     if not names:
         raise bad_request("filepath is missing; give it once for each image")
     if len(names) > settings.max_request_files:
@@ -127,12 +142,5 @@ def build_question(given: Mapping[str, Sequence[str]], settings: Settings) -> Qu
             f"{len(names)} files are more than the {settings.max_request_files} allowed",
         )
     filepaths = tuple(check_filepath(name) for name in names)
-    text = _single(given, "threshold")
-    text = DEFAULT_THRESHOLD if text is None else text
-    return Question(
-        filepaths,
-        text,
-        parse_threshold(text),
-        _choice(FaceChoice, given, settings.counted_faces),
-        _choice(Linkage, given, settings.linkage),
-    )
+    values = parse_all(PARAMETERS, given, settings)
+    return Question(filepaths, given.get("threshold", [DEFAULT_THRESHOLD])[0], **values)

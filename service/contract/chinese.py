@@ -58,15 +58,6 @@ CHINESE = {
     "Paths of the image files, as in the parameter filepath.": (
         "各图像文件的路径，同参数 filepath。"
     ),
-    "How far apart two faces of one person may be; a larger one counts fewer persons.": (
-        "同一个人的两张人脸最多相差多远；阈值越大，人数越少。"
-    ),
-    "Which faces count: key faces, all, or only the most prominent one of each photo.": (
-        "哪些人脸参与计数：key 为关键人脸，all 为全部，one 为每张照片中最突出的一张。"
-    ),
-    "The rule that puts similar faces together as one person.": (
-        "相似的人脸以何种方式归为同一个人。"
-    ),
     "Always 1: a count was made.": "成功时恒为 1。",
     "Every file path as the caller gave it, order and duplicates kept.": (
         "调用方给出的每个文件路径，保持原样、顺序和重复。"
@@ -114,8 +105,6 @@ CHINESE = {
     "The model that computed the faces.": "计算人脸特征的模型。",
     "The cosine distance that the threshold stands for.": "阈值所对应的余弦距离。",
     "The same as a cosine similarity.": "同一界限，以余弦相似度表示。",
-    "Which faces were counted.": "哪些人脸参与了计数。",
-    "How faces became persons.": "人脸以何种方式归为同一个人。",
     "The fewest and the most persons between a threshold a tenth lower and one a tenth higher; "
     "with supported, only both ends and the steps of the curve are tried.": (
         "阈值从降低一成到提高一成，人数最少和最多各是多少；supported 方式只看两端和曲线上的各点。"
@@ -154,10 +143,6 @@ CHINESE = {
         "找到的人脸数，无论是否计入；null 表示尚不知道"
     ),
     "`after` of the next page; null: this is the last": "下一页的 `after`；null 表示这是最后一页",
-    "`next` of the page before": "上一页的 `next`",
-    "part of a name": "名称的一部分",
-    "Only files in this state.": "只列出处于此状态的文件。",
-    "Files on a page of the list.": "每页的文件数。",
     "A file's name, percent-encoded.": "文件名，做百分号编码。",
     "A face's id.": "人脸的编号。",
     "Paths of the files to read again.": "要重新读取的文件路径。",

@@ -8,19 +8,10 @@ _COUNT = {
     "threshold": "The threshold as the caller gave it; 0.2 if it gave none.",
     "person_num": "How many different key persons appear in these files.",
 }
-_QUESTION = {
-    "threshold": "How far apart two faces of one person may be; a larger one counts fewer persons.",
-    "faces": "Which faces count: key faces, all, or only the most prominent one of each photo.",
-    "linkage": "The rule that puts similar faces together as one person.",
-}
-_FACES = "Which faces were counted."
-# beside those whose schemas say it themselves
+# beside those that say it where they are declared
 PARAMETERS = {
     "filepath": "Path of an image file, relative to the drop folder or absolute below one of the "
     "configured folders; repeat it once for each image.",
-    **_QUESTION,
-    "state": "Only files in this state.",
-    "limit": "Files on a page of the list.",
     "name": "A file's name, percent-encoded.",
     "face": "A face's id.",
 }
@@ -33,8 +24,7 @@ _FACE = {
 }
 # by name of the schema; members of an object in a member are member.inner, in a list member[].inner
 MEMBERS = {
-    "Question": {"filepaths": "Paths of the image files, as in the parameter filepath."}
-    | _QUESTION,
+    "Question": {"filepaths": "Paths of the image files, as in the parameter filepath."},
     "Count": _COUNT,
     "Error": {
         "cord": "The HTTP status once more; spelt like this.",
@@ -99,8 +89,6 @@ MEMBERS = {
         "model": "The model that computed the faces.",
         "distance": "The cosine distance that the threshold stands for.",
         "cosine_cut": "The same as a cosine similarity.",
-        "faces": _FACES,
-        "linkage": "How faces became persons.",
         "interval": "The fewest and the most persons between a threshold a tenth lower and one "
         "a tenth higher; with supported, only both ends and the steps of the curve are tried.",
         "interval.low": "The fewest.",

@@ -3,19 +3,14 @@
 from enum import StrEnum
 from typing import Any
 
-from index.base.choices import DEFAULT_THRESHOLD, FaceChoice, Linkage
 from index.base.paths import MAX_NAME_BYTES
 from index.base.settings import Settings
-from index.counting.question import DECIMAL
+from index.counting.question import OPTIONS, PARAMETERS
 from index.database.states import FileState
 from index.library.known_files import FileStatus
 from service.contract.descriptions import explained
 
 Schema = dict[str, Any]
-
-DEFAULT_LIMIT = 50  # files on a page of the list
-MAX_LIMIT = 200
-MAX_SEARCH = 200  # characters
 
 INTEGER: Schema = {"type": "integer", "minimum": 0}
 NUMBER: Schema = {"type": "number"}
@@ -52,43 +47,23 @@ def choice(kind: type[StrEnum], **more: str) -> Schema:
     return {"type": "string", "enum": [str(value) for value in kind], **more}
 
 
-def question_members(settings: Settings) -> dict[str, Schema]:
-    """A question's parameters, by their names in a query; the files first."""
+def filepath_schema(settings: Settings) -> Schema:
+    """The files of a question."""
     filepath = {
         "type": "string",
         "minLength": 1,
         "maxLength": MAX_NAME_BYTES,  # of bytes, so less for names that are not ASCII
         "pattern": r"^[^\u0000-\u001f\u007f]+$",
     }
-    threshold = {"type": "string", "pattern": f"^({DECIMAL})$", "default": DEFAULT_THRESHOLD}
-    return {
-        "filepath": array(filepath, minItems=1, maxItems=settings.max_request_files),
-        "threshold": threshold,
-        "faces": choice(FaceChoice, default=settings.counted_faces),
-        "linkage": choice(Linkage, default=settings.linkage),
-    }
-
-
-def list_parameters() -> dict[str, Schema]:
-    """The parameters of the list of files."""
-    return {
-        "search": {"type": "string", "maxLength": MAX_SEARCH, "description": "part of a name"},
-        "state": choice(FileState),
-        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-        "after": {
-            "type": "string",
-            "pattern": "^[1-9][0-9]{0,17}$",
-            "description": "`next` of the page before",
-        },
-    }
+    return array(filepath, minItems=1, maxItems=settings.max_request_files)
 
 
 def schemas(settings: Settings) -> dict[str, Schema]:
     """Every named schema."""
-    members = question_members(settings)
-    filepaths = members.pop("filepath")
+    filepaths = filepath_schema(settings)
+    options = {parameter.name: parameter.schema(settings) for parameter in PARAMETERS}
     found = {
-        "Question": record({"filepaths": filepaths}, members),
+        "Question": record({"filepaths": filepaths}, options),
         "Count": record(_COUNT),
         "Error": record({"cord": INTEGER, "error": TEXT}),
         "Health": record({"status": {"const": "ok"}}),
@@ -148,8 +123,7 @@ _EXPLANATION: dict[str, Schema] = {
     "model": TEXT,
     "distance": NUMBER,
     "cosine_cut": NUMBER,
-    "faces": choice(FaceChoice),
-    "linkage": choice(Linkage),
+    **{option.name: {**option.kind.schema, "description": option.english} for option in OPTIONS},
     "interval": record({"low": INTEGER, "high": INTEGER}),
     "stable_range": array(NUMBER, minItems=2, maxItems=2),
     "curve": array(record({"threshold": NUMBER, "person_num": INTEGER})),

@@ -6,19 +6,22 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from index.base.choices import DEFAULT_THRESHOLD
+from index.base.parameters import Parameter
 from index.base.settings import Settings
 from index.base.tokens import Scope
 from index.counting.documents import Document, error_document
+from index.counting.question import FILEPATH
+from index.counting.question import PARAMETERS as QUESTION_PARAMETERS
 from service.contract.addresses import PREFIX, SUFFIX
 from service.contract.descriptions import PARAMETERS
 from service.contract.json_schemas import (
     INTEGER,
     PATH_PARTS,
-    list_parameters,
-    question_members,
+    filepath_schema,
     reference,
     schemas,
 )
+from service.contract.list_parameters import LIST_PARAMETERS
 from service.contract.translation import with_chinese
 
 OPENAPI = "3.1.0"
@@ -197,18 +200,19 @@ def _path(route: Route, settings: Settings) -> Document:
 
 
 def _parameters(operation: Operation, settings: Settings) -> list[Document]:
-    members = question_members(settings) if operation.asks else {}
-    members |= list_parameters() if operation.lists else {}
-    return [
+    files = {"name": FILEPATH, "in": "query", "required": True, "description": PARAMETERS[FILEPATH]}
+    files |= {"schema": filepath_schema(settings), "example": FILES}
+    optional: tuple[Parameter, ...] = QUESTION_PARAMETERS if operation.asks else ()
+    optional += LIST_PARAMETERS if operation.lists else ()
+    return ([files] if operation.asks else []) + [
         {
-            "name": name,
+            "name": parameter.name,
             "in": "query",
-            "required": name == "filepath",
-            "description": PARAMETERS.get(name) or schema["description"],
-            "schema": schema,
-            **({"example": FILES} if name == "filepath" else {}),
+            "required": False,
+            "description": parameter.english,
+            "schema": parameter.schema(settings),
         }
-        for name, schema in members.items()
+        for parameter in optional
     ]
 
 

@@ -3,22 +3,26 @@
 from typing import Any
 
 from index.counting.documents import Document
+from index.counting.question import PARAMETERS
 from service.contract.chinese import CHINESE
+from service.contract.list_parameters import LIST_PARAMETERS
 
+# parameters bring the Chinese along
+IN_CHINESE = CHINESE | {one.english: one.chinese for one in (*PARAMETERS, *LIST_PARAMETERS)}
 _SPOKEN = ("summary", "description")
 
 
 def in_chinese(text: str) -> str:
     """The Chinese of *text*; where nobody has written it yet, the English."""
-    return CHINESE.get(text, text)
+    return IN_CHINESE.get(text, text)
 
 
 def with_chinese(found: Document) -> Document:
     """A description whose every English text has the Chinese beside it, as x-…-zh."""
     beside = {
-        f"x-{name}-zh": CHINESE[found[name]]
+        f"x-{name}-zh": IN_CHINESE[found[name]]
         for name in _SPOKEN
-        if isinstance(found.get(name), str) and found[name] in CHINESE
+        if isinstance(found.get(name), str) and found[name] in IN_CHINESE
     }
     return {name: _inside(value) for name, value in found.items()} | beside
 

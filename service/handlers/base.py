@@ -15,7 +15,7 @@ from index.base.paths import Roots
 from index.base.settings import Settings
 from index.base.tokens import Scope
 from index.counting.documents import Document, error_document
-from index.counting.question import Question, build_question, decode_text
+from index.counting.question import PARAMETERS, Question, build_question, decode_text
 from service.answering.desk import Desk
 from service.children.picture_maker import Pictures
 from service.contract.addresses import METHODS
@@ -29,6 +29,7 @@ from service.uploading.admission import Uploads
 
 log = logging.getLogger(__name__)
 
+_DECLARED = {parameter.name: parameter for parameter in PARAMETERS}
 _JSON = json.JSONEncoder(ensure_ascii=False)
 
 MAX_BRACKETS = 100_000  # in a body, names included; parsing millions takes seconds
@@ -154,10 +155,13 @@ class BaseHandler(RequestHandler):
 
     def question_of_query(self) -> Question:
         """The question in the query string. Raises RequestError, naming what is wrong."""
-        return build_question(self._parameters(), self.settings_)
+        return build_question(self.query(), self.settings_)
 
-    def _parameters(self) -> dict[str, list[str]]:
-        """The query. Tornado's get_arguments() would strip names and replace characters in them."""
+    def query(self) -> dict[str, list[str]]:
+        """The query's parameters, each with all its values. Raises RequestError, 400.
+
+        Tornado's get_arguments() would strip names and replace characters in them.
+        """
         return {
             decode_text(name.encode("latin-1"), "a parameter's name"): [
                 decode_text(value, name) for value in values
@@ -168,15 +172,6 @@ class BaseHandler(RequestHandler):
     def question_of_body(self) -> Question:
         """The question in a JSON body. Raises RequestError, naming what is wrong."""
         return build_question(_members(self.json_body()), self.settings_)
-
-    def single_parameters(self) -> dict[str, str]:
-        """The query's parameters, none of which may be repeated. Raises RequestError, 400."""
-        found = {}
-        for name, values in self._parameters().items():
-            if len(values) > 1:
-                raise bad_request(f"{name[:40]!r} is given {len(values)} times")
-            found[name] = values[0]
-        return found
 
     def json_body(self) -> dict[str, Any]:
         """The object in a JSON body, which is the only way to ask. Raises RequestError, 400."""
@@ -211,9 +206,15 @@ def _members(found: dict[str, Any]) -> dict[str, Sequence[str]]:
     filepaths = found.pop("filepaths", [])
     if not isinstance(filepaths, list) or not all(isinstance(name, str) for name in filepaths):
         raise bad_request("filepaths must be a list of strings")
-    for name, value in found.items():
-        if not isinstance(value, str):
-            raise bad_request(f"{name[:40]!r} must be a string")
+    texts = {name: [_text(name, value)] for name, value in found.items()}
     if "filepath" in found:
         raise bad_request("unknown member 'filepath'; the list is called filepaths")
-    return {"filepath": filepaths} | {name: [value] for name, value in found.items()}
+    return {"filepath": filepaths, **texts}
+
+
+def _text(name: str, value: object) -> str:
+    if name in _DECLARED:
+        return _DECLARED[name].text_of(value)
+    if not isinstance(value, str):
+        raise bad_request(f"{name[:40]!r} must be a string")
+    return value

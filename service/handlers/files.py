@@ -1,58 +1,39 @@
 """The list of files, and reading failed ones again."""
 
 import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from index.base.errors import RequestError, bad_request
+from index.base.parameters import check_known, parse_all
 from index.base.paths import Finder, Roots, display
+from index.base.settings import Settings
 from index.base.tokens import Scope
 from index.counting.documents import Document
 from index.counting.question import check_filepath
 from index.database.engine import Database
 from index.database.queries import browse, queue
 from index.database.queries.browse import Filter
-from index.database.states import FileState
 from service.contract.addresses import PREFIX, SUFFIX
-from service.contract.json_schemas import DEFAULT_LIMIT, MAX_LIMIT, MAX_SEARCH, list_parameters
+from service.contract.list_parameters import LIST_PARAMETERS
 from service.guards.same_origin import check_same_origin
 from service.handlers.base import BaseHandler
 
-CURSOR_DIGITS = 18
-PARAMETERS = tuple(list_parameters())
 
-
-def _number(text: str, name: str, most: int) -> int:
-    if (
-        text.isascii()
-        and text.isdecimal()
-        and len(text) <= CURSOR_DIGITS
-        and 1 <= int(text) <= most
-    ):
-        return int(text)
-    raise bad_request(f"{name} must be a number from 1 to {most}, not {text[:40]!r}")
-
-
-def parse_filter(given: dict[str, str], roots: Roots) -> tuple[Filter, int]:
+def parse_filter(
+    given: Mapping[str, Sequence[str]], roots: Roots, settings: Settings
+) -> tuple[Filter, int]:
     """Which files are asked for, and how many at most.
 
     Raises:
         RequestError: 400, naming what is wrong.
     """
-    for name in given:
-        if name not in PARAMETERS:
-            raise bad_request(f"unknown parameter {name[:40]!r}; known are {', '.join(PARAMETERS)}")
-    search, state = given.get("search", ""), given.get("state")
-    if len(search) > MAX_SEARCH:
-        raise bad_request(f"search is longer than {MAX_SEARCH} characters")
-    if "\0" in search:  # SQLite would take what follows for no part of it
-        raise bad_request("search contains a character that no name has")
-    if state is not None and state not in list(FileState):
-        raise bad_request(f"state must be one of {', '.join(FileState)}, not {state[:40]!r}")
-    before = _number(given["after"], "after", 10**CURSOR_DIGITS - 1) if "after" in given else None
-    limit = _number(given.get("limit", str(DEFAULT_LIMIT)), "limit", MAX_LIMIT)
-    return Filter(tuple(roots.real), search, FileState(state) if state else None, before), limit
+    check_known(given, [parameter.name for parameter in LIST_PARAMETERS])
+    found = parse_all(LIST_PARAMETERS, given, settings)
+    search = found["search"] or ""
+    return Filter(tuple(roots.real), search, found["state"], found["after"]), found["limit"]
 
 
 def files_document(database: Database, chosen: Filter, limit: int) -> Document:
@@ -77,7 +58,7 @@ class FilesHandler(BaseHandler):
 
     async def get(self) -> None:
         """Answer with a page of the list."""
-        chosen, limit = parse_filter(self.single_parameters(), self.roots)
+        chosen, limit = parse_filter(self.query(), self.roots, self.settings_)
         async with self.question_limit.admit(self.caller):
             listed = partial(files_document, self.state.database, chosen, limit)
             document = await self.desk.run(listed)

@@ -1,0 +1,129 @@
+"""Declares a request's parameters, each in one place.
+
+A declaration feeds the parsing of requests, the description at /openapi.json, the documentation at
+/docs in both languages, and the options of person-count.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from index.base.errors import bad_request
+
+if TYPE_CHECKING:
+    from index.base.settings import Settings  # the command line's --help does not wait for it
+
+MAX_DIGITS = 18  # fits into a database's integer
+SHOWN = 40  # characters of a wrong value that a refusal repeats
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a parameter's values are.
+
+    Attributes:
+        schema: JSON Schema of a value.
+        parse: makes a value out of a parameter's name and text. Raises RequestError, 400.
+        choices: what the values are chosen from; None when there is no such list.
+    """
+
+    schema: Mapping[str, Any]
+    parse: Callable[[str, str], Any]
+    choices: type[StrEnum] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """An optional parameter of a request.
+
+    Attributes:
+        name: in a query, in a JSON body, and with dashes as an option of a command.
+        english: what it means, in one sentence.
+        chinese: the same sentence.
+        default: the text that counts when a request does not give it; None: there is none.
+    """
+
+    name: str
+    kind: Kind
+    english: str
+    chinese: str
+    default: "Callable[[Settings], str] | None" = None
+
+    def schema(self, settings: "Settings") -> dict[str, Any]:
+        """JSON Schema of what requests give."""
+        found = dict(self.kind.schema)
+        if self.default is not None:
+            text = self.default(settings)
+            found["default"] = int(text) if found["type"] == "integer" else text
+        return found | {"description": self.english}
+
+    def text_of(self, value: object) -> str:
+        """The text that a member of a JSON body stands for. Raises RequestError, 400."""
+        is_integer = self.kind.schema["type"] == "integer"
+        if type(value) is not (int if is_integer else str):
+            wanted = "an integer" if is_integer else "a string"
+            raise bad_request(f"{self.name!r} must be {wanted}")
+        return str(value)
+
+
+def choice(kind: type[StrEnum]) -> Kind:
+    """One of an enumeration's values."""
+
+    def parse(name: str, text: str) -> StrEnum:
+        try:
+            return kind(text)
+        except ValueError as error:
+            listed = ", ".join(kind)
+            raise bad_request(f"{name} must be one of {listed}, not {text[:SHOWN]!r}") from error
+
+    return Kind({"type": "string", "enum": [str(value) for value in kind]}, parse, kind)
+
+
+def whole_number(least: int, most: int) -> Kind:
+    """An integer, in decimal digits."""
+
+    def parse(name: str, text: str) -> int:
+        is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
+        if is_number and least <= int(text) <= most:
+            return int(text)
+        raise bad_request(f"{name} must be a number from {least} to {most}, not {text[:SHOWN]!r}")
+
+    return Kind({"type": "integer", "minimum": least, "maximum": most}, parse)
+
+
+def check_known(given: Iterable[str], known: Sequence[str]) -> None:
+    """Raise RequestError, 400, if a request gives a parameter that is not *known*."""
+    for name in given:
+        if name not in known:
+            raise bad_request(f"unknown parameter {name[:SHOWN]!r}; known are {', '.join(known)}")
+
+
+def text_in(
+    parameter: Parameter, given: Mapping[str, Sequence[str]], settings: "Settings"
+) -> str | None:
+    """The text of *parameter* in a request, or its default. Raises RequestError, 400: repeated."""
+    values = given.get(parameter.name, ())
+    if len(values) > 1:
+        raise bad_request(f"{parameter.name} is given {len(values)} times")
+    if values:
+        return values[0]
+    return None if parameter.default is None else parameter.default(settings)
+
+
+def parse_all(
+    parameters: Iterable[Parameter], given: Mapping[str, Sequence[str]], settings: "Settings"
+) -> dict[str, Any]:
+    """The values of *parameters* by name, None for those that are not given and have no default.
+
+    Args:
+        given: a request's parameters, each with all its values.
+
+    Raises:
+        RequestError: 400, one is repeated, or no value of its kind.
+    """
+    found = {}
+    for parameter in parameters:
+        text = text_in(parameter, given, settings)
+        found[parameter.name] = None if text is None else parameter.kind.parse(parameter.name, text)
+    return found
