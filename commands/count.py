@@ -6,17 +6,14 @@ from typing import Annotated
 import typer
 
 from commands.console import Config, progress_bar
-from index.base.choices import DEFAULT_THRESHOLD, FaceChoice, Linkage
+from commands.question_options import with_question_options
 from index.base.errors import RequestError
 
 
+@with_question_options
 def count(
     files: Annotated[list[str], typer.Argument(help="Image files, anywhere on this machine.")],
-    threshold: Annotated[
-        str, typer.Option(help="How far apart faces of one person may be.")
-    ] = DEFAULT_THRESHOLD,
-    faces: Annotated[FaceChoice | None, typer.Option(help="Which faces of a photo count.")] = None,
-    linkage: Annotated[Linkage | None, typer.Option(help="How links become persons.")] = None,
+    given: dict[str, list[str]],
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what makes up each person, and how sure it is.")
     ] = False,
@@ -39,11 +36,8 @@ def count(
 
     settings = load_settings(config)
     configure_logging(verbose=False)
-    given = {"filepath": files, "threshold": [threshold]}
-    given |= {"faces": [faces.value]} if faces else {}
-    given |= {"linkage": [linkage.value]} if linkage else {}
     try:
-        question = build_question(given, settings)
+        question = build_question({"filepath": files, **given}, settings)
         database = Database(settings.database_path) if settings.database_path.exists() else None
         with progress_bar("reading") as progress:
             counter = DirectCount(settings, database)

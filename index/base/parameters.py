@@ -41,20 +41,25 @@ class Parameter:
         name: in a query, in a JSON body, and with dashes as an option of a command.
         english: what it means, in one sentence.
         chinese: the same sentence.
-        default: the text that counts when a request does not give it; None: there is none.
+        default: the text that counts when a request does not give it.
+        setting: the setting whose value counts then.
     """
 
     name: str
     kind: Kind
     english: str
     chinese: str
-    default: "Callable[[Settings], str] | None" = None
+    default: str | None = None
+    setting: str | None = None
+
+    def default_under(self, settings: "Settings") -> str | None:
+        """The text that counts when a request does not give it; None: there is none."""
+        return self.default if self.setting is None else str(getattr(settings, self.setting))
 
     def schema(self, settings: "Settings") -> dict[str, Any]:
         """JSON Schema of what requests give."""
         found = dict(self.kind.schema)
-        if self.default is not None:
-            text = self.default(settings)
+        if (text := self.default_under(settings)) is not None:
             found["default"] = int(text) if found["type"] == "integer" else text
         return found | {"description": self.english}
 
@@ -106,9 +111,7 @@ def text_in(
     values = given.get(parameter.name, ())
     if len(values) > 1:
         raise bad_request(f"{parameter.name} is given {len(values)} times")
-    if values:
-        return values[0]
-    return None if parameter.default is None else parameter.default(settings)
+    return values[0] if values else parameter.default_under(settings)
 
 
 def parse_all(

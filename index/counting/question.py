@@ -5,14 +5,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from index.base.choices import DEFAULT_THRESHOLD, FaceChoice, Linkage
 from index.base.errors import RequestError, bad_request
 from index.base.parameters import Kind, Parameter, check_known, choice, parse_all
 from index.base.paths import MAX_NAME_BYTES
-from index.base.settings import Settings
+
+if TYPE_CHECKING:
+    from index.base.settings import Settings  # the command line's --help does not wait for it
 
 DECIMAL = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 _DECIMAL = re.compile(DECIMAL, re.ASCII)
@@ -31,21 +32,21 @@ PARAMETERS = (
         ),
         english="How far apart two faces of one person may be; a larger one counts fewer persons.",
         chinese="同一个人的两张人脸最多相差多远；阈值越大，人数越少。",
-        default=lambda _: DEFAULT_THRESHOLD,
+        default=DEFAULT_THRESHOLD,
     ),
     Parameter(
         "faces",
         choice(FaceChoice),
         english="Which faces count: key faces, all, or only the most prominent one of each photo.",
         chinese="哪些人脸参与计数：key 为关键人脸，all 为全部，one 为每张照片中最突出的一张。",
-        default=attrgetter("counted_faces"),
+        setting="counted_faces",
     ),
     Parameter(
         "linkage",
         choice(Linkage),
         english="The rule that puts similar faces together as one person.",
         chinese="相似的人脸以何种方式归为同一个人。",
-        default=attrgetter("linkage"),
+        setting="linkage",
     ),
 )
 # those that explained answers repeat; every answer repeats the threshold, as the caller wrote it
@@ -126,7 +127,7 @@ def check_filepath(name: str) -> str:
     return name
 
 
-def build_question(given: Mapping[str, Sequence[str]], settings: Settings) -> Question:
+def build_question(given: Mapping[str, Sequence[str]], settings: "Settings") -> Question:
     """Check a request's parameters, each with all its values in order.
 
     Raises:

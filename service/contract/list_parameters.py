@@ -35,7 +35,7 @@ LIST_PARAMETERS = (
         whole_number(1, MAX_LIMIT),
         english="Files on a page of the list.",
         chinese="每页的文件数。",
-        default=lambda _: str(DEFAULT_LIMIT),
+        default=str(DEFAULT_LIMIT),
     ),
     Parameter(
         "after",

@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 import typer
 
+from index.base.parameters import Parameter
 from index.base.settings import Settings
+from index.counting.question import PARAMETERS
 from person_count import app
+from service.contract.openapi import describe
+from service.handlers.routes import HANDLERS
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PAGES = [
@@ -82,6 +86,23 @@ def test_every_option_is_explained_in_help_or_pages(command: str) -> None:
             continue
         mentioned = any(option in pages for option in parameter.opts)
         assert mentioned or parameter.help, f"{command} {parameter.opts}"
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
+def test_every_parameter_of_a_question_is_an_option_and_in_every_description(
+    parameter: Parameter, settings: Settings
+) -> None:
+    options = {option.name: option for option in COMMANDS["count"].params}
+    assert options[parameter.name].help == parameter.english
+    document = describe(HANDLERS, settings)
+    for path in ("/person_count", "/persons"):
+        found = {one["name"]: one for one in document["paths"][path]["get"]["parameters"]}
+        assert found[parameter.name]["description"] == parameter.english
+        assert found[parameter.name]["x-description-zh"] == parameter.chinese
+    assert parameter.name in document["components"]["schemas"]["Question"]["properties"]
+    assert parameter.name in document["components"]["schemas"]["Persons"]["properties"]
+    for page in PROJECT.glob("README*.md"):
+        assert re.search(rf"`{parameter.name}[=`]", text_of(page)), page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
