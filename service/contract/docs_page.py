@@ -15,6 +15,7 @@ from service.contract.translation import in_chinese
 FOLDER = Path(__file__).resolve().parent / "templates"
 LANGUAGES = {"zh": "中文", "en": "English"}
 ENGLISH = "en"
+MAX_WISHES = 20  # of an Accept-Language; browsers send a handful
 CERTIFICATE = "data/tls.crt"  # where the self-signed one lies as the program is shipped
 
 
@@ -50,7 +51,7 @@ def language_of(asked: str, accepted: str) -> str:
     if asked in LANGUAGES:
         return asked
     wishes = []
-    for place, wish in enumerate(accepted.split(",")):
+    for place, wish in enumerate(accepted.split(",", MAX_WISHES)[:MAX_WISHES]):
         name, _, weight = wish.partition(";")
         language = name.strip().lower().partition("-")[0]
         if language in LANGUAGES:

@@ -57,7 +57,7 @@ class GuardedApplication(Application):
         self._guard = guard
         self._uploads = uploads
         self._most = most
-        self._metrics = metrics
+        self.metrics = metrics
 
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
@@ -65,14 +65,12 @@ class GuardedApplication(Application):
         """Begin to receive a request."""
         inside = super().start_request(server_conn, request_conn)
         stream = cast(HTTP1Connection, request_conn).stream
-        known = cast(AnyStream, stream)
-        known.refused = self._metrics.refused
-        return Doorman(inside, known, self._guard, self._uploads, self._most)
+        return Doorman(inside, cast(AnyStream, stream), self._guard, self._uploads, self._most)
 
 
 def make_app(
     desk: Desk, settings: Settings, state: ServiceState, pictures: Pictures
-) -> Application:
+) -> GuardedApplication:
     """The application; it owns nothing that needs closing.
 
     Raises:

@@ -57,6 +57,7 @@ class Doorman(HTTPMessageDelegate):
         line = _in_origin_form(cast(RequestStartLine, start_line), headers)
         request_id.set(_id_of(headers))  # in this connection's task; its handlers' ones copy it
         try:
+            _check_framing(line.version, headers)
             self._check(line.method, line.path, headers)
         except RequestError as error:
             self._stream.refusal = error
@@ -99,6 +100,18 @@ class Doorman(HTTPMessageDelegate):
     def on_connection_close(self) -> None:
         """Hand it on."""
         self._inside.on_connection_close()
+
+
+def _check_framing(version: str, headers: HTTPHeaders) -> None:
+    """Refuse a body whose end two programs could see in different places (RFC 9112, 6.1 and 6.3).
+
+    Raises:
+        RequestError: 400.
+    """
+    if len(headers.get_list("Content-Length")) > 1 or "," in headers.get("Content-Length", ""):
+        raise bad_request("the Content-Length is given more than once")
+    if version == "HTTP/1.0" and "Transfer-Encoding" in headers:
+        raise bad_request("HTTP/1.0 knows no Transfer-Encoding")
 
 
 def _in_origin_form(line: RequestStartLine, headers: HTTPHeaders) -> RequestStartLine:

@@ -13,7 +13,6 @@ from functools import partial
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
-from tornado.web import Application
 
 from index.base.errors import ConfigError
 from index.base.settings import Settings
@@ -24,9 +23,10 @@ from service.answering.follower import Follower
 from service.answering.threads import Threads
 from service.children.ingest_keeper import Keeper
 from service.children.picture_maker import Pictures
-from service.edge.app import make_app
+from service.edge.app import GuardedApplication, make_app
+from service.edge.connections import Connection, HandshakeComplaints
 from service.edge.head_checks import MAX_BODY_BYTES
-from service.edge.streams import AnyStream, make_stream
+from service.edge.streams import NO_TLS, make_stream
 from service.guards.limits import ConnectionLimit
 from service.monitoring.service_status import ServiceState
 from service.uploading.drop_folder import sweep
@@ -43,17 +43,20 @@ JOIN_SECONDS = 1.0  # for work that nobody waits for any more
 # how long Python code of a long question may hold up the others; a tenth of Python's own
 SWITCH_SECONDS = 0.0005
 
+_HANDSHAKE_COMPLAINTS = HandshakeComplaints()
+
 
 class Server(HTTPServer):
     """An HTTPServer with a limit on connections, whose streams say why they refuse."""
 
     def initialize(  # type: ignore[override]  # tornado's Configurable passes any arguments
-        self, application: Application, context: ssl.SSLContext | None
+        self, application: GuardedApplication, context: ssl.SSLContext | None
     ) -> None:
         """Set the limits; *context* None means plain HTTP."""
         self._context = context
         self._connection_limit = ConnectionLimit()
-        self._streams: set[AnyStream] = set()
+        self._application = application
+        logging.getLogger("tornado.general").addFilter(_HANDSHAKE_COMPLAINTS)
         super().initialize(
             application,
             idle_connection_timeout=IDLE_SECONDS,
@@ -66,27 +69,37 @@ class Server(HTTPServer):
 
     def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
         """Serve a connection that was just accepted, or close it if there are too many."""
-        if not self._connection_limit.admit(address[0]):
-            stream.close()
+        connection = Connection(stream, address[0], self._connection_limit.leave)
+        if not self._connection_limit.admit(connection):
+            connection.hang_up()
             return
-        try:
-            ours = make_stream(stream.socket, self._context, MAX_BUFFER_BYTES)
-        except OSError:  # the client has hung up already
-            self._connection_limit.leave(address[0])
-            stream.close()
-            return
-        self._streams.add(ours)
-        ours.gone = partial(self._forget, ours, address[0])
-        super().handle_stream(ours, address)
+        if self._context is None:
+            self._begin(connection, address)
+        else:
+            connection.when_readable(partial(self._begin, connection, address))
 
-    def _forget(self, stream: AnyStream, address: str) -> None:
-        self._streams.discard(stream)
-        self._connection_limit.leave(address)
+    def _begin(self, connection: Connection, address: tuple[str, int]) -> None:
+        """Serve a connection whose first byte has arrived."""
+        is_refused = self._context is not None and connection.speaks_plain_http()
+        context = None if is_refused else self._context
+        try:
+            stream = make_stream(connection.accepted.socket, context, MAX_BUFFER_BYTES)
+        except OSError:  # the client has hung up already
+            connection.hang_up()
+            return
+        connection.stream = stream
+        stream.gone = connection.leave
+        stream.asked = partial(self._connection_limit.speaks, connection)
+        stream.refused = self._application.metrics.refused
+        if is_refused:
+            stream.turn_away(NO_TLS)
+        else:
+            super().handle_stream(stream, address)
 
     async def close_all_connections(self) -> None:
         """Close all connections, also those that only linger after a refusal."""
-        for stream in tuple(self._streams):
-            stream.hang_up()
+        for connection in self._connection_limit.connections():
+            connection.hang_up()
         await super().close_all_connections()
 
 

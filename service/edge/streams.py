@@ -13,10 +13,11 @@ from tornado.httputil import HTTPInputError
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, UnsatisfiableReadError
 from tornado.netutil import ssl_wrap_socket
 
-from index.base.errors import RequestError
+from index.base.errors import RequestError, bad_request
 from service.contract.refusals import raw_answer
 
 MAX_HEAD_LINES = 200  # parsing 400,000 of them would keep everybody waiting for two seconds
+MAX_HEADER_BYTES = 1 << 15  # without the request line; browsers send some 8 KiB of cookies at most
 LINGER_SECONDS = 2.0  # for the client to finish sending; closing earlier would destroy the answer
 WRITE_SECONDS = 60.0  # for the client to take an answer
 DISCARDED_BYTES = 1 << 16
@@ -27,6 +28,11 @@ _TOO_LONG = RequestError(HTTPStatus.REQUEST_URI_TOO_LONG, "the request head is t
 _TOO_MANY_LINES = RequestError(
     HTTPStatus.REQUEST_URI_TOO_LONG, f"the request head has more than {MAX_HEAD_LINES} lines"
 )
+_TOO_MUCH_HEADER = RequestError(
+    HTTPStatus.REQUEST_URI_TOO_LONG,
+    f"the request's headers are longer than {MAX_HEADER_BYTES} bytes; only its address may be",
+)
+NO_TLS = bad_request("this port speaks TLS: ask with https:// in the address")
 
 
 class _RefusingStream(IOStream):
@@ -35,11 +41,13 @@ class _RefusingStream(IOStream):
     Attributes:
         refusal: what a request that turns out malformed is told instead of just that.
         gone: called once, when the connection is closed.
+        asked: called whenever the head of a request has arrived.
         refused: called with the status of each answer that no handler gives.
     """
 
     refusal: RequestError | None = None
     gone: Callable[[], None] | None = None
+    asked: Callable[[], None] | None = None
     refused: Callable[[int], None] | None = None
     _refused_head = False
     _lingers = False
@@ -47,9 +55,14 @@ class _RefusingStream(IOStream):
     async def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> bytes:
         """Read a request's head; refuse it by its lines before they cost time."""
         head = await super().read_until_regex(regex, max_bytes)
+        if self.asked is not None:
+            self.asked()
         if head.count(b"\n") > MAX_HEAD_LINES:
             self.refusal = _TOO_MANY_LINES
             raise HTTPInputError("too many lines")
+        if len(head) - head.find(b"\n") > MAX_HEADER_BYTES:
+            self.refusal = _TOO_MUCH_HEADER
+            raise HTTPInputError("too long headers")
         return head
 
     def write(self, data: bytes | memoryview) -> "Future[None]":
@@ -82,6 +95,13 @@ class _RefusingStream(IOStream):
         if self.refused is not None:
             self.refused(error.status)
         return raw_answer(error)
+
+    def turn_away(self, error: RequestError) -> None:
+        """Answer with *error* before anything was read, and close."""
+        self._lingers = True
+        with suppress(StreamClosedError):
+            self.write(self._refuse(error))
+        self.close()
 
     def hang_up(self) -> None:
         """Close now, whatever was said."""

@@ -1,12 +1,14 @@
 """How much is taken on at once: connections, questions, and time for each."""
 
 import asyncio
+import ipaddress
 import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from typing import Protocol
 
 from index.base.errors import RequestError
 
@@ -14,35 +16,101 @@ log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 256
 MAX_CONNECTIONS_OF_ONE = 64
+MAX_SILENT = 128  # connections that have asked nothing so far, TLS handshakes included
+SILENT_SECONDS = 5.0  # for the handshake and the first request's head
+IPV6_PREFIX = 64  # what one household or one server is given; its owner has 2**64 addresses
 MAX_QUESTIONS = 64
 WORK_SECONDS = 60.0  # for the answer itself, after the wait for files to be indexed
 REPORT_SECONDS = 60.0
 
 
+class Connection(Protocol):
+    """A connection as its limit sees it.
+
+    Attributes:
+        network: whose connection it is; see network_of().
+    """
+
+    network: str
+
+    def speaks(self) -> None:
+        """The head of a request has arrived."""
+        ...
+
+    def hang_up(self) -> None:
+        """Close now; the limit's leave() is called before this returns."""
+        ...
+
+
+def network_of(address: str) -> str:
+    """Whom a limit by address counts: an IPv4 address, or the /64 network of an IPv6 one."""
+    try:
+        known = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address  # a Unix socket has none
+    if isinstance(known, ipaddress.IPv4Address):
+        return str(known)
+    if known.ipv4_mapped is not None:
+        return str(known.ipv4_mapped)
+    return str(ipaddress.ip_network((int(known), IPV6_PREFIX), strict=False))
+
+
 class ConnectionLimit:
-    """Counts open connections, in all and by address."""
+    """Bounds the open connections, in all and by network; the silent ones are the first to go.
+
+    A connection is silent until the head of its first request has arrived. Silence costs an
+    attacker nothing. So where there is no room, the connection that has been silent longest is
+    closed for the new one.
+    """
 
     def __init__(self) -> None:
-        self._open: Counter[str] = Counter()
+        self._open: dict[Connection, None] = {}  # an ordered set, the oldest first
+        self._silent: dict[Connection, None] = {}
+        self._by_network: Counter[str] = Counter()
         self._refused = 0
         self._reported = -REPORT_SECONDS
 
-    def admit(self, address: str) -> bool:
-        """Whether *address* may open one more connection; if so, it counts until leave()."""
-        full = self._open.total() >= MAX_CONNECTIONS
-        if full or self._open[address] >= MAX_CONNECTIONS_OF_ONE:
-            self._refuse()
+    def connections(self) -> list[Connection]:
+        """All open connections."""
+        return list(self._open)
+
+    def admit(self, connection: Connection) -> bool:
+        """Whether *connection* may stay; if so, it counts until leave()."""
+        if not self._make_room(connection.network):
+            self._report()
             return False
-        self._open[address] += 1
+        self._open[connection] = self._silent[connection] = None
+        self._by_network[connection.network] += 1
         return True
 
-    def leave(self, address: str) -> None:
-        """A connection of *address* has been closed."""
-        self._open[address] -= 1
-        if not self._open[address]:
-            del self._open[address]
+    def speaks(self, connection: Connection) -> None:
+        """The head of a request has arrived on *connection*."""
+        self._silent.pop(connection, None)
+        connection.speaks()
 
-    def _refuse(self) -> None:
+    def leave(self, connection: Connection) -> None:
+        """*connection* has been closed; harmless for one that was not admitted."""
+        if connection not in self._open:
+            return
+        del self._open[connection]
+        self._silent.pop(connection, None)
+        self._by_network[connection.network] -= 1
+        if not self._by_network[connection.network]:
+            del self._by_network[connection.network]
+
+    def _make_room(self, network: str) -> bool:
+        if self._by_network[network] >= MAX_CONNECTIONS_OF_ONE:
+            candidates = [one for one in self._silent if one.network == network]
+        elif len(self._open) >= MAX_CONNECTIONS or len(self._silent) >= MAX_SILENT:
+            candidates = list(self._silent)
+        else:
+            return True
+        if candidates:
+            self._report()
+            candidates[0].hang_up()
+        return bool(candidates)
+
+    def _report(self) -> None:
         """Count, and say so once in a while: a flood must not fill the log as well."""
         self._refused += 1
         now = time.monotonic()

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import pytest
 
 from service.edge.server import MAX_HEAD_BYTES
-from service.edge.streams import make_stream
+from service.edge.streams import MAX_HEADER_BYTES, make_stream
 from tests.service.running import NOT_THERE, Service, read_to_end
 from tests.waiting import wait_until
 
@@ -231,8 +231,31 @@ def test_plain_http_on_the_tls_port_is_turned_away(make_service: Callable[..., S
     service = make_service()
     with socket.create_connection(("127.0.0.1", service.thread.port), timeout=10) as bare:
         bare.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert b"ok" not in converse(bare, b"")
+        head, _, body = converse(bare, b"").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert "https://" in json.loads(body)["error"]
     assert service.ask("a.png").body == NOT_THERE
+
+
+def test_a_flood_of_failed_handshakes_is_one_line(
+    make_service: Callable[..., Service], caplog: pytest.LogCaptureFixture
+) -> None:
+    service = make_service()
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", service.thread.port), timeout=10) as bare:
+            bare.sendall(b"\x16\x03\x01\x00\x05hello")
+            read_to_end(bare)
+    lines = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert [line.partition(" ")[0] for line in lines] in ([], ["tls.handshakes_failed"])
+    assert service.ask("a.png").body == NOT_THERE
+
+
+@pytest.mark.usefixtures("brief_linger")
+@pytest.mark.parametrize("name", ["Accept-Language", "If-None-Match", "Cookie"])
+def test_only_the_address_may_be_long(either: Service, name: str) -> None:
+    path = "/docs" if name == "Accept-Language" else "/assets/main.js"
+    assert either.send("GET", path, headers={name: "a," * (MAX_HEADER_BYTES // 2)}).status == 414
+    assert either.send("GET", path, headers={name: "a," * (MAX_HEADER_BYTES // 4)}).status == 200
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,11 @@ from collections.abc import Callable
 import pytest
 from tornado.iostream import StreamClosedError
 
-from service.edge import server as server_module
 from service.edge import streams
 from service.edge.head_checks import MAX_BODY_BYTES
 from service.edge.streams import MAX_HEAD_LINES, make_stream
 from service.guards import limits
-from service.guards.limits import ConnectionLimit
+from service.guards.limits import ConnectionLimit, network_of
 from tests.service.running import NOT_THERE, Service, read_to_end
 from tests.waiting import wait_until
 
@@ -47,34 +46,112 @@ def is_closed(bare: socket.socket) -> bool:
 # --- connections ---------------------------------------------------------------------------------
 
 
-def test_a_flood_of_connections_is_turned_away_and_room_comes_back(
+def ask_health(bare: socket.socket) -> bytes:
+    bare.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    return bare.recv(1 << 16)
+
+
+def test_a_flood_of_silent_connections_ends_itself_and_nobody_who_asks(
     either: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(server_module, "IDLE_SECONDS", 15)
     monkeypatch.setattr(limits, "MAX_CONNECTIONS_OF_ONE", 8)
+    limit = either.thread.server._connection_limit  # type: ignore[attr-defined]
     with contextlib.ExitStack() as stack:
-        kept = [stack.enter_context(either.open_socket()) for _ in range(8)]
+        kept = stack.enter_context(either.open_socket())
+        assert b" 200 " in ask_health(kept)
+        silent = []
         for _ in range(30):
             more = socket.create_connection(("127.0.0.1", either.thread.port), timeout=5)
-            stack.enter_context(more)
-            assert is_closed(more)
-        kept[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert b" 200 " in kept[0].recv(1 << 16)
+            silent.append(stack.enter_context(more))
+        assert all(map(is_closed, silent[:23]))  # the limit less the one that asked are left
+        assert len(limit.connections()) == 8
+        assert b" 200 " in ask_health(kept)
+        latecomer = stack.enter_context(either.open_socket())
+        assert b" 200 " in ask_health(latecomer)
     refused = [r for r in caplog.records if "connections_refused" in r.getMessage()]
     assert len(refused) == 1  # the flood does not flood the log
-    wait_until(lambda: not either.thread.server._streams, "all are gone")  # type: ignore[attr-defined]
+    wait_until(lambda: not limit.connections(), "all are gone")
+
+
+def test_connections_that_ask_are_never_closed_for_others(
+    either: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_CONNECTIONS_OF_ONE", 3)
+    with contextlib.ExitStack() as stack:
+        kept = [stack.enter_context(either.open_socket()) for _ in range(3)]
+        for bare in kept:
+            assert b" 200 " in ask_health(bare)
+        more = socket.create_connection(("127.0.0.1", either.thread.port), timeout=5)
+        stack.enter_context(more)
+        assert is_closed(more)
+        for bare in kept:
+            assert b" 200 " in ask_health(bare)
+
+
+class FakeConnection:
+    """Ends when it is told to, and says so to its limit."""
+
+    def __init__(self, limit: ConnectionLimit, address: str) -> None:
+        self.network = network_of(address)
+        self.is_open = True
+        self._limit = limit
+
+    def speaks(self) -> None:
+        pass
+
+    def hang_up(self) -> None:
+        self.is_open = False
+        self._limit.leave(self)
+
+
+def admitted(limit: ConnectionLimit, *addresses: str, ask: bool) -> list[FakeConnection]:
+    found = []
+    for address in addresses:
+        connection = FakeConnection(limit, address)
+        if limit.admit(connection):
+            found.append(connection)
+            if ask:
+                limit.speaks(connection)
+    return found
 
 
 def test_one_address_cannot_take_all_connections() -> None:
     limit = ConnectionLimit()
-    assert sum(limit.admit("192.0.2.1") for _ in range(300)) == limits.MAX_CONNECTIONS_OF_ONE
-    assert limit.admit("192.0.2.2")
-    addresses = [f"198.51.100.{n}" for n in range(250)]
-    admitted = sum(limit.admit(a) for _ in range(2) for a in addresses)
-    assert admitted == limits.MAX_CONNECTIONS - limits.MAX_CONNECTIONS_OF_ONE - 1
-    limit.leave("192.0.2.1")
-    assert limit.admit("192.0.2.3")
-    assert not limit.admit("192.0.2.3")
+    greedy = admitted(limit, *["192.0.2.1"] * 300, ask=True)
+    assert len(greedy) == limits.MAX_CONNECTIONS_OF_ONE
+    others = admitted(limit, *(f"198.51.100.{n}" for n in range(250)), ask=True)
+    assert len(greedy) + len(others) == limits.MAX_CONNECTIONS
+    greedy[0].hang_up()
+    assert len(admitted(limit, "192.0.2.3", "192.0.2.3", ask=True)) == 1
+
+
+def test_silent_connections_of_many_addresses_lock_nobody_out() -> None:
+    limit = ConnectionLimit()
+    flood = [f"192.0.2.{n}" for n in range(5) for _ in range(66)]
+    silent = admitted(limit, *flood, ask=False)
+    assert sum(connection.is_open for connection in silent) == limits.MAX_SILENT
+    assert len(admitted(limit, "198.51.100.1", ask=True)) == 1
+
+
+def test_an_ipv6_network_counts_as_one_address() -> None:
+    limit = ConnectionLimit()
+    one_network = [f"2001:db8:0:1::{n:x}" for n in range(100)]
+    assert len(admitted(limit, *one_network, ask=True)) == limits.MAX_CONNECTIONS_OF_ONE
+    assert len(admitted(limit, "2001:db8:0:2::1", ask=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_whom_an_address_counts_for(address: str, network: str) -> None:
+    assert network_of(address) == network
 
 
 # --- slow callers --------------------------------------------------------------------------------

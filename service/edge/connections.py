@@ -1,0 +1,107 @@
+"""An accepted connection until its first request: is it TLS, does it ask, and how it ends."""
+
+import logging
+import socket
+import time
+from collections.abc import Callable
+
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream
+
+from service.edge.streams import AnyStream
+from service.guards.limits import SILENT_SECONDS, network_of
+
+log = logging.getLogger(__name__)
+
+SHORTEST_METHOD = 3  # GET, PUT
+REPORT_SECONDS = 60.0
+_TORNADOS_COMPLAINT = "SSL Error"
+
+
+class Connection:
+    """One accepted connection. It ends by itself if it stays silent.
+
+    Attributes:
+        accepted: what Tornado accepted; *stream* takes over its socket.
+        stream: what serves it, once the first byte has arrived.
+    """
+
+    def __init__(
+        self, accepted: IOStream, address: str, gone: Callable[["Connection"], None]
+    ) -> None:
+        """Call *gone* once when it has been closed."""
+        self.accepted = accepted
+        self.network = network_of(address)
+        self.stream: AnyStream | None = None
+        self._gone = gone
+        self._loop = IOLoop.current()
+        self._alarm = self._loop.call_later(SILENT_SECONDS, self.hang_up)
+        self._waits_for: socket.socket | None = None
+
+    def when_readable(self, begin: Callable[[], None]) -> None:
+        """Call *begin* once the first byte, or the end, has arrived."""
+        waits_for: socket.socket = self.accepted.socket
+
+        def arrived(_fd: object, _events: int) -> None:
+            self._stop_waiting()
+            begin()
+
+        self._waits_for = waits_for
+        self._loop.add_handler(waits_for, arrived, IOLoop.READ)
+
+    def speaks_plain_http(self) -> bool:
+        """Whether the first bytes could begin a method's name; they stay in the socket.
+
+        A TLS handshake begins with byte 22 (RFC 8446, 5.1).
+        """
+        try:
+            first: bytes = self.accepted.socket.recv(SHORTEST_METHOD, socket.MSG_PEEK)
+        except OSError:
+            return False  # nothing has come, or the peer is gone
+        return first.isalpha() and first.isupper()
+
+    def speaks(self) -> None:
+        """The head of a request has arrived: silence no longer ends the connection."""
+        self._loop.remove_timeout(self._alarm)
+
+    def leave(self) -> None:
+        """The socket has been closed."""
+        self._loop.remove_timeout(self._alarm)
+        self._gone(self)
+
+    def hang_up(self) -> None:
+        """Close now, whatever was said."""
+        if self.stream is not None:
+            self.stream.hang_up()
+            return
+        self._stop_waiting()
+        self.accepted.close()
+        self.leave()
+
+    def _stop_waiting(self) -> None:
+        if self._waits_for is not None:
+            self._loop.remove_handler(self._waits_for)
+            self._waits_for = None
+
+
+class HandshakeComplaints(logging.Filter):
+    """Counts Tornado's lines about failed TLS handshakes, and lets a summary out once a minute.
+
+    Every port scanner causes some, and an attacker can cause thousands a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._count = 0
+        self._reported = -REPORT_SECONDS
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether *record* is about something else."""
+        if not str(record.msg).startswith(_TORNADOS_COMPLAINT):
+            return True
+        self._count += 1
+        now = time.monotonic()
+        if now - self._reported >= REPORT_SECONDS:
+            log.warning("tls.handshakes_failed count=%d", self._count)
+            self._reported, self._count = now, 0
+        return False
