@@ -11,16 +11,15 @@ import socket
 import struct
 import sys
 import warnings
-from contextlib import suppress
-from io import BytesIO
 
 import numpy as np
-from PIL import Image
 
 from index.base.errors import UnreadableImageError
 from ingest.decoding import pixels
 from ingest.decoding.confinement import confine, end_with, grant_processor
 from ingest.decoding.crops import crop_faces
+from ingest.decoding.warm_up import warm_up
+from ingest.interfaces import Crops
 
 # A question: its number, megapixels allowed, seconds to compute, bytes of the file, edge_px, the
 # number of boxes; then the boxes, float64. Without boxes it asks for the photo, with boxes for
@@ -44,25 +43,12 @@ def main() -> None:
     warnings.simplefilter("ignore")
     with socket.socket(fileno=channel_fd) as channel, mmap.mmap(arena_fd, 0) as arena:
         os.close(arena_fd)
-        _warm_up()
+        warm_up()
         end_with(sys.stdin.fileno())
         confine(memory_bytes, channel_fd)
         channel.send(READY)
         while question := channel.recv(QUESTION.size + MOST_BOXES * BOX_BYTES):
             channel.send(_answer(question, arena, output_at))
-
-
-def _warm_up() -> None:
-    """Decode one small image of each format: nothing can be imported once confined."""
-    exif = Image.Exif()
-    exif[pixels.ORIENTATION] = pixels.ON_ITS_SIDE[0]
-    for kind in pixels.FORMATS:
-        stream = BytesIO()
-        sample = Image.new("RGB", (2 * pixels.MIN_EDGE_PX, pixels.MIN_EDGE_PX))
-        sample.save(stream, kind, **({"exif": exif} if kind != "BMP" else {}))
-        pixels.decode(stream.getvalue(), 1)
-        with suppress(UnreadableImageError):
-            pixels.decode(stream.getvalue()[: stream.tell() // 2], 1)
 
 
 def _answer(question: bytes, arena: mmap.mmap, output_at: int) -> bytes:
@@ -72,9 +58,7 @@ def _answer(question: bytes, arena: mmap.mmap, output_at: int) -> bytes:
     full_size = (0, 0)
     try:
         if boxes:
-            numbers = struct.iter_unpack("<4d", question[QUESTION.size :])
-            corners = [(left, top, right, bottom) for left, top, right, bottom in numbers]
-            found = crop_faces(pixels.decode(data, megapixels), corners)
+            found = _crops(data, megapixels, question[QUESTION.size :])
         else:
             found, full_size = pixels.decode_reduced(data, megapixels, edge_px or None)
         np.frombuffer(arena, np.uint8, found.size, output_at).reshape(found.shape)[:] = found
@@ -85,6 +69,14 @@ def _answer(question: bytes, arena: mmap.mmap, output_at: int) -> bytes:
     except Exception as error:  # noqa: BLE001 - on foreign bytes Pillow may raise anything
         return _refusal(number, UNREADABLE, f"it makes the decoder fail ({type(error).__name__})")
     return ANSWER.pack(number, DONE, *found.shape[:2], *full_size)
+
+
+def _crops(data: bytes, megapixels: int, boxes: bytes) -> Crops:
+    """Crops of *boxes*, which are in pixels of the file, where those can all be kept or not."""
+    found, (width, height) = pixels.decode_reduced(data, megapixels, None)
+    x, y = found.shape[1] / width, found.shape[0] / height
+    corners = np.frombuffer(boxes, np.float64).reshape(-1, 4) * (x, y, x, y)
+    return crop_faces(found, [(box[0], box[1], box[2], box[3]) for box in corners.tolist()])
 
 
 def _refusal(number: int, outcome: bytes, reason: str) -> bytes:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.base.errors import DecoderUnavailableError, UnreadableImageError
+from index.base.image_formats import FORMATS
 from ingest.decoding.decoder_process import (
     ANSWER,
     BOX_BYTES,
@@ -29,12 +30,17 @@ from ingest.decoding.decoder_process import (
     TOO_LARGE,
     UNREADABLE,
 )
-from ingest.decoding.pixels import MAX_EDGE_PX, MEGA, MIN_EDGE_PX
 from ingest.decoding.sandbox_process import RELEASE_BYTES, end, shared_memory, start
+from ingest.decoding.sizes import (
+    BYTES_PER_PIXEL,
+    MAX_EDGE_PX,
+    MEGA,
+    MIN_EDGE_PX,
+    file_megapixels,
+)
 from ingest.interfaces import CROP_PX, Box, Crops, RgbImage
 
 START_SECONDS = 60.0  # it takes a tenth of a second
-BYTES_PER_PIXEL = 32  # lossless WebP with alpha took 33 with its file, everything else less
 BYTES_PER_FILE_BYTE = 4
 PATIENCE = 3  # seconds that a second of computing may take on a busy machine
 DYING_SECONDS = 5.0  # that the process may take to end once it has closed its end of the channel
@@ -57,7 +63,7 @@ class DecoderLostError(Exception):
 
 
 def processor_seconds(file_bytes: int, max_megapixels: int) -> int:
-    """The seconds of computing that a file may take. 50 megapixels of lossless WebP take 3."""
+    """The seconds of computing that a file may take. 50 megapixels of JPEG 2000 take 6."""
     return 10 + max_megapixels // 5 + file_bytes // (8 << 20)
 
 
@@ -73,7 +79,7 @@ class Sandbox:
 
         Args:
             module: the process runs its main().
-            max_megapixels: larger images are refused.
+            max_megapixels: see pixels.decode_reduced.
             file_bytes: size of the largest file that it will be given.
         """
         self.max_megapixels = max_megapixels
@@ -118,9 +124,11 @@ class Sandbox:
             DecoderLostError: the process is gone.
         """
         height, width, *full = self._ask(data, edge_px or 0, b"")
-        limit = self.max_megapixels * MEGA
         edges_fit = max(height, width, *full) <= MAX_EDGE_PX and min(full) >= MIN_EDGE_PX
-        if not (edges_fit and 0 < height * width <= full[0] * full[1] <= limit):
+        pixels_fit = height * width <= self.max_megapixels * MEGA and full[0] * full[1] <= (
+            max(file_megapixels(kind, self.max_megapixels) for kind in FORMATS) * MEGA
+        )
+        if not (edges_fit and pixels_fit and 0 < height * width <= full[0] * full[1]):
             raise self._nonsense()
         return self._result((height, width, 3), data), (full[0], full[1])
 
@@ -153,7 +161,9 @@ class Sandbox:
             return sizes[0], sizes[1], sizes[2], sizes[3]
         if outcome == TOO_LARGE:
             self.close()  # its memory may stay so full that the next file finds none
-            raise DecoderLostError("decoding it needs more memory than is allowed")
+            raise DecoderLostError(
+                f"decoding it needs more memory than max_megapixels: {self.max_megapixels} allows"
+            )
         if outcome not in {UNREADABLE, PARTIAL}:
             raise self._nonsense()
         text = answer[ANSWER.size :].decode("utf-8", "replace")

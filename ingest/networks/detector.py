@@ -7,11 +7,12 @@ import numpy as np
 from PIL import Image
 
 from index.counting.key_faces import KEY_HEIGHT_SHARE, KEY_PROBABILITY
+from ingest.decoding.sizes import share_for
 from ingest.interfaces import MIN_FACE_PX, DetectedFace, RgbImage
 from ingest.networks.cascade import Candidates, Cascade
 from ingest.networks.summed_area import FloatArray
 
-EDGES_PX = (1024, 2048)  # longest edges of the first look and of the second
+EDGES_PX = (1024, 2048)  # longest edges of the first look and of the second; see share_for
 BLOCK_PIXELS = 3_000_000  # 48 MB of summed-area tables
 
 
@@ -54,14 +55,20 @@ class MtcnnDetector:
             results[number] = _faces(found[rows], ratio)
 
     def _hides_faces(self, image: RgbImage, faces: Sequence[DetectedFace], edge: int) -> bool:
+<<<<<<< HEAD
         """Tell whether a larger look could find a key face that is too small at *edge*."""
         longest = max(image.shape[:2])
         if longest <= edge:
+=======
+        """Tell whether a larger look could find a key face that *edge* is too small for."""
+        share = _share(image, edge)
+        if share == 1:
+>>>>>>> 8f373f7 (Read HEIC, AVIF, TIFF, GIF and JPEG 2000, and images of more pixels than are kept)
             return False
         tallest = max(
             (f.box[3] - f.box[1] for f in faces if f.probability >= KEY_PROBABILITY), default=0.0
         )
-        return bool(tallest * KEY_HEIGHT_SHARE * edge / longest < MIN_FACE_PX)
+        return bool(tallest * KEY_HEIGHT_SHARE * share < MIN_FACE_PX)
 
 
 def _faces(found: Candidates, ratio: tuple[float, float]) -> list[DetectedFace]:
@@ -85,13 +92,18 @@ def _area(face: DetectedFace) -> float:
     return (face.box[2] - face.box[0]) * (face.box[3] - face.box[1])
 
 
+def _share(image: RgbImage, edge: int) -> float:
+    """How far an image shrinks for a look at *edge*."""
+    return share_for((image.shape[1], image.shape[0]), edge)
+
+
 def _reduce(image: RgbImage, edge: int) -> RgbImage:
-    """Shrink by area until the longest edge is *edge*; smaller images come back as they are."""
+    """Shrink by area for a look at *edge*; smaller images come back as they are."""
     height, width = image.shape[:2]
-    longest = max(height, width)
-    if longest <= edge:
+    share = _share(image, edge)
+    if share == 1:
         return image
-    size = (max(1, round(width * edge / longest)), max(1, round(height * edge / longest)))
+    size = (max(1, round(width * share)), max(1, round(height * share)))
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
 
 
@@ -101,7 +113,7 @@ def _blocks(images: Sequence[RgbImage], numbers: Sequence[int], edge: int) -> It
     pixels = 0
     for number in sorted(numbers, key=lambda i: images[i].shape):
         height, width = images[number].shape[:2]
-        share = min(1.0, edge / max(height, width, 1)) ** 2
+        share = _share(images[number], edge) ** 2
         if block and pixels + height * width * share > BLOCK_PIXELS:
             yield block
             block, pixels = [], 0

@@ -5,9 +5,12 @@ import zlib
 from io import BytesIO
 
 import numpy as np
+import pillow_heif
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
+
+pillow_heif.register_heif_opener()  # and its writer
 
 Pixels = NDArray[np.uint8]
 
@@ -84,7 +87,72 @@ def samples() -> dict[str, bytes]:
         "palette bmp": encoded(image.quantize(8), "BMP"),
         "one-bit bmp": encoded(image.convert("1"), "BMP"),
         "alpha bmp": encoded(alpha, "BMP"),
+        **_newer_samples(image, alpha, exif, deep),
     }
+
+
+def _newer_samples(
+    image: Image.Image, alpha: Image.Image, exif: Image.Exif, deep: NDArray[np.uint16]
+) -> dict[str, bytes]:
+    several = {"save_all": True, "append_images": [image.rotate(90), image.rotate(180)]}
+    grey16 = Image.fromarray(deep)
+    colours16 = np.repeat(deep[..., None], 3, axis=2).tobytes()
+    ten_bits = BytesIO()
+    pillow_heif.from_bytes("RGB;16", (32, 24), colours16).save(ten_bits)
+    strips = {"compression": "tiff_lzw", "tiffinfo": {278: 5}}  # rows in each
+    return {
+        "heic": encoded(image, "HEIF", exif=exif.tobytes()),
+        "tiled heic": encoded(image.resize((96, 72)), "HEIF", tile_size=64),
+        "alpha heic": encoded(alpha, "HEIF"),
+        "grey heic": encoded(image.convert("L"), "HEIF"),
+        "10-bit heic": ten_bits.getvalue(),
+        "several heic": encoded(image, "HEIF", **several),
+        "avif": encoded(image, "AVIF", exif=exif),
+        "alpha avif": encoded(alpha, "AVIF"),
+        "animated avif": encoded(image, "AVIF", **several),
+        "tiff": encoded(image, "TIFF", tiffinfo={0x0112: 6}),
+        "lzw tiff": encoded(image, "TIFF", **strips),
+        "deflate tiff": encoded(alpha, "TIFF", compression="tiff_adobe_deflate"),
+        "jpeg tiff": encoded(image, "TIFF", compression="jpeg"),
+        "fax tiff": encoded(image.convert("1"), "TIFF", compression="group4"),
+        "palette tiff": encoded(image.quantize(8), "TIFF", compression="packbits"),
+        "cmyk tiff": encoded(image.convert("CMYK"), "TIFF"),
+        "16-bit tiff": encoded(grey16, "TIFF"),
+        "16-bit colour tiff": colour_tiff(np.repeat(deep[..., None], 3, axis=2)),
+        "big tiff": encoded(image, "TIFF", big_tiff=True),
+        "pages tiff": encoded(image, "TIFF", **several),
+        "gif": encoded(image.quantize(8), "GIF", transparency=0),
+        "animated gif": encoded(image, "GIF", duration=50, **several),
+        "jpeg 2000": encoded(image, "JPEG2000"),
+        "lossy jpeg 2000": encoded(
+            image, "JPEG2000", irreversible=True, quality_layers=[40, 10], tile_size=(16, 16)
+        ),
+        "alpha jpeg 2000": encoded(alpha, "JPEG2000"),
+        "16-bit jpeg 2000": encoded(grey16, "JPEG2000"),
+        "jpeg 2000 codestream": encoded(image, "JPEG2000", no_jp2=True),
+    }
+
+
+def colour_tiff(values: NDArray[np.uint16], *, bits: int = 16) -> bytes:
+    """A TIFF made by hand, of one strip of (height, width, 3) *values*."""
+    height, width = values.shape[:2]
+    pixels = values.astype("<u2").tobytes()
+    count = 9
+    after = 8 + 2 + 12 * count + 4
+    tags = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, 3, after),
+        (259, 3, 1, 1),  # not compressed
+        (262, 3, 1, 2),  # RGB
+        (273, 4, 1, after + 6),
+        (277, 3, 1, 3),
+        (278, 4, 1, height),
+        (279, 4, 1, len(pixels)),
+    ]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    head = b"II*\0" + struct.pack("<IH", 8, count) + entries + bytes(4)
+    return head + struct.pack("<HHH", bits, bits, bits) + pixels
 
 
 SAMPLES = samples()

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from index.base.errors import UnreadableImageError
-from ingest.decoding.pixels import MAX_EDGE_PX, MIN_EDGE_PX, decode, decode_reduced
+from ingest.decoding.pixels import decode, decode_reduced
+from ingest.decoding.sizes import MAX_EDGE_PX, MIN_EDGE_PX
 from tests.ingest.decoded import LIMIT, refused
 from tests.ingest.samples import chunk, encoded, png, scene
 
@@ -21,13 +22,14 @@ def bomb(width: int, height: int) -> bytes:
 
 
 def test_more_pixels_than_allowed_are_refused_unread() -> None:
-    assert "1001x1000 pixels are more than the 1 million" in str(refused(bomb(1001, 1000), 1))
-    solid = Image.new("L", (1000, 1000), 255)
+    reason = "its 2001x2000 pixels are more than the 4 million of a PNG that max_megapixels: 1 allows"
+    assert str(refused(bomb(2001, 2000), 1)) == reason
+    solid = Image.new("L", (2000, 2000), 255)
     assert decode(encoded(solid, "PNG"), 1).shape == (1000, 1000, 3)
 
 
 @pytest.mark.parametrize(
-    ("width", "height"), [(10_000, 10_000), (13_000, 10_000), (60_000, 60_000), (2**31 - 1, 1)]
+    ("width", "height"), [(15_000, 14_000), (60_000, 60_000), (2**31 - 1, 1)]
 )
 def test_bombs_are_refused_unread(width: int, height: int) -> None:
     error = refused(bomb(width, height))
@@ -60,19 +62,11 @@ def test_an_empty_file_may_still_be_on_its_way() -> None:
     assert "empty" in str(error)
 
 
-@pytest.mark.parametrize("kind", ["GIF", "TIFF", "PPM", "ICO", "PCX", "TGA", "EPS", "PDF", "SGI"])
+@pytest.mark.parametrize("kind", ["PPM", "ICO", "PCX", "TGA", "EPS", "PDF", "SGI"])
 def test_other_formats_are_refused(kind: str) -> None:
     error = refused(encoded(Image.fromarray(scene()), kind))
-    assert "no JPEG, PNG, WebP or BMP" in str(error)
-
-
-@pytest.mark.parametrize(
-    "data", [b"text", b"<svg xmlns='http://www.w3.org/2000/svg'/>", bytes(5000), b"PK\x03\x04" * 50]
-)
-def test_what_is_no_image_is_refused_for_good(data: bytes) -> None:
-    error = refused(data)
     assert not error.maybe_partial
-    assert "no JPEG, PNG, WebP or BMP" in str(error)
+    assert str(error).startswith("it is ")
 
 
 def test_a_text_chunk_that_unpacks_to_gigabytes_is_refused_or_ignored() -> None:

@@ -82,7 +82,7 @@ def test_damage_is_told_apart_from_a_file_on_its_way() -> None:
         with pytest.raises(UnreadableImageError, match="cut off") as caught:
             confined.decode(PHOTO[:-30], None)
         assert caught.value.maybe_partial
-        with pytest.raises(UnreadableImageError, match="no JPEG") as caught:
+        with pytest.raises(UnreadableImageError, match="a text, not a photo") as caught:
             confined.decode(b"text", None)
         assert not caught.value.maybe_partial
         with pytest.raises(UnreadableImageError, match="is empty") as caught:

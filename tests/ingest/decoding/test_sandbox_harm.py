@@ -42,7 +42,7 @@ from tests.waiting import wait_until
         (b"abort", "decoding it crashed the decoder (SIGABRT)"),
         (b"exit", "decoding it crashed the decoder (exit code 3)"),
         (b"raise", "it makes the decoder fail (ZeroDivisionError)"),
-        (b"eat", "decoding it needs more memory than is allowed"),
+        (b"eat", "decoding it needs more memory than max_megapixels: 10 allows"),
     ],
 )
 def test_a_file_that_ends_the_decoder_costs_that_file(
@@ -230,7 +230,7 @@ def test_a_photo_that_cannot_be_decoded_in_full_for_its_faces_costs_that_photo(
             return super().detect([np.asarray(small)] * len(images))
 
     small = picture(5)
-    large = encoded(Image.new("RGB", (4000, 400), "white"), "JPEG")
+    large = encoded(Image.new("RGB", (4000, 2000), "white"), "JPEG")
     monkeypatch.setattr(Decoder, "crops", fail)
     files = [(b"a" * 32, PHOTO), (b"b" * 32, large), (b"c" * 32, PHOTO)]
     first, second, third = Models(Everywhere(), FakeEncoder(), DECODERS).analyse(files, LIMIT)
