@@ -120,7 +120,9 @@ class Settings(BaseSettings):
         0.5, ge=0, le=60, description="How long a batch waits to fill."
     )
     max_file_mib: int = Field(64, ge=1, le=1024, description="Larger files are refused.")
-    max_megapixels: int = Field(50, ge=1, le=500, description="Larger images are refused.")
+    max_megapixels: int = Field(
+        50, ge=1, le=500, description="Larger images are reduced or refused."
+    )
 
     snapshot_changes: int = Field(
         50_000, ge=1, description="Write an index snapshot after this many changes."

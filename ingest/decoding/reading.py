@@ -62,7 +62,7 @@ def _content(handle: int, path: str, signature: Signature, max_bytes: int) -> by
         raise UnsettledFileError(path)
     if before.st_size > max_bytes:
         raise UnreadableImageError(
-            f"its {before.st_size} bytes are more than the {max_bytes} allowed"
+            f"its {before.st_size} bytes are more than the {max_bytes} that max_file_mib allows"
         )
     with os.fdopen(handle, "rb", closefd=False) as stream:
         data = stream.read(max_bytes + 1)

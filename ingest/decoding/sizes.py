@@ -37,15 +37,21 @@ def file_megapixels(kind: ImageFormat, max_megapixels: int) -> int:
 
 
 def check_pixels(size: tuple[int, int], kind: ImageFormat, max_megapixels: int) -> None:
+    """Refuse an image, width and height, of more pixels than can be decoded.
+
+    Raises:
+        UnreadableImageError: it has more; the text names the setting.
+    """
     most = file_megapixels(kind, max_megapixels)
     if size[0] * size[1] > most * MEGA:
         raise UnreadableImageError(
-            f"its {size[0]}x{size[1]} pixels are more than the {most} million of a {kind.name} that "
-            f"max_megapixels: {max_megapixels} allows"
+            f"its {size[0]}x{size[1]} pixels are more than the {most} million that "
+            f"max_megapixels: {max_megapixels} allows a {kind.name}"
         )
 
 
 def check_size(size: tuple[int, int], kind: ImageFormat, max_megapixels: int) -> None:
+    """Refuse an image, width and height, that is too large or too small; see check_pixels."""
     check_pixels(size, kind, max_megapixels)
     if max(size) > MAX_EDGE_PX or min(size) < MIN_EDGE_PX:
         raise UnreadableImageError(

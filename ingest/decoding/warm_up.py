@@ -1,4 +1,4 @@
-"""Decodes one small image of each format, since nothing can be imported once a process is confined."""
+"""Decodes one small image of each format: once confined, a process can import nothing."""
 
 from base64 import b85decode
 from contextlib import suppress

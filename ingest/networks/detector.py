@@ -55,15 +55,9 @@ class MtcnnDetector:
             results[number] = _faces(found[rows], ratio)
 
     def _hides_faces(self, image: RgbImage, faces: Sequence[DetectedFace], edge: int) -> bool:
-<<<<<<< HEAD
         """Tell whether a larger look could find a key face that is too small at *edge*."""
-        longest = max(image.shape[:2])
-        if longest <= edge:
-=======
-        """Tell whether a larger look could find a key face that *edge* is too small for."""
         share = _share(image, edge)
         if share == 1:
->>>>>>> 8f373f7 (Read HEIC, AVIF, TIFF, GIF and JPEG 2000, and images of more pixels than are kept)
             return False
         tallest = max(
             (f.box[3] - f.box[1] for f in faces if f.probability >= KEY_PROBABILITY), default=0.0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from index.base.choices import DEFAULT_THRESHOLD
+from index.base.image_formats import MEDIA_TYPES
 from index.base.parameters import Parameter
 from index.base.settings import Settings
 from index.base.tokens import Scope
@@ -28,6 +29,7 @@ OPENAPI = "3.1.0"
 VERSION = "1.0.0"  # of the contract, not of the program
 JSON = "application/json"
 JPEG = "image/jpeg"
+_UPLOADED = (*MEDIA_TYPES, "application/octet-stream")
 _GROUP = re.compile(r"\(\?P<(\w+)>[^)]*\)")  # a part of an address that callers choose
 
 _MEANING = {
@@ -194,7 +196,7 @@ def _path(route: Route, settings: Settings) -> Document:
         body = {"required": True, "content": content}
         found["post"] = common | {"requestBody": body}
     if "put" in route.__dict__:
-        body = {"required": True, "content": {JPEG: {"schema": _BYTES}}}
+        body = {"required": True, "content": {kind: {"schema": _BYTES} for kind in _UPLOADED}}
         found["put"] = common | {"requestBody": body}
     return found
 

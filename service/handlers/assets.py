@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tornado.web import HTTPError
 
+from index.base.image_formats import ENDINGS, MEDIA_TYPES
 from service.contract.addresses import PREFIX, SUFFIX
 from service.handlers.base import BaseHandler
 
@@ -57,7 +58,10 @@ def assets() -> dict[str, Asset]:
     found = {}
     for path in sorted(FOLDER.iterdir()):
         if path.suffix in KINDS:
-            found[path.name] = Asset(KINDS[path.suffix], path.read_bytes())
+            data = path.read_bytes()
+            if path.name == INDEX:  # the file dialog offers what uploads take
+                data = data.replace(b"{accept}", ",".join((*MEDIA_TYPES, *ENDINGS)).encode())
+            found[path.name] = Asset(KINDS[path.suffix], data)
     return found
 
 

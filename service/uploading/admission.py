@@ -16,6 +16,7 @@ from service.guards.same_origin import check_same_origin
 from service.uploading.drop_folder import check_name
 
 ROUTE = PREFIX + "files/(?P<name>[^/]+)"
+OCTETS = "application/octet-stream"
 MAX_UPLOADS = 4  # at once
 CLOSED_SECONDS = 10.0  # then the drop folder is tried again
 MAX_LENGTH_DIGITS = 19  # of a Content-Length; zeros before a number may be any number
@@ -67,7 +68,9 @@ class Uploads:
         check_name(decode_text(unquote_to_bytes(name), "the name"))
         if asks:
             raise bad_request("an upload takes no parameters")
-        if not headers.get("Content-Type", "").strip().lower().startswith("image/"):
+        kind = headers.get("Content-Type", "").strip().lower()
+        # browsers call HEIC and JPEG 2000 that where their system does not know them
+        if not kind.startswith("image/") and kind != OCTETS:
             raise RequestError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send an image, as Content-Type image/jpeg"
             )

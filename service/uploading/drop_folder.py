@@ -12,11 +12,11 @@ import unicodedata
 from http import HTTPStatus
 
 from index.base.errors import RequestError, bad_request
+from index.base.image_formats import ENDINGS
 from index.base.paths import IGNORED_SUFFIXES, is_ignored
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp")  # of what ingest reads
 MAX_NAME_BYTES = 200  # file systems allow 255; " (999)" and the like must still fit
 MAX_SAME_NAMES = 999
 SPARE_BYTES = 64 << 20  # an upload leaves this much for the database and others
@@ -50,8 +50,8 @@ def check_name(name: str) -> str:
         raise bad_request(
             f"the watcher leaves names alone that end in {', '.join(IGNORED_SUFFIXES)}"
         )
-    if not stem or (dot + suffix).lower() not in SUFFIXES:
-        raise bad_request(f"the name must end in one of {', '.join(SUFFIXES)}")
+    if not stem or (dot + suffix).lower() not in ENDINGS:
+        raise bad_request(f"the name must end in one of {', '.join(ENDINGS)}")
     if stem.partition(".")[0].strip().lower() in _DEVICES:
         raise bad_request("the name is reserved by some systems")
     if len(name.encode()) > MAX_NAME_BYTES:

@@ -150,4 +150,6 @@ def test_a_turned_image_of_more_pixels_than_are_kept_is_upright() -> None:
     exif[0x0112] = 6
     found, size = decode_reduced(encoded(smooth(1100, 1300), "PNG", exif=exif), 1, None)
     assert size == (1100, 1300)
-    close_to(found, np.asarray(smooth(1100, 1300).transpose(Image.Transpose.ROTATE_270).reduce(2)), 2)
+    close_to(
+        found, np.asarray(smooth(1100, 1300).transpose(Image.Transpose.ROTATE_270).reduce(2)), 2
+    )

@@ -4,16 +4,21 @@ import re
 
 import pytest
 
+from index.base.image_formats import ENDINGS, MEDIA_TYPES
 from service.contract.openapi import OPERATIONS
 from service.handlers.assets import FOLDER, KINDS, assets
 from tests.service.running import Service
 
-INDEX = (FOLDER / "index.html").read_bytes()
+ACCEPT = ",".join((*MEDIA_TYPES, *ENDINGS)).encode()
+
+
+def content_of(name: str) -> bytes:
+    return (FOLDER / name).read_bytes().replace(b"{accept}", ACCEPT)
 
 
 def test_the_page_is_served_to_anybody_with_nothing_allowed_but_itself(library: Service) -> None:
     answer = library.send("GET", "/")
-    assert (answer.status, answer.body) == (200, INDEX)
+    assert (answer.status, answer.body) == (200, content_of("index.html"))
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
@@ -41,7 +46,7 @@ def test_every_file_of_the_folder_is_served_with_its_type(library: Service) -> N
     for name in assets():
         for prefix in ("/assets/", "/person_count/assets/"):
             answer = library.send("GET", prefix + name)
-            assert (answer.status, answer.body) == (200, (FOLDER / name).read_bytes())
+            assert (answer.status, answer.body) == (200, content_of(name))
             assert answer.headers["Content-Type"] == KINDS["." + name.rpartition(".")[2]]
     described = OPERATIONS["/assets/{name}"].kinds
     assert {kind.partition(";")[0] for kind in KINDS.values()} == set(described)

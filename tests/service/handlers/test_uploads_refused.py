@@ -51,7 +51,7 @@ BAD_NAMES = [
     "x.png~",
     "x",
     "x.txt",
-    "x.heic",
+    "x.jxl",
     "x.svg",
     "x.html",
     "CON.png",
