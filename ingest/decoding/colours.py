@@ -6,19 +6,20 @@ import numpy as np
 from PIL import Image
 
 from index.base.errors import UnreadableImageError
+from ingest.decoding.openers import Greys
 from ingest.interfaces import RgbImage
 
 BAND_PIXELS = 4_000_000  # converted at once: whole photos of 12 megapixels take three bands
 
 
-def to_rgb(image: Image.Image, white: int, by: int) -> RgbImage:
+def to_rgb(image: Image.Image, greys: Greys, by: int) -> RgbImage:
     """The pixels of *image*, every *by* x *by* of them averaged into one.
 
     Band by band, since a copy of all pixels may be more than there is memory for.
 
     Args:
         image: loaded.
-        white: see openers.white_of.
+        greys: see greys_of.
         by: 1 keeps all pixels; edges are rounded up.
 
     Returns: (height, width, 3), transparency over white.
@@ -29,11 +30,11 @@ def to_rgb(image: Image.Image, white: int, by: int) -> RgbImage:
     width, height = image.size
     rows = max(1, BAND_PIXELS // (width * by)) * by
     if by == 1 and rows >= height:
-        return np.asarray(_converted(image, white))
+        return np.asarray(_converted(image, greys))
     pixels = np.empty((math.ceil(height / by), math.ceil(width / by), 3), np.uint8)
     for top in range(0, height, rows):
         band = image.crop((0, top, width, min(top + rows, height)))
-        band = _converted(band, white)
+        band = _converted(band, greys)
         if by > 1:
             band = band.reduce(by)
         first = top // by
@@ -41,9 +42,9 @@ def to_rgb(image: Image.Image, white: int, by: int) -> RgbImage:
     return pixels
 
 
-def _converted(image: Image.Image, white: int) -> Image.Image:
+def _converted(image: Image.Image, greys: Greys) -> Image.Image:
     if image.mode.startswith("I;16"):
-        return _from_16_bits(image, white)
+        return _from_16_bits(image, greys)
     if image.mode in {"I", "F", "LAB"}:
         colours = "Lab colours" if image.mode == "LAB" else "32 bits a colour"
         raise UnreadableImageError(f"it has {colours}, which are not read: save it as JPEG or PNG")
@@ -54,8 +55,8 @@ def _converted(image: Image.Image, white: int) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _from_16_bits(image: Image.Image, white: int) -> Image.Image:
+def _from_16_bits(image: Image.Image, greys: Greys) -> Image.Image:
     """Grey of 9 to 16 bits. Pillow would clip its values to 255 instead of scaling them."""
     values = np.asarray(image).astype(np.uint32)
-    grey = np.minimum(values * 255 // abs(white), 255).astype(np.uint8)
-    return Image.fromarray(grey if white > 0 else 255 - grey).convert("RGB")
+    grey = np.minimum(values * 255 // greys.most, 255).astype(np.uint8)
+    return Image.fromarray(255 - grey if greys.zero_is_white else grey).convert("RGB")

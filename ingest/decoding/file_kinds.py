@@ -1,4 +1,4 @@
-"""What a file's bytes are: a format that is read, another kind that is known by name, or neither."""
+"""Tells what a file is by its bytes: a format that is read, another known kind, or neither."""
 
 from index.base.errors import UnreadableImageError
 from index.base.image_formats import (

@@ -6,6 +6,7 @@ of their own where that can be set.
 
 import struct
 from io import BytesIO
+from typing import NamedTuple
 
 import pillow_heif
 
@@ -25,7 +26,6 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
-from index.base.errors import UnreadableImageError
 from index.base.image_formats import AVIF, HEIC, JPEG2000, TIFF, WEBP, ImageFormat
 from ingest.decoding.file_kinds import camera_raw
 
@@ -36,7 +36,7 @@ CUT_OFF = "unexpected end of the file"
 _REDUCED, _PHOTOMETRIC, _BITS, _DNG_VERSION = 254, 262, 258, 50706
 _PLACES = ((273, 279), (324, 325))  # where strips or tiles begin, and how long they are
 _MOSAIC = {32803, 34892}
-WHITE_IS_ZERO = 0
+_ZERO_IS_WHITE = 0
 
 # boxes without which a HEIC, AVIF or JPEG 2000 file is not whole
 _NEEDED_BOXES = {b"ftyp", b"meta", b"mdat", b"moov", b"jp2h", b"jp2c"}
@@ -97,13 +97,20 @@ def canvas_of(data: bytes, kind: ImageFormat) -> tuple[int, int] | None:
     return None
 
 
-def white_of(image: Image.Image) -> int:
-    """The value of white in an image of 9 to 16 bits; below 0 where 0 is white and that is black."""
+class Greys(NamedTuple):
+    """What the values of a grey image of 9 to 16 bits mean: 0 to *most*, black to white or not."""
+
+    most: int
+    zero_is_white: bool
+
+
+def greys_of(image: Image.Image) -> Greys:
+    """The meaning of an image's values, where its mode is I;16; TIFF alone has several."""
     tags = getattr(image, "tag_v2", None)
     if tags is None:
-        return 0xFFFF
-    white = int((1 << min(16, max(8, tags.get(_BITS, (16,))[0]))) - 1)
-    return -white if tags.get(_PHOTOMETRIC) == WHITE_IS_ZERO else white
+        return Greys(0xFFFF, zero_is_white=False)
+    bits = min(16, max(8, tags.get(_BITS, (16,))[0]))
+    return Greys((1 << bits) - 1, zero_is_white=tags.get(_PHOTOMETRIC) == _ZERO_IS_WHITE)
 
 
 def reduce_jpeg2000(image: Image.Image, data: bytes, times: int) -> int:
@@ -135,7 +142,7 @@ def _check_boxes(data: bytes) -> None:
         length, name = struct.unpack_from(">I4s", data, at)
         if length == 1 and at + 16 <= len(data):
             (length,) = struct.unpack_from(">Q", data, at + 8)
-        if length == 0 or name not in _NEEDED_BOXES and not name.isalnum():
+        if length == 0 or (name not in _NEEDED_BOXES and not name.isalnum()):
             return
         if at + length > len(data) and name in _NEEDED_BOXES:
             raise EOFError(CUT_OFF)

@@ -12,10 +12,10 @@ from ingest.decoding.file_kinds import format_of
 from ingest.decoding.openers import (
     CUT_OFF,
     canvas_of,
+    greys_of,
     open_image,
     orientation_of,
     reduce_jpeg2000,
-    white_of,
 )
 from ingest.decoding.sizes import MEGA, check_pixels, check_size, divisor, share_for
 from ingest.interfaces import RgbImage
@@ -116,7 +116,7 @@ def _decode(
             full = image.size
             check_size(full, kind, max_megapixels)
         orientation = orientation_of(image, kind)
-        pixels = to_rgb(image, white_of(image), divisor(image.size, most))
+        pixels = to_rgb(image, greys_of(image), divisor(image.size, most))
     turn = _UPRIGHT.get(orientation)  # like ImageOps.exif_transpose, with fewer copies
     if turn is not None:
         pixels = np.asarray(Image.fromarray(pixels).transpose(turn))

@@ -79,7 +79,7 @@ def test_ingest_sums_up_and_names_what_failed(place: Place) -> None:
     assert place.ingested.code == 1
     assert place.ingested.out == "12 indexed, 0 without a face, 1 failed\n"
     assert place.ingested.err.splitlines() == [
-        f"failed: {place.false_jpeg}: it is no JPEG, PNG, WebP or BMP image"
+        f"failed: {place.false_jpeg}: it is a text, not a photo"
     ]
 
 
@@ -107,7 +107,7 @@ def test_the_explanation_gives_each_person_its_three_portraits(place: Place) -> 
 def test_an_unreadable_image_is_named_with_the_reason(place: Place) -> None:
     ask = (place.config, "count", place.portraits[0], place.false_jpeg, "--json")
     outcome = program(*ask)
-    sentence = f"{place.false_jpeg} is no readable image: it is no JPEG, PNG, WebP or BMP image"
+    sentence = f"{place.false_jpeg} is no readable image: it is a text, not a photo"
     assert outcome.code == 1
     assert json.loads(outcome.out) == {"cord": 422, "error": sentence}
     assert outcome.err == f"person-count: {sentence}\n"

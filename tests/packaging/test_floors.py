@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pysqlite3
+import pillow_heif
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -13,6 +14,7 @@ from packaging.version import Version
 FLOORS = {
     "faiss-cpu": "1.15.0",  # reading damaged indexes overflowed; range search crashed
     "pillow": "13.0.0",  # heap overflow in the JPEG decoder
+    "pillow-heif": "1.8.1",  # brings a libheif that does not write beyond the heap
     "pysqlite3": "0.6.1",  # brings an SQLite that does not corrupt a WAL database
     "torch": "2.11",  # loading a checkpoint could run code
     "tornado": "6.6.1",  # denial of service, in several ways
@@ -53,3 +55,8 @@ def test_facenet_pytorch_is_not_the_version_that_pins_vulnerable_packages(
     required: dict[str, Requirement],
 ) -> None:
     assert "2.6.0" not in required["facenet-pytorch"].specifier
+
+
+def test_the_libheif_in_use_does_not_write_beyond_the_heap() -> None:
+    # GHSA-x8r2-mggj-j6wr, in uncompressed HEIF
+    assert Version(pillow_heif.libheif_version()) >= Version("1.23.4")

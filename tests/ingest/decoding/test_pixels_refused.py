@@ -22,9 +22,7 @@ def bomb(width: int, height: int) -> bytes:
 
 
 def test_more_pixels_than_allowed_are_refused_unread() -> None:
-    reason = (
-        "its 2001x2000 pixels are more than the 4 million that max_megapixels: 1 allows a PNG"
-    )
+    reason = "its 2001x2000 pixels are more than the 4 million that max_megapixels: 1 allows a PNG"
     assert str(refused(bomb(2001, 2000), 1)) == reason
     solid = Image.new("L", (2000, 2000), 255)
     assert decode(encoded(solid, "PNG"), 1).shape == (1000, 1000, 3)

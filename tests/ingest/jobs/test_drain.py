@@ -115,7 +115,7 @@ def test_everything_is_indexed_and_summed_up(draining: Draining) -> None:
     assert (summary.indexed, summary.no_face, summary.pending) == (5, 1, 0)
     failed = {Path(path).name: reason for path, reason in summary.failed}
     assert set(failed) == {"bad.jpg", "link.png"}
-    assert "no JPEG" in failed["bad.jpg"]
+    assert "it is a text" in failed["bad.jpg"]
     assert "symbolic link" in failed["link.png"]
     assert "elsewhere.png" not in ingest.rows()
     ingest.check()

@@ -25,7 +25,7 @@ def test_an_image_beyond_todays_limits_aborts_and_changes_nothing(
 ) -> None:
     old = small.active()
     large = small.inbox / "large.bmp"
-    picture(*range(20)).resize((2000, 600)).save(large)
+    picture(*range(20)).resize((3000, 1500)).save(large)
     small.index()
     large_limit = small.settings.model_copy(update={"max_megapixels": 1})
     answer = everybody(small)

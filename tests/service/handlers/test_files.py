@@ -39,7 +39,7 @@ def test_the_newest_files_come_first_with_what_is_known_of_them(service: Service
                 "filepath": "broken.jpg",
                 "state": "failed",
                 "faces": None,
-                "reason": "it is no JPEG, PNG, WebP or BMP image",
+                "reason": "it is a text, not a photo",
             },
             {"filepath": "deep/er/wall.png", "state": "indexed", "faces": 0},
             {"filepath": "both.png", "state": "indexed", "faces": 2},
