@@ -4,8 +4,8 @@ import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
-import pysqlite3
 import pillow_heif
+import pysqlite3
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version

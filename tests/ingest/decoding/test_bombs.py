@@ -14,7 +14,7 @@ from index.base.errors import UnreadableImageError
 from ingest.decoding import pixels
 from ingest.decoding import sandbox as module
 from ingest.decoding.decoder_pool import Decoder, Decoders
-from tests.ingest.samples import chunk, encoded, png, scene
+from tests.ingest.samples import SAMPLES, chunk, encoded, png, scene
 
 LIMIT = 50  # megapixels, the default
 ROWS = (b"\x00" + bytes(64)) * 48  # of a grey PNG, 64 x 48
@@ -187,3 +187,62 @@ def test_other_formats_reach_no_parser(
     with pytest.raises(UnreadableImageError, match="it is "):
         pixels.decode(data, LIMIT)
     assert "it is " in refused(decoder, data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        SAMPLES["heic"].replace(struct.pack(">II", 64, 64), struct.pack(">II", 40_000, 40_000)),
+        SAMPLES["avif"].replace(struct.pack(">II", 32, 24), struct.pack(">II", 30_000, 30_000)),
+        SAMPLES["jpeg 2000"].replace(
+            struct.pack(">II", 32, 24), struct.pack(">II", 60_000, 60_000)
+        ),
+        SAMPLES["lzw tiff"]
+        .replace(struct.pack("<HHIH", 256, 3, 1, 32), struct.pack("<HHIH", 256, 3, 1, 60_000))
+        .replace(struct.pack("<HHIH", 257, 3, 1, 24), struct.pack("<HHIH", 257, 3, 1, 60_000)),
+        SAMPLES["gif"][:6] + b"\xff\xff\xff\xff" + SAMPLES["gif"][10:],
+    ],
+    ids=["heic", "avif", "jpeg 2000", "tiff", "gif"],
+)
+def test_newer_formats_that_promise_more_than_they_have_are_refused(
+    decoder: Decoder, data: bytes
+) -> None:
+    assert data not in SAMPLES.values()
+    refused(decoder, data)
+
+
+@pytest.mark.parametrize("compression", ["tiff_adobe_deflate", "tiff_lzw", "packbits", "group4"])
+def test_a_tiff_that_unpacks_to_200_megapixels_is_kept_within_its_memory(
+    decoder: Decoder, compression: str
+) -> None:
+    mode = "1" if compression == "group4" else "L"
+    data = encoded(Image.new(mode, (14_000, 14_000)), "TIFF", compression=compression)
+    assert len(data) < 4_000_000
+    found, size = decoder.decode(data, None)
+    assert size == (14_000, 14_000)
+    assert found.shape == (7_000, 7_000, 3)
+    assert peak_mib(decoder) < 700
+
+
+def test_a_gif_that_unpacks_to_190_megapixels_is_kept_within_its_memory(decoder: Decoder) -> None:
+    data = encoded(Image.new("P", (14_000, 14_000)), "GIF")
+    assert len(data) < 2_000_000
+    assert decoder.decode(data, None)[1] == (14_000, 14_000)
+    assert peak_mib(decoder) < 700
+
+
+def test_many_pages_of_a_tiff_are_not_read(decoder: Decoder) -> None:
+    first = Image.fromarray(scene())
+    pages = [Image.new("RGB", (50, 50))] * 300
+    found, _ = decoder.decode(encoded(first, "TIFF", save_all=True, append_images=pages), None)
+    np.testing.assert_array_equal(found, scene())
+    assert peak_mib(decoder) < MODEST_MIB
+
+
+def test_pages_of_a_tiff_in_a_circle_end(decoder: Decoder) -> None:
+    data = encoded(Image.fromarray(scene()), "TIFF")
+    (first,) = struct.unpack_from("<I", data, 4)
+    (tags,) = struct.unpack_from("<H", data, first)
+    after = first + 2 + 12 * tags
+    found, _ = decoder.decode(data[:after] + data[4:8] + data[after + 4 :], None)
+    np.testing.assert_array_equal(found, scene())

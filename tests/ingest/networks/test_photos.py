@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from index.base.errors import UnreadableImageError
 from ingest.decoding.crops import crop_faces
 from ingest.decoding.decoder_pool import Decoder
 from ingest.decoding.pixels import decode
@@ -48,10 +47,11 @@ def differs(found: NDArray[np.uint8], expected: NDArray[np.uint8]) -> float:
     ("width", "height", "kind", "decoded"),
     [
         (1999, 900, "JPEG", (1999, 900)),
-        (3999, 900, "JPEG", (3999, 900)),
-        (4000, 900, "JPEG", (2000, 450)),
-        (900, 4000, "JPEG", (450, 2000)),
-        (8000, 400, "JPEG", (2000, 100)),
+        (3999, 2000, "JPEG", (3999, 2000)),
+        (4000, 2000, "JPEG", (2000, 1000)),
+        (2000, 4000, "JPEG", (1000, 2000)),
+        (4000, 900, "JPEG", (4000, 900)),  # a panorama
+        (8000, 1000, "JPEG", (4000, 500)),
         (4000, 200, "PNG", (4000, 200)),
     ],
 )
@@ -116,7 +116,14 @@ def test_a_photo_without_faces_has_no_crops(
     assert sharp_crops(open_photo(file(4000, 2000), decoder), [], decoder).shape == (0, 160, 160, 3)
 
 
-def test_a_reduced_photo_counts_its_full_pixels_against_the_limit() -> None:
-    strict = pytest.raises(UnreadableImageError, match="4000x2000 pixels are more than the 7")
-    with DECODERS.decoder(7) as decoder, strict:
-        open_photo(file(4000, 2000), decoder)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_faces_of_a_photo_of_more_pixels_than_are_kept_are_cut_from_what_is_kept(kind: str) -> None:
+    data = file(4000, 2000, kind)
+    with DECODERS.decoder(3) as decoder:
+        photo = open_photo(data, decoder)
+        assert photo.full_size == (4000, 2000)
+        assert photo.pixels.shape == (1000, 2000, 3)
+        box = (300.0, 200.0, 400.0, 320.0)
+        found = decoder.crops(data, [tuple(2 * edge for edge in box)])
+    expected = crop_faces(photo.pixels, [box])
+    assert differs(found, expected) < 2
