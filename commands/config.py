@@ -57,12 +57,14 @@ def _check(settings: "Settings") -> None:
     Raises:
         ConfigError: they would refuse to start, for the reason that is given.
     """
+    from index.base.kernel import check_confinement
     from index.base.settings import NAMED_WEIGHTS, weights_file
     from index.base.tokens import read_tokens
     from service.edge.tls import own_pair, server_context
     from service.guards.auth import check_exposure
 
     check_exposure(settings)
+    check_confinement(settings.confinement)
     if settings.tls and (pair := own_pair(settings)):
         server_context(*pair)
     if settings.tokens is not None:

@@ -33,6 +33,7 @@ def serve(
     """
     import asyncio
 
+    from index.base.kernel import check_confinement
     from index.base.logs import configure_logging, log_the_rest
     from index.base.settings import load_settings
     from index.database.engine import Database
@@ -43,8 +44,11 @@ def serve(
     tls = False if http else None
     settings = load_settings(config, host=host, port=port, tls=tls)
     check_exposure(settings)
+    found = check_confinement(settings.confinement)
     configure_logging(verbose=True)
     log_the_rest()
+    if found.lacking:
+        log.warning("service.confinement_lacks what=%s; see docs/security.md", found.lacking)
     with naming_folders():
         context, sha256 = _tls(settings)
         settings.inbox.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,13 @@ class WatchMode(StrEnum):
     POLLING = "polling"
 
 
+class Confinement(StrEnum):
+    """What has to be there for decoders to be confined."""
+
+    AUTO = "auto"  # Landlock and seccomp where the kernel has them
+    REQUIRED = "required"  # both, or the program does not start
+
+
 class DistanceScale(StrEnum):
     """The scale of the threshold."""
 

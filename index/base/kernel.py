@@ -11,6 +11,7 @@ import sys
 from functools import cache
 from typing import NamedTuple
 
+from index.base.choices import Confinement
 from index.base.errors import ConfigError
 
 # as the kernel calls them to a filter (linux/audit.h); a filter is written for each by itself
@@ -90,17 +91,17 @@ def offer() -> Offer:
     return Offer(_landlock_version(), seccomp=_can_filter())
 
 
-def check_confinement(*, required: bool) -> Offer:
+def check_confinement(wanted: Confinement) -> Offer:
     """What there is.
 
     Raises:
-        ConfigError: something is missing that is *required*.
+        ConfigError: both are required, and one is not there.
     """
     found = offer()
-    if required and not found.is_full:
+    if wanted is Confinement.REQUIRED and not found.is_full:
         raise ConfigError(
-            f"setting confinement: this machine has no {found.lacking}, which decoders are to be "
-            "confined by; use a kernel that has, or set auto"
+            f"setting confinement: this machine has no {found.lacking} to confine decoders with; "
+            "use another kernel, allow it in the container, or set auto"
         )
     return found
 

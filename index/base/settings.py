@@ -17,7 +17,7 @@ from pydantic_settings import (
 )
 
 from index.base import setting_errors
-from index.base.choices import DistanceScale, FaceChoice, Linkage, WatchMode
+from index.base.choices import Confinement, DistanceScale, FaceChoice, Linkage, WatchMode
 from index.base.errors import ConfigError
 from index.base.paths import Roots, has_ignored, is_in
 
@@ -122,6 +122,11 @@ class Settings(BaseSettings):
     max_file_mib: int = Field(64, ge=1, le=1024, description="Larger files are refused.")
     max_megapixels: int = Field(
         50, ge=1, le=500, description="Larger images are reduced or refused."
+    )
+    confinement: Confinement = Field(
+        Confinement.AUTO,
+        description="required: do not start where decoders cannot be confined by both Landlock and "
+        "seccomp.",
     )
 
     snapshot_changes: int = Field(

@@ -65,10 +65,16 @@ class IngestReport:
     Attributes:
         started_at: seconds since 1970.
         clock_jumps: how often the wall clock was changed by more than a few seconds.
+        open_files: file descriptors in use; no other process of the same user can count them.
+        open_files_limit: how many there may be.
+        confinement: an Offer of index.base.kernel: what decoders are confined by.
     """
 
     started_at: float
     clock_jumps: int = 0
+    open_files: int | None = None
+    open_files_limit: int | None = None
+    confinement: Mapping[str, int | bool] = field(default_factory=dict)
     watcher: WatcherReport = field(default_factory=WatcherReport)
     work: WorkReport = field(default_factory=WorkReport)
 

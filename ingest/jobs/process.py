@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from index.base.errors import ConfigError, StoreError, StoreUnavailableError, WatcherEndedError
+from index.base.kernel import check_confinement
 from index.base.lock import exclusive
 from index.base.outage import Outage
 from index.base.settings import Settings
@@ -126,9 +127,13 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         WriterBusyError: another process ingests into the same data folder.
         ModelUnavailableError: the weights cannot be had.
         StoreError: the database is not usable.
-        ConfigError: a folder to watch can be made by nobody.
+        ConfigError: a folder to watch cannot be made, or setting confinement requires what the
+            kernel lacks.
         WatcherEndedError: see there.
     """
+    found = check_confinement(settings.confinement)
+    if found.lacking:
+        log.warning("ingest.confinement_lacks what=%s; see docs/security.md", found.lacking)
     _make(settings.all_roots)
     with (
         exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS, stop=stop),

@@ -1,10 +1,13 @@
 """Tells the rest of the world how the ingest process is doing, by way of the database."""
 
+import resource
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+from index.base import kernel
 from index.database.engine import Database
 from index.library.ingest_report import IngestReport, WatcherReport, WorkReport, store_report
 
@@ -16,7 +19,11 @@ class Reporter:
         self._database = database
         self._clock = clock
         self._lock = threading.Lock()
-        self._report = IngestReport(started_at=clock())
+        self._report = IngestReport(
+            started_at=clock(),
+            open_files_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            confinement=kernel.offer()._asdict(),
+        )
 
     def watcher_changed(self, watcher: WatcherReport) -> None:
         """Report at once that watching goes another way than before."""
@@ -28,9 +35,21 @@ class Reporter:
         """Report that the main loop has come round again: a stuck one lets the report grow old."""
         with self._lock:
             self._report = replace(
-                self._report, watcher=watcher, work=work, clock_jumps=clock_jumps
+                self._report,
+                watcher=watcher,
+                work=work,
+                clock_jumps=clock_jumps,
+                open_files=_open_files(),
             )
             self._store()
 
     def _store(self) -> None:
         store_report(self._database, self._report, self._clock())
+
+
+def _open_files() -> int | None:
+    """The number of file descriptors in use; None where the system does not tell."""
+    try:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+    except OSError:
+        return None

@@ -11,6 +11,7 @@ import torch
 
 from index.base.arrays import FloatMatrix
 from index.base.errors import ModelUnavailableError, UnreadableImageError
+from index.base.kernel import check_confinement
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import generations
@@ -138,7 +139,9 @@ def load_models(settings: Settings, weights: str) -> Models:
     Raises:
         ModelUnavailableError: the weights are missing, wrong or unreadable.
         DecoderUnavailableError: no process can be started to decode in.
+        ConfigError: setting confinement requires what the kernel lacks.
     """
+    check_confinement(settings.confinement)
     decoders = Decoders()
     decoders.prepare(cores(), settings.max_megapixels)  # they get ready while the weights are read
     device = torch_device(settings.device)

@@ -167,6 +167,14 @@ CHINESE = {
         "事件丢失的次数；扫描会补上遗漏的变化。"
     ),
     "Rounds that failed and were tried again.": "失败后重试的轮数。",
+    "What decoders are confined by here, which make the pictures of faces.": (
+        "此处用什么限制解码器；人脸图片由它们生成。"
+    ),
+    "The version of Landlock; 0: none.": "Landlock 的版本；0 表示没有。",
+    "Whether their system calls are filtered.": "是否过滤它们的系统调用。",
+    "File descriptors that it uses, or null.": "它使用的文件描述符数，或 null。",
+    "How many it may use, or null.": "它最多可用多少个，或 null。",
+    "What its own decoders are confined by.": "它自己的解码器用什么限制。",
     "The kind of the last error, or null.": "最近一次错误的类型，或 null。",
     "Full scans of the folders.": "完整扫描文件夹的次数。",
     "When the last scan ended, in seconds since 1970.": (

@@ -171,12 +171,17 @@ _WORK: Schema = {  # index.library.ingest_report.WorkReport
         "stage_seconds": {"type": "object", "additionalProperties": NUMBER},
     },
 }
+_CONFINEMENT: Schema = {  # index.base.kernel.Offer
+    "type": "object",
+    "properties": {"landlock": INTEGER, "seccomp": FLAG},
+}
 _STATUS: Schema = {  # operators' figures: more may be added, so others are allowed
     "type": "object",
     "properties": {
         "files": record({"pending": INTEGER, "indexed": INTEGER, "failed": INTEGER}),
         "model": TEXT,
         "index": {"type": "object", "required": ["ready", "faces", "rebuilds"]},
+        "confinement": _CONFINEMENT,
         "ingest": {
             "type": "object",
             "properties": {
@@ -185,6 +190,9 @@ _STATUS: Schema = {  # operators' figures: more may be added, so others are allo
                 "reported_seconds_ago": NUMBER,
                 "started_at": NUMBER,
                 "clock_jumps": INTEGER,
+                "open_files": {"type": ["integer", "null"]},
+                "open_files_limit": {"type": ["integer", "null"]},
+                "confinement": _CONFINEMENT,
                 "watcher": _WATCHER,
                 "work": _WORK,
             },

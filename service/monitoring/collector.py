@@ -9,6 +9,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
+from index.base import kernel
 from index.base.errors import StoreError
 from index.library.figures import Figures, read_figures
 from service.children.ingest_keeper import Keeper
@@ -27,6 +28,10 @@ _WORK = {
 _WATCHING = {
     "observer_restarts": "How often watching had to be begun anew.",
     "lost_events": "How often events of the file system were lost, each followed by a scan.",
+}
+_DESCRIPTORS = {  # named as those of other processes
+    "open_files": ("open_fds", "Number of open file descriptors."),
+    "open_files_limit": ("max_fds", "Maximum number of open file descriptors."),
 }
 _HOLDING = {
     "roots_missing": "Folders to watch that are not there.",
@@ -59,10 +64,11 @@ class StateCollector(Collector):
         if figures is not None:
             yield from _of_library(figures, lag)
             yield from _of_report(figures)
+        yield from _of_confinement(figures)
         yield from _of_index(self._state.follower.state())
         if self._state.ingest is not None:
             yield from _of_keeper(self._state.ingest)
-        yield from self._child.collect()
+        yield from (one for one in self._child.collect() if not one.name.endswith("_fds"))
 
 
 def _gauge(name: str, text: str, value: float | None) -> Metric:
@@ -131,10 +137,23 @@ def _of_report(figures: Figures) -> Iterator[Metric]:
     text = "Time spent by stage of the pipeline, added up over threads."
     stages = work.get("stage_seconds", {})
     yield _by(CounterMetricFamily, "ingest_stage_seconds", text, "stage", stages)
+    for key, (name, text) in _DESCRIPTORS.items():
+        yield _gauge(f"ingest_process_{name}", text, figures.report.get(key))
     for key, text in _WATCHING.items():
         yield _counter(key, text, watcher.get(key))
     for key, text in _HOLDING.items():
         yield _gauge(key, text, watcher.get(key))
+
+
+def _of_confinement(figures: Figures | None) -> Iterator[Metric]:
+    """What decoders are confined by: those of the service, and those that ingest speaks of."""
+    text = "Whether the kernel has what decoders are confined by."
+    made = GaugeMetricFamily("person_count_confinement", text, labels=("process", "mechanism"))
+    reported = {} if figures is None else figures.report.get("confinement", {})
+    for process, found in (("service", kernel.offer()._asdict()), ("ingest", reported)):
+        for mechanism, value in found.items():
+            made.add_metric((process, mechanism), float(bool(value)))
+    yield made
 
 
 def _of_index(state: Mapping[str, int | bool]) -> Iterator[Metric]:

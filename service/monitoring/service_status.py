@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from index.base import kernel
 from index.database.engine import Database
 from index.database.queries import generations
 from index.library.ingest_report import stored_report
@@ -32,6 +33,7 @@ class ServiceState:
         return {
             **library_status(self.database),
             "index": self.follower.state(),
+            "confinement": kernel.offer()._asdict(),
             "ingest": ingest | stored_report(self.database, time.time()),
         }
 

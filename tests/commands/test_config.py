@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from index.base import kernel
 from index.base.settings import Settings, load_settings
 from service.edge.tls import self_signed
 from tests.commands.conftest import Run, write_config
@@ -106,3 +107,15 @@ def test_a_variable_that_is_no_setting_is_pointed_out(
     outcome = run("config")
     assert outcome.code == 0
     assert "PERSON_COUNT_INBX is no setting" in outcome.err
+
+
+@pytest.mark.parametrize("command", ["config", "serve", "watch"])
+def test_required_confinement_that_is_not_there_is_one_line_and_exit_code_1(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    config = write_config(tmp_path, confinement="required")
+    monkeypatch.setattr(kernel, "_landlock_version", lambda: 0)
+    outcome = run(command, "--config", config)
+    assert outcome.code == 1
+    assert outcome.err.startswith("person-count: setting confinement: this machine has no Landlock")
+    assert outcome.err.count("\n") == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from index.base import kernel
 from index.base.errors import ModelUnavailableError, WatcherEndedError, WriterBusyError
 from index.base.lock import exclusive
 from index.base.settings import Settings
@@ -83,6 +84,20 @@ Run = Callable[[], Running]
 def expect(ingest: Ingest, **states: str) -> None:
     wanted = {f"{name}.png": state for name, state in states.items()}
     wait_until(lambda: ingest.states() == wanted, f"the files are {wanted}")
+
+
+@pytest.mark.parametrize(("version", "warned"), [(0, True), (7, False)])
+def test_it_says_what_decoders_are_not_confined_by(
+    run: Callable[[], Running],
+    version: int,
+    warned: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(kernel, "_landlock_version", lambda: version)
+    monkeypatch.setattr(kernel, "_can_filter", lambda: True)
+    run().close()
+    assert ("ingest.confinement_lacks what=Landlock" in caplog.text) is warned
 
 
 def test_files_are_indexed_as_they_come_and_go(ingest: Ingest, run: Run) -> None:

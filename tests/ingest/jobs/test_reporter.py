@@ -3,6 +3,7 @@
 import threading
 import time
 
+from index.base import kernel
 from index.database.engine import Database
 from index.library.ingest_report import WatcherReport, WorkReport, stored_report
 from ingest.jobs.reporter import Reporter
@@ -20,6 +21,8 @@ def test_a_report_holds_every_figure_and_its_age(database: Database) -> None:
     reporter.round_done(WatcherReport(mode="inotify", scans=3), work, clock_jumps=1)
     found = stored_report(database, clock.now + 12.34)
     assert found["reported_seconds_ago"] == 12.3
+    assert 0 < found["open_files"] < found["open_files_limit"]
+    assert found["confinement"] == kernel.offer()._asdict()
     assert (found["started_at"], found["clock_jumps"]) == (clock.now, 1)
     assert (found["watcher"]["mode"], found["watcher"]["scans"]) == ("inotify", 3)
     assert found["work"] == {

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
+from index.base import kernel
 from index.library.figures import read_figures
 from index.library.ingest_report import IngestReport, WatcherReport, WorkReport, store_report
 from index.vectors.snapshot_writer import write_snapshot
@@ -61,9 +62,26 @@ def test_the_queue_shows_how_long_its_oldest_file_has_waited(service: Service) -
 
 REPORT = IngestReport(
     started_at=1000.0,
+    open_files=12,
+    open_files_limit=64,
+    confinement={"landlock": 7, "seccomp": False},
     watcher=WatcherReport(observer_restarts=2, lost_events=3, removals_held=4, roots_missing=1),
     work=WorkReport(files=10, images=9, faces=8, failed=1, stage_seconds={"read": 1.5}),
 )
+
+
+@pytest.mark.parametrize("version", [0, 7])
+def test_what_decoders_are_confined_by_is_shown(
+    service: Service, version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel, "_landlock_version", lambda: version)
+    alone = Scrape(service)
+    assert alone.value("confinement", process="service", mechanism="landlock") == (version > 0)
+    assert {labels["process"] for labels, _ in alone.all("person_count_confinement")} == {"service"}
+    store_report(service.database, REPORT, 2000.0)
+    told = Scrape(service)
+    assert told.value("confinement", process="ingest", mechanism="landlock") == 1
+    assert told.value("confinement", process="ingest", mechanism="seccomp") == 0
 
 
 def test_the_ingest_process_is_shown_as_it_last_reported(service: Service) -> None:
@@ -77,6 +95,8 @@ def test_the_ingest_process_is_shown_as_it_last_reported(service: Service) -> No
     assert told.value("ingest_images_total") == 9
     assert told.value("ingest_faces_total") == 8
     assert told.value("ingest_failed_total") == 1
+    assert told.value("ingest_process_open_fds") == 12
+    assert told.value("ingest_process_max_fds") == 64
     assert told.value("ingest_stage_seconds_total", stage="read") == 1.5
     assert told.value("observer_restarts_total") == 2
     assert told.value("lost_events_total") == 3
@@ -155,7 +175,8 @@ def test_the_ingest_child_is_measured_while_it_lives(service: Service, child: Ke
     wait_until(lambda: child.pid, "a child")
     scrape = Scrape(metrics.text())
     assert scrape.value("ingest_up") == 1
-    assert scrape.value("ingest_process_open_fds") > 0
+    assert scrape.value("ingest_process_resident_memory_bytes") > 0
+    assert not scrape.has("ingest_process_open_fds")  # which only the process itself may count
     assert child.pid is not None
     os.kill(child.pid, 9)
     wait_until(

@@ -87,6 +87,7 @@ def test_labels_hold_words_of_ours_only(service: Service) -> None:
             assert set(sample.labels) <= {
                 *("route", "status", "status_class", "le", "state", "stage", "model"),
                 *("version", "python", "sqlite", "faiss"),
+                *("process", "mechanism"),
             }
             assert sample.labels.get("route", "other") in routes
             assert re.fullmatch("[1-5](xx|[0-9]{2})", sample.labels.get("status", "200"))

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
+from index.base import kernel
 from index.library.ingest_report import IngestReport, WatcherReport, WorkReport, store_report
 from tests.fakes import save_picture
 from tests.index.builders import fake_generation
@@ -66,6 +67,7 @@ def test_status_tells_numbers_and_no_names(library: Service) -> None:
         "faces",
         "snapshot",
         "index",
+        "confinement",
         "ingest",
     }
     assert found["files"] == {"pending": 0, "indexed": 12, "failed": 1}
@@ -73,6 +75,7 @@ def test_status_tells_numbers_and_no_names(library: Service) -> None:
     assert found["model"] == "fake-1"
     assert found["snapshot"] is None
     assert found["index"] == {"ready": True, "faces": 13, "rebuilds": 0}
+    assert found["confinement"] == kernel.offer()._asdict()
     assert found["ingest"] == {"process": "elsewhere"}
     assert "png" not in answer.body.decode()
     assert str(library.settings.inbox) not in answer.body.decode()
@@ -92,7 +95,7 @@ def test_status_passes_on_what_ingest_reports(library: Service) -> None:
 def test_status_before_anything_is_indexed(make_service: Callable[..., Service]) -> None:
     service = make_service(never_ingested=True)
     found = service.send("GET", "/status").json
-    assert set(found) == {"files", "index", "ingest"}
+    assert set(found) == {"files", "index", "confinement", "ingest"}
     assert found["files"] == {"pending": 0, "indexed": 0, "failed": 0}
 
 
