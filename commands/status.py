@@ -14,11 +14,11 @@ def status(config: Config = None) -> None:
     from index.base.settings import load_settings
     from index.database.engine import Database
     from index.library.ingest_report import stored_report
-    from index.library.status import library_status
+    from index.library.status import status_document
 
     settings = load_settings(config)
     with Database(settings.database_path) as database:
-        document = library_status(database)
+        document = status_document(database)
         if ingest := stored_report(database, time.time()):
             document["ingest"] = ingest
         print(json.dumps(document, indent=2))

@@ -1,13 +1,78 @@
-"""The database in numbers, for /status and the command line. No file names."""
+"""The status of the library: what the database holds at one moment, in numbers. No file names."""
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
+
 from index.database.engine import Database
-from index.database.queries import analyses, generations, queue, snapshots
+from index.database.queries import analyses, changelog, generations, queue, reports, snapshots
+from index.database.queries.generations import GenerationRow
 
 
-def library_status(database: Database) -> dict[str, Any]:
-    """The contents of the database, counted."""
+@dataclass(frozen=True, slots=True)
+class SnapshotStatus:
+    """The newest stored snapshot.
+
+    Attributes:
+        written_at: seconds since 1970.
+        missing_changes: the number of changes committed since it was written.
+    """
+
+    faces: int
+    written_at: float
+    missing_changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryStatus:
+    """The database at one moment.
+
+    Attributes:
+        files: the number of files, by state.
+        ready: the number of files that a worker may claim now.
+        oldest_ready_at: when the first of them became ready, seconds since 1970.
+        report: the last report of the ingest process; see index.library.ingest_report.
+        reported_at: when it was made, seconds since 1970.
+    """
+
+    files: Mapping[str, int]
+    ready: int
+    oldest_ready_at: float | None
+    active: GenerationRow | None
+    snapshot: SnapshotStatus | None
+    report: Mapping[str, Any]
+    reported_at: float | None
+
+
+def read_status(connection: Connection, now: float) -> LibraryStatus:
+    """Read what costs little, for scrapes every few seconds; *now* in seconds since 1970."""
+    ready, oldest, _ = queue.backlog(connection, now)
+    active = generations.active(connection)
+    report = reports.read(connection)
+    return LibraryStatus(
+        files=queue.counts(connection),
+        ready=ready,
+        oldest_ready_at=oldest,
+        active=active,
+        snapshot=None if active is None else _snapshot(connection, active.id),
+        report={} if report is None else json.loads(report[0]),
+        reported_at=None if report is None else report[1],
+    )
+
+
+def _snapshot(connection: Connection, generation_id: int) -> SnapshotStatus | None:
+    stored = snapshots.newest_first(connection, generation_id)
+    if not stored:
+        return None
+    missing = changelog.count_changes(connection, generation_id, stored[0].upto_seq)
+    return SnapshotStatus(stored[0].face_count, stored[0].created_at, missing)
+
+
+def status_document(database: Database) -> dict[str, Any]:
+    """The database as /status and the command line show it; counts faces and images one by one."""
     with database.read() as connection:
         active = generations.active(connection)
         building = generations.building(connection)

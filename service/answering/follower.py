@@ -150,7 +150,7 @@ class Follower:
         applied = index[1].applied_seq if index is not None and is_its else 0
         return changelog.count_changes(connection, generation.id, applied)
 
-    def state(self) -> dict[str, int | bool]:
+    def status(self) -> dict[str, int | bool]:
         """For /status: how many faces are loaded, and how often the index had to be rebuilt."""
         if self._index is None:
             return {"ready": self.ready, "faces": 0, "rebuilds": 0}

@@ -15,7 +15,7 @@ CHINESE = {
         "按已读取的文件计数；`complete` 和 `files` 会说明还缺什么。"
     ),
     "Counts and states for operators.": "供运维人员查看的数量和状态。",
-    "Figures for Prometheus.": "供 Prometheus 采集的指标。",
+    "LibraryStatus for Prometheus.": "供 Prometheus 采集的指标。",
     "Is the process alive?": "进程是否存活？",
     "Can it answer questions?": "现在能否回答请求？",
     "This description.": "本接口描述。",

@@ -123,7 +123,7 @@ OPERATIONS = {
         "missing.",
     ),
     "/status": Operation("Counts and states for operators.", "Status", (401,)),
-    "/metrics": Operation("Figures for Prometheus.", None, (401,), kinds=("text/plain",)),
+    "/metrics": Operation("LibraryStatus for Prometheus.", None, (401,), kinds=("text/plain",)),
     "/healthz": Operation("Is the process alive?", "Health", example={"status": "ok"}),
     "/readyz": Operation(
         "Can it answer questions?", "Readiness", (503,), example={"status": "ready"}

@@ -22,15 +22,10 @@ from service.edge.head_checks import Doorman
 from service.edge.streams import AnyStream
 from service.guards.auth import Guard
 from service.guards.limits import WORK_SECONDS, QuestionLimit
-from service.handlers.routes import (
-    HANDLERS,
-    HealthHandler,
-    MetricsHandler,
-    NothingHandler,
-    ReadyHandler,
-)
+from service.handlers.operations import HealthHandler, MetricsHandler, ReadyHandler
+from service.handlers.routes import HANDLERS, NothingHandler
 from service.monitoring.metrics import Metrics
-from service.monitoring.service_status import ServiceState
+from service.monitoring.service_status import ServiceStatus
 from service.uploading.admission import Uploads
 
 log = logging.getLogger(__name__)
@@ -69,7 +64,7 @@ class GuardedApplication(Application):
 
 
 def make_app(
-    desk: Desk, settings: Settings, state: ServiceState, pictures: Pictures
+    desk: Desk, settings: Settings, status: ServiceStatus, pictures: Pictures
 ) -> GuardedApplication:
     """The application; it owns nothing that needs closing.
 
@@ -87,11 +82,12 @@ def make_app(
     guard = Guard(settings)
     question_limit = QuestionLimit(settings.wait_seconds + WORK_SECONDS)
     uploads = Uploads(settings, guard)
-    metrics = Metrics(HANDLERS, state)
+    metrics = Metrics(HANDLERS, status)
     deps = {
         "desk": desk,
         "settings": settings,
-        "state": state,
+        "database": status.database,
+        "status": status,
         "guard": guard,
         "question_limit": question_limit,
         "roots": desk.roots,

@@ -28,7 +28,7 @@ from service.edge.connections import Connection, HandshakeComplaints
 from service.edge.head_checks import MAX_BODY_BYTES
 from service.edge.streams import NO_TLS, make_stream
 from service.guards.limits import ConnectionLimit
-from service.monitoring.service_status import ServiceState
+from service.monitoring.service_status import ServiceStatus
 from service.uploading.drop_folder import sweep
 
 log = logging.getLogger(__name__)
@@ -132,8 +132,8 @@ async def serve(
     pictures = Pictures(settings)
     try:
         desk = Desk(database, settings, follower, threads)
-        state = ServiceState(database, follower, ingest)
-        server = Server(make_app(desk, settings, state, pictures), context)
+        status = ServiceStatus(database, follower, ingest)
+        server = Server(make_app(desk, settings, status, pictures), context)
         try:
             sockets = bind_sockets(settings.port, settings.host)
         except OSError as error:

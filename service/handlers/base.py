@@ -16,6 +16,7 @@ from index.base.settings import Settings
 from index.base.tokens import Scope
 from index.counting.documents import Document, error_document
 from index.counting.question import PARAMETERS, Question, build_question, decode_text
+from index.database.engine import Database
 from service.answering.desk import Desk
 from service.children.picture_maker import Pictures
 from service.contract.addresses import METHODS
@@ -24,7 +25,7 @@ from service.guards.auth import Guard
 from service.guards.limits import Caller, QuestionLimit
 from service.guards.same_origin import check_not_embedded
 from service.monitoring.metrics import Metrics
-from service.monitoring.service_status import ServiceState
+from service.monitoring.service_status import ServiceStatus
 from service.uploading.admission import Uploads
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,8 @@ class BaseHandler(RequestHandler):
 
     desk: Desk
     settings_: Settings
-    state: ServiceState
+    database: Database
+    status: ServiceStatus
     guard: Guard
     question_limit: QuestionLimit
     roots: Roots
@@ -61,7 +63,8 @@ class BaseHandler(RequestHandler):
         self,
         desk: Desk,
         settings: Settings,
-        state: ServiceState,
+        database: Database,
+        status: ServiceStatus,
         guard: Guard,
         question_limit: QuestionLimit,
         roots: Roots,
@@ -72,7 +75,8 @@ class BaseHandler(RequestHandler):
         """Keep what make_app hands over, and count the request as under way."""
         self.desk = desk
         self.settings_ = settings
-        self.state = state
+        self.database = database
+        self.status = status
         self.guard = guard
         self.question_limit = question_limit
         self.roots = roots

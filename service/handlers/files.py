@@ -60,7 +60,7 @@ class FilesHandler(BaseHandler):
         """Answer with a page of the list."""
         chosen, limit = parse_filter(self.query(), self.roots, self.settings_)
         async with self.question_limit.admit(self.caller):
-            listed = partial(files_document, self.state.database, chosen, limit)
+            listed = partial(files_document, self.database, chosen, limit)
             document = await self.desk.run(listed)
         self.send(document)
 
@@ -86,7 +86,7 @@ class RetryHandler(BaseHandler):
         """Answer how many files were put back into the queue."""
         check_same_origin(self.request.headers)
         names = self._names(self.json_body())
-        again = partial(retry, self.state.database, self.roots, names)
+        again = partial(retry, self.database, self.roots, names)
         self.send({"queued": await self.desk.write(again)})
 
     def _names(self, body: dict[str, Any]) -> list[str] | None:

@@ -25,7 +25,7 @@ class FaceHandler(BaseHandler):
 
     async def get(self, face: str) -> None:
         """Answer with a JPEG. Looked up each time: what was forgotten is gone at once."""
-        number, database, roots = int(face), self.state.database, self.roots
+        number, database, roots = int(face), self.database, self.roots
         order = await self.desk.run(lambda: order_for(database, roots, number, whole=self.WHOLE))
         picture = None if order is None else await self.pictures.make(order)
         if order is None or picture is None:

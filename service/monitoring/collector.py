@@ -11,14 +11,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from index.base import kernel
 from index.base.errors import StoreError
-from index.library.figures import Figures, read_figures
+from index.library.status import LibraryStatus, read_status
 from service.children.ingest_keeper import Keeper
-from service.monitoring.service_status import ServiceState
+from service.monitoring.service_status import ServiceStatus
 
 log = logging.getLogger(__name__)
 
 NO_PROCESS = "none"  # as a process id: /proc has nothing of that name
-# figures of index.library.ingest_report and what they mean
+# numbers of index.library.ingest_report and what they mean
 _WORK = {
     "files": "Files that ingest has dealt with.",
     "images": "Images analysed: files without copies of known content.",
@@ -39,35 +39,35 @@ _HOLDING = {
 }
 
 
-class StateCollector(Collector):
+class StatusCollector(Collector):
     """Reads one moment of the database a scrape; what is not known is left out, never 0."""
 
-    def __init__(self, state: ServiceState) -> None:
-        self._state = state
+    def __init__(self, status: ServiceStatus) -> None:
+        self._status = status
         self._child = ProcessCollector(
             "person_count_ingest", pid=lambda: self._pid() or NO_PROCESS, registry=None
         )
 
     def _pid(self) -> int | None:
-        return None if self._state.ingest is None else self._state.ingest.pid
+        return None if self._status.ingest is None else self._status.ingest.pid
 
     def collect(self) -> Iterator[Metric]:
         """All families; without those of the database when that cannot be read."""
         try:
-            with self._state.database.read() as connection:
-                figures = read_figures(connection, time.time())
-                lag = self._state.follower.lag(connection, figures.active)
+            with self._status.database.read() as connection:
+                library = read_status(connection, time.time())
+                lag = self._status.follower.lag(connection, library.active)
         except (StoreError, SQLAlchemyError):
             log.exception("metrics.database_unreadable")
-            figures, lag = None, 0
-        yield _gauge("database_up", "Whether the database could be read.", figures is not None)
-        if figures is not None:
-            yield from _of_library(figures, lag)
-            yield from _of_report(figures)
-        yield from _of_confinement(figures)
-        yield from _of_index(self._state.follower.state())
-        if self._state.ingest is not None:
-            yield from _of_keeper(self._state.ingest)
+            library, lag = None, 0
+        yield _gauge("database_up", "Whether the database could be read.", library is not None)
+        if library is not None:
+            yield from _of_library(library, lag)
+            yield from _of_report(library)
+        yield from _of_confinement(library)
+        yield from _of_index(self._status.follower.status())
+        if self._status.ingest is not None:
+            yield from _of_keeper(self._status.ingest)
         yield from (one for one in self._child.collect() if not one.name.endswith("_fds"))
 
 
@@ -93,19 +93,19 @@ def _by(
     return made
 
 
-def _of_library(figures: Figures, lag: int) -> Iterator[Metric]:
-    yield _by(GaugeMetricFamily, "files", "Files by what is known of them.", "state", figures.files)
-    yield _gauge("queue_ready_files", "Files that may be read now.", figures.ready)
+def _of_library(library: LibraryStatus, lag: int) -> Iterator[Metric]:
+    yield _by(GaugeMetricFamily, "files", "Files by what is known of them.", "state", library.files)
+    yield _gauge("queue_ready_files", "Files that may be read now.", library.ready)
     yield _gauge(
         "queue_oldest_ready_timestamp_seconds",
         "Since when the one that waits longest may be read; nothing when none waits.",
-        figures.oldest_ready_at,
+        library.oldest_ready_at,
     )
-    models = {} if figures.active is None else {figures.active.model_id: 1.0}
+    models = {} if library.active is None else {library.active.model_id: 1.0}
     text = "The model that answers come from."
     yield _by(GaugeMetricFamily, "model_info", text, "model", models)
     yield _gauge("index_unapplied_changes", "Faces added or removed, not yet in the index.", lag)
-    snapshot = figures.snapshot
+    snapshot = library.snapshot
     yield _gauge(
         "snapshot_faces",
         "Faces in the newest stored snapshot of the index.",
@@ -123,14 +123,14 @@ def _of_library(figures: Figures, lag: int) -> Iterator[Metric]:
     )
 
 
-def _of_report(figures: Figures) -> Iterator[Metric]:
+def _of_report(library: LibraryStatus) -> Iterator[Metric]:
     """What the ingest process last said, and when; nothing it did not say."""
-    work = figures.report.get("work", {})
-    watcher = figures.report.get("watcher", {})
+    work = library.report.get("work", {})
+    watcher = library.report.get("watcher", {})
     yield _gauge(
         "ingest_report_timestamp_seconds",
         "When the ingest process last came round to report.",
-        figures.reported_at,
+        library.reported_at,
     )
     for key, text in _WORK.items():
         yield _counter(f"ingest_{key}", text, work.get(key))
@@ -138,28 +138,28 @@ def _of_report(figures: Figures) -> Iterator[Metric]:
     stages = work.get("stage_seconds", {})
     yield _by(CounterMetricFamily, "ingest_stage_seconds", text, "stage", stages)
     for key, (name, text) in _DESCRIPTORS.items():
-        yield _gauge(f"ingest_process_{name}", text, figures.report.get(key))
+        yield _gauge(f"ingest_process_{name}", text, library.report.get(key))
     for key, text in _WATCHING.items():
         yield _counter(key, text, watcher.get(key))
     for key, text in _HOLDING.items():
         yield _gauge(key, text, watcher.get(key))
 
 
-def _of_confinement(figures: Figures | None) -> Iterator[Metric]:
+def _of_confinement(library: LibraryStatus | None) -> Iterator[Metric]:
     """What decoders are confined by: those of the service, and those that ingest speaks of."""
     text = "Whether the kernel has what decoders are confined by."
     made = GaugeMetricFamily("person_count_confinement", text, labels=("process", "mechanism"))
-    reported = {} if figures is None else figures.report.get("confinement", {})
+    reported = {} if library is None else library.report.get("confinement", {})
     for process, found in (("service", kernel.offer()._asdict()), ("ingest", reported)):
         for mechanism, value in found.items():
             made.add_metric((process, mechanism), float(bool(value)))
     yield made
 
 
-def _of_index(state: Mapping[str, int | bool]) -> Iterator[Metric]:
-    yield _gauge("index_ready", "Whether the index can be used.", state["ready"])
-    yield _gauge("index_faces", "Faces in the index.", state["faces"])
-    yield _counter("index_rebuilds", "How often rows and snapshot disagreed.", state["rebuilds"])
+def _of_index(status: Mapping[str, int | bool]) -> Iterator[Metric]:
+    yield _gauge("index_ready", "Whether the index can be used.", status["ready"])
+    yield _gauge("index_faces", "Faces in the index.", status["faces"])
+    yield _counter("index_rebuilds", "How often rows and snapshot disagreed.", status["rebuilds"])
 
 
 def _of_keeper(keeper: Keeper) -> Iterator[Metric]:

@@ -15,8 +15,8 @@ from prometheus_client.process_collector import ProcessCollector
 from tornado.web import RequestHandler
 
 from service.contract.openapi import Route, path_of
-from service.monitoring.collector import StateCollector
-from service.monitoring.service_status import ServiceState
+from service.monitoring.collector import StatusCollector
+from service.monitoring.service_status import ServiceStatus
 
 OTHER = "other"  # the route where there is nothing, and of what is refused before it is read
 # answers take milliseconds; those that wait for files to be indexed up to wait_seconds
@@ -27,7 +27,7 @@ EXPECTED = (200, 500, 503)  # counted from 0 on: alerts miss the first of what w
 class Metrics:
     """The metrics of one application, in a registry of its own."""
 
-    def __init__(self, routes: Iterable[Route], state: ServiceState) -> None:
+    def __init__(self, routes: Iterable[Route], status: ServiceStatus) -> None:
         self._registry = CollectorRegistry()
         self._known: dict[tuple[type[RequestHandler], int], tuple[Counter, Histogram]] = {}
         self._seconds = Histogram(
@@ -44,8 +44,8 @@ class Metrics:
             registry=self._registry,
         )
         for route in (*map(path_of, routes), OTHER):
-            for status in EXPECTED:
-                self._answers.labels(route, status)
+            for code in EXPECTED:
+                self._answers.labels(route, code)
         build = Gauge(
             "person_count_build_info",
             "Always 1; what is running.",
@@ -58,7 +58,7 @@ class Metrics:
             sqlite_driver.sqlite_version,
             faiss.__version__,
         ).set(1)
-        self._registry.register(StateCollector(state))
+        self._registry.register(StatusCollector(status))
         ProcessCollector(registry=self._registry)
 
     def answered(self, handler: RequestHandler) -> None:

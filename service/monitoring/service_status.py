@@ -8,13 +8,13 @@ from index.base import kernel
 from index.database.engine import Database
 from index.database.queries import generations
 from index.library.ingest_report import stored_report
-from index.library.status import library_status
+from index.library.status import status_document
 from service.answering.follower import Follower
 from service.children.ingest_keeper import Keeper
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceState:
+class ServiceStatus:
     """The parts whose state is reported.
 
     Attributes:
@@ -25,14 +25,14 @@ class ServiceState:
     follower: Follower
     ingest: Keeper | None
 
-    def status(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         """The document of /status."""
         ingest: dict[str, Any] = {"process": "elsewhere"}
         if self.ingest is not None:
             ingest = {"process": self.ingest.state(), "restarts": self.ingest.restarts}
         return {
-            **library_status(self.database),
-            "index": self.follower.state(),
+            **status_document(self.database),
+            "index": self.follower.status(),
             "confinement": kernel.offer()._asdict(),
             "ingest": ingest | stored_report(self.database, time.time()),
         }

@@ -20,7 +20,7 @@ from service.children.ingest_keeper import Keeper
 from service.contract.openapi import path_of
 from service.handlers.routes import HANDLERS
 from service.monitoring.metrics import Metrics
-from service.monitoring.service_status import ServiceState
+from service.monitoring.service_status import ServiceStatus
 from tests.service.running import running_service
 from tests.waiting import wait_until
 
@@ -42,7 +42,7 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Series:
     """The labels of every sample by name, of a live service that has everything to show."""
     with running_service(tmp_path_factory.mktemp("watched")) as service:
         child = Keeper([sys.executable, "-S", "-E", "-c", "import time; time.sleep(60)"])
-        metrics = Metrics(HANDLERS, ServiceState(service.database, service.thread.follower, child))
+        metrics = Metrics(HANDLERS, ServiceStatus(service.database, service.thread.follower, child))
         try:
             child.start()
             wait_until(lambda: child.pid, "a child")

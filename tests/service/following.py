@@ -46,7 +46,7 @@ def all_ids(database: Database, generation: GenerationRow) -> list[int]:
 
 
 def loaded(follower: Follower) -> int:
-    return follower.state()["faces"]
+    return follower.status()["faces"]
 
 
 def vectors(follower: Follower, database: Database) -> tuple[Space, NDArray[np.float32]]:

@@ -17,7 +17,7 @@ from service.children.picture_maker import Pictures
 from service.edge import server as server_module
 from service.edge.app import make_app
 from service.edge.server import Server
-from service.monitoring.service_status import ServiceState
+from service.monitoring.service_status import ServiceStatus
 from tests.waiting import DEADLINE_SECONDS, STEP_SECONDS
 
 
@@ -96,7 +96,7 @@ class ServiceThread(threading.Thread):
         threads = Threads()
         start_all(threads)  # before a test begins, so that none looks leaked
         self.desk = Desk(self._database, self._settings, self.follower, threads)
-        state = ServiceState(self._database, self.follower, None)
+        state = ServiceStatus(self._database, self.follower, None)
         self.pictures = Pictures(self._settings)
         app = make_app(self.desk, self._settings, state, self.pictures)
         self.server = Server(app, self._context)

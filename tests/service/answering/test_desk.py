@@ -144,7 +144,7 @@ def test_threads_that_have_nothing_to_do_end(caplog: pytest.LogCaptureFixture) -
 
 ENDLESS = """
 import os, sys, threading
-from commands import serving
+from commands import serve
 from service.answering import library_reader
 from service.edge import server
 
@@ -154,7 +154,7 @@ def never_ends(*given):
 
 library_reader.answer_question = never_ends
 server.STOP_SECONDS = server.JOIN_SECONDS = 0.1
-serving.serve(port=0, http=True, no_ingest=True)
+serve.serve(port=0, http=True, no_ingest=True)
 """
 
 

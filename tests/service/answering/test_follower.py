@@ -92,7 +92,7 @@ def test_faces_that_are_removed_leave_the_index(
     with database.write() as connection:
         stored_images.drop_analyses(connection, images[:2])
     wait_until(lambda: loaded(follower) == 1, "two faces have left")
-    assert follower.state()["rebuilds"] == 0
+    assert follower.status()["rebuilds"] == 0
 
 
 def test_another_generation_is_answered_from_after_the_switch(

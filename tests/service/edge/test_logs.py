@@ -122,7 +122,7 @@ def test_what_is_done_in_threads_for_a_request_is_logged_with_its_id(
     def fail(*_: object) -> None:
         raise StoreError("broken")
 
-    monkeypatch.setattr("service.monitoring.collector.read_figures", fail)
+    monkeypatch.setattr("service.monitoring.collector.read_status", fail)
     service.send("GET", "/metrics", headers={"X-Request-ID": "scrape"})
     found = [line for line in lines() if line["event"] == "metrics.database_unreadable"]
     assert [line["request_id"] for line in found] == ["scrape"]

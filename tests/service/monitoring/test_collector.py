@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import event, text
 
 from index.base import kernel
-from index.library.figures import read_figures
 from index.library.ingest_report import IngestReport, WatcherReport, WorkReport, store_report
+from index.library.status import read_status
 from index.vectors.snapshot_writer import write_snapshot
 from index.vectors.space import UNMEASURED, Space
 from service.children.ingest_keeper import Keeper
 from service.handlers.routes import HANDLERS
 from service.monitoring.metrics import Metrics
-from service.monitoring.service_status import ServiceState
+from service.monitoring.service_status import ServiceStatus
 from tests.service.running import Service
 from tests.service.scraping import Scrape, answers
 from tests.waiting import wait_until
@@ -165,7 +165,7 @@ def child() -> Iterator[Keeper]:
 
 
 def test_the_ingest_child_is_measured_while_it_lives(service: Service, child: Keeper) -> None:
-    state = ServiceState(service.database, service.thread.follower, child)
+    state = ServiceStatus(service.database, service.thread.follower, child)
     metrics = Metrics(HANDLERS, state)
     scrape = Scrape(metrics.text())
     assert scrape.value("ingest_up") == 0
@@ -195,7 +195,7 @@ def test_a_scrape_looks_at_no_file_that_needs_no_work(service: Service) -> None:
 
     with service.database.read() as connection:
         event.listen(connection, "before_cursor_execute", note)
-        read_figures(connection, time.time())
+        read_status(connection, time.time())
         plans = {
             sql: [
                 str(row[3])
