@@ -1,4 +1,4 @@
-"""What became of the files that were claimed together, until it is committed."""
+"""The results for files that were claimed together, until they are committed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,23 +12,23 @@ from ingest.networks.models import Outcome
 
 @dataclass(slots=True)
 class Batch:
-    """What became of the files of one claim so far."""
+    """The results so far for the files of one claim."""
 
-    digests: dict[Claim, bytes] = field(default_factory=dict)  # SHA-256 of those that were read
+    digests: dict[Claim, bytes] = field(default_factory=dict)  # SHA-256 of files that were read
     outcomes: dict[bytes, Outcome] = field(default_factory=dict)  # of content that was new
     failures: dict[Claim, UnreadableImageError] = field(default_factory=dict)
-    put_off: dict[Claim, str] = field(default_factory=dict)  # what there was not enough of
+    put_off: dict[Claim, str] = field(default_factory=dict)  # the resource that ran out
 
     def images(self) -> list[NewImage]:
         """The images that were analysed."""
         return [found for found in self.outcomes.values() if isinstance(found, NewImage)]
 
     def refuse(self, digests: Iterable[bytes]) -> None:
-        """Take content for unreadable that was forgotten on request."""
+        """Mark content as unreadable that was forgotten on request."""
         self.outcomes.update((digest, UnreadableImageError(FORGOTTEN)) for digest in digests)
 
     def failure(self, claim: Claim) -> UnreadableImageError | None:
-        """Why a file that was read, or could not be, is no image; None if it is one."""
+        """The reason why a file is no readable image; None if it is one."""
         if claim in self.failures:
             return self.failures[claim]
         found = self.outcomes.get(self.digests.get(claim, b""))

@@ -23,11 +23,11 @@ from ingest.networks.models import Models, load_generation, load_models
 
 @dataclass(frozen=True, slots=True)
 class DirectAnswer:
-    """An answer with what it was computed from.
+    """An answer, with the vectors and names for an explanation.
 
     Attributes:
         vectors: (n, d) unit vectors of the answer's faces, in order.
-        names: by image the files that hold it.
+        names: the names of the files that hold each image, by image.
     """
 
     answer: Answer
@@ -36,9 +36,9 @@ class DirectAnswer:
 
 
 class DirectCount:
-    """Reads files as the calling user; what the library knows already is not embedded again.
+    """Reads files as the calling user; takes faces that the library has already from there.
 
-    Nothing is stored: photos outside the drop folder leave no trace.
+    It stores nothing: photos outside the drop folder leave no trace.
     """
 
     def __init__(self, settings: Settings, database: Database | None) -> None:
@@ -52,7 +52,7 @@ class DirectCount:
 
     @property
     def space(self) -> Space:
-        """Where the vectors live: the library's space, or the configured model's."""
+        """The vectors' space: the library's, or the configured model's."""
         if self._generation is not None:
             profile = Profile.from_json(self._generation.profile)
         else:
@@ -64,7 +64,7 @@ class DirectCount:
 
         Raises:
             RequestError: a file is missing (404), unreadable (422), or there are too many faces.
-            ModelUnavailableError: the weights cannot be had.
+            ModelUnavailableError: the weights cannot be loaded.
         """
         names: dict[bytes, list[str]] = {}
         faces: list[FaceRow] = []
@@ -75,7 +75,7 @@ class DirectCount:
             digest = hashlib.sha256(data).digest()
             if digest not in names:
                 for face, size in self._faces(name, digest, data):
-                    # numbers stand for the ids that the database would have given
+                    # numbers serve as ids, since the database gives none here
                     faces.append(_row(face, len(faces), len(names), size))
                     vectors.append(face.embedding)
             names.setdefault(digest, []).append(name)

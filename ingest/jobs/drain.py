@@ -31,16 +31,16 @@ from ingest.watching.walk import Walk
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
-LOOKS = 50  # at what is pending, while that shrinks to nothing: after each batch would be quadratic
+LOOKS = 50  # checks of the pending files in all; one after each batch would be quadratic
 
 
 @dataclass(slots=True)
 class Summary:
-    """What became of the files."""
+    """The files by outcome."""
 
     indexed: int = 0
     no_face: int = 0
-    pending: int = 0  # left in the queue: interrupted, or their disk dropped out
+    pending: int = 0  # left in the queue: interrupted, or their disk may be missing
     failed: list[tuple[str, str]] = field(default_factory=list)  # path, reason
 
 
@@ -48,7 +48,7 @@ def collect(roots: Roots, paths: Iterable[Path]) -> list[tuple[str, os.stat_resu
     """All files at and below *paths*, with their lstat.
 
     Raises:
-        ConfigError: a path is not there, lies outside the roots, or is left alone there.
+        ConfigError: a path is missing, lies outside the roots, or is ignored.
     """
     found: list[tuple[str, os.stat_result]] = []
     for given in paths:
@@ -62,8 +62,8 @@ def collect(roots: Roots, paths: Iterable[Path]) -> list[tuple[str, os.stat_resu
             )
         if path not in roots.real and roots.ignores(path):
             raise ConfigError(
-                f"{given} is left alone, and nobody can ask about it: its name, or that of a "
-                "folder above it, begins with a dot or says that it is unfinished"
+                f"{given} is ignored and cannot be asked about: its name, or that of a folder above it, "
+                "begins with a dot or says that it is unfinished"
             )
         if os.path.isdir(path) and not os.path.islink(path):
             found.extend(Walk().files(path))
@@ -73,14 +73,14 @@ def collect(roots: Roots, paths: Iterable[Path]) -> list[tuple[str, os.stat_resu
 
 
 class Drain:
-    """Waits for files to be indexed, and does it itself when no other process does."""
+    """Waits until files are indexed, and indexes them itself when no other process does."""
 
     def __init__(self, database: Database, settings: Settings, stop: threading.Event) -> None:
         self._database = database
         self._settings = settings
         self._roots = settings.resolve_roots()
         self._stop = stop
-        self._delegated = False  # whether the log says that another process does the work
+        self._delegated = False  # it has been logged that another process does the work
 
     def ingest(self, paths: Iterable[Path], progress: Progress) -> Summary:
         """Index the files at and below *paths*. Errors as in collect() and open_generation()."""
@@ -93,7 +93,7 @@ class Drain:
         return self._wait(names, progress)
 
     def catch_up(self, progress: Progress) -> Summary:
-        """Index whatever is missing: files not seen yet, those that failed, and damaged rows."""
+        """Index files that were not seen yet, that failed, or whose rows are damaged."""
         mend(self._database, verify(self._database))
         Scanner(self._database, self._roots, self._settings.settle_seconds).scan()
         with self._database.write() as connection:
@@ -104,7 +104,7 @@ class Drain:
         return summary
 
     def _renew_snapshot(self) -> None:
-        """Write a snapshot if a repair has dropped it; a running ingest process does so itself."""
+        """Write a snapshot if a repair dropped it, unless a running ingest process will."""
         with self._database.read() as connection:
             active = generations.active(connection)
         if active is None or not snapshot_writer.dropped(self._database, active.id):
@@ -124,14 +124,14 @@ class Drain:
 
         pending = names
         while not self._begin(names, report):
-            # whoever is at work may end before it is done, and leave the rest to us
+            # the other process may end before it is done, and leave the rest to us
             pending = report(pending)
             if not pending or self._stop.wait(POLL_SECONDS):
                 break
         return self._summary(names)
 
     def _begin(self, names: Sequence[str], report: Callable[[Sequence[str]], list[str]]) -> bool:
-        """Work, see _work(). Returns False at once if another process is at it."""
+        """Work, see _work(). Returns False at once if another process does."""
         try:
             with exclusive(self._settings.data, "ingest"):
                 self._work(names, report)
@@ -143,7 +143,7 @@ class Drain:
         return True
 
     def _work(self, names: Sequence[str], report: Callable[[Sequence[str]], list[str]]) -> None:
-        """Work until none of *names* is pending; *report* says which of those given still are."""
+        """Work until none of *names* is pending; *report* returns those that still are."""
         finish_erasures(self._database, self._settings.data)
         with self._database.write() as connection:
             queue.release(connection, time.time())
@@ -165,7 +165,7 @@ class Drain:
         housekeeping.snapshot(worker)
 
     def _pending(self, names: Sequence[str]) -> list[str]:
-        """Those of *names* that are still pending, and can be done."""
+        """The *names* that are still pending, without files whose disk may be missing."""
         with self._database.read() as connection:
             rows = rows_of(connection, names)
             doubt = places_in_doubt(connection, self._roots)
@@ -194,5 +194,5 @@ class Drain:
 
 
 def _is_out(path: str, doubt: Sequence[str]) -> bool:
-    """Whether a file is not there, and its disk may not be either: nobody can wait for that."""
+    """Whether a file is missing, perhaps because its disk is; waiting for it is no use."""
     return is_in_any(path, doubt) and not os.path.lexists(path)

@@ -1,4 +1,4 @@
-"""Labelled photos, folders named by person, embedded through the normal index."""
+"""Embeds labelled photos (in folders named by person) through the normal index."""
 
 import threading
 from collections import defaultdict
@@ -33,7 +33,7 @@ def load_labelled(
 ) -> LabelledFaces | None:
     """Embed the photos below *folder* and read their faces.
 
-    They go into an index of their own below the data folder, so they never mix with the library's
+    They go into a separate library below the data folder. So they never mix with the main library,
     and a second run embeds nothing.
 
     Args:
@@ -52,7 +52,7 @@ def load_labelled(
             "inbox": folder.resolve(),
             "roots": (),
             "data": evaluation_folder(settings.data),
-            "retention_days": None,  # its log is the library's, which decides how long that keeps
+            "retention_days": None,  # the main library expires photos; both share the erasure log
         }
     )
     if not folder.is_dir():
@@ -71,13 +71,13 @@ def load_labelled(
 
 
 def _refuse_other_model(database: Database, own: Settings, model_id: str | None) -> None:
-    """Distances of one model, judged by the profile of another, would mean nothing."""
+    """Raise ConfigError if another model embedded photos here: its distances mean others."""
     with database.read() as connection:
         generation = generations.active(connection)
     if generation is not None and model_id is not None and generation.model_id != model_id:
         raise ConfigError(
-            f"photos were embedded with {generation.model_id} here before, but the library is one "
-            f"of {model_id}; delete the folder {own.data} and start again"
+            f"photos were embedded with {generation.model_id} here before, but the library uses "
+            f"{model_id}; delete the folder {own.data} and start again"
         )
 
 

@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 5.0
 EXPIRY_SECONDS = 600.0
-ORPHAN_SECONDS = 600.0  # how long moved files may wait in a busy queue before their faces go
+ORPHAN_SECONDS = 600.0  # moved files may wait so long in a busy queue before their faces go
 OUTAGE_SECONDS = 1.0  # between two tries while the disk is full or fails
-TAKE_OVER_SECONDS = 15.0  # how long a predecessor may take to end
+TAKE_OVER_SECONDS = 15.0  # the previous ingest process may take so long to end
 
 
 class Housekeeping:
-    """What has to happen now and then between batches."""
+    """The jobs that are due now and then between batches."""
 
     def __init__(
         self,
@@ -52,9 +52,9 @@ class Housekeeping:
         self._last_snapshot = time.monotonic()
 
     def run_if_due(self, worker: Worker) -> bool:
-        """Remove orphans and what is too old, and write a snapshot when it is time.
+        """Remove orphans and expired photos, and write a snapshot, each when it is due.
 
-        Returns: whether it was time for a round.
+        Returns: whether a round was due.
 
         Raises: as snapshot().
         """
@@ -112,7 +112,7 @@ class Housekeeping:
 
 
 def _make(folders: Iterable[Path]) -> None:
-    """Make the folders to watch that are missing; who names one expects it to be there."""
+    """Make the folders to watch that are missing."""
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -125,11 +125,11 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
 
     Raises:
         WriterBusyError: another process ingests into the same data folder.
-        ModelUnavailableError: the weights cannot be had.
+        ModelUnavailableError: the weights cannot be loaded.
         StoreError: the database is not usable.
-        ConfigError: a folder to watch cannot be made, or setting confinement requires what the
-            kernel lacks.
-        WatcherEndedError: see there.
+        ConfigError: a folder to watch cannot be made, or the setting confinement requires features
+            that the kernel lacks.
+        WatcherEndedError: the watcher's thread has ended.
     """
     found = check_confinement(settings.confinement)
     if found.lacking:
@@ -149,7 +149,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         reporter = Reporter(database)
         scanner = Scanner(database, roots, settings.settle_seconds)
         watcher = Watcher(scanner, roots.real, settings, reporter.watcher_changed)
-        watcher.start()  # before the models: files settle while those load
+        watcher.start()  # before the models, so that files settle while those load
         try:
             generation, models = open_generation(database, settings)
             worker = Worker(database, settings, generation, models)

@@ -1,7 +1,7 @@
-"""The admin command: embed the library again beside the old generation, then switch at once.
+"""Embeds the library again in a new generation, then switches to it in one step.
 
-Whatever was done stays done: an interrupted re-index goes on where it was when it is started again
-with the same weights. Until the switch nothing that answers depend on has changed.
+An interrupted re-index continues where it stopped when it is started again with the same weights.
+Answers do not change before the switch.
 """
 
 import hashlib
@@ -33,18 +33,18 @@ from ingest.watching.missing_disks import places_in_doubt
 log = logging.getLogger(__name__)
 
 MISSING_IMAGES = 10_000  # looked up at once
-REMOVE_FACES = 2_000  # a transaction, so that ingest is not kept waiting
+REMOVE_FACES = 2_000  # per transaction, so that ingest need not wait long
 OLD = "; nothing has changed, the old index goes on answering"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a re-index did.
+    """The outcome of a re-index.
 
     Attributes:
-        images: how many images the new generation holds.
-        faces: how many faces.
-        already_done: how many images an interrupted run before had done.
+        images: the number of images of the new generation.
+        faces: the number of its faces.
+        already_done: the number of images that an interrupted run had already done.
     """
 
     model_id: str
@@ -68,12 +68,12 @@ class Reindexer:
     def run(self, progress: Progress) -> Outcome | None:
         """Build a generation with the weights and make it the active one.
 
-        Returns: what was done; None when stopped before the switch.
+        Returns: the outcome; None when stopped before the switch.
 
         Raises:
-            ModelUnavailableError: the weights cannot be had.
-            IngestError: an image that is indexed can no longer be read, or is on a disk that may
-                have dropped out; nothing has changed.
+            ModelUnavailableError: the weights cannot be loaded.
+            IngestError: an indexed image can no longer be read, or its disk may be missing;
+                nothing has changed.
         """
         models = load_models(self._settings, self._weights)
         generation = self._target(models)
@@ -93,7 +93,7 @@ class Reindexer:
         return Outcome(models.encoder.model_id, totals["images"], totals["faces"], already)
 
     def _target(self, models: Models) -> GenerationRow:
-        """The generation to fill: one that an interrupted run left, or a new one."""
+        """The generation to fill: that of an interrupted run, or a new one."""
         with self._database.write() as connection:
             found = generations.building(connection)
             if found is not None and found.model_id == models.encoder.model_id:
@@ -120,7 +120,7 @@ class Reindexer:
 
     def _fill(self, generation: GenerationRow, models: Models, progress: Progress) -> None:
         with self._database.read() as connection:
-            # once: it counts the whole library, which takes as long as a batch if that is large
+            # only once: it counts the whole library, which may take as long as a batch
             done, total = generations.progress(connection, generation.id)
         last = 0
         while True:
@@ -138,16 +138,16 @@ class Reindexer:
             found = [outcome for _, outcome in analyse_all(models, chunks, limit)]
             with self._database.write() as connection:
                 present = stored_images.image_ids(connection, [sha256 for _, sha256 in images])
-                # those that are not there were forgotten in the meantime
+                # images that are no longer present were forgotten meanwhile
                 whole = [image for image in map(_decoded, found) if image.sha256 in present]
                 stored_images.record_images(connection, generation.id, whole)
             done = min(done + len(images), total)
 
     def _content(self, image: tuple[int, bytes]) -> tuple[bytes, bytes | None]:
-        """An image's bytes out of any file that still holds it; None if all have changed since.
+        """An image's bytes, from any file that still holds it; None if all have changed.
 
         Raises:
-            IngestError: a file that is as it was cannot be read.
+            IngestError: an unchanged file cannot be read.
         """
         image_id, sha256 = image
         with self._database.read() as connection:
@@ -168,13 +168,13 @@ class Reindexer:
         return sha256, None
 
     def _switch(self, generation: GenerationRow) -> bool:
-        """Make *generation* active unless images were added meanwhile; they are done first.
+        """Make *generation* active, unless it lacks images that were added meanwhile.
 
-        Images whose files have all changed or gone do not hold it up: their files are queued, or
-        about to be, and are read again under the new generation.
+        Images whose files have all changed or gone do not prevent it: their files are queued, or
+        soon will be, and are read again under the new generation.
 
         Raises:
-            IngestError: they may not be gone, but on a disk that dropped out.
+            IngestError: such files may not be gone: their disk may be missing.
         """
         lost = self._lost(generation)
         if lost is None:
@@ -183,7 +183,7 @@ class Reindexer:
             missing = [image for image, _ in self._missing(connection, generation)]
             files = {image: files_of(connection, image) for image in missing}
             if any(files[image] != lost.get(image) for image in missing):
-                return False  # some came, or were found elsewhere, since
+                return False  # images were added, or files moved, meanwhile
             paths = [row.path for rows in files.values() for row in rows]
             _refuse_doubt(paths, places_in_doubt(connection, self._roots))
             queue.requeue(connection, paths, time.time())
@@ -196,9 +196,9 @@ class Reindexer:
         return True
 
     def _lost(self, generation: GenerationRow) -> dict[int, list[FileRow]] | None:
-        """The images that no file holds any more, with the files that should; None: some do.
+        """The missing images with their files, which no longer hold them; None: some still do.
 
-        Read outside any transaction, so that nobody waits for it.
+        It reads the files outside any transaction, so that no other process waits for it.
         """
         with self._database.read() as connection:
             missing = list(self._missing(connection, generation))
@@ -225,8 +225,8 @@ def _refuse_doubt(paths: Iterable[str], doubt: Sequence[str]) -> None:
     for place in doubt:
         if any(is_in(path, place) for path in paths):
             raise IngestError(
-                f"photos below {place} are missing, and a disk may only have dropped out: "
-                "mount it, or say with person-count removals --accept that they are gone, "
+                f"photos below {place} are missing, perhaps because a disk is not mounted: "
+                "mount it, or confirm with person-count removals --accept that they are gone, "
                 f"and start again{OLD}"
             )
 

@@ -1,4 +1,4 @@
-"""Tells the rest of the world how the ingest process is doing, by way of the database."""
+"""Stores reports of the ingest process in the database, for the service and the commands."""
 
 import resource
 import threading
@@ -26,13 +26,13 @@ class Reporter:
         )
 
     def watcher_changed(self, watcher: WatcherReport) -> None:
-        """Report at once that watching goes another way than before."""
+        """Report at once that the watcher's state has changed."""
         with self._lock:
             self._report = replace(self._report, watcher=watcher)
             self._store()
 
     def round_done(self, watcher: WatcherReport, work: WorkReport, clock_jumps: int) -> None:
-        """Report that the main loop has come round again: a stuck one lets the report grow old."""
+        """Report after each round of the main loop; if the loop is stuck, the report gets old."""
         with self._lock:
             self._report = replace(
                 self._report,

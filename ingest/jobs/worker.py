@@ -1,4 +1,4 @@
-"""Claims files in small batches, turns them into faces, and commits one transaction a batch."""
+"""Claims files in small batches, finds their faces, and commits each batch in one transaction."""
 
 import hashlib
 import logging
@@ -56,13 +56,13 @@ class Worker:
         self._in_hand: list[Claim] = []  # claimed, and not committed yet
 
     def step(self) -> int:
-        """Claim, process and commit one batch. Returns how many files were worked on.
+        """Claim, process and commit one batch. Returns the number of files processed.
 
-        Those for which memory or file handles have run out are not: they wait a little longer.
+        Files for which memory or file handles ran out are not counted: they wait a little longer.
 
         Raises:
             DecoderUnavailableError: no process can be started to decode in.
-            StoreUnavailableError: the disk is full or fails; the next step starts anew.
+            StoreUnavailableError: the disk is full or fails; the next step starts again.
         """
         self._follow_switch()
         with self._database.write() as connection:
@@ -89,7 +89,7 @@ class Worker:
         return files
 
     def _tell(self, claims: list[Claim], batch: Batch, files: int, seconds: float) -> None:
-        """Log what was done, and keep it for the report."""
+        """Log the results, and add them to the report."""
         images = batch.images()
         faces = sum(len(image.faces) for image in images)
         failed = sum(batch.failure(claim) is not None for claim in claims)
@@ -111,19 +111,19 @@ class Worker:
         )
 
     def _put_off(self, claims: list[Claim]) -> None:
-        """Hand files back that nothing is held against, to be claimed a little later."""
+        """Hand files back that are not to blame, to be claimed a little later."""
         with self._database.write() as connection:
             queue.hand_back(connection, claims, self._clock() + RETRY_SECONDS[0])
         self._in_hand = []
 
     def report(self) -> WorkReport:
-        """What was done since the worker was made."""
+        """The results since the worker was made."""
         return replace(self._done, stage_seconds=self._models.stages.totals())
 
     def is_due(self) -> bool:
-        """Whether a batch should be claimed now: it is full, has waited, or somebody waits."""
+        """Whether to claim a batch now: it is full, has waited long enough, or a caller waits."""
         if self._in_hand:
-            return True  # the last one could not be committed; nobody else may claim it
+            return True  # the last batch could not be committed; no other worker may claim it
         now = self._clock()
         with self._database.read() as connection:
             ready, oldest, urgent = queue.backlog(connection, now)
@@ -149,7 +149,7 @@ class Worker:
         return batch
 
     def _new_contents(self, claims: list[Claim], batch: Batch) -> Iterator[list[Content]]:
-        """Read the claimed files as needed; chunks of the content that nobody has analysed yet."""
+        """Read the claimed files as needed, and yield chunks of content not analysed yet."""
         seen: set[bytes] = set()
         for some in in_chunks(self._contents(claims, batch), share_of(len(claims))):
             digests = [digest for digest, _ in some]
@@ -170,7 +170,7 @@ class Worker:
                 yield batch.digests[claim], data
 
     def _read(self, claim: Claim, batch: Batch) -> bytes | None:
-        """The bytes of a claimed file, or None with the reason noted in *batch*."""
+        """The bytes of a claimed file, or None after adding the reason to *batch*."""
         limit = self._settings.max_file_bytes
         try:
             with self._models.stages.stage("read"):
@@ -191,7 +191,7 @@ class Worker:
         now = self._clock()
         active = generations.active(connection)
         if active is None or active.id != self.generation.id:
-            # a re-index has switched in the meantime: these faces are of no use
+            # a re-index has switched meanwhile: these faces are of the wrong generation
             queue.requeue(connection, [claim.path for claim in claims], now)
             return
         digests = list(set(batch.digests.values()))
@@ -216,7 +216,7 @@ class Worker:
     ) -> None:
         """Put a file that changed while it was in hand back into the queue, or forget it.
 
-        Where a disk may have dropped out, whether it is gone is for a scan to judge.
+        If its disk may be missing, it stays queued, and a scan decides whether it is gone.
         """
         try:
             signature = signature_of(self._roots.stat(claim.path))
@@ -231,8 +231,8 @@ class Worker:
             _fail(connection, claim, UnreadableImageError(reason, may_pass=True), now)
             return
         if signature == claim.signature and not was_read:
-            # some network file systems do this for long; read at once, it would go round in circles
-            reason = "what can be opened differs from what its folder says of it"
+            # some network file systems do this for long; retried at once, it would loop
+            reason = "the file that can be opened is not the one that its folder lists"
             _fail(connection, claim, UnreadableImageError(reason, may_pass=True), now)
             return
         settled = ready_at(signature, now, self._settings.settle_seconds)
@@ -240,7 +240,7 @@ class Worker:
 
 
 def _fail(connection: Connection, claim: Claim, error: UnreadableImageError, now: float) -> None:
-    """Keep why a claimed file is no image, and when to try it again, if at all."""
+    """Mark a claimed file as failed, and plan when to try it again, if ever."""
     again = retry_at(claim.attempts + 1, now, forever=error.may_pass or error.forbidden)
     if error.may_pass:
         stored_images.postpone_file(connection, claim, str(error), again)

@@ -1,4 +1,4 @@
-"""Notices what changes in the folders, and decides what a missing file means.
+"""Notices changes in the folders, and decides whether a missing file was deleted.
 
 It imports index only. Jobs may import it.
 """

@@ -1,7 +1,7 @@
-"""Notices that the machine's clock was set, and keeps files and dates from suffering for it.
+"""Notices that the machine's clock was changed, and corrects waits and dates for it.
 
-A clock that is set back would make files wait for a time that is a day away, and one that is set
-forward would let retention erase, for good, what is not old enough yet.
+A clock that is set back by a day would make files wait for a day. A clock that is set forward would
+let retention erase photos that are not old enough yet.
 """
 
 import logging
@@ -15,19 +15,19 @@ from index.library.settling import RETRY_SECONDS
 
 log = logging.getLogger(__name__)
 
-NOTICED_SECONDS = 5.0  # a clock that is merely kept right is moved by less
+NOTICED_SECONDS = 5.0  # time synchronisation moves a clock by less
 GREAT_SECONDS = 3_600.0  # retention counts days, so less does not matter to it
-STEADY_SECONDS = 86_400.0  # how long a clock has to go right before anything is erased by it
+STEADY_SECONDS = 86_400.0  # retention erases nothing before the clock has gone right for so long
 _LONGEST_RETRY = max(*RETRY_SECONDS, CRASH_RETRY_SECONDS)
 
 
 def since_boot() -> float:
-    """Seconds that nobody can set, also counted while the machine sleeps."""
+    """Seconds since boot, which cannot be set; they include the time that the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class ClockGuard:
-    """Compares the wall clock with one that cannot be set; made when the process starts."""
+    """Compares the wall clock with one that cannot be set. Make it when the process starts."""
 
     def __init__(
         self,
@@ -41,13 +41,13 @@ class ClockGuard:
         self._wall = wall
         self._elapsed = elapsed
         self._last = wall(), elapsed()
-        self._started = self._last[0]  # by the clock as it goes now
+        self._started = self._last[0]  # by the present setting of the clock
         self._steady_at = 0.0  # since boot
         self.jumps = 0
         self._compare_with_last_life()
 
     def _compare_with_last_life(self) -> None:
-        """A report of the future, or of long ago, may mean that the clock is wrong now."""
+        """Distrust the clock if the last report is from the future or from long ago."""
         self._cap_waits(self._started)
         with self._database.read() as connection:
             found = reports.read(connection)
@@ -55,7 +55,7 @@ class ClockGuard:
             self._steady_at = self._last[1] + STEADY_SECONDS
 
     def check(self) -> None:
-        """Find out whether the clock was set since the last call, and mend what suffers from it."""
+        """Find out whether the clock was changed since the last call; if so, correct the rows."""
         before, (now, elapsed) = self._last, (self._wall(), self._elapsed())
         jump = (now - before[0]) - (elapsed - before[1])
         self._last = now, elapsed
@@ -79,7 +79,7 @@ class ClockGuard:
             log.info("ingest.waits_shortened files=%d", capped)
 
     def may_expire(self) -> bool:
-        """Whether the clock has gone right for long enough to erase anything by its word."""
+        """Whether the clock has gone right for long enough to let photos expire by it."""
         if self._elapsed() < self._steady_at:
             return False
         with self._database.write() as connection:

@@ -1,4 +1,4 @@
-"""What watchdog and the kernel tell us, remembered until the watcher's own thread looks at it."""
+"""Collects the paths of watchdog's events until the watcher's own thread takes them."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ MAX_HINTS = 100_000  # beyond that a scan is cheaper
 
 
 class Hints(FileSystemEventHandler):
-    """Paths that something happened to; bounded, and safe to fill from any thread."""
+    """The paths of events; bounded, and safe to fill from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -20,7 +20,7 @@ class Hints(FileSystemEventHandler):
         self._losses = 0
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Remember the paths of an event; never raises: that would end watchdog's thread."""
+        """Remember the paths of an event. Never raises, since that would end watchdog's thread."""
         try:
             with self._lock:
                 for path in (event.src_path, event.dest_path):
@@ -34,12 +34,12 @@ class Hints(FileSystemEventHandler):
             log.exception("watcher.event_lost")
 
     def lose(self) -> None:
-        """Say that events may have been lost."""
+        """Record that events may have been lost."""
         with self._lock:
             self._losses += 1
 
     def take(self) -> tuple[list[str], int]:
-        """The paths since the last call, and how often more may have been lost."""
+        """The paths since the last call, and how often events may have been lost."""
         with self._lock:
             paths, self._paths = list(self._paths), {}
             losses, self._losses = self._losses, 0
@@ -47,9 +47,9 @@ class Hints(FileSystemEventHandler):
 
 
 class WatchdogLog(logging.Handler):
-    """Hears what watchdog only logs: that the kernel's queue ran over.
+    """Reads watchdog's log, which alone tells that the kernel's queue overflowed.
 
-    Its texts hold names of folders, so they go no further than here.
+    watchdog's texts hold names of folders, so they are not passed on.
     """
 
     def __init__(self, hints: Hints) -> None:
@@ -57,7 +57,7 @@ class WatchdogLog(logging.Handler):
         self._hints = hints
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take an overflow for lost events; say of anything else where it comes from."""
+        """Count an overflow as lost events; log only the place of any other warning."""
         if record.name.endswith("inotify_c") and "overflow" in record.getMessage().lower():
             self._hints.lose()
             log.warning("watcher.queue_overflowed: a scan finds what was lost")
@@ -65,7 +65,7 @@ class WatchdogLog(logging.Handler):
             log.warning("watcher.watchdog_warned at=%s line=%d", record.filename, record.lineno)
 
     def __enter__(self) -> None:
-        """Listen, in the place of everybody else."""
+        """Begin to read the log, and keep it from all other handlers."""
         logger = logging.getLogger("watchdog")
         logger.addHandler(self)
         logger.propagate = False

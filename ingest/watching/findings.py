@@ -1,4 +1,4 @@
-"""What one pass over a root found, counted place by place: the root, and each mount below it."""
+"""Makes one pass over a root, and counts its files by place: the root, and each mount below it."""
 
 import logging
 import os
@@ -12,16 +12,21 @@ from ingest.watching.walk import Walk, identity
 
 log = logging.getLogger(__name__)
 
-NOTHING_MOUNTED = Identity("", "")  # where a file system was mounted below a root
+NOTHING_MOUNTED = Identity("", "")  # of a place where a file system was mounted before
 
 
 class Census:
-    """Made before the pass; files() is the pass, findings() what came of it."""
+    """One pass over a root: files() makes the pass, then findings() gives its results."""
 
     def __init__(
         self, root: str, states: Iterable[PlaceState], rows: Mapping[str, Signature]
     ) -> None:
-        """*states* of the places at and below *root*; *rows* of all its files in the table."""
+        """Prepare the pass.
+
+        Args:
+            states: the places at and below *root*.
+            rows: the stored signature of every file below *root*, by path.
+        """
         self._root = root
         self._rows = rows
         self._states = {state.path: state for state in states}
@@ -32,7 +37,7 @@ class Census:
         self._unchanged: set[str] = set()
 
     def files(self) -> Iterator[tuple[str, os.stat_result]]:
-        """Every file that is new or changed, with its lstat; none when the root is not there."""
+        """Every file that is new or changed, with its lstat; none if the root is missing."""
         if self._at_first[self._root] is None:
             return
         for path, status in self._walk.files(self._root):
@@ -44,9 +49,10 @@ class Census:
                 yield path, status
 
     def findings(self) -> Iterator[tuple[PlaceState, Finding, list[str]]]:
-        """For each place what it was, what it is, and the files that are missing from it.
+        """For each place its state before, the finding, and the files that are missing from it.
 
-        A place that came or went during the pass is left out: nothing is known of it.
+        A place that appeared or disappeared during the pass is left out, since the pass tells
+        nothing about it.
         """
         for path, found in self._walk.mounts.items():
             if is_utf8(path):
@@ -59,12 +65,12 @@ class Census:
                 log.warning("scan.root_changed_meanwhile: nothing below it is removed this time")
                 continue
             if self._at_first[self._root] is None:
-                now = None  # nobody looked for mounts, either
+                now = None  # without the root the pass found no mounts, either
             elif path != self._root and path not in self._walk.mounts:
                 now = NOTHING_MOUNTED
             missing = [name for name in files[path] if self._is_missing(name, now)]
             if not missing and state.reason and self._is_in_doubt(path):
-                continue  # a hold does not end because nothing can be read
+                continue  # an unreadable folder must not end a hold
             unchanged = sum(name in self._unchanged for name in files[path])
             yield state, Finding(now, len(files[path]), len(missing), unchanged), missing
 
@@ -76,7 +82,7 @@ class Census:
         return any(is_in(path, place) or is_in(place, path) for path in unreadable)
 
     def _by_place(self) -> Mapping[str, list[str]]:
-        """The files of the table by the innermost place that they lie in."""
+        """The files of the table, by the innermost place that contains them."""
         inner = sorted((path for path in self._states if path != self._root), key=len, reverse=True)
         found: defaultdict[str, list[str]] = defaultdict(list)
         for name in self._rows:

@@ -1,4 +1,4 @@
-"""Which places may only be missing a disk, so that nothing there is taken for deleted yet."""
+"""Finds places whose disk may be missing, so that their files are not taken for deleted."""
 
 from sqlalchemy import Connection
 
@@ -8,7 +8,7 @@ from ingest.watching.walk import identity
 
 
 def places_in_doubt(connection: Connection, roots: Roots) -> list[str]:
-    """Places below *roots* that hold removals, or are not what the last scan found there."""
+    """Places at and below *roots* that hold removals, or have changed since the last scan."""
     return [
         place.path
         for place in places.all_places(connection)

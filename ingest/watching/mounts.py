@@ -1,4 +1,4 @@
-"""Which file systems inotify cannot see: it sees only what this machine itself does to them."""
+"""Finds file systems that other machines may change: inotify sees only this machine's changes."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ _REMOTE_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "fuse", "vboxsf", "prl_fs", 
 
 
 def is_remote(folder: str, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
-    """Whether *folder* lies on a file system that other machines may change unseen."""
+    """Whether *folder* lies on a file system that other machines may change."""
     best, kind = "", ""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()

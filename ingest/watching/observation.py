@@ -1,7 +1,7 @@
-"""watchdog's threads over some folders, and whether they still notice everything.
+"""Runs watchdog's threads over some folders, and checks that they still notice everything.
 
-They fail silently in more than one way: each of the threads may end by itself, a watch stays with a
-folder that was replaced, and a folder for which the kernel has no watch left is just not watched.
+They can fail silently in three ways. A thread may end by itself. A watch stays with a folder that
+was replaced by another. And if the kernel has no watch left for a folder, it is not watched.
 """
 
 import errno
@@ -30,7 +30,7 @@ from ingest.watching.walk import identity
 
 log = logging.getLogger(__name__)
 
-_EVENTS: list[type[FileSystemEvent]] = [  # narrows the kernel's mask: our own reading is no event
+_EVENTS: list[type[FileSystemEvent]] = [  # the kernel sends only these: our own reading is none
     FileCreatedEvent,
     FileClosedEvent,
     FileMovedEvent,
@@ -42,7 +42,7 @@ _EVENTS: list[type[FileSystemEvent]] = [  # narrows the kernel's mask: our own r
 
 
 class Trouble(StrEnum):
-    """Why an observation is of no use any more."""
+    """The reason why an observation must be replaced."""
 
     LIMIT = "limit"  # the kernel has no watch left for some folder
     REPLACED = "replaced"  # a root or mount was made, removed or replaced
@@ -50,18 +50,18 @@ class Trouble(StrEnum):
 
 
 class Observation:
-    """Begins when it is made; close() ends it."""
+    """Watches folders from when it is made until close()."""
 
     def __init__(self, hints: Hints, roots: Sequence[str], places: Sequence[str]) -> None:
         """Watch *roots*; *places* are those and the mounts below them.
 
         Raises:
-            OSError: inotify cannot be had.
+            OSError: inotify is not available, or its limits are used up.
         """
         self._identities = {place: identity(place) for place in places}
         self._refused = threading.Event()
         self._observer: BaseObserver = Observer()
-        # watchdog reads inotify in a thread below the emitters, which live on when it dies
+        # watchdog reads inotify in another thread; the emitters live on when that dies
         self._reader: Any = getattr(self._observer, "_inotify_fd", self._observer)
         if hasattr(self._reader, "add_callback"):
             self._reader.add_callback = self._hearing_refusals(self._reader.add_callback)
@@ -80,18 +80,18 @@ class Observation:
                 return add(*args, **kwargs)
             except OSError as error:
                 if error.errno in {errno.ENOSPC, errno.EMFILE, errno.ENOMEM}:
-                    self._refused.set()  # watchdog itself goes on without this folder
+                    self._refused.set()  # watchdog would go on without this folder
                 raise
 
         return add_callback
 
     def include(self, places: Sequence[str]) -> None:
-        """Notice from now on when one of *places* is replaced, too."""
+        """From now on notice, too, when one of *places* is replaced."""
         for place in places:
             self._identities.setdefault(place, identity(place))
 
     def trouble(self) -> Trouble | None:
-        """Why it is of no use any more, or None."""
+        """The reason why it must be replaced, or None."""
         if self._refused.is_set():
             return Trouble.LIMIT
         if any(identity(place) != found for place, found in self._identities.items()):
@@ -109,11 +109,11 @@ class Observation:
 
 
 def _take_back_watches(group: Any) -> None:  # noqa: ANN401 - watchdog's InotifyWatchGroup
-    """Do what the end of an emitter begins with, to the end.
+    """Remove an emitter's watches before it ends, in spite of an error in watchdog.
 
     A folder that was moved away is still watched, under its old path. When another one gets that
-    path and is removed, watchdog (7.1.0) looks in vain for the path of the first one's watch. That
-    KeyError would leave the emitter's thread waiting for ever, and whoever waits for that with it.
+    path and is removed, watchdog (7.1.0) no longer finds the path of the first one's watch, and
+    raises KeyError. Without this, the emitter's thread would wait for ever, and close() with it.
     """
     watches = getattr(group, "_active_callbacks_by_watch", None)
     if watches is None:  # no inotify, or another version of watchdog

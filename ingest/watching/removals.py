@@ -1,33 +1,33 @@
-"""May what a scan no longer finds be removed? Pure: what was, what is, and for how long.
+"""Decides whether the rows of files that a scan no longer finds may be removed. Pure.
 
-An unmounted disk leaves an empty folder behind, and a share that is failing may list half of what
-it holds. Deleting by hand looks the same, so a scan that misses much waits until it is sure. What
-is missing meanwhile is answered as a missing file: only the memory of it stays.
+An unmounted disk leaves an empty folder behind, and a failing share may list half of its files.
+Files deleted by hand look the same. So if many files are missing, their removal is held until it is
+sure. Meanwhile answers treat them as missing, but their rows stay.
 """
 
 from dataclasses import dataclass, replace
 
 from index.database.queries.places import HoldReason, Identity, PlaceState
 
-FEW_FILES = 50  # indexing them anew takes seconds, should they come back after all
-GREAT_SHARE = 0.2  # of what was known; people seldom delete that much at a time, failing disks do
+FEW_FILES = 50  # so few are removed at once: if they come back, indexing them takes seconds
+GREAT_SHARE = 0.2  # of the known files; people seldom delete more at a time, a failing disk does
 CONFIRMING_SCANS = 3
 
 
-# how long files must stay missing; a disk that fell out on Friday evening is back on Monday
+# seconds that files must stay missing; a disk that fails on Friday evening is back on Monday
 CONFIRMING_SECONDS = {HoldReason.VANISHED: 3_600.0, HoldReason.REPLACED: 3 * 86_400.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one scan found of a place.
+    """The numbers that one scan found at a place.
 
     Attributes:
-        identity: of the folder now; None: it is a root and not there, or below one.
-        known: files that the table has there.
-        missing: those of them that are not there.
-        unchanged: those of them that are there as they were. When they are the most, it is the
-            same file system, whatever number its device has since the last boot.
+        identity: of the folder now; None: it is a missing root, or lies below one.
+        known: the number of files that the table has there.
+        missing: the number of these files that are not there.
+        unchanged: the number of these files that are there unchanged. If they are most, it is the
+            same file system, even if its device has another number since the last boot.
     """
 
     identity: Identity | None
@@ -37,20 +37,20 @@ class Finding:
 
 
 def judge(before: PlaceState, found: Finding, elapsed: float) -> PlaceState:
-    """What becomes of a place after a scan; what is missing may go unless the result has a reason.
+    """The state of a place after a scan; missing files may be removed if it has no reason to hold.
 
     Args:
-        elapsed: seconds since the scan before, 0 if that was in another life of the process.
+        elapsed: seconds since the last scan by this process; 0 if this is its first.
     """
     free = PlaceState(before.path, found.identity)
     if not found.missing:
         return free
     reason = _suspicion(before, found)
     if reason is None and before.reason is HoldReason.VANISHED:
-        reason = before.reason  # some of it is back, the rest is still in doubt
+        reason = before.reason  # some files are back, but the rest are still uncertain
     if reason is None:
         return free
-    # a disk that falls out while smaller removals are being confirmed is another matter
+    # many more files are missing than before: the confirmation starts again
     if reason is not before.reason or found.missing > before.missing + FEW_FILES:
         return PlaceState(before.path, before.identity or found.identity, found.missing, reason)
     held = replace(
@@ -76,8 +76,9 @@ def _is_replaced(before: PlaceState, found: Finding) -> bool:
     if before.identity is None or found.identity == before.identity:
         return False
     if before.reason is HoldReason.REPLACED:
-        # what came meanwhile is known, too, and proves nothing, and neither does a new file of an
-        # old name; most of what was missing being there again as it was does
+        # only the missing files prove anything: the first disk is back if most of them are there
+        # again, unchanged. Files that were added meanwhile, or that reuse an old name, prove
+        # nothing.
         back = min(before.missing - found.missing, found.unchanged)
         return back <= found.missing
     return found.unchanged < found.missing
@@ -86,5 +87,5 @@ def _is_replaced(before: PlaceState, found: Finding) -> bool:
 def _is_confirmed(held: PlaceState) -> bool:
     needed = CONFIRMING_SECONDS.get(held.reason) if held.reason else None
     if needed is None:
-        return False  # a root that is absent says nothing, however long
+        return False  # a missing root proves nothing, however long it is missing
     return held.held_scans >= CONFIRMING_SCANS and held.held_seconds >= needed

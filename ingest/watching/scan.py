@@ -1,4 +1,4 @@
-"""Compares the folders with the files table: the truth, where the watcher's events are hints."""
+"""Compares the folders with the files table: scans are the truth, the watcher's events hints."""
 
 import logging
 import os
@@ -25,7 +25,7 @@ BATCH = 500  # sightings a transaction
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Where removals are held, in numbers."""
+    """The numbers of held removals and of their places."""
 
     roots_missing: int = 0
     roots_held: int = 0
@@ -48,13 +48,13 @@ class Scanner:
         self._settle_seconds = settle_seconds
         self._clock = clock
         self._stopwatch = stopwatch
-        self._scanned: dict[str, float] = {}  # when each place was, by the stopwatch
-        self._identities: dict[str, Identity | None] = {}  # of each place, when nothing was held
+        self._scanned: dict[str, float] = {}  # the last scan of each place, by the stopwatch
+        self._identities: dict[str, Identity | None] = {}  # the last of each place, not held
         self.held = Held()
 
     @property
     def places(self) -> list[str]:
-        """The roots, and what was mounted below them at the last scan."""
+        """The roots, and the mounts below them at the last scan."""
         return list(dict.fromkeys([*self._roots.real, *self._identities]))
 
     def scan(self) -> tuple[int, int]:
@@ -65,7 +65,7 @@ class Scanner:
             made = self._census(root)
             changed += self.note(made.files())
             passes.append(made)
-        # not before all are noted, so that what was moved to another root is not embedded anew
+        # only after all roots, so that files moved to another root are not embedded again
         for made in passes:
             gone += self._remove_missing(made)
         states = [state for root in self._roots.real for state in self._states(root)]
@@ -79,7 +79,7 @@ class Scanner:
         return changed, gone
 
     def is_accepted(self) -> bool:
-        """Whether the operator wants what is held to be removed; the next scan does it."""
+        """Whether the operator has accepted held removals; the next scan makes them."""
         return any(place.accepted for root in self._roots.real for place in self._states(root))
 
     def _states(self, root: str) -> list[PlaceState]:
@@ -93,7 +93,7 @@ class Scanner:
         return Census(root, states, rows)
 
     def _remove_missing(self, census: Census) -> int:
-        """Remove what is missing where that is sure. Returns how many files."""
+        """Remove the rows of missing files where that is sure. Returns how many."""
         gone = 0
         for state, found, missing in list(census.findings()):
             before, after = self._judge(state, found)
@@ -106,9 +106,9 @@ class Scanner:
         return gone
 
     def _judge(self, state: PlaceState, found: Finding) -> tuple[PlaceState, PlaceState]:
-        """Judge a place by what is known of it now, and keep what is held.
+        """Judge a place by its present state in the database, and store a hold.
 
-        An operator may have accepted it, or forgotten files, since the pass began.
+        The operator may have accepted its removals, or forgotten files, since the pass began.
 
         Returns: the place before and after.
         """
@@ -121,7 +121,7 @@ class Scanner:
         return before, after
 
     def _end_hold(self, place: PlaceState) -> None:
-        """Keep a place in which nothing is held; after the removals, which may be interrupted."""
+        """Store a place without a hold; only after its removals, which may be interrupted."""
         with self._database.write() as connection:
             if place.identity == NOTHING_MOUNTED:
                 places.drop(connection, place.path)
@@ -129,7 +129,7 @@ class Scanner:
                 places.put(connection, place)
 
     def _forget(self, names: Sequence[str]) -> None:
-        """Remove rows; in batches, since others want to write, too."""
+        """Remove rows, in batches, so that other writers need not wait long."""
         for start in range(0, len(names), BATCH):
             with self._database.write() as connection:
                 sightings.forget_files(connection, names[start : start + BATCH], self._clock())
@@ -153,10 +153,10 @@ class Scanner:
         return changed
 
     def examine(self, paths: Iterable[str]) -> None:
-        """Look at single *paths* below the roots that something is said to have happened to.
+        """Look at the *paths* of events below the roots.
 
-        What is there is recorded before what is gone is removed, so that a moved file is known
-        under its new name before its old one goes.
+        Files that are there are recorded before rows of missing ones are removed, so that a moved
+        file is known under its new name before its old name goes.
         """
         gone: list[str] = []
         there: list[tuple[str, os.stat_result]] = []
@@ -184,9 +184,9 @@ class Scanner:
         self._forget([*names, *below])
 
     def _changed_places(self) -> list[str]:
-        """Places that are no longer what they were: what is missing there is for a scan to judge.
+        """Places that have been replaced or are missing; there a scan judges missing files.
 
-        Asked after the files were looked at, or a disk that falls out in between would go unseen.
+        Call it after looking at the files, or a disk that fails in between would go unnoticed.
         """
         return [
             place
@@ -200,7 +200,7 @@ def _touches(path: str, place: str) -> bool:
 
 
 def _tell(before: PlaceState, after: PlaceState, found: Finding) -> None:
-    """Log that a hold began or ended; not every scan that finds it as it was."""
+    """Log that a hold began or ended, but not that it goes on."""
     if after.reason is None and before.reason is not None:
         log.warning("scan.hold_ended missing=%d removed=%d", before.missing, found.missing)
     if after.reason is None or after.reason is before.reason:

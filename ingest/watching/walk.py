@@ -1,4 +1,4 @@
-"""One pass over a folder: its files, what could not be looked at, and what is mounted below."""
+"""One pass over a folder: its files, its unreadable parts, and the mounts below it."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def identity(folder: str) -> Identity | None:
-    """What tells a folder from another one under the same name; None when there is none."""
+    """The identity of a folder; None when there is no such folder."""
     try:
         found = os.stat(folder)
     except OSError:
@@ -31,16 +31,15 @@ class Walk:
     """One pass over a folder.
 
     Attributes:
-        unreadable: folders and files that could not be looked at, and why; nothing is known of
-            them.
-        mounts: folders below that lie on another device than the one above them.
+        unreadable: the reasons why folders and files could not be looked at, by path.
+        mounts: the identities of folders on another device than their parent, by path.
     """
 
     unreadable: dict[str, str | None] = field(default_factory=dict)
     mounts: dict[str, Identity] = field(default_factory=dict)
 
     def files(self, folder: str) -> Iterator[tuple[str, os.stat_result]]:
-        """Every file below *folder* that is not ignored, with its lstat; links not followed."""
+        """Every file below *folder* that is not ignored, with its lstat; follows no links."""
         top = identity(folder)
         waiting = [(folder, top.device if top else None)]
         while waiting:
@@ -76,7 +75,7 @@ class Walk:
             return None
 
     def knows(self, path: str) -> bool:
-        """Whether the absence of *path* means that it is gone."""
+        """Whether *path* is gone if the pass did not find it; not if a folder was unreadable."""
         if not self.unreadable:
             return True
         while path not in self.unreadable:

@@ -1,8 +1,8 @@
-"""Notices changes in the folders: watchdog's events as hints, scans as the truth.
+"""Notices changes in the folders: watchdog's events are hints, scans are the truth.
 
 Nothing here reads a file. An exception in a watchdog handler would end its thread for good, so the
-handler only remembers paths; everything else happens in a thread of our own, which also looks
-after watchdog's, and scans instead where those cannot be had.
+handler only remembers paths. A thread of our own does everything else. It also checks watchdog's
+threads, and scans more often where inotify is not available.
 """
 
 import logging
@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.2
 RETRY_INOTIFY_SECONDS = 60.0  # others may have given watches back, or an operator raised the limit
-ACCEPTED_SECONDS = 5.0  # how often to ask whether held removals were accepted
+ACCEPTED_SECONDS = 5.0  # between two checks whether the operator accepted held removals
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0  # after a round that failed
-_QUIET = {"scans", "scanned_at", "scan_seconds"}  # figures that others need not know at once
+_QUIET = {"scans", "scanned_at", "scan_seconds"}  # changes of these are not reported at once
 
 
 class Watcher:
@@ -41,7 +41,7 @@ class Watcher:
         settings: Settings,
         on_change: Callable[[WatcherReport], None] = lambda _: None,
     ) -> None:
-        """*on_change* is told at once when watching goes another way than before."""
+        """*on_change* gets the report at once when more than a scan's figures have changed."""
         self._scanner = scanner
         self._roots = roots
         self._settings = settings
@@ -60,12 +60,12 @@ class Watcher:
 
     def start(self) -> None:
         """Begin watching; returns at once."""
-        # watchdog warns with the folder's name when one is made and filled at once, harmlessly
+        # harmless, but it names the folder: watchdog warns of one that is made and filled at once
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         self._thread.start()
 
     def is_alive(self) -> bool:
-        """Whether it is watching."""
+        """Whether its thread is running."""
         return self._thread.is_alive()
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class Watcher:
                 self._end_observation()
 
     def _tick(self) -> float:
-        """Do what is due; whatever fails is tried again. Returns seconds to wait."""
+        """Do what is due now; after a failure, scan again. Returns seconds to wait."""
         try:
             self._tell()
             self._look_after_observation()  # before a scan, so that nothing falls in between
@@ -99,7 +99,7 @@ class Watcher:
         except StoreUnavailableError as error:
             self._outage.begin(error)
             return self._pause_after(error)
-        except Exception as error:  # whatever it is must not end the watching
+        except Exception as error:  # no failure may end the watching
             log.exception("watcher.failed")
             return self._pause_after(error)
         if self._failures:
@@ -108,7 +108,7 @@ class Watcher:
         return TICK_SECONDS
 
     def _pause_after(self, error: Exception) -> float:
-        """Count a failure. Returns for how many seconds to wait."""
+        """Count a failure. Returns the seconds to wait."""
         self._note(errors=self.report.errors + 1, last_error=type(error).__name__)
         self._scan_at = 0.0  # the paths in hand are lost
         self._failures += 1
@@ -131,7 +131,7 @@ class Watcher:
         self._scan_at = time.monotonic() + pause
 
     def _is_accepted(self) -> bool:
-        """Whether an operator has accepted the removals that are held."""
+        """Whether the operator has accepted the removals that are held."""
         if not self.report.roots_held or time.monotonic() < self._ask_at:
             return False
         self._ask_at = time.monotonic() + ACCEPTED_SECONDS
@@ -157,7 +157,7 @@ class Watcher:
         self._observe()
 
     def _observe(self) -> None:
-        """Begin with inotify, or go on by polling where that cannot work."""
+        """Use inotify, or poll where inotify cannot work."""
         mode = self._settings.watch
         remote = mode is WatchMode.AUTO and any(is_remote(root) for root in self._roots)
         if mode is WatchMode.POLLING or remote:
@@ -174,7 +174,7 @@ class Watcher:
             self._poll(limit_reached=True)
             return
         self._observation = made
-        self._scan_at = 0.0  # what happened while nobody watched
+        self._scan_at = 0.0  # finds the changes from before it began
         if self.report.mode == "polling":
             log.info("watcher.inotify_again")
         self._note(mode="inotify", limit_reached=False)
@@ -199,7 +199,7 @@ class Watcher:
     # --- the report ------------------------------------------------------------------------------
 
     def _note(self, **changes: object) -> None:
-        """Keep how watching goes; what is not merely a count of scans is told at once."""
+        """Update the report; changes other than _QUIET ones are to be reported at once."""
         before = asdict(self.report)
         self.report = replace(self.report, **changes)  # type: ignore[arg-type]  # by name
         self._untold |= any(before[key] != changes[key] for key in changes.keys() - _QUIET)

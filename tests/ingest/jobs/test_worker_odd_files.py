@@ -40,7 +40,7 @@ def test_a_file_that_is_listed_otherwise_than_it_opens_does_not_go_round_in_circ
         patch.setattr(reading, "_open_below", open_below)
         assert sum(ingest.worker.step() for _ in range(5)) == 2
         assert ingest.states() == {"a.png": "failed", "b.png": "indexed"}
-        assert ingest.reason("a.png").startswith("what can be opened differs")
+        assert ingest.reason("a.png").startswith("the file that can be opened is not ")
         assert ingest.retry_at("a.png") == pytest.approx(ingest.clock.now + 5)
         assert ingest.row("a.png").image_id == image
         ingest.clock.advance(6)
