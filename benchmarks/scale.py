@@ -87,7 +87,7 @@ def commit_some(database: Database, generation: GenerationRow, number: int) -> N
         for one in range(COMMIT_FILES)
     ]
     with database.write() as connection:
-        sightings.note(connection, seen)
+        sightings.record(connection, seen)
         claims = queue.claim(connection, COMMIT_FILES, time.time())
     images = {
         claim: NewImage(

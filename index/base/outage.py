@@ -15,13 +15,17 @@ class Outage:
 
     def __init__(self, part: str) -> None:
         self._part = part
-        self._said: tuple[str, float] | None = None
+        self._logged: tuple[str, float] | None = None
 
     def begin(self, error: StoreUnavailableError) -> None:
         """Log *error*, unless it has just been logged."""
         now = time.monotonic()
-        if self._said is None or self._said[0] != str(error) or now > self._said[1] + AGAIN_SECONDS:
-            self._said = str(error), now
+        if (
+            self._logged is None
+            or self._logged[0] != str(error)
+            or now > self._logged[1] + AGAIN_SECONDS
+        ):
+            self._logged = str(error), now
             log.error(
                 "store.waits part=%s reason=%s; nothing is lost, and it goes on when this ends",
                 self._part,
@@ -30,6 +34,6 @@ class Outage:
 
     def end(self) -> None:
         """Log that the outage is over, if there was one."""
-        if self._said is not None:
-            self._said = None
+        if self._logged is not None:
+            self._logged = None
             log.info("store.goes_on part=%s", self._part)

@@ -9,7 +9,7 @@ from index.base.errors import StoreError, WriterBusyError
 from index.base.progress import Progress
 
 PAGES = 1024  # a step, 4 MiB
-SETTLE_SECONDS = 1.0
+WAIT_SECONDS = 1.0
 HEADER = b"SQLite format 3\0"
 SIDE_FILES = ("-wal", "-shm", "-journal")
 
@@ -79,7 +79,7 @@ def copy_database(source: Path, target: Path, progress: Progress) -> None:
         raise StoreError(f"{source} was not copied to {target}: {error}") from error
 
 
-def settle(path: Path) -> None:
+def merge_log(path: Path) -> None:
     """Make a database one file: empty its log into it, and leave no file beside it.
 
     Raises:
@@ -87,7 +87,7 @@ def settle(path: Path) -> None:
         StoreError: it is damaged.
     """
     try:
-        connection = sqlite_driver.connect(path, timeout=SETTLE_SECONDS)
+        connection = sqlite_driver.connect(path, timeout=WAIT_SECONDS)
         try:
             connection.isolation_level = None
             # leaving WAL mode fails while another process has the file open

@@ -41,7 +41,7 @@ _PRAGMAS = (
 
 
 # these may pass by themselves, unlike a file that is no database or a wrong statement
-_PASSING = {
+_TRANSIENT = {
     sqlite_driver.SQLITE_BUSY,
     sqlite_driver.SQLITE_CANTOPEN,
     sqlite_driver.SQLITE_FULL,
@@ -51,7 +51,7 @@ _PASSING = {
 
 
 @contextmanager
-def passing_trouble() -> Iterator[None]:
+def transient_errors() -> Iterator[None]:
     """Raise StoreUnavailableError when the disk or another process makes a transaction fail."""
     try:
         yield
@@ -60,7 +60,7 @@ def passing_trouble() -> Iterator[None]:
     except (DBAPIError, sqlite_driver.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         # the last byte is the kind of error, the bytes before it are details
-        if getattr(cause, "sqlite_errorcode", 0) & 0xFF not in _PASSING:
+        if getattr(cause, "sqlite_errorcode", 0) & 0xFF not in _TRANSIENT:
             raise
         raise StoreUnavailableError(f"the database cannot be used at present: {cause}") from error
 
@@ -118,7 +118,7 @@ class Database:
 
     def _check_revision(self) -> None:
         try:
-            with passing_trouble(), self._readers.connect() as connection:
+            with transient_errors(), self._readers.connect() as connection:
                 found = MigrationContext.configure(connection).get_current_revision()
         except StoreUnavailableError as error:
             raise StoreUnavailableError(
@@ -145,7 +145,7 @@ class Database:
         Raises:
             StoreUnavailableError: the disk fails; asking again later may help.
         """
-        with passing_trouble(), self._readers.connect() as connection, connection.begin():
+        with transient_errors(), self._readers.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -155,13 +155,13 @@ class Database:
         Raises:
             StoreUnavailableError: the disk is full or fails, or another process writes for long.
         """
-        with passing_trouble(), self._writer.connect() as connection, connection.begin():
+        with transient_errors(), self._writer.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def watch_commits(self) -> Iterator["CommitCounter"]:
         """A cheap way to see that another connection has committed; errors as in read()."""
-        with passing_trouble(), self._readers.connect() as connection:
+        with transient_errors(), self._readers.connect() as connection:
             yield CommitCounter(connection)
 
     def checkpoint(self) -> None:
@@ -176,7 +176,7 @@ class Database:
         self._run_outside_transactions("VACUUM")
 
     def _run_outside_transactions(self, statement: str) -> None:
-        with passing_trouble():
+        with transient_errors():
             raw = self._writer.raw_connection()
             try:
                 raw.cursor().execute(statement)
@@ -208,7 +208,7 @@ class CommitCounter:
 
     def value(self) -> int:
         """The present number; only equality means anything. Errors as in Database.read()."""
-        with passing_trouble():
+        with transient_errors():
             number = data_version(self._connection)
             self._connection.rollback()
         return number

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from index.base.errors import StoreError
 from index.database.database_file import create_private
-from index.database.engine import NO_DATABASE, open_engine, passing_trouble
+from index.database.engine import NO_DATABASE, open_engine, transient_errors
 from index.database.revisions import MIGRATIONS, head_revision, known_revisions, unknown
 
 
@@ -37,7 +37,7 @@ def migrate(path: Path) -> tuple[str | None, str]:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     try:
-        with passing_trouble(), engine.connect() as connection:
+        with transient_errors(), engine.connect() as connection:
             before = MigrationContext.configure(connection).get_current_revision()
             connection.rollback()
             head = head_revision()

@@ -13,7 +13,7 @@ from index.database.engine import Database
 from index.database.queries import queue, sightings, stored_images
 from index.database.queries.files import FileRow, files_of, rows_of
 from index.database.states import FileState
-from index.library.settling import sight
+from index.library.settling import sighting_of
 
 log = logging.getLogger(__name__)
 
@@ -127,9 +127,9 @@ def look(database: Database, roots: Roots, names: Sequence[str]) -> tuple[list[K
 def ask_for(database: Database, wanted: Wanted, settle_seconds: float) -> None:
     """Queue the *wanted* files before all others."""
     now = time.time()
-    seen = [sight(path, found, now, settle_seconds) for path, found in wanted.stale.items()]
+    seen = [sighting_of(path, found, now, settle_seconds) for path, found in wanted.stale.items()]
     with database.write() as connection:
-        sightings.note(connection, seen, priority=1)
+        sightings.record(connection, seen, priority=1)
         queue.prioritise(connection, sorted(wanted.waiting))
 
 

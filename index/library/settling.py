@@ -33,7 +33,7 @@ def retry_at(attempts: int, now: float, *, forever: bool = False) -> float | Non
     return now + RETRY_SECONDS[min(attempts, len(RETRY_SECONDS)) - 1]
 
 
-def sight(path: str, found: os.stat_result, now: float, settle_seconds: float) -> Sighting:
+def sighting_of(path: str, found: os.stat_result, now: float, settle_seconds: float) -> Sighting:
     """The sighting of a file that lstat *found* at *path*."""
     signature = signature_of(found)
     return Sighting(

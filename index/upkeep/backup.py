@@ -15,9 +15,9 @@ from index.base.progress import Progress
 from index.database.database_file import (
     copy_database,
     looks_like_database,
+    merge_log,
     remove,
     restoring,
-    settle,
     side_files,
     sync,
 )
@@ -70,7 +70,7 @@ def back_up(source: Path, target: Path, progress: Progress) -> Contents:
     with _temporary(target.with_name(f".{target.name}.partial")) as copy:
         copy_database(source, copy, progress)
         contents = _check(copy, f"{source} was not backed up")
-        settle(copy)
+        merge_log(copy)
         copy.rename(target)
     sync(target.parent)
     return contents
@@ -98,7 +98,7 @@ def restore(backup: Path, data: Path, path: Path, progress: Progress) -> Restore
             _check(copy, f"{backup} was not restored")
             erased = _forget_again(copy, data)
             contents = _check(copy, f"{backup} was not restored")
-            settle(copy)
+            merge_log(copy)
             kept = _switch(copy, path)
     return Restored(contents, erased, kept)
 
@@ -171,7 +171,7 @@ def _release(path: Path) -> bool:
     if not path.exists() or not looks_like_database(path):
         return False
     try:
-        settle(path)
+        merge_log(path)
     except WriterBusyError:
         raise
     except StoreError:

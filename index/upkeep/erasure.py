@@ -97,7 +97,7 @@ class Eraser:
             )
             rows = rows_of(connection, paths)
             self.erased.paths.update(rows)
-            places.forgo(connection, rows)
+            places.discount(connection, rows)
             erasures.remove_files(connection, paths)
 
     def _apply(
@@ -111,7 +111,7 @@ class Eraser:
         self.erased.pieces |= pieces
         paths = erasures.paths_of(connection, images)
         self.erased.paths.update(paths)
-        places.forgo(connection, paths)
+        places.discount(connection, paths)
         self.erased.images += len(images)
         erasures.remove_images(connection, images)
         erasures.drop_snapshots(connection)

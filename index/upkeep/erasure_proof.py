@@ -90,9 +90,9 @@ def _remains(
         found = byte_search.search(searched_files(data), wanted, progress)
         if found:
             hits = set().union(*found.values())
-            rightful = set().union(*(_rightful(database, hits) for database in databases))
-            wanted -= rightful
-            found = {path: hits - rightful for path, hits in found.items() if hits - rightful}
+            stored = set().union(*(_still_stored(database, hits) for database in databases))
+            wanted -= stored
+            found = {path: hits - stored for path, hits in found.items() if hits - stored}
         if not found:
             break
         time.sleep(ROUND_SECONDS * number)
@@ -118,7 +118,7 @@ def drop_copies(database: Database, wanted: set[bytes], progress: Progress) -> l
     return sorted(found)
 
 
-def _rightful(database: Database, hits: set[bytes]) -> set[bytes]:
+def _still_stored(database: Database, hits: set[bytes]) -> set[bytes]:
     """The *hits* that are pieces of faces still stored."""
     found: set[bytes] = set()
     with database.read() as connection:

@@ -31,7 +31,7 @@ def prepare_evaluation(data: Path) -> Path:
     path = folder / DATABASE_NAME
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _obey(ErasureLog(data), ErasureLog(folder))
+        _link_log(ErasureLog(data), ErasureLog(folder))
         migrate(path)
         for older in folder.glob(f"{path.name}.before-*"):
             older.unlink()  # useless: evaluate could make the library anew
@@ -46,7 +46,7 @@ def prepare_evaluation(data: Path) -> Path:
     return path
 
 
-def _obey(log: ErasureLog, link: ErasureLog) -> None:
+def _link_log(log: ErasureLog, link: ErasureLog) -> None:
     """Make *link* a link to *log*, which need not exist yet."""
     here, there = (os.path.realpath(found.path.parent) for found in (link, log))
     target = Path(os.path.relpath(there, here)) / log.path.name  # so that both can be moved

@@ -82,13 +82,13 @@ def forget(
         decisions = dict.fromkeys(plan.contents, ErasureAction.SUPPRESS)
         at_work.decide(decisions, now, plan.rows)
         erased = at_work.erased
-        evaluated = _follow(evaluation, data, now, plan.rows)
+        evaluated = _apply_log(evaluation, data, now, plan.rows)
     snapshot_left = clean_up(database, data, now)
     others = sorted((erased.paths | evaluated.paths) - set(plan.rows))
     return Forgotten(plan, erased, evaluated, others, removed, snapshot_left)
 
 
-def _follow(
+def _apply_log(
     evaluation: Database | None, data: Path, now: float, paths: Sequence[str] = ()
 ) -> Erased:
     """Apply the log to *evaluation*, and remove the rows of *paths* from it."""
@@ -115,7 +115,7 @@ def allow(
             suppressed = ErasureLog(data).suppressed(connection, plan.contents)
         now = time.time()
         at_work.decide(dict.fromkeys(suppressed, ErasureAction.ALLOW), now)
-        _follow(evaluation, data, now)
+        _apply_log(evaluation, data, now)
         with database.write() as connection:
             rows = rows_of(connection, plan.rows)
             refused = [path for path, row in rows.items() if row.error == FORGOTTEN]

@@ -26,7 +26,7 @@ from index.vectors.space import VectorSpace, stored_vector_space
 
 
 @dataclass(slots=True)
-class Findings:
+class VerifyResult:
     """The result of verify().
 
     Attributes:
@@ -41,51 +41,51 @@ class Findings:
     faces: int = 0
 
 
-def verify(database: Database) -> Findings:
+def verify(database: Database) -> VerifyResult:
     """Check pages, references, checksums, face counts and snapshots of the active generation."""
-    findings = Findings()
+    result = VerifyResult()
     with database.read() as connection:
-        findings.problems += integrity_problems(connection)
+        result.problems += integrity_problems(connection)
         generation = generations.active(connection)
         if generation is not None:
             space = stored_vector_space(generation.profile)
-            _check_rows(connection, generation.id, findings)
-            _check_snapshots(connection, generation.id, space, findings)
-    return findings
+            _check_rows(connection, generation.id, result)
+            _check_snapshots(connection, generation.id, space, result)
+    return result
 
 
-def _check_rows(connection: Connection, generation_id: int, findings: Findings) -> None:
-    findings.faces = analyses.totals(connection, generation_id)["faces"]
+def _check_rows(connection: Connection, generation_id: int, result: VerifyResult) -> None:
+    result.faces = analyses.totals(connection, generation_id)["faces"]
     for image, expected, present in analyses.miscounted_images(connection, generation_id):
-        findings.problems.append(f"image {image} has {present} face rows instead of {expected}")
-        findings.images.add(image)
+        result.problems.append(f"image {image} has {present} face rows instead of {expected}")
+        result.images.add(image)
     for face, image in embeddings.damaged_faces(connection, generation_id, CHUNK_FACES):
-        findings.problems.append(f"the vector of face {face} does not match its checksum")
-        findings.images.add(image)
+        result.problems.append(f"the vector of face {face} does not match its checksum")
+        result.images.add(image)
     for image in analyses.unanalysed_images(connection, generation_id):
-        findings.problems.append(f"image {image} is marked as indexed, but was never analysed")
-        findings.images.add(image)
+        result.problems.append(f"image {image} is marked as indexed, but was never analysed")
+        result.images.add(image)
 
 
 def _check_snapshots(
-    connection: Connection, generation_id: int, space: VectorSpace, findings: Findings
+    connection: Connection, generation_id: int, space: VectorSpace, result: VerifyResult
 ) -> None:
     rows = snapshots.newest_first(connection, generation_id)
     if not rows and not erasures.last_seq(connection):  # an erasure drops them all
         changes = changelog.changes_since(connection, generation_id, 0)
         if not np.array_equal(_replayed(changes), embeddings.face_ids(connection, generation_id)):
-            findings.problems.append(
+            result.problems.append(
                 "the snapshot is missing, and the changelog does not hold all changes"
             )
-            findings.snapshots.add(generation_id)
+            result.snapshots.add(generation_id)
     for row in rows:
         if not row.fits(space.space_id):
             continue  # written before a calibration or an upgrade, and so never used
         try:
             _check_snapshot(connection, generation_id, row, space)
         except SnapshotDamagedError as error:
-            findings.problems.append(f"snapshot {row.id} is damaged: {error}")
-            findings.snapshots.add(generation_id)
+            result.problems.append(f"snapshot {row.id} is damaged: {error}")
+            result.snapshots.add(generation_id)
 
 
 def _replayed(changes: list[tuple[int, int, bool]]) -> IntVector:
@@ -115,12 +115,12 @@ def _check_snapshot(
         raise SnapshotDamagedError("its faces are not those of the rows")
 
 
-def mend(database: Database, findings: Findings) -> None:
+def repair(database: Database, result: VerifyResult) -> None:
     """Drop damaged rows and queue their files; the next snapshot is made from the rows."""
     with database.write() as connection:
-        images = sorted(findings.images)
+        images = sorted(result.images)
         stored_images.drop_analyses(connection, images)
         paths = [row.path for image in images for row in files_of(connection, image)]
         queue.requeue(connection, paths, time.time())
-        for generation_id in findings.snapshots:
+        for generation_id in result.snapshots:
             snapshots.prune(connection, generation_id, keep=0)

@@ -18,13 +18,13 @@ from index.database.queries import analyses, generations, queue
 from index.database.queries.files import rows_of
 from index.database.states import FileState
 from index.upkeep.erasure import finish_erasures
-from index.upkeep.verify import mend, verify
+from index.upkeep.verify import repair, verify
 from index.vectors import snapshot_writer
 from index.vectors.space import stored_vector_space
 from ingest.jobs.process import IDLE_SECONDS, Housekeeping
 from ingest.jobs.worker import Worker
 from ingest.networks.models import open_generation
-from ingest.watching.missing_disks import places_in_doubt
+from ingest.watching.missing_disks import uncertain_places
 from ingest.watching.scan import Scanner
 from ingest.watching.walk import Walk
 
@@ -62,8 +62,8 @@ def collect(roots: Roots, paths: Iterable[Path]) -> list[tuple[str, os.stat_resu
             )
         if path not in roots.real and roots.ignores(path):
             raise ConfigError(
-                f"{given} is ignored and cannot be asked about: its name, or that of a folder above it, "
-                "begins with a dot or says that it is unfinished"
+                f"{given} is ignored and cannot be asked about: its name, or that of a folder "
+                "above it, begins with a dot or says that it is unfinished"
             )
         if os.path.isdir(path) and not os.path.islink(path):
             found.extend(Walk().files(path))
@@ -86,7 +86,7 @@ class Drain:
         """Index the files at and below *paths*. Errors as in collect() and open_generation()."""
         found = collect(self._roots, paths)
         scanner = Scanner(self._database, self._roots, self._settings.settle_seconds)
-        scanner.note(found, priority=1)
+        scanner.record(found, priority=1)
         names = [display(path) for path, _ in found]
         with self._database.write() as connection:
             queue.prioritise(connection, names)
@@ -94,7 +94,7 @@ class Drain:
 
     def catch_up(self, progress: Progress) -> Summary:
         """Index files that were not seen yet, that failed, or whose rows are damaged."""
-        mend(self._database, verify(self._database))
+        repair(self._database, verify(self._database))
         Scanner(self._database, self._roots, self._settings.settle_seconds).scan()
         with self._database.write() as connection:
             queue.retry_failed(connection, time.time())
@@ -168,9 +168,9 @@ class Drain:
         """The *names* that are still pending, without files whose disk may be missing."""
         with self._database.read() as connection:
             rows = rows_of(connection, names)
-            doubt = places_in_doubt(connection, self._roots)
+            uncertain = uncertain_places(connection, self._roots)
         waiting = (name for name, row in rows.items() if row.state is FileState.PENDING)
-        return [name for name in waiting if not _is_out(name, doubt)]
+        return [name for name in waiting if not _may_be_unmounted(name, uncertain)]
 
     def _summary(self, names: Sequence[str]) -> Summary:
         summary = Summary()
@@ -193,6 +193,6 @@ class Drain:
         return summary
 
 
-def _is_out(path: str, doubt: Sequence[str]) -> bool:
+def _may_be_unmounted(path: str, uncertain: Sequence[str]) -> bool:
     """Whether a file is missing, perhaps because its disk is; waiting for it is no use."""
-    return is_in_any(path, doubt) and not os.path.lexists(path)
+    return is_in_any(path, uncertain) and not os.path.lexists(path)

@@ -28,7 +28,7 @@ from index.vectors.space import shipped_profile, stored_vector_space
 from ingest.decoding.reading import read_settled
 from ingest.networks.models import Models, load_models
 from ingest.networks.pipeline import analyse_all, in_chunks, share_of
-from ingest.watching.missing_disks import places_in_doubt
+from ingest.watching.missing_disks import uncertain_places
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ OLD = "; nothing has changed, the old index goes on answering"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReindexResult:
     """The outcome of a re-index.
 
     Attributes:
@@ -65,7 +65,7 @@ class Reindexer:
         self._stop = stop
         self._roots = settings.resolve_roots()
 
-    def run(self, progress: Progress) -> Outcome | None:
+    def run(self, progress: Progress) -> ReindexResult | None:
         """Build a generation with the weights and make it the active one.
 
         Returns: the outcome; None when stopped before the switch.
@@ -90,7 +90,7 @@ class Reindexer:
         remove_retired(self._database)
         with self._database.read() as connection:
             totals = analyses.totals(connection, generation.id)
-        return Outcome(models.encoder.model_id, totals["images"], totals["faces"], already)
+        return ReindexResult(models.encoder.model_id, totals["images"], totals["faces"], already)
 
     def _target(self, models: Models) -> GenerationRow:
         """The generation to fill: that of an interrupted run, or a new one."""
@@ -185,7 +185,7 @@ class Reindexer:
             if any(files[image] != lost.get(image) for image in missing):
                 return False  # images were added, or files moved, meanwhile
             paths = [row.path for rows in files.values() for row in rows]
-            _refuse_doubt(paths, places_in_doubt(connection, self._roots))
+            _refuse_uncertain(paths, uncertain_places(connection, self._roots))
             queue.requeue(connection, paths, time.time())
             active = generations.active(connection)
             if active is not None and active.model_id == generation.model_id:
@@ -221,8 +221,8 @@ def _decoded(found: NewImage | UnreadableImageError) -> NewImage:
     return found
 
 
-def _refuse_doubt(paths: Iterable[str], doubt: Sequence[str]) -> None:
-    for place in doubt:
+def _refuse_uncertain(paths: Iterable[str], uncertain: Sequence[str]) -> None:
+    for place in uncertain:
         if any(is_in(path, place) for path in paths):
             raise IngestError(
                 f"photos below {place} are missing, perhaps because a disk is not mounted: "

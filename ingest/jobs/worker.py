@@ -27,11 +27,11 @@ from ingest.decoding.reading import read_settled
 from ingest.jobs.batch import Batch
 from ingest.networks.models import Models, load_generation
 from ingest.networks.pipeline import Content, analyse_all, in_chunks, share_of
-from ingest.watching.missing_disks import places_in_doubt
+from ingest.watching.missing_disks import uncertain_places
 
 log = logging.getLogger(__name__)
 
-IN_DOUBT_SECONDS = 60.0  # until a missing file is looked for again while a disk may be out
+UNCERTAIN_RETRY_SECONDS = 60.0  # until a missing file is looked for again while a disk may be out
 
 
 class Worker:
@@ -85,10 +85,10 @@ class Worker:
             log.warning("ingest.out_of_resources files=%d reason=%s", len(batch.put_off), reason)
         files = len(claims) - len(batch.put_off)
         if files:
-            self._tell(claims, batch, files, time.perf_counter() - started)
+            self._log_batch(claims, batch, files, time.perf_counter() - started)
         return files
 
-    def _tell(self, claims: list[Claim], batch: Batch, files: int, seconds: float) -> None:
+    def _log_batch(self, claims: list[Claim], batch: Batch, files: int, seconds: float) -> None:
         """Log the results, and add them to the report."""
         images = batch.images()
         faces = sum(len(image.faces) for image in images)
@@ -209,11 +209,9 @@ class Worker:
             if error := batch.failure(claim):
                 _fail(connection, claim, error, now)
             else:
-                self._look_again(connection, claim, now, was_read=claim in batch.digests)
+                self._recheck(connection, claim, now, was_read=claim in batch.digests)
 
-    def _look_again(
-        self, connection: Connection, claim: Claim, now: float, *, was_read: bool
-    ) -> None:
+    def _recheck(self, connection: Connection, claim: Claim, now: float, *, was_read: bool) -> None:
         """Put a file that changed while it was in hand back into the queue, or forget it.
 
         If its disk may be missing, it stays queued, and a scan decides whether it is gone.
@@ -221,8 +219,10 @@ class Worker:
         try:
             signature = signature_of(self._roots.stat(claim.path))
         except FileNotFoundError:
-            if is_in_any(claim.path, places_in_doubt(connection, self._roots)):
-                queue.resight(connection, claim, claim.signature, now + IN_DOUBT_SECONDS)
+            if is_in_any(claim.path, uncertain_places(connection, self._roots)):
+                queue.requeue_changed(
+                    connection, claim, claim.signature, now + UNCERTAIN_RETRY_SECONDS
+                )
             else:
                 sightings.forget(connection, claim.path, now, below=False)
             return
@@ -236,7 +236,7 @@ class Worker:
             _fail(connection, claim, UnreadableImageError(reason, may_pass=True), now)
             return
         settled = ready_at(signature, now, self._settings.settle_seconds)
-        queue.resight(connection, claim, signature, settled)
+        queue.requeue_changed(connection, claim, signature, settled)
 
 
 def _fail(connection: Connection, claim: Claim, error: UnreadableImageError, now: float) -> None:

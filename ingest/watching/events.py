@@ -8,10 +8,10 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 
 log = logging.getLogger(__name__)
 
-MAX_HINTS = 100_000  # beyond that a scan is cheaper
+MAX_PATHS = 100_000  # beyond that a scan is cheaper
 
 
-class Hints(FileSystemEventHandler):
+class EventPaths(FileSystemEventHandler):
     """The paths of events; bounded, and safe to fill from any thread."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Hints(FileSystemEventHandler):
                 for path in (event.src_path, event.dest_path):
                     if path:
                         self._paths[os.fsdecode(path)] = None
-                if len(self._paths) > MAX_HINTS:
+                if len(self._paths) > MAX_PATHS:
                     self._paths.clear()
                     self._losses += 1
         except Exception:
@@ -52,14 +52,14 @@ class WatchdogLog(logging.Handler):
     watchdog's texts hold names of folders, so they are not passed on.
     """
 
-    def __init__(self, hints: Hints) -> None:
+    def __init__(self, event_paths: EventPaths) -> None:
         super().__init__(logging.WARNING)
-        self._hints = hints
+        self._event_paths = event_paths
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count an overflow as lost events; log only the place of any other warning."""
         if record.name.endswith("inotify_c") and "overflow" in record.getMessage().lower():
-            self._hints.lose()
+            self._event_paths.lose()
             log.warning("watcher.queue_overflowed: a scan finds what was lost")
         else:
             log.warning("watcher.watchdog_warned at=%s line=%d", record.filename, record.lineno)

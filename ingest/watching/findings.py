@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 NOTHING_MOUNTED = Identity("", "")  # of a place where a file system was mounted before
 
 
-class Census:
+class RootPass:
     """One pass over a root: files() makes the pass, then findings() gives its results."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Census:
             elif path != self._root and path not in self._walk.mounts:
                 now = NOTHING_MOUNTED
             missing = [name for name in files[path] if self._is_missing(name, now)]
-            if not missing and state.reason and self._is_in_doubt(path):
+            if not missing and state.reason and self._has_unreadable(path):
                 continue  # an unreadable folder must not end a hold
             unchanged = sum(name in self._unchanged for name in files[path])
             yield state, Finding(now, len(files[path]), len(missing), unchanged), missing
@@ -77,7 +77,7 @@ class Census:
     def _is_missing(self, name: str, place: Identity | None) -> bool:
         return name not in self._seen and (place is None or self._walk.knows(name))
 
-    def _is_in_doubt(self, place: str) -> bool:
+    def _has_unreadable(self, place: str) -> bool:
         unreadable = self._walk.unreadable
         return any(is_in(path, place) or is_in(place, path) for path in unreadable)
 

@@ -7,7 +7,7 @@ from index.database.queries import places
 from ingest.watching.walk import identity
 
 
-def places_in_doubt(connection: Connection, roots: Roots) -> list[str]:
+def uncertain_places(connection: Connection, roots: Roots) -> list[str]:
     """Places at and below *roots* that hold removals, or have changed since the last scan."""
     return [
         place.path

@@ -25,7 +25,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from ingest.watching.events import Hints
+from ingest.watching.events import EventPaths
 from ingest.watching.walk import identity
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ _EVENTS: list[type[FileSystemEvent]] = [  # the kernel sends only these: our own
 ]
 
 
-class Trouble(StrEnum):
+class Fault(StrEnum):
     """The reason why an observation must be replaced."""
 
     LIMIT = "limit"  # the kernel has no watch left for some folder
@@ -52,7 +52,9 @@ class Trouble(StrEnum):
 class Observation:
     """Watches folders from when it is made until close()."""
 
-    def __init__(self, hints: Hints, roots: Sequence[str], places: Sequence[str]) -> None:
+    def __init__(
+        self, event_paths: EventPaths, roots: Sequence[str], places: Sequence[str]
+    ) -> None:
         """Watch *roots*; *places* are those and the mounts below them.
 
         Raises:
@@ -68,7 +70,7 @@ class Observation:
         try:
             for root in roots:
                 if self._identities[root] is not None:
-                    self._observer.schedule(hints, root, recursive=True, event_filter=_EVENTS)
+                    self._observer.schedule(event_paths, root, recursive=True, event_filter=_EVENTS)
             self._observer.start()
         except BaseException:
             self.close()
@@ -90,14 +92,14 @@ class Observation:
         for place in places:
             self._identities.setdefault(place, identity(place))
 
-    def trouble(self) -> Trouble | None:
+    def fault(self) -> Fault | None:
         """The reason why it must be replaced, or None."""
         if self._refused.is_set():
-            return Trouble.LIMIT
+            return Fault.LIMIT
         if any(identity(place) != found for place, found in self._identities.items()):
-            return Trouble.REPLACED
+            return Fault.REPLACED
         threads = (self._observer, self._reader, *self._observer.emitters)
-        return None if all(thread.is_alive() for thread in threads) else Trouble.ENDED
+        return None if all(thread.is_alive() for thread in threads) else Fault.ENDED
 
     def close(self) -> None:
         """End it and wait for its threads."""

@@ -13,8 +13,8 @@ from index.database.engine import Database
 from index.database.queries import places, sightings
 from index.database.queries.files import paths_below, signatures_below
 from index.database.queries.places import HoldReason, Identity, PlaceState
-from index.library.settling import sight
-from ingest.watching.findings import NOTHING_MOUNTED, Census
+from index.library.settling import sighting_of
+from ingest.watching.findings import NOTHING_MOUNTED, RootPass
 from ingest.watching.removals import Finding, judge
 from ingest.watching.walk import Walk, identity
 
@@ -60,10 +60,10 @@ class Scanner:
     def scan(self) -> tuple[int, int]:
         """Look at every root. Returns how many files were new or changed, and how many are gone."""
         changed = gone = 0
-        passes: list[Census] = []
+        passes: list[RootPass] = []
         for root in self._roots.real:
-            made = self._census(root)
-            changed += self.note(made.files())
+            made = self._prepare_pass(root)
+            changed += self.record(made.files())
             passes.append(made)
         # only after all roots, so that files moved to another root are not embedded again
         for made in passes:
@@ -86,18 +86,18 @@ class Scanner:
         with self._database.read() as connection:
             return [place for place in places.all_places(connection) if is_in(place.path, root)]
 
-    def _census(self, root: str) -> Census:
+    def _prepare_pass(self, root: str) -> RootPass:
         states = self._states(root)
         with self._database.read() as connection:
             rows = signatures_below(connection, root)
-        return Census(root, states, rows)
+        return RootPass(root, states, rows)
 
-    def _remove_missing(self, census: Census) -> int:
+    def _remove_missing(self, made: RootPass) -> int:
         """Remove the rows of missing files where that is sure. Returns how many."""
         gone = 0
-        for state, found, missing in list(census.findings()):
+        for state, found, missing in list(made.findings()):
             before, after = self._judge(state, found)
-            _tell(before, after, found)
+            _log_hold(before, after, found)
             if after.reason is None:
                 gone += len(missing)
                 self._forget(missing)
@@ -141,15 +141,15 @@ class Scanner:
         self._scanned[place] = now
         return now - last
 
-    def note(self, found: Iterable[tuple[str, os.stat_result]], *, priority: int = 0) -> int:
+    def record(self, found: Iterable[tuple[str, os.stat_result]], *, priority: int = 0) -> int:
         """Record files that were found. Returns how many are new or changed."""
         waiting = iter(found)
         changed = 0
         while some := list(islice(waiting, BATCH)):
             now = self._clock()
-            seen = [sight(path, status, now, self._settle_seconds) for path, status in some]
+            seen = [sighting_of(path, status, now, self._settle_seconds) for path, status in some]
             with self._database.write() as connection:
-                changed += sightings.note(connection, seen, priority=priority)
+                changed += sightings.record(connection, seen, priority=priority)
         return changed
 
     def examine(self, paths: Iterable[str]) -> None:
@@ -175,7 +175,7 @@ class Scanner:
                 there.extend(Walk().files(path))
             else:
                 there.append((path, status))
-        self.note(there)
+        self.record(there)
         changed = self._changed_places()
         removable = [path for path in gone if not any(_touches(path, place) for place in changed)]
         names = [display(path) for path in removable]
@@ -199,7 +199,7 @@ def _touches(path: str, place: str) -> bool:
     return is_in(path, place) or is_in(place, path)
 
 
-def _tell(before: PlaceState, after: PlaceState, found: Finding) -> None:
+def _log_hold(before: PlaceState, after: PlaceState, found: Finding) -> None:
     """Log that a hold began or ended, but not that it goes on."""
     if after.reason is None and before.reason is not None:
         log.warning("scan.hold_ended missing=%d removed=%d", before.missing, found.missing)

@@ -17,9 +17,9 @@ from index.base.errors import StoreUnavailableError
 from index.base.outage import Outage
 from index.base.settings import Settings
 from index.library.ingest_report import WatcherReport
-from ingest.watching.events import Hints, WatchdogLog
+from ingest.watching.events import EventPaths, WatchdogLog
 from ingest.watching.mounts import is_remote
-from ingest.watching.observation import Observation, Trouble
+from ingest.watching.observation import Fault, Observation
 from ingest.watching.scan import Scanner
 
 log = logging.getLogger(__name__)
@@ -46,14 +46,14 @@ class Watcher:
         self._roots = roots
         self._settings = settings
         self._on_change = on_change
-        self._hints = Hints()
+        self._event_paths = EventPaths()
         self._stop = threading.Event()
         self._observation: Observation | None = None
         self._observe_at = 0.0  # when to try inotify next; monotonic, like the others
         self._scan_at = 0.0
         self._ask_at = 0.0
         self._failures = 0  # in a row
-        self._untold = True
+        self._has_unreported = True
         self._outage = Outage("watcher")
         self._thread = threading.Thread(target=self._run, name="watcher")
         self.report = WatcherReport()
@@ -75,7 +75,7 @@ class Watcher:
             self._thread.join()
 
     def _run(self) -> None:
-        with WatchdogLog(self._hints):
+        with WatchdogLog(self._event_paths):
             try:
                 while not self._stop.is_set():
                     self._stop.wait(self._tick())
@@ -85,17 +85,17 @@ class Watcher:
     def _tick(self) -> float:
         """Do what is due now; after a failure, scan again. Returns seconds to wait."""
         try:
-            self._tell()
+            self._report_changes()
             self._look_after_observation()  # before a scan, so that nothing falls in between
-            paths, losses = self._hints.take()
+            paths, losses = self._event_paths.take()
             if losses:
-                self._note(lost_events=self.report.lost_events + losses)
+                self._update_report(lost_events=self.report.lost_events + losses)
                 self._scan_at = 0.0
             if time.monotonic() >= self._scan_at or self._is_accepted():
                 self._scan()
             elif paths:
                 self._scanner.examine(paths)
-            self._tell()
+            self._report_changes()
         except StoreUnavailableError as error:
             self._outage.begin(error)
             return self._pause_after(error)
@@ -109,7 +109,7 @@ class Watcher:
 
     def _pause_after(self, error: Exception) -> float:
         """Count a failure. Returns the seconds to wait."""
-        self._note(errors=self.report.errors + 1, last_error=type(error).__name__)
+        self._update_report(errors=self.report.errors + 1, last_error=type(error).__name__)
         self._scan_at = 0.0  # the paths in hand are lost
         self._failures += 1
         return float(min(FIRST_PAUSE_SECONDS * 2 ** (self._failures - 1), LONGEST_PAUSE_SECONDS))
@@ -118,7 +118,7 @@ class Watcher:
         started = time.monotonic()
         changed, gone = self._scanner.scan()
         log.info("watcher.scanned changed=%d gone=%d", changed, gone)
-        self._note(
+        self._update_report(
             scans=self.report.scans + 1,
             scanned_at=time.time(),
             scan_seconds=round(time.monotonic() - started, 3),
@@ -144,16 +144,16 @@ class Watcher:
             if time.monotonic() >= self._observe_at:
                 self._observe()
             return
-        trouble = self._observation.trouble()
-        if trouble is None:
+        fault = self._observation.fault()
+        if fault is None:
             return
         self._end_observation()
         self._scan_at = 0.0
-        if trouble is Trouble.LIMIT:
+        if fault is Fault.LIMIT:
             self._poll(limit_reached=True)
             return
-        self._note(observer_restarts=self.report.observer_restarts + 1)
-        log.warning("watcher.observer_restarted reason=%s", trouble)
+        self._update_report(observer_restarts=self.report.observer_restarts + 1)
+        log.warning("watcher.observer_restarted reason=%s", fault)
         self._observe()
 
     def _observe(self) -> None:
@@ -164,12 +164,12 @@ class Watcher:
             self._poll(limit_reached=False)
             return
         try:
-            made = Observation(self._hints, self._roots, self._scanner.places)
+            made = Observation(self._event_paths, self._roots, self._scanner.places)
         except OSError as error:
             log.warning("watcher.inotify_unavailable reason=%s", error.strerror)
             self._poll(limit_reached=True)
             return
-        if made.trouble() is Trouble.LIMIT:
+        if made.fault() is Fault.LIMIT:
             made.close()
             self._poll(limit_reached=True)
             return
@@ -177,13 +177,13 @@ class Watcher:
         self._scan_at = 0.0  # finds the changes from before it began
         if self.report.mode == "polling":
             log.info("watcher.inotify_again")
-        self._note(mode="inotify", limit_reached=False)
+        self._update_report(mode="inotify", limit_reached=False)
 
     def _poll(self, *, limit_reached: bool) -> None:
         self._observe_at = time.monotonic() + RETRY_INOTIFY_SECONDS
         if (self.report.mode, self.report.limit_reached) == ("polling", limit_reached):
             return
-        self._note(mode="polling", limit_reached=limit_reached)
+        self._update_report(mode="polling", limit_reached=limit_reached)
         log.info("watcher.polling seconds=%.1f", self._settings.poll_seconds)
         if limit_reached:
             log.warning(
@@ -198,13 +198,13 @@ class Watcher:
 
     # --- the report ------------------------------------------------------------------------------
 
-    def _note(self, **changes: object) -> None:
+    def _update_report(self, **changes: object) -> None:
         """Update the report; changes other than _QUIET ones are to be reported at once."""
         before = asdict(self.report)
         self.report = replace(self.report, **changes)  # type: ignore[arg-type]  # by name
-        self._untold |= any(before[key] != changes[key] for key in changes.keys() - _QUIET)
+        self._has_unreported |= any(before[key] != changes[key] for key in changes.keys() - _QUIET)
 
-    def _tell(self) -> None:
-        if self._untold:
+    def _report_changes(self) -> None:
+        if self._has_unreported:
             self._on_change(self.report)
-            self._untold = False
+            self._has_unreported = False

@@ -114,7 +114,7 @@ def test_an_interrupted_erasure_is_finished_there_too(
 ) -> None:
     wanted = vectors(config.parent / "data", "guests.png")
     with monkeypatch.context() as broken:
-        broken.setattr(forget, "_follow", lambda *_: 1 / 0)
+        broken.setattr(forget, "_apply_log", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run("forget", both, "--config", config)
     assert holders(evaluation(config), wanted) != []

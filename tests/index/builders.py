@@ -125,7 +125,7 @@ def index_file(
 ) -> int:
     """Do what the worker does for one new or changed file. Returns its image's id."""
     with database.write() as connection:
-        sightings.note(connection, [sighting(path, version)])
+        sightings.record(connection, [sighting(path, version)])
         claim = claim_all(connection)[path]
         [image_id] = stored_images.record_images(connection, generation_id, [content]).values()
         assert stored_images.link_files(connection, {claim: image_id}, 0.0)

@@ -14,7 +14,7 @@ NOW = 1000.0
 def note(database: Database, *paths: str, version: int = 1, priority: int = 0) -> int:
     with database.write() as connection:
         seen = [sighting(path, version, ready_at=NOW) for path in paths]
-        return sightings.note(connection, seen, priority=priority)
+        return sightings.record(connection, seen, priority=priority)
 
 
 def claim(database: Database, limit: int = 100, now: float = NOW) -> list[Claim]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from index.base.progress import Progress
 from index.base.settings import Settings
 from index.database.engine import Database
-from ingest.jobs.reindex import Outcome, Reindexer
+from ingest.jobs.reindex import Reindexer, ReindexResult
 from ingest.networks.models import Models
 from tests.fakes import FakeDetector
 from tests.ingest.builders import Ingest
@@ -26,7 +26,9 @@ class Reindexing:
         self.stop = threading.Event()
         self.reports: list[tuple[int, int]] = []
 
-    def run(self, act: Progress | None = None, settings: Settings | None = None) -> Outcome | None:
+    def run(
+        self, act: Progress | None = None, settings: Settings | None = None
+    ) -> ReindexResult | None:
         """Re-index; *act* is told of the progress and may do whatever happens meanwhile."""
         self.stop.clear()
         reindexer = Reindexer(

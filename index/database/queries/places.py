@@ -98,7 +98,7 @@ def put(connection: Connection, place: PlaceState) -> None:
     )
 
 
-def forgo(connection: Connection, paths: Collection[str]) -> None:
+def discount(connection: Connection, paths: Collection[str]) -> None:
     """Take *paths*, whose rows were removed on purpose, out of the numbers of missing files."""
     for place in all_places(connection):
         gone = sum(is_in(path, place.path) for path in paths) if place.reason else 0

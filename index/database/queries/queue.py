@@ -134,14 +134,14 @@ def claim(connection: Connection, limit: int, now: float) -> list[Claim]:
     ]
 
 
-_SETTLED = ("state", "image_id", "attempts", "error", "ready_at", "priority", "crashes")
-_SETTLE = (
+_RESULT_COLUMNS = ("state", "image_id", "attempts", "error", "ready_at", "priority", "crashes")
+_UPDATE_CLAIMED = (
     update(table(File))
     .where(
         File.id == bindparam("claimed"),
         *(column == bindparam(f"claimed_{column.key}") for column in SIGNATURE_COLUMNS),
     )
-    .values({name: bindparam(f"new_{name}") for name in _SETTLED})
+    .values({name: bindparam(f"new_{name}") for name in _RESULT_COLUMNS})
 )
 
 
@@ -150,10 +150,10 @@ def finish(connection: Connection, done: Mapping[Claim, int]) -> int:
 
     Returns: the number marked.
     """
-    return _settle(
+    return _update_claimed(
         connection,
         [
-            _settled(each, state=FileState.INDEXED, image_id=image_id, attempts=0)
+            _result(each, state=FileState.INDEXED, image_id=image_id, attempts=0)
             for each, image_id in done.items()
         ],
     )
@@ -168,7 +168,7 @@ def fail(
     image_id: int | None = None,
 ) -> bool:
     """Mark a claimed file as failed; try it again at *retry_at*, or when it changes."""
-    values = _settled(
+    values = _result(
         failed,
         state=FileState.FAILED,
         image_id=image_id,
@@ -176,23 +176,25 @@ def fail(
         error=reason,
         ready_at=retry_at,
     )
-    return _settle(connection, [values]) == 1
+    return _update_claimed(connection, [values]) == 1
 
 
-def _settled(which: Claim, **values: object) -> dict[str, object]:
-    """The parameters of _SETTLE."""
+def _result(which: Claim, **values: object) -> dict[str, object]:
+    """The parameters of _UPDATE_CLAIMED."""
     values = {"error": None, "ready_at": None, "priority": 0, "crashes": 0} | values
     given: dict[str, object] = {"claimed": which.file_id}
     given |= {f"claimed_{name}": value for name, value in which.signature._asdict().items()}
     return given | {f"new_{name}": value for name, value in values.items()}
 
 
-def _settle(connection: Connection, files: Sequence[dict[str, object]]) -> int:
+def _update_claimed(connection: Connection, files: Sequence[dict[str, object]]) -> int:
     """Update the *files* that have not changed since they were claimed. Returns how many."""
-    return connection.execute(_SETTLE, files).rowcount if files else 0
+    return connection.execute(_UPDATE_CLAIMED, files).rowcount if files else 0
 
 
-def resight(connection: Connection, seen: Claim, signature: Signature, ready_at: float) -> None:
+def requeue_changed(
+    connection: Connection, seen: Claim, signature: Signature, ready_at: float
+) -> None:
     """Put a claimed file that is still changing back into the queue."""
     connection.execute(
         update(File)

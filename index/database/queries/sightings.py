@@ -36,7 +36,7 @@ class Sighting:
     refusal: str | None = None  # why it will never be read (a link, a pipe), if so
 
 
-def _note_statement() -> Upsert:
+def _record_statement() -> Upsert:
     """Insert a sighting, or overwrite the row if the signature differs.
 
     It also overwrites a row that says indexed but names no image: nothing else would queue that
@@ -60,10 +60,10 @@ def _differs(signature: Mapping[str, Any]) -> ColumnElement[bool]:
     return or_(*(column != signature[column.key] for column in SIGNATURE_COLUMNS))
 
 
-_NOTE = _note_statement()
+_RECORD = _record_statement()
 
 
-def note(connection: Connection, sightings: Iterable[Sighting], *, priority: int = 0) -> int:
+def record(connection: Connection, sightings: Iterable[Sighting], *, priority: int = 0) -> int:
     """Make every new or changed file pending; leave rows whose signature is the same alone.
 
     Returns: how many rows were added or changed.
@@ -89,7 +89,7 @@ def note(connection: Connection, sightings: Iterable[Sighting], *, priority: int
     for row in rows:
         if row["error"]:
             _give_up_image(connection, row)
-    return connection.execute(_NOTE, rows).rowcount
+    return connection.execute(_RECORD, rows).rowcount
 
 
 def _give_up_image(connection: Connection, row: Mapping[str, object]) -> None:

@@ -127,7 +127,7 @@ class TestLookingUp:
     ) -> None:
         index_file(database, small.id, "/a", image("a"))
         with database.write() as connection:
-            sightings.note(connection, [sighting("/a", 2), sighting("/b", refusal="a link")])
+            sightings.record(connection, [sighting("/a", 2), sighting("/b", refusal="a link")])
         with database.read() as connection:
             found = look(connection, PATHS)
         assert found["/a"].row.state is FileState.PENDING
@@ -154,7 +154,7 @@ class TestLookingUp:
         self, database: Database
     ) -> None:
         with database.write() as connection:
-            sightings.note(connection, [sighting("/a")])
+            sightings.record(connection, [sighting("/a")])
         with database.read() as connection:
             found = asked_files(connection, PATHS)
         assert found.generation is None
@@ -277,7 +277,7 @@ def test_old_connections_always_find_what_a_new_one_does(
                 both = [both[1], small_generation(database, GenerationState.BUILDING)]
             elif change == "change":
                 with database.write() as connection:
-                    sightings.note(connection, [sighting(path, 1000 + version)])
+                    sightings.record(connection, [sighting(path, 1000 + version)])
             elif change == "forget":
                 with database.write() as connection:
                     sightings.forget(connection, path, 0.0)

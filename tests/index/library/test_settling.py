@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from index.base.paths import Signature, signature_of
-from index.library.settling import RETRY_SECONDS, ready_at, retry_at, sight
+from index.library.settling import RETRY_SECONDS, ready_at, retry_at, sighting_of
 
 SECOND = 1_000_000_000
 NOW = 1_700_000_000.0
@@ -48,11 +48,11 @@ def test_a_sighting_says_what_was_seen_and_when_to_read_it(tmp_path: Path) -> No
     path.write_bytes(b"abc")
     os.utime(path, (NOW, NOW))
     found = path.lstat()
-    seen = sight(str(path), found, found.st_ctime + 1, 2.0)
+    seen = sighting_of(str(path), found, found.st_ctime + 1, 2.0)
     assert (seen.path, seen.signature, seen.refusal) == (str(path), signature_of(found), None)
     assert seen.signature.size == 3
     assert seen.ready_at == found.st_ctime + 3
-    assert sight(str(path), found, found.st_ctime + 2.5, 2.0).ready_at == found.st_ctime + 2.5
+    assert sighting_of(str(path), found, found.st_ctime + 2.5, 2.0).ready_at == found.st_ctime + 2.5
 
 
 def test_what_is_never_read_is_sighted_with_the_reason(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_what_is_never_read_is_sighted_with_the_reason(tmp_path: Path) -> None:
     Path(odd).touch()
     reasons = {}
     for path in (str(link), str(pipe), odd):
-        seen = sight(path, os.lstat(path), NOW, 2.0)
+        seen = sighting_of(path, os.lstat(path), NOW, 2.0)
         reasons[os.path.basename(seen.path)] = seen.refusal
     assert reasons == {
         "link.jpg": "it is a symbolic link, and links are not followed",

@@ -10,7 +10,7 @@ from index.database.engine import Database
 from index.database.queries import embeddings, generations, stored_images
 from index.database.queries.generations import GenerationRow
 from index.upkeep import verify as verify_module
-from index.upkeep.verify import Findings, mend, verify
+from index.upkeep.verify import VerifyResult, repair, verify
 from index.vectors import chunks
 from index.vectors.snapshot_writer import write_snapshot
 from index.vectors.space import UNMEASURED, Profile, Space
@@ -57,7 +57,7 @@ class Site:
 
     def cure(self) -> None:
         """What reindex --missing-only does, with the fake models."""
-        mend(self.database, verify(self.database))
+        repair(self.database, verify(self.database))
         self.ingest()
         self.snapshot()
 
@@ -93,7 +93,7 @@ def site(
 
 
 def test_an_empty_database_is_well(database: Database) -> None:
-    assert verify(database) == Findings()
+    assert verify(database) == VerifyResult()
 
 
 def test_an_untouched_library_is_well(site: Site) -> None:
@@ -120,7 +120,7 @@ def test_a_library_without_any_snapshot_yet_is_well(
 
 def test_a_mended_library_that_was_well_stays_as_it_was(site: Site) -> None:
     before = ask(site.database, "SELECT id, image_id FROM faces")
-    mend(site.database, verify(site.database))
+    repair(site.database, verify(site.database))
     assert ask(site.database, "SELECT id, image_id FROM faces") == before
     site.assert_well()
 
@@ -231,7 +231,7 @@ def test_everything_at_once_is_found_and_cured(site: Site) -> None:
 
 def test_only_the_damaged_photos_are_read_again(site: Site) -> None:
     by_hand(site.database, "DELETE FROM faces WHERE id = 1")
-    mend(site.database, verify(site.database))
+    repair(site.database, verify(site.database))
     pending = ask(site.database, "SELECT path FROM files WHERE state = 'pending'")
     assert [str(path).rsplit("/", 1)[1] for (path,) in pending] == ["ann.png"]
 

@@ -204,7 +204,7 @@ class TestFollowing:
         index_file(database, small.id, "/a", image("a", 3))
         write_snapshot(database, small.id, SPACE, 1.0)  # prunes the changes that it covers
         with database.write() as connection:
-            snapshots.prune(connection, small.id, keep=0)  # as verify.mend does
+            snapshots.prune(connection, small.id, keep=0)  # as verify.repair does
         write_snapshot(database, small.id, SPACE, 2.0)
         refresh(index, database)
         assert_equals_rows(index, database)

@@ -13,7 +13,7 @@ from index.database.queries.generations import GenerationRow
 from index.database.states import GenerationState
 from index.upkeep.verify import verify
 from ingest.jobs import reindex as module
-from ingest.jobs.reindex import Outcome, Reindexer
+from ingest.jobs.reindex import Reindexer, ReindexResult
 from tests.fakes import fake_models
 from tests.index.builders import faces_by_generation
 from tests.ingest.builders import Ingest
@@ -25,7 +25,7 @@ from tests.ingest.reindexing import Reindexing, everybody, generation_states
 def test_everything_is_embedded_anew_and_then_switched(reindexing: Reindexing) -> None:
     ingest = reindexing.ingest
     before = ingest.vectors("0.png")
-    assert reindexing.run() == Outcome("fake-2", images=8, faces=8, already_done=0)
+    assert reindexing.run() == ReindexResult("fake-2", images=8, faces=8, already_done=0)
     active = ingest.active()
     assert (active.model_id, active.weights) == ("fake-2", "fake")
     assert not np.allclose(ingest.vectors("0.png"), before)
@@ -79,7 +79,7 @@ def test_an_empty_library_is_switched_too(ingest: Ingest, monkeypatch: pytest.Mo
     models = fake_models("fake-2")
     monkeypatch.setattr(module, "load_models", lambda *_: models)
     outcome = Reindexing(ingest, models).run()
-    assert outcome == Outcome("fake-2", images=0, faces=0, already_done=0)
+    assert outcome == ReindexResult("fake-2", images=0, faces=0, already_done=0)
     assert ingest.active().model_id == "fake-2"
     assert verify(ingest.database).problems == []
 
@@ -104,7 +104,7 @@ def test_photos_without_faces_and_copies_are_done_once_each(
     (small.inbox / "copy.png").write_bytes((small.inbox / "0.png").read_bytes())
     small.index()
     outcome = reindexing.run()
-    assert outcome == Outcome("fake-2", images=9, faces=8, already_done=0)
+    assert outcome == ReindexResult("fake-2", images=9, faces=8, already_done=0)
     assert reindexing.images_seen == 9
     assert small.persons("copy.png", "0.png", "wall.png") == 1
 

@@ -93,7 +93,9 @@ def test_a_disk_that_dropped_out_aborts_and_nothing_on_it_is_lost(
     small.inbox.mkdir()
     if scanned:
         small.scanner.scan()
-    with pytest.raises(IngestError, match=r"perhaps because a disk is not mounted: mount it, .*nothing"):
+    with pytest.raises(
+        IngestError, match=r"perhaps because a disk is not mounted: mount it, .*nothing"
+    ):
         reindexing.run()
     check_unchanged(small, old)
     small.inbox.rmdir()

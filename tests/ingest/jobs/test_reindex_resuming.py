@@ -6,7 +6,7 @@ import pytest
 
 from index.upkeep.verify import verify
 from ingest.interfaces import DetectedFace, RgbImage
-from ingest.jobs.reindex import Outcome
+from ingest.jobs.reindex import ReindexResult
 from ingest.networks.models import Models
 from tests.fakes import DECODERS, FakeDetector, FakeEncoder, fake_models
 from tests.ingest.reindexing import Reindexing, everybody, generation_states
@@ -21,7 +21,7 @@ def test_stopped_it_changes_nothing_and_goes_on_where_it_was(reindexing: Reindex
     assert verify(ingest.database).problems == []
     assert reindexing.images_seen == 4
     outcome = reindexing.run()
-    assert outcome == Outcome("fake-2", images=8, faces=8, already_done=4)
+    assert outcome == ReindexResult("fake-2", images=8, faces=8, already_done=4)
     assert reindexing.images_seen == 8
     ingest.check()
 
@@ -39,7 +39,7 @@ def test_stopped_again_and_again_it_still_arrives(reindexing: Reindexing) -> Non
 def test_stopped_before_the_switch_it_has_only_the_switch_left(reindexing: Reindexing) -> None:
     assert reindexing.run(reindexing.stop_at(8)) is None
     outcome = reindexing.run()
-    assert outcome == Outcome("fake-2", images=8, faces=8, already_done=8)
+    assert outcome == ReindexResult("fake-2", images=8, faces=8, already_done=8)
     assert reindexing.images_seen == 8
 
 
@@ -67,6 +67,6 @@ def test_another_model_abandons_what_was_begun(reindexing: Reindexing) -> None:
     assert reindexing.run(reindexing.stop_at(4)) is None
     reindexing.models = fake_models("fake-3", salt=7)
     outcome = reindexing.run()
-    assert outcome == Outcome("fake-3", images=8, faces=8, already_done=0)
+    assert outcome == ReindexResult("fake-3", images=8, faces=8, already_done=0)
     assert list(generation_states(reindexing.ingest.database).values()) == ["active"]
     reindexing.ingest.check()

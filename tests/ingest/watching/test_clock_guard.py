@@ -105,7 +105,7 @@ def test_a_clock_that_was_set_back_while_nobody_ran_delays_nothing(
 ) -> None:
     slow.clock.now = machine.wall() + DAY
     slow.drop("a.png", 1)
-    slow.scanner.note([(str(slow.inbox / "a.png"), (slow.inbox / "a.png").lstat())])
+    slow.scanner.record([(str(slow.inbox / "a.png"), (slow.inbox / "a.png").lstat())])
     slow.drop("b.png", 2)
     slow.index()
     (slow.inbox / "b.png").unlink()

@@ -8,8 +8,8 @@ import pytest
 from watchdog.events import FileCreatedEvent, FileSystemEvent
 from watchdog.observers import inotify_c
 
-from ingest.watching import events as hints_module
-from ingest.watching.events import Hints, WatchdogLog
+from ingest.watching import events
+from ingest.watching.events import EventPaths, WatchdogLog
 from tests.ingest.watched import REGISTERED_TWICE, Watch
 from tests.waiting import wait_until
 
@@ -22,22 +22,22 @@ def test_an_event_that_makes_no_sense_leads_to_a_scan(caplog: pytest.LogCaptureF
         def src_path(self) -> str:
             raise RuntimeError("no path")
 
-    hints = Hints()
-    hints.on_any_event(object.__new__(Senseless))
-    assert hints.take() == ([], 1)
-    assert hints.take() == ([], 0)
+    event_paths = EventPaths()
+    event_paths.on_any_event(object.__new__(Senseless))
+    assert event_paths.take() == ([], 1)
+    assert event_paths.take() == ([], 0)
     assert "watcher.event_lost" in caplog.text
 
 
-def test_hints_hold_each_path_once_in_order() -> None:
-    hints = Hints()
+def test_events_keep_each_path_once_in_order() -> None:
+    event_paths = EventPaths()
     for path in ("/b", "/a", "/b", b"/c\xff"):
-        hints.on_any_event(FileCreatedEvent(path))
-    assert hints.take() == (["/b", "/a", os.fsdecode(b"/c\xff")], 0)
+        event_paths.on_any_event(FileCreatedEvent(path))
+    assert event_paths.take() == (["/b", "/a", os.fsdecode(b"/c\xff")], 0)
 
 
-def test_too_many_hints_become_a_scan(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hints_module, "MAX_HINTS", 3)
+def test_too_many_events_become_a_scan(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MAX_PATHS", 3)
     watched = watch()
     names = [f"{number}.png" for number in range(50)]
     for name in names:

@@ -176,7 +176,7 @@ def test_what_is_forgotten_on_purpose_is_not_taken_for_being_back(database: Data
     with database.write() as connection:
         for place in (held, quiet):
             places.put(connection, place)
-        places.forgo(connection, ["/b/1", "/b/in/2", "/bc/3", "/c/4"])
+        places.discount(connection, ["/b/1", "/b/in/2", "/bc/3", "/c/4"])
     with database.read() as connection:
         assert places.all_places(connection) == [replace(held, missing=3), quiet]
     # three of three came meanwhile, and are as they were: they prove nothing

@@ -149,13 +149,13 @@ def test_a_file_that_was_moved_to_another_root_is_not_gone_in_between(
     scanner.scan()
     ingest.drain()
     path.rename(other / "a.png")
-    real = Scanner.note
+    real = Scanner.record
 
-    def note(which: Scanner, *given: object) -> int:
+    def record(which: Scanner, *given: object) -> int:
         assert "a.png" in ingest.rows()
         return real(which, *given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Scanner, "note", note)
+    monkeypatch.setattr(Scanner, "record", record)
     assert scanner.scan() == (1, 1)
 
 

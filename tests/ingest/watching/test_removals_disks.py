@@ -12,7 +12,7 @@ from index.database.queries import places
 from index.database.queries.places import HoldReason, Identity
 from index.upkeep.forget import forget
 from ingest.jobs.drain import Drain
-from ingest.jobs.worker import IN_DOUBT_SECONDS
+from ingest.jobs.worker import UNCERTAIN_RETRY_SECONDS
 from ingest.watching import findings
 from ingest.watching.scan import Held
 from ingest.watching.walk import Walk
@@ -55,7 +55,7 @@ def test_a_waiting_file_whose_disk_drops_out_is_not_forgotten_by_the_worker(
     if scanned:
         photos.scanner.scan()
     photos.drain()
-    photos.clock.advance(IN_DOUBT_SECONDS)
+    photos.clock.advance(UNCERTAIN_RETRY_SECONDS)
     photos.drain()
     photos.scanner.scan()
     assert photos.scanner.held.removals_held == 9
@@ -67,7 +67,7 @@ def test_a_waiting_file_whose_disk_drops_out_is_not_forgotten_by_the_worker(
     photos.inbox.rmdir()
     away.rename(photos.inbox)
     photos.scanner.scan()
-    photos.clock.advance(IN_DOUBT_SECONDS)
+    photos.clock.advance(UNCERTAIN_RETRY_SECONDS)
     photos.drain()
     assert set(photos.states().values()) == {"indexed"}
     assert photos.images_seen == 9

@@ -135,7 +135,7 @@ def test_noting_again_does_not_take_a_priority_away(
         save_picture(ingest.inbox / f"{number}.png", number)
     ingest.scanner.scan()
     path = str(ingest.inbox / "2.png")
-    ingest.scanner.note([(path, os.lstat(path))], priority=1)  # unchanged: stays as it is
+    ingest.scanner.record([(path, os.lstat(path))], priority=1)  # unchanged: stays as it is
     with database.write() as connection:
         queue.prioritise(connection, [path])
     ingest.scanner.scan()

@@ -217,7 +217,7 @@ def test_ignored_names_stay_ignored(watched: Watched, name: str) -> None:
 def test_reading_the_folder_is_no_event(watched: Watched) -> None:
     path = watched.write("a.png", b"content")
     watched.expect("a.png")
-    before = watched.watcher._hints.take()
+    before = watched.watcher._event_paths.take()
     for _ in range(20):
         path.read_bytes()
         path.stat()

@@ -12,7 +12,7 @@ from watchdog.observers.api import BaseObserver
 from index.base.settings import Settings
 from index.library.ingest_report import WatcherReport
 from ingest.watching import watcher as module
-from ingest.watching.events import Hints
+from ingest.watching.events import EventPaths
 from ingest.watching.scan import Scanner
 from ingest.watching.watcher import Watcher
 from tests.fakes import save_picture
@@ -98,15 +98,15 @@ def test_an_exception_that_ends_the_observers_thread_is_survived(
 ) -> None:
     watched = watch()
     failed = threading.Event()
-    real = Hints.on_any_event
+    real = EventPaths.on_any_event
 
-    def fail_once(hints: Hints, event: FileSystemEvent) -> None:
+    def fail_once(event_paths: EventPaths, event: FileSystemEvent) -> None:
         if not failed.is_set():
             failed.set()
             raise RuntimeError("in the handler")
-        real(hints, event)
+        real(event_paths, event)
 
-    monkeypatch.setattr(Hints, "on_any_event", fail_once)
+    monkeypatch.setattr(EventPaths, "on_any_event", fail_once)
     watched.write("a.png")
     watched.expect("a.png")
     assert failed.is_set()
@@ -168,7 +168,7 @@ def test_rounds_that_fail_again_and_again_come_less_often(
     monkeypatch.setattr(module, "LONGEST_PAUSE_SECONDS", 0.04)
     with monkeypatch.context() as patch:
         patch.setattr(Scanner, "scan", fail)
-        watched.watcher._hints.lose()
+        watched.watcher._event_paths.lose()
         wait_until(lambda: watched.watcher.report.errors >= 4, "several failures")
     watched.write("a.png")
     watched.expect("a.png")

@@ -13,7 +13,7 @@ from index.database.engine import Database
 from index.database.queries import embeddings, generations, stored_images
 from index.database.queries.generations import GenerationRow
 from index.database.schema import Chunk, Face, Generation
-from index.upkeep.verify import mend, verify
+from index.upkeep.verify import repair, verify
 from index.vectors import snapshot_writer
 from index.vectors.space import DIM, UNMEASURED
 from service.answering.follower import Follower
@@ -67,7 +67,7 @@ def test_damaged_rows_make_it_unready_until_they_are_mended(
     try:
         wait_until(lambda: "follower.index_unusable" in caplog.text, "the damage is noticed")
         assert not follower.ready
-        mend(database, verify(database))
+        repair(database, verify(database))
         record(database, generation, new_image(1))
         wait_until(lambda: follower.ready and loaded(follower) == 1, "the mended rows are loaded")
     finally:

@@ -39,7 +39,7 @@ class TestNoting:
 
     def test_a_file_that_is_never_read_keeps_the_reason(self, database: Database) -> None:
         with database.write() as connection:
-            sightings.note(connection, [sighting("/a", ready_at=NOW, refusal="it is a link")])
+            sightings.record(connection, [sighting("/a", ready_at=NOW, refusal="it is a link")])
         assert (row(database, "/a").state, row(database, "/a").error) == ("failed", "it is a link")
         assert claim(database, now=1e12) == []
 
@@ -58,7 +58,7 @@ class TestNoting:
     ) -> None:
         image_id = index_file(database, small.id, "/a", image("a"))
         with database.write() as connection:
-            sightings.note(connection, [sighting("/a", 2, refusal="it is a link")])
+            sightings.record(connection, [sighting("/a", 2, refusal="it is a link")])
             stored_images.drop_orphans(connection, 1e12)
         assert row(database, "/a").image_id is None
         assert ask(database, "SELECT id FROM images WHERE id = :id", id=image_id) == []
@@ -68,7 +68,7 @@ class TestNoting:
     ) -> None:
         image_id = index_file(database, small.id, "/a", image("a"))
         with database.write() as connection:
-            sightings.note(connection, [sighting("/a", refusal="its name is not valid UTF-8")])
+            sightings.record(connection, [sighting("/a", refusal="its name is not valid UTF-8")])
         assert (row(database, "/a").state, row(database, "/a").image_id) == ("indexed", image_id)
 
     def test_a_file_that_is_indexed_as_nothing_is_queued_although_it_is_the_same(
@@ -94,7 +94,7 @@ class TestClaiming:
         with database.write() as connection:
             for number, path in enumerate(["/late", "/early", "/middle"]):
                 ready = {"/early": 1.0, "/middle": 2.0, "/late": 3.0}[path]
-                sightings.note(connection, [sighting(path, number, ready_at=ready)])
+                sightings.record(connection, [sighting(path, number, ready_at=ready)])
         assert paths_of(claim(database, limit=2)) == ["/early", "/middle"]
         assert paths_of(claim(database, limit=2)) == ["/late"]
 
@@ -109,8 +109,10 @@ class TestClaiming:
     def test_the_backlog_says_how_many_since_when_and_for_whom(self, database: Database) -> None:
         with database.write() as connection:
             assert queue.backlog(connection, NOW) == (0, None, False)
-            sightings.note(connection, [sighting("/a", ready_at=5.0), sighting("/b", ready_at=3.0)])
-            sightings.note(connection, [sighting("/c", ready_at=2 * NOW)], priority=1)
+            sightings.record(
+                connection, [sighting("/a", ready_at=5.0), sighting("/b", ready_at=3.0)]
+            )
+            sightings.record(connection, [sighting("/c", ready_at=2 * NOW)], priority=1)
             assert queue.backlog(connection, NOW) == (2, 3.0, False)
             queue.prioritise(connection, ["/a"])
             assert queue.backlog(connection, NOW) == (2, 3.0, True)
@@ -143,7 +145,7 @@ class TestRequeueing:
 
     def test_files_that_are_never_read_are_not_tried_again(self, database: Database) -> None:
         with database.write() as connection:
-            sightings.note(connection, [sighting("/link", refusal="it is a symbolic link")])
+            sightings.record(connection, [sighting("/link", refusal="it is a symbolic link")])
             queue.retry_failed(connection, NOW)
         assert claim(database) == []
         assert row(database, "/link").error == "it is a symbolic link"
@@ -242,7 +244,7 @@ class TestTwoHandles:
     def test_what_fails_halfway_leaves_nothing(self, database: Database) -> None:
         def fail_halfway() -> None:
             with database.write() as connection:
-                sightings.note(connection, [sighting("/a")])
+                sightings.record(connection, [sighting("/a")])
                 claim_all(connection)
                 raise KeyError
 

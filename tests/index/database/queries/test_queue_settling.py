@@ -76,7 +76,7 @@ class TestSettling:
         note(database, "/a", priority=1)
         [given] = claim(database)
         with database.write() as connection:
-            queue.resight(connection, given, signature(9), NOW + 2)
+            queue.requeue_changed(connection, given, signature(9), NOW + 2)
         assert claim(database, now=NOW + 1) == []
         [again] = claim(database, now=NOW + 2)
         assert (again.signature, again.attempts) == (signature(9), 0)

@@ -133,9 +133,9 @@ class TestLinking:
         self, database: Database, small: GenerationRow
     ) -> None:
         with database.write() as connection:
-            sightings.note(connection, [sighting("/a")])
+            sightings.record(connection, [sighting("/a")])
             claim = claim_all(connection)["/a"]
-            sightings.note(connection, [sighting("/a", 2)])
+            sightings.record(connection, [sighting("/a", 2)])
             [image_id] = stored_images.record_images(connection, small.id, [image("a")]).values()
             assert not stored_images.link_files(connection, {claim: image_id}, NOW)
         assert ask(database, "SELECT orphaned_at FROM images") == [(NOW,)]
@@ -145,9 +145,9 @@ class TestLinking:
         self, database: Database, small: GenerationRow
     ) -> None:
         with database.write() as connection:
-            sightings.note(connection, [sighting("/a"), sighting("/b"), sighting("/c")])
+            sightings.record(connection, [sighting("/a"), sighting("/b"), sighting("/c")])
             claims = claim_all(connection)
-            sightings.note(connection, [sighting("/b", 2)])
+            sightings.record(connection, [sighting("/b", 2)])
             ids = stored_images.record_images(connection, small.id, map(image, "abc"))
             found = dict(zip((claims["/a"], claims["/b"], claims["/c"]), ids.values(), strict=True))
             assert stored_images.link_files(connection, found, NOW) == 2
@@ -177,7 +177,7 @@ class TestLinking:
     ) -> None:
         index_file(database, small.id, "/a", image("a"))
         with database.write() as connection:
-            sightings.note(connection, [sighting("/a", 2)])
+            sightings.record(connection, [sighting("/a", 2)])
             claim = claim_all(connection)["/a"]
             assert stored_images.unlink_file(connection, claim, "no image", None, NOW)
         assert ask(database, "SELECT state, image_id, error FROM files") == [
