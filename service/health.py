@@ -1,7 +1,7 @@
 """Checks that the configured service answers: python -m service.health, for containers.
 
-Only the exit code and one line; it looks at neither certificate nor token, since /healthz asks for
-none and says nothing.
+It gives an exit code and one line. It checks no certificate and sends no token: /healthz needs none
+and tells no secrets.
 """
 
 import http.client
@@ -13,11 +13,11 @@ from index.base.errors import PersonCountError
 from index.base.settings import Settings, load_settings
 
 SECONDS = 5.0
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what host may say
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - values of the setting host
 
 
 def check(settings: Settings) -> str | None:
-    """What is wrong, or None."""
+    """A sentence that says what is wrong, or None."""
     host = EVERYWHERE.get(settings.host, settings.host)
     connection = http.client.HTTPConnection(host, settings.port, timeout=SECONDS)
     if settings.tls:
@@ -38,7 +38,7 @@ def check(settings: Settings) -> str | None:
 
 
 def main() -> int:
-    """The exit code."""
+    """Check, print the result, and return the exit code."""
     try:
         wrong = check(load_settings())
     except PersonCountError as error:

@@ -11,12 +11,12 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 60.0
-STEADY_SECONDS = 60.0  # a child that ran this long starts the delays anew
+STEADY_SECONDS = 60.0  # after a child ran for so long, the delays start from the first again
 STOP_SECONDS = 8.0  # a batch takes one or two
 
 
 class Keeper:
-    """Starts a command, and again whenever it ends; close() stops it."""
+    """Starts a command, and restarts it whenever it ends; close() stops it."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
@@ -65,7 +65,7 @@ class Keeper:
         self._end()
 
     def _run_once(self) -> str:
-        """Start the command and wait for its end, or for ours. Returns how it ended."""
+        """Start the command, and wait until it ends or close() is called. Returns its status."""
         try:
             self._process = subprocess.Popen(self._command)  # noqa: S603 - our own program
         except OSError as error:  # no memory, no processes left

@@ -1,4 +1,4 @@
-"""Has pictures of faces and photos made by a child process, since the service opens no image."""
+"""Lets a child process make pictures of faces and photos, since the service opens no image."""
 
 import asyncio
 import logging
@@ -17,20 +17,20 @@ from index.library.picture_orders import Outcome, PictureOrder
 
 log = logging.getLogger(__name__)
 
-# -P: the folder that the service was started in may hold anybody's modules
+# -P: the folder that the service was started in may hold foreign modules
 COMMAND = (sys.executable, "-P", "-m", "person_count", "pictures")
-# of our environment it gets what Python needs to start and to read names as we do
+# the child gets only the variables that Python needs to start and to read names as we do
 PASSED_ON = ("LD_LIBRARY_PATH", "PYTHONPATH", "LANG", "LC_ALL", "LC_CTYPE")
-START_SECONDS = 60.0  # for the child to import what it needs, on a machine that is busy
+START_SECONDS = 60.0  # for the child's imports, on a busy machine
 WORK_SECONDS = 15.0  # for one picture
 MAX_WAITING = 64
-REFUSED_SECONDS = 600.0  # how long a photo of which none could be made is left alone
+REFUSED_SECONDS = 600.0  # a photo that failed is refused for so long
 MAX_REFUSED = 1000
 KEPT_BYTES = 32 << 20
 
 
 class _Kept:
-    """Pictures made lately, KEPT_BYTES in all; only in memory."""
+    """Recent pictures, KEPT_BYTES in all; only in memory."""
 
     def __init__(self) -> None:
         self._pictures: OrderedDict[PictureOrder, bytes] = OrderedDict()
@@ -43,7 +43,7 @@ class _Kept:
         return self._pictures.get(order)
 
     def put(self, order: PictureOrder, picture: bytes) -> None:
-        """Keep a picture, and drop those not asked for the longest."""
+        """Keep a picture, and drop the least recently used ones."""
         self._pictures[order] = picture
         self._bytes += len(picture)
         while self._bytes > KEPT_BYTES:
@@ -52,7 +52,7 @@ class _Kept:
 
 
 class Pictures:
-    """The child process, started when it is first needed and again after a photo has ended it."""
+    """The child process; started at the first order, and again after a photo has ended it."""
 
     def __init__(self, settings: Settings, command: Sequence[str] = COMMAND) -> None:
         self._command = command
@@ -68,20 +68,20 @@ class Pictures:
         self._refused: OrderedDict[str, float] = OrderedDict()
 
     async def make(self, order: PictureOrder) -> bytes | None:
-        """The picture as a JPEG, or None when the file turned out not to hold that photo any more.
+        """The picture as a JPEG, or None if the file no longer holds that photo.
 
         Raises:
-            RequestError: 503, too many are waiting, or no picture can be made of this photo.
+            RequestError: 503, too many orders are waiting, or no picture can be made of it.
         """
         if kept := self._kept.get(order):
             return kept
         self._check_refused(order)
         if self._waiting > MAX_WAITING:
-            raise _refusal(f"{MAX_WAITING} pictures are waited for already; ask again later", 1)
+            raise _refusal(f"{MAX_WAITING} pictures are waiting already; ask again later", 1)
         self._waiting += 1
         try:
             async with self._turn:
-                self._check_refused(order)  # somebody else may have asked for it before
+                self._check_refused(order)  # an earlier order may have failed meanwhile
                 return self._kept.get(order) or await self._ask(order)
         finally:
             self._waiting -= 1
@@ -100,7 +100,7 @@ class Pictures:
             await self._end()
             raise self._refused_now(order) from error
         except BaseException:
-            await self._end()  # what it still answers would be taken for the next picture
+            await self._end()  # its late answer would be taken for the next picture
             raise
         if head["outcome"] == Outcome.FAILED:
             raise self._refused_now(order)
@@ -156,7 +156,7 @@ class Pictures:
         """End the child for good."""
         self._closed = True
         if self._process is not None and self._process.returncode is None:
-            self._process.kill()  # whoever waits for an answer is told at once
+            self._process.kill()  # callers who wait for an answer get an error at once
         async with self._turn:
             await self._end()
 

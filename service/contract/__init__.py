@@ -1,4 +1,4 @@
-"""What callers are told: addresses, the OpenAPI description, /docs in two languages, refusals.
+"""The service's contract: addresses, the OpenAPI description, /docs in two languages, refusals.
 
-It is the ground floor of the service: it imports index, and every room above may import it.
+It is the service's lowest room: it imports index, and every room above may import it.
 """

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).resolve().parent / "templates"
 LANGUAGES = {"zh": "中文", "en": "English"}
 ENGLISH = "en"
 MAX_WISHES = 20  # of an Accept-Language; browsers send a handful
-CERTIFICATE = "data/tls.crt"  # where the self-signed one lies as the program is shipped
+CERTIFICATE = "data/tls.crt"  # the self-signed certificate, with the default settings
 
 
 def docs_page(document: Document, settings: Settings, language: str, base: str) -> bytes:
@@ -47,7 +47,7 @@ def _templates() -> Loader:
 
 
 def language_of(asked: str, accepted: str) -> str:
-    """The language to answer in: what was *asked* for, else the best of an Accept-Language."""
+    """The language to answer in: the one *asked* for, else the best of an Accept-Language."""
     if asked in LANGUAGES:
         return asked
     wishes = []
@@ -67,6 +67,6 @@ def _quality(text: str) -> float:
 
 
 def base_url(settings: Settings, host: str) -> str:
-    """Where callers reach the service under *host*; a proxy for other machines speaks TLS."""
+    """The URL of the service under *host*; https for other machines, whose proxy speaks TLS."""
     local = split_host_and_port(host.lower())[0] in LOCAL_NAMES
     return f"{'http' if local and not settings.tls else 'https'}://{host}"

@@ -1,4 +1,4 @@
-"""Calls that a reader can copy: curl, Python and JavaScript, none with a package to install."""
+"""Calls that a reader can copy: curl, Python and JavaScript, without a package to install."""
 
 import json
 import shlex
@@ -17,8 +17,8 @@ class Call:
     Attributes:
         url: without the query.
         body: of a POST; None for a GET.
-        certificate: a file to trust, if the service's certificate is its own work.
-        token: whether callers need one; examples take it from the environment's TOKEN.
+        certificate: a file to trust, if the service's certificate is self-signed.
+        token: callers need one; examples take it from the environment variable TOKEN.
     """
 
     url: str
@@ -96,7 +96,7 @@ def javascript(call: Call) -> str:
 
 
 def _json(value: object) -> str:
-    """A literal of JSON, and for texts and such documents as these of Python and JavaScript."""
+    """A JSON literal; for texts and these documents also one of Python and JavaScript."""
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -1,4 +1,4 @@
-"""JSON Schemas of what callers send and get, from the constants that the checks use."""
+"""JSON Schemas of requests and answers, from the constants that the checks use."""
 
 from enum import StrEnum
 from typing import Any
@@ -16,7 +16,7 @@ INTEGER: Schema = {"type": "integer", "minimum": 0}
 NUMBER: Schema = {"type": "number"}
 TEXT: Schema = {"type": "string"}
 FLAG: Schema = {"type": "boolean"}
-PATH_PARTS: dict[str, Schema] = {  # what callers choose in an address
+PATH_PARTS: dict[str, Schema] = {  # parts of an address that callers choose
     "name": {"type": "string", "minLength": 1},
     "face": {"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
 }
@@ -52,7 +52,7 @@ def filepath_schema(settings: Settings) -> Schema:
     filepath = {
         "type": "string",
         "minLength": 1,
-        "maxLength": MAX_NAME_BYTES,  # of bytes, so less for names that are not ASCII
+        "maxLength": MAX_NAME_BYTES,  # in bytes: fewer characters, if they are not ASCII
         "pattern": r"^[^\u0000-\u001f\u007f]+$",
     }
     return array(filepath, minItems=1, maxItems=settings.max_request_files)

@@ -1,4 +1,4 @@
-"""The OpenAPI description of the routes: what each takes, answers and refuses."""
+"""The OpenAPI description of the routes: their parameters, answers and refusals."""
 
 import re
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ _MEANING = {
 _SIZE = ("X-Photo-Width", "X-Photo-Height")  # in pixels, upright
 _ASSETS = (JSON, "text/html", "text/javascript", "text/css", "image/svg+xml", "image/png")
 _BYTES: Document = {"type": "string", "format": "binary"}
-# of the contract, word for word; tests ask the service for each
+# copied from the contract; tests send each to the service
 FILES = ["a.jpg", "b.jpg"]
 _QUESTION = {"filepaths": FILES, "threshold": DEFAULT_THRESHOLD}
 _COUNT = {"errcode": 1, **_QUESTION, "person_num": 2}
@@ -64,7 +64,7 @@ _HEADERS = {401: "WWW-Authenticate", 405: "Allow", 503: "Retry-After"}
 
 
 class Route(Protocol):
-    """What is needed of a handler's class."""
+    """The parts of a handler's class that are needed here."""
 
     @property
     def ROUTE(self) -> str:  # noqa: N802 - a class attribute
@@ -72,23 +72,23 @@ class Route(Protocol):
 
     @property
     def SCOPE(self) -> Scope | None:  # noqa: N802 - likewise
-        """What its callers need a token for."""
+        """The scope that a caller's token needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What the methods of one path have in common.
+    """The common part of the methods of one path.
 
     Attributes:
         answer: the schema of status 200; None for this description itself and for other *kinds*.
         kinds: the media types of status 200.
         headers: more headers of status 200.
         body: the schema of the body of POST.
-        lists: whether it takes the parameters of a list.
-        created: whether it may answer 201 as well as 200.
+        lists: it takes the parameters of a list.
+        created: it may answer 201 as well as 200.
         example: an answer.
-        refusals: beside those that every path has.
-        asks: whether it takes a question.
+        refusals: more statuses than those that every path has.
+        asks: it takes a question.
     """
 
     summary: str
@@ -166,7 +166,7 @@ def describe(routes: Iterable[Route], settings: Settings) -> Document:
     found = {
         "openapi": OPENAPI,
         "info": {"title": "关键人员计数 (key-person counting)", "version": VERSION},
-        # the second is the documented base URL, which ends in what the path repeats
+        # the second is the documented base URL, which ends in the first part of the path
         "servers": [{"url": "/"}, {"url": "/person_count"}],
         "paths": {path_of(route): _path(route, settings) for route in routes},
         "components": {

@@ -1,4 +1,4 @@
-"""An OpenAPI description in the order and the words in which a page shows it."""
+"""Puts an OpenAPI description into the order and the words of the documentation page."""
 
 import json
 import re
@@ -21,7 +21,7 @@ class Member:
 
     Attributes:
         kind: its type in words.
-        refers: the named schema that the kind speaks of, or None.
+        refers: the named schema that the kind mentions, or None.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A status that is no success."""
+    """A status other than success."""
 
     status: str
     meaning: str
@@ -46,10 +46,11 @@ class Section:
     """One method of one path.
 
     Attributes:
-        statuses: those of success.
-        answers: the named schema of the answer, or the media types where it is no JSON.
+        statuses: the statuses of success.
+        answers: the named schema of the answer, if it is JSON.
+        kinds: the media types of the answer.
         example: an answer.
-        calls: a call in each language; empty where there is nothing to copy.
+        calls: a call in each language; empty if a reader cannot just copy one.
     """
 
     anchor: str
@@ -71,7 +72,7 @@ class Outline:
     """The sections and schemas of a description."""
 
     def __init__(self, document: Document, say: Say, base: str, certificate: str | None) -> None:
-        """*say* puts texts into the reader's language; *base* is where the service is reached."""
+        """*say* translates texts into the reader's language; *base* is the service's URL."""
         self._document = document
         self._say = say
         self._base = base
@@ -122,7 +123,7 @@ class Outline:
         body: Document | None,
         found: Document,
     ) -> dict[str, str]:
-        """How to make the call; nothing for addresses that a reader cannot just copy."""
+        """The call in each language; empty for addresses that a reader cannot just copy."""
         if "{" in path or (method != "get" and (body is None or "example" not in body)):
             return {}
         query = [
@@ -151,7 +152,7 @@ class Outline:
         return self._member(found["name"], found["schema"], found["required"], meaning)
 
     def _members(self, schema: Schema, before: str = "") -> Iterator[Member]:
-        """The members of an object, and after each those of the objects in it."""
+        """The members of an object, each followed by its own members."""
         for one in schema.get("oneOf", [schema]):
             required = one.get("required", ())
             for name, inner in one.get("properties", {}).items():

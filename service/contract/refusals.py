@@ -1,4 +1,4 @@
-"""How a refusal goes over the wire: the contract's document and the headers around it."""
+"""Refusals as they are sent: the contract's document and its headers."""
 
 import json
 from http import HTTPStatus
@@ -9,7 +9,7 @@ from index.counting.documents import error_document
 
 REQUEST_ID = "X-Request-ID"
 WRONG_KIND = "send the body as Content-Type application/json"
-# answers are about faces: nobody keeps or reinterprets them
+# answers are about faces: no cache may keep them, no browser guess their type
 HEADERS = {
     "Content-Type": "application/json; charset=utf-8",
     "Cache-Control": "no-store",
@@ -24,7 +24,7 @@ def common_headers() -> dict[str, str]:
 
 
 def headers_of(error: RequestError) -> dict[str, str]:
-    """The headers that an *error* needs beside those of every answer."""
+    """The headers that an *error* needs besides those of every answer."""
     found: dict[str, str] = {}
     if error.retry_after_seconds is not None:
         found["Retry-After"] = str(error.retry_after_seconds)
@@ -34,7 +34,7 @@ def headers_of(error: RequestError) -> dict[str, str]:
 
 
 def raw_answer(error: RequestError) -> bytes:
-    """A whole answer, for connections on which no handler can answer; they end with it."""
+    """A whole answer, for connections on which no handler can answer; it closes them."""
     body = json.dumps(error_document(error.status, str(error)), ensure_ascii=False).encode()
     headers = {
         **common_headers(),

@@ -1,4 +1,4 @@
-"""Puts the API's description and documentation into Chinese."""
+"""Translates the API's description and documentation into Chinese."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ _SPOKEN = ("summary", "description")
 
 
 def in_chinese(text: str) -> str:
-    """The Chinese of *text*; where nobody has written it yet, the English."""
+    """The Chinese of *text*, or *text* itself if it has no translation yet."""
     return IN_CHINESE.get(text, text)
 
 
 def with_chinese(found: Document) -> Document:
-    """A description whose every English text has the Chinese beside it, as x-…-zh."""
+    """The description with the Chinese beside every English text, as x-…-zh."""
     beside = {
         f"x-{name}-zh": IN_CHINESE[found[name]]
         for name in _SPOKEN

@@ -1,4 +1,4 @@
-"""Puts the handlers together."""
+"""Builds the application from the handlers and the parts that they share."""
 
 import logging
 from http import HTTPStatus
@@ -30,9 +30,9 @@ from service.uploading.admission import Uploads
 
 log = logging.getLogger(__name__)
 
-MIN_PARAMETERS = 20_000  # however few files are allowed, so that the error can count them
-_PROBES = (HealthHandler, ReadyHandler, MetricsHandler)  # asked all day long by machines
-SPARE_PARAMETERS = 100  # beside the file paths; more than one too many still get our own error
+MIN_PARAMETERS = 20_000  # accepted even if fewer files are allowed, so that the error counts them
+_PROBES = (HealthHandler, ReadyHandler, MetricsHandler)  # machines ask these all day long
+SPARE_PARAMETERS = 100  # besides the file paths, so that a few too many still get our own error
 
 
 class GuardedApplication(Application):
@@ -47,7 +47,7 @@ class GuardedApplication(Application):
         metrics: Metrics,
         **settings: Any,  # noqa: ANN401 - tornado's
     ) -> None:
-        """Let in requests with *most* parameters."""
+        """Let in requests with at most *most* parameters."""
         super().__init__(handlers, **settings)
         self._guard = guard
         self._uploads = uploads
@@ -66,12 +66,12 @@ class GuardedApplication(Application):
 def make_app(
     desk: Desk, settings: Settings, status: ServiceStatus, pictures: Pictures
 ) -> GuardedApplication:
-    """The application; it owns nothing that needs closing.
+    """Build the application; it has nothing that must be closed.
 
     Raises:
         ConfigError: the tokens file cannot be used.
     """
-    # Tornado otherwise answers more than 1,000 arguments with a bare 400, also in a URL
+    # without this Tornado answers more than 1,000 arguments, even in a URL, with a bare 400
     most = max(settings.max_request_files, MIN_PARAMETERS) + SPARE_PARAMETERS
     set_parse_body_config(
         ParseBodyConfig(
@@ -114,7 +114,7 @@ def make_app(
 
 
 def log_request(handler: RequestHandler) -> None:
-    """One line a request; never the query, which holds file names."""
+    """Log one line for each request; never the query, which holds file names."""
     request = handler.request
     known = handler.__class__.__name__.removesuffix("Handler")
     milliseconds = 1000 * request.request_time()

@@ -1,4 +1,4 @@
-"""Looks at a request's head before its query is parsed and its body read."""
+"""Checks a request's head before its query is parsed and its body is read."""
 
 import logging
 import re
@@ -27,14 +27,14 @@ log = logging.getLogger(__name__)
 
 MIB = 1 << 20
 MAX_BODY_BYTES = 8 * MIB
-FEW_PARAMETERS = 100  # parsing more takes time, which is for those who may ask
-FORM = "application/x-www-form-urlencoded"  # which Tornado would parse before any handler
+FEW_PARAMETERS = 100  # to parse more takes time, so the token is checked first
+FORM = "application/x-www-form-urlencoded"  # Tornado would parse it before any handler
 _ABSOLUTE = re.compile(r"https?://(?P<host>[^/?#]*)(?P<rest>.*)", re.IGNORECASE)
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # goes into logs and answers as it is
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # goes into logs and answers unchanged
 
 
 class Doorman(HTTPMessageDelegate):
-    """Turns requests away that would cost memory or time; others go on to *inside*."""
+    """Refuses requests that would cost memory or time; passes others on to *inside*."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Doorman(HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         """Refuse, or let the request in."""
         line = _in_origin_form(cast(RequestStartLine, start_line), headers)
-        request_id.set(_id_of(headers))  # in this connection's task; its handlers' ones copy it
+        request_id.set(_id_of(headers))  # in this connection's task; its handlers' tasks copy it
         try:
             _check_framing(line.version, headers)
             self._check(line.method, line.path, headers)
@@ -80,7 +80,7 @@ class Doorman(HTTPMessageDelegate):
             sentence = f"the body is malformed or larger than {MAX_BODY_BYTES} bytes"
             self._stream.refusal = bad_request(sentence)
         has_body = "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0"
-        if has_body or number > FEW_PARAMETERS:  # which belong to questions
+        if has_body or number > FEW_PARAMETERS:  # only questions have these
             self._guard.check_host(headers)
             self._guard.check_token(headers, Scope.READ)
         kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -88,17 +88,17 @@ class Doorman(HTTPMessageDelegate):
             raise bad_request(WRONG_KIND)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        """Hand it on."""
+        """Pass it on."""
         return self._inside.data_received(chunk)
 
     def finish(self) -> None:
-        """The body was read and found well-formed; hand it on."""
+        """Pass it on: the body was read and is well-formed."""
         self._stream.refusal = None
         self._inside.finish()
         request_id.set(None)
 
     def on_connection_close(self) -> None:
-        """Hand it on."""
+        """Pass it on."""
         self._inside.on_connection_close()
 
 
@@ -115,10 +115,10 @@ def _check_framing(version: str, headers: HTTPHeaders) -> None:
 
 
 def _in_origin_form(line: RequestStartLine, headers: HTTPHeaders) -> RequestStartLine:
-    """The request with a path for its address, and for its Host what an absolute address names.
+    """Replace an absolute address by its path, and the Host header by the host that it names.
 
-    So RFC 9112, 3.2.2 wants it of servers, as if a proxy had asked; one Host header must be there
-    all the same from HTTP/1.1 on (3.2). Either scheme will do: a proxy may have taken the TLS off.
+    RFC 9112, 3.2.2 requires this of servers. From HTTP/1.1 on there must still be one Host header
+    (3.2). Both http and https are accepted: a proxy may have removed the TLS.
     """
     found, hosts = _ABSOLUTE.fullmatch(line.path), len(headers.get_list("Host"))
     if found is None or hosts > 1 or (not hosts and line.version != "HTTP/1.0"):
@@ -129,7 +129,7 @@ def _in_origin_form(line: RequestStartLine, headers: HTTPHeaders) -> RequestStar
 
 
 def _id_of(headers: HTTPHeaders) -> str:
-    """What to call a request: as the caller does, if that is short and plain."""
+    """The request's id: the caller's, if it is short and plain; else a new one."""
     given = headers.get(REQUEST_ID, "")
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 

@@ -39,15 +39,15 @@ MAX_BUFFER_BYTES = 16 * MIB
 IDLE_SECONDS = 15
 STOP_SECONDS = 7.0  # requests under way may take so long to finish
 STOP_STEP_SECONDS = 0.05
-JOIN_SECONDS = 1.0  # for work that nobody waits for any more
-# how long Python code of a long question may hold up the others; a tenth of Python's own
+JOIN_SECONDS = 1.0  # for work whose caller is gone
+# the time for which a thread's Python code may hold up others; a tenth of Python's default
 SWITCH_SECONDS = 0.0005
 
 _HANDSHAKE_COMPLAINTS = HandshakeComplaints()
 
 
 class Server(HTTPServer):
-    """An HTTPServer with a limit on connections, whose streams say why they refuse."""
+    """An HTTPServer with a limit on connections, and streams that give reasons for refusals."""
 
     def initialize(  # type: ignore[override]  # tornado's Configurable passes any arguments
         self, application: GuardedApplication, context: ssl.SSLContext | None
@@ -97,7 +97,7 @@ class Server(HTTPServer):
             super().handle_stream(stream, address)
 
     async def close_all_connections(self) -> None:
-        """Close all connections, also those that only linger after a refusal."""
+        """Close all connections, including those that linger after a refusal."""
         for connection in self._connection_limit.connections():
             connection.hang_up()
         await super().close_all_connections()
@@ -110,7 +110,7 @@ async def serve(
     ingest: Keeper | None,
     announce: Callable[[int], None],
 ) -> bool:
-    """Serve until SIGTERM or SIGINT; then finish what is under way.
+    """Serve until SIGTERM or SIGINT; then finish the requests under way.
 
     Args:
         context: TLS settings; None means plain HTTP.
@@ -166,8 +166,8 @@ async def serve(
 
 def _warm_up() -> None:
     compile_now()
-    # what was imported and compiled stays: looking through it again and again for garbage held up
-    # everybody for a tenth of a second
+    # imported and compiled objects stay for good: collecting them again and again held up all
+    # requests for a tenth of a second
     gc.freeze()
 
 

@@ -1,4 +1,4 @@
-"""Connections that say why before they close, where Tornado says little or just hangs up."""
+"""Connections that give a reason before they close, where Tornado gives little or none."""
 
 import socket
 import ssl
@@ -16,10 +16,10 @@ from tornado.netutil import ssl_wrap_socket
 from index.base.errors import RequestError, bad_request
 from service.contract.refusals import raw_answer
 
-MAX_HEAD_LINES = 200  # parsing 400,000 of them would keep everybody waiting for two seconds
-MAX_HEADER_BYTES = 1 << 15  # without the request line; browsers send some 8 KiB of cookies at most
+MAX_HEAD_LINES = 200  # parsing 400,000 of them would hold up all requests for two seconds
+MAX_HEADER_BYTES = 1 << 15  # besides the request line; browsers send at most some 8 KiB of cookies
 LINGER_SECONDS = 2.0  # for the client to finish sending; closing earlier would destroy the answer
-WRITE_SECONDS = 60.0  # for the client to take an answer
+WRITE_SECONDS = 60.0  # for the client to read an answer
 DISCARDED_BYTES = 1 << 16
 
 _TORNADOS_REFUSAL = b"HTTP/1.1 400 Bad Request\r\n\r\n"
@@ -36,13 +36,13 @@ NO_TLS = bad_request("this port speaks TLS: ask with https:// in the address")
 
 
 class _RefusingStream(IOStream):
-    """A stream whose refusals have the contract's shape, and that bounds heads and patience.
+    """A stream that sends refusals in the contract's shape, and limits heads and waiting times.
 
     Attributes:
-        refusal: what a request that turns out malformed is told instead of just that.
+        refusal: sent in place of Tornado's own 400; None: a general one is sent.
         gone: called once, when the connection is closed.
-        asked: called whenever the head of a request has arrived.
-        refused: called with the status of each answer that no handler gives.
+        asked: called whenever a request head has arrived.
+        refused: called with the status of each answer that the stream sends itself.
     """
 
     refusal: RequestError | None = None
@@ -53,7 +53,7 @@ class _RefusingStream(IOStream):
     _lingers = False
 
     async def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> bytes:
-        """Read a request's head; refuse it by its lines before they cost time."""
+        """Read a request's head; refuse one with too many lines before they cost time."""
         head = await super().read_until_regex(regex, max_bytes)
         if self.asked is not None:
             self.asked()
@@ -66,7 +66,7 @@ class _RefusingStream(IOStream):
         return head
 
     def write(self, data: bytes | memoryview) -> "Future[None]":
-        """Write, and hang up if the client does not take it."""
+        """Write, and close the connection if the client does not read it."""
         if data == _TORNADOS_REFUSAL:
             self._lingers = self.refusal is not None
             data = self._refuse(self.refusal or _MALFORMED)
@@ -77,7 +77,7 @@ class _RefusingStream(IOStream):
         return written
 
     def close(self, exc_info: Any = False) -> None:  # noqa: ANN401 - tornado's signature
-        """Close now; after a refusal let the client read it first."""
+        """Close now, or after a refusal once the client has had time to read it."""
         if isinstance(exc_info, UnsatisfiableReadError):
             if not self._refused_head:
                 self._refused_head = True
@@ -104,17 +104,17 @@ class _RefusingStream(IOStream):
         self.close()
 
     def hang_up(self) -> None:
-        """Close now, whatever was said."""
+        """Close now, even after a refusal."""
         super().close()
 
     async def _discard(self) -> None:
-        """Take what the client still sends, so that it gets to reading."""
+        """Read and discard the rest of the request, so that the client comes to read the answer."""
         with suppress(StreamClosedError):
             while True:
                 await self.read_bytes(DISCARDED_BYTES, partial=True)
 
     def close_fd(self) -> None:
-        """Close the socket and say so."""
+        """Close the socket, and call `gone`."""
         super().close_fd()
         if self.gone is not None:
             self.gone()
@@ -152,7 +152,7 @@ def make_stream(
 
 
 def _close_lost(error: OSError) -> None:
-    """Close the socket that ssl has taken over and, failing, left to nobody but the traceback."""
+    """Close the socket that ssl took over before it failed; only the traceback still holds it."""
     for frame, _ in walk_tb(error.__traceback__):
         lost = frame.f_locals.get("self")
         if isinstance(lost, ssl.SSLSocket):

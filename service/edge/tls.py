@@ -1,4 +1,4 @@
-"""Certificates: one's own, or a self-signed one made on first use."""
+"""Certificates: the operator's own, or a self-signed one made on first use."""
 
 import datetime as dt
 import ipaddress
@@ -17,12 +17,12 @@ from index.base.settings import Settings
 
 log = logging.getLogger(__name__)
 
-VALID_DAYS = 397  # what browsers accept at most
+VALID_DAYS = 397  # browsers accept no more
 RENEW_DAYS = 30
 
 
 def own_pair(settings: Settings) -> tuple[Path, Path] | None:
-    """The operator's own certificate and key; None if there are to be none.
+    """The operator's own certificate and key; None if neither is set.
 
     Raises:
         ConfigError: one of the two is set without the other.
@@ -39,7 +39,7 @@ def self_signed(folder: Path, host: str) -> tuple[Path, Path]:
     """The certificate and key in *folder*; made again if missing, expiring or for other names.
 
     Args:
-        host: an address or name that callers may use beside localhost, 127.0.0.1 and ::1.
+        host: an address or name that callers may use besides localhost, 127.0.0.1 and ::1.
     """
     certificate, key = folder / "tls.crt", folder / "tls.key"
     names = _names(host)
@@ -99,7 +99,7 @@ def _make_certificate(
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, never half of it."""
+    """Write a file that only its owner may read; it appears complete, in one step."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.unlink(missing_ok=True)  # a crash may have left one
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -117,7 +117,7 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
 
     def refuse() -> str:  # OpenSSL would ask for it on a terminal, and wait
         raise ConfigError(
-            f"key {key} has a pass phrase; store it without one, readable by nobody else"
+            f"key {key} has a pass phrase; store it without one, readable by its owner only"
         )
 
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -135,7 +135,7 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
 
 
 def warn_of_end(certificate: Path) -> None:
-    """Log how many days the first certificate in the file is still valid, if these are few."""
+    """Log the days left until the first certificate in the file expires, if they are few."""
     found = x509.load_pem_x509_certificate(certificate.read_bytes())
     left = found.not_valid_after_utc - dt.datetime.now(dt.UTC)
     if left < dt.timedelta(days=RENEW_DAYS):

@@ -1,4 +1,4 @@
-"""Who may ask: bearer tokens, the names this service goes by, and where it may listen at all."""
+"""Checks callers: bearer tokens, the service's host names, and the address it may listen on."""
 
 import hmac
 import ipaddress
@@ -28,10 +28,10 @@ class Tokens:
         self._tokens = read_tokens(path)
 
     def check(self, header: str | None, scope: Scope) -> None:
-        """Return if an Authorization *header* holds a token that is good for *scope*.
+        """Return if an Authorization *header* holds a token with the rights of *scope*.
 
         Raises:
-            RequestError: 401, saying which of it is missing.
+            RequestError: 401; its text says what is missing.
         """
         if header is None:
             raise _unauthorized("a token is needed; send Authorization: Bearer TOKEN")
@@ -43,7 +43,7 @@ class Tokens:
             raise _unauthorized(f"the token's scope is {token.scope}, and this needs {scope}")
 
     def _find(self, secret: str) -> Token | None:
-        """The token of a secret; takes as long whether and wherever there is one."""
+        """The token of a secret; takes the same time whether and wherever it is there."""
         digest = digest_of(secret.encode("latin-1"))
         found = None
         for token in self._current():
@@ -59,7 +59,7 @@ class Tokens:
                 self._tokens = read_tokens(self._path)
                 log.info("auth.tokens_read count=%d", len(self._tokens))
             except ConfigError as error:
-                self._tokens = ()  # a token that was just removed must not live on
+                self._tokens = ()  # a token that was just removed must not stay valid
                 log.error("auth.tokens_unusable reason=%s", error)  # noqa: TRY400 - no traceback
         return self._tokens
 
@@ -76,10 +76,10 @@ def _unauthorized(sentence: str) -> RequestError:
 
 
 class HostNames:
-    """The names that requests may address this service by.
+    """The host names that requests may address.
 
-    A page of a stranger's can make a browser send requests here under the stranger's own name
-    (DNS rebinding), and would then be allowed to read the answers.
+    A foreign web page can point its own host name here and make a browser send requests under that
+    name (DNS rebinding). Without this check the page could read the answers.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -89,7 +89,7 @@ class HostNames:
     def check(self, headers: Mapping[str, str]) -> None:
         """Return if the request is addressed to one of the names.
 
-        HTTP/1.0 knows no Host header; without one, only what comes from no browser's page passes.
+        HTTP/1.0 has no Host header; a request without one passes unless a web page sent it.
 
         Raises:
             RequestError: 400.
@@ -107,10 +107,10 @@ class HostNames:
 
 
 class Guard:
-    """What every request has to get past."""
+    """The checks of host name and token for every request."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises ConfigError if there is to be a tokens file and it cannot be used."""
+        """Raises ConfigError if a tokens file is set and cannot be used."""
         self._names = HostNames(settings)
         self._tokens = None if settings.tokens is None else Tokens(settings.tokens)
 
@@ -119,7 +119,7 @@ class Guard:
         self._names.check(headers)
 
     def check_token(self, headers: Mapping[str, str], scope: Scope) -> None:
-        """Return if the caller may do what needs *scope*; else raise RequestError, 401."""
+        """Return if the caller has the rights of *scope*; else raise RequestError, 401."""
         if self._tokens is not None:
             self._tokens.check(headers.get("Authorization"), scope)
 
@@ -128,7 +128,7 @@ def check_exposure(settings: Settings) -> None:
     """Refuse to serve other machines without tokens or without TLS, unless told to.
 
     Raises:
-        ConfigError: naming what to set.
+        ConfigError: its text names the setting to change.
     """
     if _is_loopback(settings.host) or settings.allow_unauthenticated:
         return

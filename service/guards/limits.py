@@ -1,4 +1,4 @@
-"""How much is taken on at once: connections, questions, and time for each."""
+"""Limits the connections and questions at one time, and the time for each question."""
 
 import asyncio
 import ipaddress
@@ -84,12 +84,12 @@ class ConnectionLimit:
         return True
 
     def speaks(self, connection: Connection) -> None:
-        """The head of a request has arrived on *connection*."""
+        """Record that a request head has arrived on *connection*."""
         self._silent.pop(connection, None)
         connection.speaks()
 
     def leave(self, connection: Connection) -> None:
-        """*connection* has been closed; harmless for one that was not admitted."""
+        """Record that *connection* has been closed; harmless for one that was not admitted."""
         if connection not in self._open:
             return
         del self._open[connection]
@@ -111,7 +111,7 @@ class ConnectionLimit:
         return bool(candidates)
 
     def _report(self) -> None:
-        """Count, and say so once in a while: a flood must not fill the log as well."""
+        """Count a refusal, and log the number now and then: a flood must not fill the log."""
         self._refused += 1
         now = time.monotonic()
         if now - self._reported >= REPORT_SECONDS:
@@ -120,21 +120,21 @@ class ConnectionLimit:
 
 
 class Caller:
-    """Who asks one question, and may hang up before it is answered."""
+    """The caller of one question, who may hang up before it is answered."""
 
     def __init__(self) -> None:
         self.is_gone = False
         self.patience: asyncio.Timeout | None = None  # of the question under way
 
     def hang_up(self) -> None:
-        """Nobody waits for the answer any more: give it up."""
+        """Give the question up, since its caller is gone."""
         self.is_gone = True
         if self.patience is not None and not self.patience.expired():
             self.patience.reschedule(0.0)  # long ago
 
 
 class QuestionLimit:
-    """Bounds how many questions are under way, and how long each may take."""
+    """Limits the number of questions under way, and the time of each."""
 
     def __init__(self, seconds: float) -> None:
         """Give each question *seconds*."""
@@ -146,8 +146,8 @@ class QuestionLimit:
         """Let the question of *caller* be answered inside.
 
         Raises:
-            RequestError: 503, there is no room for it now, or it took too long; 408, which nobody
-                gets to see, the caller has hung up.
+            RequestError: 503, too many questions are under way, or this one took too long; 408,
+                the caller has hung up, and so does not see it.
         """
         if self._questions >= MAX_QUESTIONS:
             raise RequestError(

@@ -1,8 +1,8 @@
 """Keeps pages of other sites from changing or guessing anything through a visitor's browser.
 
-Without tokens whoever reaches the address may put files into the folder and ask about them, and so
-could any page that a user of this machine looks at. Browsers say of each request which page sent
-it.
+Without tokens, every program that reaches the address may put files into the folder and ask about
+them. So could any web page that a user of this machine opens. Browsers tell for each request which
+page sent it.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ _OWN = ("same-origin", "none")  # "none": a person typed the address
 
 
 def check_same_origin(headers: Mapping[str, str]) -> None:
-    """Return if no other site's page can have sent this.
+    """Return if no other site's page can have sent this request.
 
-    Programs such as curl send neither header. A browser never omits Origin from a PUT or POST,
-    and asks first whether a PUT is welcome, which nobody here ever confirms.
+    Programs such as curl send neither header. A browser always sends Origin with a PUT or POST. It
+    also asks first whether a PUT is allowed, which the service never confirms.
 
     Raises:
         RequestError: 403.
@@ -33,11 +33,11 @@ def check_same_origin(headers: Mapping[str, str]) -> None:
 def check_not_embedded(headers: Mapping[str, str]) -> None:
     """Return unless another site's page loads this into itself.
 
-    It could not read the answer, but whether an <object> loads, and how long anything takes, would
-    tell it which files there are. Links may lead here from anywhere.
+    The page could not read the answer. But it would see whether an <object> loads, and how long
+    anything takes, and learn from that which files exist. Links from other sites are allowed.
 
     Raises:
-        RequestError: 400, as for other requests that a browser was talked into.
+        RequestError: 400, as for other requests that a page made a browser send.
     """
     place = headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")
     if _is_foreign(headers) and place != ("navigate", "document"):
@@ -50,7 +50,7 @@ def _is_foreign(headers: Mapping[str, str]) -> bool:
 
 
 def _place(origin: str) -> str | None:
-    """Host and port of an origin; None for "null" and whatever else is none."""
+    """Host and port of an origin; None if it has none, such as "null"."""
     try:
         parts = urlsplit(origin.strip().lower())
     except ValueError:

@@ -1,4 +1,4 @@
-"""The HTTP handlers, each with its route beside it: they parse, ask a room below, and write.
+"""The HTTP handlers, each with its route: they parse a request, ask a room below, and answer.
 
 Edge may import it.
 """

@@ -1,4 +1,4 @@
-"""The page: its files, read once at the start, and what a browser may do with them."""
+"""Serves the page: its files, read once, and the policy for browsers."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,8 +21,8 @@ KINDS = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
-# Only what this service itself sends may run, be shown or be asked; blob: is for pictures that the
-# page fetched with a token. Strings never become code or markup (trusted types).
+# The page may run, show and fetch only files of this service; blob: is for pictures that it fetched
+# with a token. Strings never become code or markup (trusted types).
 POLICY = (
     "default-src 'none'; "
     "script-src 'self'; "
@@ -40,7 +40,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-cache",  # kept, but asked about each time: an upgrade shows at once
+    "Cache-Control": "no-cache",  # browsers check each time, so that an upgrade shows at once
 }
 
 
@@ -54,7 +54,7 @@ class Asset:
 
 @lru_cache(maxsize=1)
 def assets() -> dict[str, Asset]:
-    """The page's files by name. No name of a caller's ever reaches the disk."""
+    """The page's files by name. A name from a caller never reaches the disk."""
     found = {}
     for path in sorted(FOLDER.iterdir()):
         if path.suffix in KINDS:
@@ -66,7 +66,7 @@ def assets() -> dict[str, Asset]:
 
 
 class AssetHandler(BaseHandler):
-    """What the page consists of; it holds no data, so nobody needs a token for it."""
+    """The files of the page; they hold no data, so callers need no token for them."""
 
     ROUTE = PREFIX + "assets/(?P<name>[^/]+)" + SUFFIX
     SCOPE = None
@@ -84,7 +84,7 @@ class AssetHandler(BaseHandler):
 class PageHandler(AssetHandler):
     """The page for people."""
 
-    ROUTE = PREFIX  # below /person_count/ that address is the contract's, whose handler is first
+    ROUTE = PREFIX  # /person_count/ itself belongs to the contract, whose handler comes first
 
     async def get(self, name: str = INDEX) -> None:
         """Answer with the page."""

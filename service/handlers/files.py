@@ -1,4 +1,4 @@
-"""The list of files, and reading failed ones again."""
+"""Lists the files, and queues failed ones again."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -25,10 +25,10 @@ from service.handlers.base import BaseHandler
 def parse_filter(
     given: Mapping[str, Sequence[str]], roots: Roots, settings: Settings
 ) -> tuple[Filter, int]:
-    """Which files are asked for, and how many at most.
+    """The files that are asked for, and the most to list.
 
     Raises:
-        RequestError: 400, naming what is wrong.
+        RequestError: 400; its text names the mistake.
     """
     check_known(given, [parameter.name for parameter in LIST_PARAMETERS])
     found = parse_all(LIST_PARAMETERS, given, settings)
@@ -37,7 +37,7 @@ def parse_filter(
 
 
 def files_document(database: Database, chosen: Filter, limit: int) -> Document:
-    """A page of the list, and where the next one starts."""
+    """A page of the list, and the start of the next one."""
     with database.read() as connection:
         found = browse.list_files(connection, chosen, limit + 1)
     shown = found[:limit]

@@ -1,4 +1,4 @@
-"""What people look at: the crop of a face, and the photo it is on."""
+"""Serves pictures for people: the crop of a face, and its photo."""
 
 from http import HTTPStatus
 
@@ -8,7 +8,7 @@ from service.contract.addresses import PREFIX, SUFFIX
 from service.handlers.base import BaseHandler
 
 HEADERS = {
-    "Cache-Control": "private, max-age=60",  # longer would outlive what forget promises
+    "Cache-Control": "private, max-age=60",  # longer would break the promise of forget
     "Vary": "Authorization",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "same-origin",  # tokens or not, no other page may embed faces
@@ -24,7 +24,7 @@ class FaceHandler(BaseHandler):
     WHOLE = False
 
     async def get(self, face: str) -> None:
-        """Answer with a JPEG. Looked up each time: what was forgotten is gone at once."""
+        """Answer with a JPEG. Each request looks the face up: forgotten ones are gone at once."""
         number, database, roots = int(face), self.database, self.roots
         order = await self.desk.run(lambda: order_for(database, roots, number, whole=self.WHOLE))
         picture = None if order is None else await self.pictures.make(order)
@@ -44,5 +44,5 @@ class PhotoHandler(FaceHandler):
     WHOLE = True
 
     async def get(self, face: str) -> None:
-        """Answer with a JPEG; the headers say how large the photo is in whose pixels boxes are."""
+        """Answer with a JPEG; the headers give the full photo's size, in whose pixels boxes are."""
         await super().get(face)

@@ -1,4 +1,4 @@
-"""Files that callers send: written as they come, kept when they are whole."""
+"""Receives files that callers send: writes them as they arrive, and keeps them when complete."""
 
 import asyncio
 from http import HTTPStatus
@@ -13,9 +13,9 @@ from service.handlers.base import BaseHandler
 from service.uploading.admission import ROUTE
 from service.uploading.drop_folder import Upload, check_name, refusal_of
 
-FIRST_SECONDS = 15  # for a body, and
-MIN_BYTES_A_SECOND = 64 << 10  # more time the longer it is
-WRITE_BYTES = 1 << 20  # gathered before a thread writes them
+FIRST_SECONDS = 15  # for every body
+MIN_BYTES_A_SECOND = 64 << 10  # more time for longer bodies
+WRITE_BYTES = 1 << 20  # collected before a thread writes them
 
 
 @stream_request_body
@@ -31,7 +31,7 @@ class UploadHandler(BaseHandler):
     _has_left = False
 
     async def prepare(self) -> None:
-        """Make ready for the body. Failures from here on are told when it has been received."""
+        """Prepare for the body. Later failures are reported once the body has been received."""
         self._gathered = bytearray()
         super().prepare()
         if self.request.method != "PUT":
@@ -50,7 +50,7 @@ class UploadHandler(BaseHandler):
             self._failure = self._refusal_of(error)
 
     async def data_received(self, chunk: bytes) -> None:
-        """Gather the body, and write it piece by piece."""
+        """Collect the body, and write it piece by piece."""
         if self._upload is None:
             return
         self._gathered += chunk
@@ -66,7 +66,7 @@ class UploadHandler(BaseHandler):
             self._upload, self._failure = None, self._refusal_of(error)
 
     async def put(self, name: str) -> None:
-        """Keep the file, and let ingest know of it."""
+        """Keep the file, and queue it for ingest."""
         self._is_whole = True
         if self._upload is not None:
             await self._write(self._upload)

@@ -1,4 +1,4 @@
-"""How the service is doing: /status and /metrics.
+"""Reports how the service is doing: /status and /metrics.
 
-It imports answering and children, which it looks at. Handlers and edge may import it.
+It imports answering and children, whose state it reads. Handlers and edge may import it.
 """

@@ -1,4 +1,4 @@
-"""What the database, the index and the ingest process are like, looked up when somebody scrapes."""
+"""Metrics of the database, the index and the ingest process, read at each scrape."""
 
 import logging
 import time
@@ -17,30 +17,30 @@ from service.monitoring.service_status import ServiceStatus
 
 log = logging.getLogger(__name__)
 
-NO_PROCESS = "none"  # as a process id: /proc has nothing of that name
-# numbers of index.library.ingest_report and what they mean
+NO_PROCESS = "none"  # used as a process id: /proc has nothing of that name
+# numbers of index.library.ingest_report with their descriptions
 _WORK = {
-    "files": "Files that ingest has dealt with.",
+    "files": "Files that ingest has processed.",
     "images": "Images analysed: files without copies of known content.",
     "faces": "Faces found in them.",
     "failed": "Files that could not be read.",
 }
 _WATCHING = {
-    "observer_restarts": "How often watching had to be begun anew.",
-    "lost_events": "How often events of the file system were lost, each followed by a scan.",
+    "observer_restarts": "How often watching had to be restarted.",
+    "lost_events": "How often events of the file system were lost; a scan followed each time.",
 }
 _DESCRIPTORS = {  # named as those of other processes
     "open_files": ("open_fds", "Number of open file descriptors."),
     "open_files_limit": ("max_fds", "Maximum number of open file descriptors."),
 }
 _HOLDING = {
-    "roots_missing": "Folders to watch that are not there.",
-    "removals_held": "Files that vanished at once and are kept until that is sure.",
+    "roots_missing": "Folders to watch that are missing.",
+    "removals_held": "Files that vanished together, whose removal is held until it is sure.",
 }
 
 
 class StatusCollector(Collector):
-    """Reads one moment of the database a scrape; what is not known is left out, never 0."""
+    """Reads the database once for each scrape; unknown numbers are left out, never 0."""
 
     def __init__(self, status: ServiceStatus) -> None:
         self._status = status
@@ -52,7 +52,7 @@ class StatusCollector(Collector):
         return None if self._status.ingest is None else self._status.ingest.pid
 
     def collect(self) -> Iterator[Metric]:
-        """All families; without those of the database when that cannot be read."""
+        """All families, without those of the database if it cannot be read."""
         try:
             with self._status.database.read() as connection:
                 library = read_status(connection, time.time())
@@ -94,11 +94,11 @@ def _by(
 
 
 def _of_library(library: LibraryStatus, lag: int) -> Iterator[Metric]:
-    yield _by(GaugeMetricFamily, "files", "Files by what is known of them.", "state", library.files)
+    yield _by(GaugeMetricFamily, "files", "Files by state.", "state", library.files)
     yield _gauge("queue_ready_files", "Files that may be read now.", library.ready)
     yield _gauge(
         "queue_oldest_ready_timestamp_seconds",
-        "Since when the one that waits longest may be read; nothing when none waits.",
+        "When the file that waits longest became ready; absent if none waits.",
         library.oldest_ready_at,
     )
     models = {} if library.active is None else {library.active.model_id: 1.0}
@@ -124,12 +124,12 @@ def _of_library(library: LibraryStatus, lag: int) -> Iterator[Metric]:
 
 
 def _of_report(library: LibraryStatus) -> Iterator[Metric]:
-    """What the ingest process last said, and when; nothing it did not say."""
+    """The last report of the ingest process, and its time; numbers not in it are left out."""
     work = library.report.get("work", {})
     watcher = library.report.get("watcher", {})
     yield _gauge(
         "ingest_report_timestamp_seconds",
-        "When the ingest process last came round to report.",
+        "When the ingest process last reported.",
         library.reported_at,
     )
     for key, text in _WORK.items():

@@ -1,6 +1,6 @@
-"""What a scrape of /metrics gets: requests as they are answered, everything else looked up then.
+"""The metrics for /metrics: requests are counted when answered, all else is read at a scrape.
 
-Labels hold routes, statuses and other words of ours, never anything that a caller sent.
+Labels hold routes, statuses and other words of ours, never a text from a caller.
 """
 
 import platform
@@ -18,10 +18,10 @@ from service.contract.openapi import Route, path_of
 from service.monitoring.collector import StatusCollector
 from service.monitoring.service_status import ServiceStatus
 
-OTHER = "other"  # the route where there is nothing, and of what is refused before it is read
-# answers take milliseconds; those that wait for files to be indexed up to wait_seconds
+OTHER = "other"  # the route of unknown addresses, and of requests refused before they are read
+# answers take milliseconds; those that wait for files to be indexed, up to wait_seconds
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-EXPECTED = (200, 500, 503)  # counted from 0 on: alerts miss the first of what was never counted
+EXPECTED = (200, 500, 503)  # counted from 0 on: without the 0, alerts would miss the first one
 
 
 class Metrics:

@@ -1,4 +1,4 @@
-"""How the service is doing: for /status, /readyz and the command line."""
+"""The state of the service, for /status and /readyz."""
 
 import time
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class ServiceStatus:
     """The parts whose state is reported.
 
     Attributes:
-        ingest: keeps the ingest process; None when that runs elsewhere.
+        ingest: keeps the ingest process running; None when it runs elsewhere.
     """
 
     database: Database
@@ -38,7 +38,7 @@ class ServiceStatus:
         }
 
     def missing(self) -> str | None:
-        """What keeps the service from answering, or None."""
+        """The reason why the service cannot answer yet, or None."""
         if not self.follower.ready:
             return "the index is not loaded"
         with self.database.read() as connection:

@@ -1,4 +1,4 @@
-"""Photos that callers send: may they come, and how they get into the drop folder whole.
+"""Uploads: decides whether a photo may be sent, and puts it into the drop folder complete.
 
 It imports guards and contract. Handlers and edge may import it.
 """

@@ -1,4 +1,4 @@
-"""Decides by a request's head whether the file that it sends may come."""
+"""Decides by a request's head whether to accept an upload."""
 
 import re
 import time
@@ -25,7 +25,7 @@ _TARGET = re.compile(ROUTE)
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:
-    """How long a request says that its body is; None when it says no plain number.
+    """The length of the body by the head; None if that is no plain number.
 
     Raises:
         RequestError: 400, it has more digits than any length.
@@ -37,10 +37,10 @@ def content_length(headers: Mapping[str, str]) -> int | None:
 
 
 class Uploads:
-    """Knows how many files are on their way, and which may come.
+    """Counts the uploads under way, and decides whether to accept another.
 
     Attributes:
-        under_way: how many are being received.
+        under_way: the number of files being received.
     """
 
     def __init__(self, settings: Settings, guard: Guard) -> None:
@@ -55,10 +55,10 @@ class Uploads:
         return method == "PUT" and _TARGET.fullmatch(target.partition("?")[0]) is not None
 
     def check(self, target: str, headers: Mapping[str, str]) -> int:
-        """Return the length of an upload's body if it may come.
+        """Return the length of an upload's body if the upload is accepted.
 
         Raises:
-            RequestError: it may not.
+            RequestError: it is not.
         """
         self._guard.check_host(headers)
         self._guard.check_token(headers, Scope.ADMIN)
@@ -86,7 +86,7 @@ class Uploads:
         return length
 
     def note(self, failure: RequestError) -> None:
-        """Let no bodies come for a while when *failure* is one that waiting does not mend."""
+        """Accept no uploads for a while if *failure* will last (has no time to retry)."""
         is_lasting = failure.retry_after_seconds is None
         if failure.status == HTTPStatus.SERVICE_UNAVAILABLE and is_lasting:
             self._closed = failure, time.monotonic() + CLOSED_SECONDS

@@ -1,4 +1,4 @@
-"""Puts uploaded files into the drop folder: whole or not at all, and never over another file."""
+"""Puts uploaded files into the drop folder: complete or not at all, and never over another file."""
 
 import errno
 import fcntl
@@ -21,10 +21,10 @@ MAX_NAME_BYTES = 200  # file systems allow 255; " (999)" and the like must still
 MAX_SAME_NAMES = 999
 SPARE_BYTES = 64 << 20  # an upload leaves this much for the database and others
 MODE = 0o600
-_PARTIAL = (".upload-", ".part")  # both the watcher and every question ignore such names
+_PARTIAL = (".upload-", ".part")  # the watcher and all questions ignore such names
 _PATH_SIGNS = frozenset("/\\")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EOPNOTSUPP)  # until somebody allows it
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EOPNOTSUPP)  # until it is allowed
 _NO_TEXT = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line breaks
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _DEVICES = frozenset(
@@ -36,7 +36,7 @@ def check_name(name: str) -> str:
     """The name in composed Unicode (NFC), if a file in the drop folder may be called so.
 
     Raises:
-        RequestError: 400, saying why not.
+        RequestError: 400; its text gives the reason.
     """
     name = unicodedata.normalize("NFC", name)
     stem, dot, suffix = name.rpartition(".")
@@ -47,9 +47,7 @@ def check_name(name: str) -> str:
     if name.startswith(".") or name != name.strip():
         raise bad_request("the name must not start with a dot, nor start or end with a space")
     if is_ignored(name):
-        raise bad_request(
-            f"the watcher leaves names alone that end in {', '.join(IGNORED_SUFFIXES)}"
-        )
+        raise bad_request(f"the watcher ignores names that end in {', '.join(IGNORED_SUFFIXES)}")
     if not stem or (dot + suffix).lower() not in ENDINGS:
         raise bad_request(f"the name must end in one of {', '.join(ENDINGS)}")
     if stem.partition(".")[0].strip().lower() in _DEVICES:
@@ -60,7 +58,7 @@ def check_name(name: str) -> str:
 
 
 def refusal_of(error: OSError) -> RequestError:
-    """What a caller is told when the drop folder cannot take a file."""
+    """The error for a caller when the drop folder cannot take a file."""
     log.warning("inbox.unwritable reason=%s", error.strerror)
     if error.errno in _FULL:
         return _full()
@@ -83,7 +81,7 @@ def _full() -> RequestError:
 
 
 class Upload:
-    """A file on its way into a folder, under a name that nobody looks at. Safe in any thread."""
+    """A file being written into a folder, under a name that ingest ignores. Safe in any thread."""
 
     def __init__(self, folder: str, size: int) -> None:
         """Begin to write *size* bytes.
@@ -99,10 +97,10 @@ class Upload:
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._file: int | None = None
         try:
-            # before the room is looked at: a file system that is only read has none either
+            # before the free space is checked: a read-only file system may have none, too
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             self._file = os.open(self._name, flags, MODE, dir_fd=self._folder)
-            fcntl.flock(self._file, fcntl.LOCK_EX)  # tells sweep() that somebody is at it
+            fcntl.flock(self._file, fcntl.LOCK_EX)  # tells sweep() that it is being written
             room = os.fstatvfs(self._folder)
             if room.f_bavail * room.f_frsize < size + SPARE_BYTES:
                 raise _full()
@@ -111,7 +109,7 @@ class Upload:
             raise
 
     def write(self, data: bytes) -> None:
-        """Append *data*; nothing once the upload has been abandoned."""
+        """Append *data*; does nothing once the upload has been abandoned."""
         with self._lock:
             if self._file is None:
                 return
@@ -123,10 +121,10 @@ class Upload:
     def keep(self, name: str) -> tuple[str, bool]:
         """Give the file its *name*, or one with a number if another file has that.
 
-        Returns: the name, and whether it is new; False when the same content is there already.
+        Returns: the name, and whether it is new; False if that file has the same content already.
 
         Raises:
-            RequestError: 409, too many files are called so.
+            RequestError: 409, too many files have that name.
             OSError: it cannot be kept.
         """
         with self._lock:
@@ -163,7 +161,7 @@ class Upload:
             return hashlib.file_digest(stream, "sha256").digest() == self._digest.digest()
 
     def abandon(self) -> None:
-        """Remove what was written, unless it was kept; harmless when called again."""
+        """Remove the written file, unless it was kept; harmless when called again."""
         with self._lock:
             file, self._file = self._file, None
             folder, self._folder = self._folder, -1
@@ -187,7 +185,7 @@ def _numbered(name: str) -> list[str]:
 
 
 def sweep(folder: str) -> int:
-    """Remove what uploads left behind when a service was killed. Returns how many."""
+    """Remove partial uploads that a killed service has left. Returns how many."""
     removed = 0
     try:
         names = os.listdir(folder)
