@@ -1,7 +1,7 @@
-"""Known holes in what is installed: fails on those that an upgrade closes, reports the others.
+"""Checks the installed packages for known holes: fails if an upgrade closes one, reports others.
 
-Whether anybody looked is said in so many words: without a network nothing was checked, and that
-must not read like a clean result, nor stop who works on a train. Arguments go to pip-audit.
+Without a network nothing is checked. The output says so, so that it does not look like a clean
+result; it is no failure, so that work offline can go on. Arguments go to pip-audit.
 """
 
 import json
@@ -9,15 +9,15 @@ import subprocess
 import sys
 from typing import Any
 
-SECONDS = 300  # an advisory service that answers slowly; one that is not there fails at once
+SECONDS = 300  # for a slow advisory service; without a network it fails at once
 
 
 def audit(arguments: list[str]) -> list[dict[str, Any]] | str:
-    """What pip-audit found for every package, or why it could not ask."""
+    """The results of pip-audit for every package, or the reason why there are none."""
     command = [sys.executable, "-m", "pip_audit", "--vulnerability-service", "osv"]
     command += ["--skip-editable", "--progress-spinner", "off", "--timeout", "10", "-f", "json"]
     try:
-        done = subprocess.run(  # noqa: S603 - our own words
+        done = subprocess.run(  # noqa: S603 - our own arguments
             [*command, *arguments], capture_output=True, check=False, text=True, timeout=SECONDS
         )
     except subprocess.TimeoutExpired:
@@ -30,7 +30,7 @@ def audit(arguments: list[str]) -> list[dict[str, Any]] | str:
 
 
 def report(packages: list[dict[str, Any]]) -> int:
-    """Print what is known. Returns the exit code."""
+    """Print the known holes. Returns the exit code."""
     curable = 0
     for package in packages:
         for hole in package.get("vulns", ()):

@@ -1,4 +1,4 @@
-"""Starts servers in processes of their own and asks them over TLS."""
+"""Starts servers as separate processes and asks them over TLS."""
 
 import http.client
 import json
@@ -19,22 +19,22 @@ LONGEST_GET = 64 << 10
 
 @dataclass(frozen=True)
 class Process:
-    """A server that was started, and where it listens."""
+    """A running server, and its port."""
 
     pid: int
     port: int
 
     def cpu_seconds(self) -> float:
-        """Processor time of all its threads so far."""
+        """The processor time of all its threads so far."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def peak_mib(self) -> float:
-        """The most memory it has had."""
+        """Its peak memory."""
         return self._memory_mib("VmHWM:")
 
     def resident_mib(self) -> float:
-        """The memory it has now."""
+        """Its present memory."""
         return self._memory_mib("VmRSS:")
 
     def _memory_mib(self, which: str) -> float:
@@ -44,7 +44,7 @@ class Process:
 
 @contextmanager
 def started(command: list[str], log: Path, root: Path = ROOT) -> Iterator[Process]:
-    """Run a server of the checkout at *root* that says on stderr where it is answering."""
+    """Run a server of the checkout at *root*, and read its address from its stderr."""
     environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(root)}
     with log.open("wb") as stream:
         process = subprocess.Popen(  # noqa: S603 - our own
@@ -100,7 +100,7 @@ class Client:
         return int(document["person_num"])
 
     def wait_for(self, target: str) -> None:
-        """Return once the server answers *target* with 200, as /readyz when it takes questions."""
+        """Return once the server answers *target* with 200; /readyz does when it is ready."""
         while True:
             self._connection.request("GET", target)
             answer = self._connection.getresponse()

@@ -26,7 +26,7 @@ CUT = Space.calibrated(UNMEASURED).cut(0.2)
 
 
 def search(vectors: FloatMatrix) -> int:
-    """What any answer has to do: find the links and count their components."""
+    """The least work of any answer: find the links and count their components."""
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
     limits, _, found = index.range_search(vectors, CUT)
@@ -36,7 +36,7 @@ def search(vectors: FloatMatrix) -> int:
 
 
 class Constant(RequestHandler):
-    """Answers every question alike."""
+    """Gives every question the same answer."""
 
     def get(self) -> None:
         """Answer."""

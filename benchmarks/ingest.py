@@ -1,4 +1,4 @@
-"""Compare ingest with the loop that people write around facenet-pytorch, on the same files.
+"""Compare ingest with the usual loop around facenet-pytorch, on the same files.
 
 usage: python benchmarks/ingest.py DIR [--limit N] [--megapixels 1,4,12]
 
@@ -7,13 +7,13 @@ usage: python benchmarks/ingest.py DIR [--limit N] [--megapixels 1,4,12]
     plain     MTCNN(keep_all=True, margin=32) with its defaults, then InceptionResnetV1 with the
               same weights, file by file, torch's defaults; nothing is stored
 
-Each takes its turn with the whole of the files in a process of its own, pipeline first and last, so
-that what other programs take from the machine hits both. Loading the models is not counted.
+Each takes turns with all the files, in a separate process. The pipeline is first and last, so that
+other programs on the machine disturb both. Loading the models is not counted.
 
 How to read the JSON: medians over the turns. ratio is pipeline over plain in images a second,
-ratio_cpu in images a processor second; the latter hardly depends on what else is running.
-stages are seconds of the threads that worked, so together they may exceed the clock's. faces may
-differ a little: photos above the pipeline's detection size are searched at that size.
+ratio_cpu in images for each second of processor time, which other programs hardly disturb. stages
+are seconds added up over threads, so their sum may exceed the clock's. faces may differ a little:
+the pipeline reduces larger photos to its detection size.
 """
 
 import argparse
@@ -42,7 +42,7 @@ WARM_FILES = 3
 
 
 def processor_seconds() -> float:
-    """What this process and those that it has started have computed so far."""
+    """The processor time of this process and its children so far."""
     ticks, own = 0, os.getpid()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -55,7 +55,7 @@ def processor_seconds() -> float:
 
 
 def report(files: int, faces: int, wall: float, cpu: float) -> dict[str, Any]:
-    """What one turn measured."""
+    """The figures of one turn."""
     return {
         "images": files,
         "faces": faces,
@@ -91,7 +91,7 @@ def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
         with Database(settings.database_path) as database:
             generation, models = open_generation(database, settings)
             warm = [(b"", path.read_bytes()) for path in sorted(inbox.iterdir())[:WARM_FILES]]
-            # each core makes what it needs when it first computes beside the others
+            # each thread's OpenVINO request is made when all compute at once for the first time
             with ThreadPoolExecutor(cores()) as pool:
                 list(
                     pool.map(models.analyse, [warm] * 4 * cores(), repeat(settings.max_megapixels))
@@ -118,7 +118,7 @@ def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
 
 
 def turn_of_plain(inbox: Path, cache: Path) -> dict[str, Any]:
-    """What people write today."""
+    """The usual loop, file by file."""
     import torch  # noqa: PLC0415
     from facenet_pytorch import MTCNN, InceptionResnetV1  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Chooses photos and lays them out in a drop folder, as they are or in other sizes."""
+"""Chooses photos and puts them into a drop folder, in their own or other sizes."""
 
 import shutil
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def photos_in(folder: Path, limit: int) -> list[Path]:
-    """At most *limit* photos from all over *folder*."""
+    """At most *limit* photos, evenly spread over *folder*."""
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
     return found[:: max(1, len(found) // limit)][:limit]
 
@@ -20,8 +20,7 @@ def lay_out(
 ) -> list[Path]:
     """Put copies of the photos into *inbox*, enlarged or reduced if sizes are given.
 
-    Each copy differs from the others in its last bytes, since content that is known already is not
-    looked at again.
+    Each copy differs from the others in its last bytes, since known content is not analysed again.
     """
     inbox.mkdir(parents=True)
     laid: list[Path] = []

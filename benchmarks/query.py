@@ -2,20 +2,20 @@
 
 usage: python benchmarks/query.py [--faces 10000,100000] [--files 2,10,100,1000,5000] [--before DIR]
 
-Starts `person-count serve --no-ingest` over a library of synthetic faces and asks it over TLS on
-loopback, one request at a time on a kept connection; up to 64 KiB the question is a GET, above a
-POST. Two floors are measured in turn with it:
+It starts `person-count serve --no-ingest` over a library of synthetic faces and asks it over TLS on
+loopback, one request at a time on one connection. Questions up to 64 KiB are a GET, longer ones a
+POST. In turn with the service it measures two floors:
 
     tornado   the same server class and the same request bytes, answered with a constant
     search    FAISS range search and scipy's connected components on the same vectors
 
-"first" are questions about files that no question has named since the last commit; "again" are
-questions asked over and over while nobody commits: for those the service reads no rows.
+"first" are questions about files that no question has named since the last commit. "again" are
+questions repeated without a commit in between: for those the service reads no rows.
 
-How to read the JSON: milliseconds of wall clock at p50 and p99, requests a second, and the
-processor's milliseconds a request in the server (cpu_ms), which other programs on the machine
+How to read the JSON: milliseconds of wall clock at p50 and p99, requests a second, and the server's
+processor time for each request in milliseconds (cpu_ms), which other programs on the machine
 disturb least. times_floor is p50 divided by the sum of both floors' p50. fairness gives the times
-of 10-file requests alone and while another client asks about 5,000 files without pause. With
+of 10-file requests alone, and while another client asks about 5,000 files without pause. With
 --before, another checkout of this program (at DIR) is asked in turn as well, as "before".
 """
 
@@ -61,7 +61,7 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 
 def summary(times: list[float]) -> dict[str, float]:
-    """p50, p99 and how many a second one client gets."""
+    """p50, p99, and the requests a second of one client."""
     return {
         "p50_ms": round(float(np.percentile(times, 50)), 3),
         "p99_ms": round(float(np.percentile(times, 99)), 3),
@@ -97,7 +97,7 @@ class Turns:
         self._times["search"] += [milliseconds(partial(search, some)) for some in vectors]
 
     def summary(self) -> dict[str, Any]:
-        """What was measured since restart()."""
+        """The measurements since restart()."""
         result: dict[str, Any] = {name: summary(values) for name, values in self._times.items()}
         for name, value in self._spent.items():
             result[name]["cpu_ms"] = round(value * 1e3 / len(self._times[name]), 3)
@@ -109,7 +109,7 @@ class Turns:
 def compare(
     library: Library, servers: dict[str, Process], files: int, seconds: float, touch: Touch
 ) -> dict[str, Any]:
-    """Ask about files that no question has named since the last commit, then again and again."""
+    """Ask about files that no question has named since the last commit, then repeat questions."""
     turns = Turns(library, servers)
     at_once = 10 if files <= SHORT else 1  # the processor's clock has steps of 10 ms
     chosen = [library.chosen(files, seed) for seed in range(QUESTIONS)]
@@ -154,7 +154,7 @@ def fairness(library: Library, service: Process) -> dict[str, Any]:
 
 
 def flood(port: int, faces: int) -> None:
-    """Ask about 5,000 files again and again; print how long each took."""
+    """Ask about 5,000 files again and again; print the time of each question."""
     client, library = Client(port), Library(faces)
     questions = [library.question(min(5000, faces), seed) for seed in range(3)]
     while True:
@@ -172,7 +172,7 @@ def commit(settings: Settings) -> None:
 
 
 def at(faces: int, lengths: list[int], seconds: float, earlier: Path | None) -> dict[str, Any]:
-    """All measurements over a library of so many faces."""
+    """All measurements over a library of *faces* faces."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         settings, library = settings_in(folder), Library(faces)

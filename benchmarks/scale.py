@@ -2,17 +2,17 @@
 
 usage: python benchmarks/scale.py [--faces 10000,100000,1000000]
 
-For each number of faces a database is filled with synthetic rows, then measured in processes of
-their own, as it would be used.
+For each number of faces it fills a database with synthetic rows, then measures it in separate
+processes, as in real use.
 
 How to read the JSON, one object for each number of faces:
 
     commits           faces a second through the store's own functions, in transactions of 64 files
-    bulk_rows_per_s   faces a second by bulk inserts, with which the rest was filled
+    bulk_rows_per_s   faces a second by bulk inserts, which filled the rest of the database
     snapshot          seconds to write the first snapshot, and one more after 64 changes
     open              seconds of VectorIndex.open from that snapshot, and its memory: the growth of
                       the process divided by the bytes of the vectors
-    refresh           milliseconds from a commit on another connection to VectorIndex having it
+    refresh           milliseconds from a commit on another connection until VectorIndex has it
     vectors_100       milliseconds to pick 100 vectors out of the index
     service           seconds from the start of `person-count serve` to /healthz and to /readyz,
                       p50 of 100-file requests, and the service's memory over the vectors' bytes
@@ -57,14 +57,14 @@ COMMITS = 10
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long *work* takes."""
+    """The seconds that *work* takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
 def resident_bytes() -> int:
-    """The memory this process has now."""
+    """The present memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
@@ -78,7 +78,7 @@ def active(database: Database) -> tuple[GenerationRow, Space]:
 
 
 def commit_some(database: Database, generation: GenerationRow, number: int) -> None:
-    """What the worker does with COMMIT_FILES new files, but for reading and looking at them."""
+    """Commit COMMIT_FILES new files like the worker, without reading and analysing them."""
     rng = np.random.default_rng(number)
     raw = rng.normal(size=(COMMIT_FILES, DIM)).astype(np.float32)
     points = np.zeros((5, 2), np.float32)

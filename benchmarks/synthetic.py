@@ -1,8 +1,8 @@
-"""Libraries of synthetic faces: rows as ingest would have left them, without running a network.
+"""Libraries of synthetic faces: the rows that ingest would write, without running a network.
 
 Every file holds one face and every person has PHOTOS_EACH files, spread evenly over the library.
-Vectors are drawn from SPREAD directions only, so that strangers are as similar to each other as
-they are to FaceNet (about 1 pair in 1,000 above a cosine of 0.49), not nearly orthogonal.
+Vectors are drawn from only SPREAD directions. So strangers are not nearly orthogonal, but as
+similar as FaceNet finds them: about 1 pair in 1,000 has a cosine above 0.49.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from index.vectors.space import DIM, UNMEASURED
 PHOTOS_EACH = 10
 SPREAD = 40  # a deviation of 1 / sqrt(40) = 0.16 between strangers
 ALIKE = 0.7  # cosine similarity of two photos of one person, on average
-NOISES = 99_991  # a prime, so that no two photos of one person share theirs
+NOISES = 99_991  # a prime, so that no two photos of one person have the same noise
 BATCH = 5_000
 
 
@@ -44,7 +44,7 @@ def settings_in(folder: Path) -> Settings:
 
 
 class Library:
-    """Draws the faces of a library of *count* files; the same ones every time."""
+    """Draws the faces of a library of *count* files; they are the same every time."""
 
     def __init__(self, count: int, seed: int = 0) -> None:
         self.count = count
@@ -79,13 +79,13 @@ class Library:
         return self._shuffled(files, seed)[:files]
 
     def disjoint(self, files: int, most: int) -> list[list[int]]:
-        """The files of at most *most* questions about *files* files each that share none."""
+        """Up to *most* questions about *files* files each; no file is in two of them."""
         numbers = self._shuffled(files, 0)
         count = min(most, self.count // files)
         return [numbers[start * files : (start + 1) * files] for start in range(count)]
 
     def _shuffled(self, files: int, seed: int) -> list[int]:
-        """All files, those of a person together."""
+        """All files, ordered by person."""
         rng = np.random.default_rng([self._seed, files, seed])
         people = rng.permutation(self.people)
         numbers = (people + self.people * np.arange(PHOTOS_EACH)[:, None]).T.reshape(-1)
@@ -93,10 +93,10 @@ class Library:
 
 
 def fill(settings: Settings, library: Library, on_disk: Sequence[int] | None = None) -> float:
-    """Make a database with *library* in it. Returns the seconds that the commits took.
+    """Make a database that holds *library*. Returns the seconds that the commits took.
 
     Args:
-        on_disk: the files to make on disk, all with None; the other rows point at nothing.
+        on_disk: the files to make on disk; None makes all. Other rows have no file.
     """
     migrate(settings.database_path)
     seconds = 0.0
@@ -142,7 +142,7 @@ def _rows(
     numbers: range,
     real: set[int] | None,
 ) -> Rows:
-    """The rows of some files; ids are numbers plus one, which an empty database gives them."""
+    """The rows of some files; their ids are their numbers plus one, as in a new database."""
     vectors = library.vectors(first, len(numbers))
     inbox = os.path.realpath(settings.inbox)
     landmarks = bytes(40)

@@ -19,8 +19,8 @@ from index.vectors.space import Space, shipped_profile
 
 PEOPLE = 4
 PHOTOS = 3
-# Drawn faces resemble each other more than photographed ones do: the demo's four people are at
-# least 0.26 apart in cosine distance where strangers on photos are about 1.0 apart.
+# Drawn faces resemble each other more than photographed ones: the demo's four people are at least
+# 0.26 apart in cosine distance, strangers on photos about 1.0.
 DRAWN_DISTANCE = 0.15
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -34,7 +34,7 @@ def draw(folder: Path) -> list[str]:
         identity = draw_identity(seed)
         for photo in range(PHOTOS):
             name = f"person-{person + 1}-photo-{photo + 1}.png"
-            partial = folder / f"{name}.tmp"  # ignored by the watcher until it has its name
+            partial = folder / f"{name}.tmp"  # the watcher ignores it until it has its name
             draw_portrait(identity, photo).save(partial, format="PNG")
             partial.rename(folder / name)
             names.append(name)

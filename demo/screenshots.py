@@ -1,6 +1,6 @@
 """make screenshots: the pictures of the page in the READMEs, of drawn people, for light and dark.
 
-Needs what the tests of the page need: playwright, and the system's chromium.
+It needs playwright and the system's chromium, like the tests of the page.
 """
 
 import shutil

@@ -9,6 +9,6 @@ context.configure(
     connection=connection,
     target_metadata=Base.metadata,
     render_as_batch=True,  # SQLite changes a table by rebuilding it
-    transactional_ddl=False,  # the caller has opened the transaction and commits all or nothing
+    transactional_ddl=False,  # the caller opens the transaction and commits it as a whole
 )
 context.run_migrations()

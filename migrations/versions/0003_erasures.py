@@ -1,4 +1,4 @@
-"""Erasures, and when content was first indexed."""
+"""Erasures, and the time when content was first indexed."""
 
 import time
 
@@ -10,7 +10,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-IMAGES = {"sqlite_autoincrement": True}  # not told by reflection, and lost when left out
+IMAGES = {"sqlite_autoincrement": True}  # reflection does not see it: without this it would be lost
 
 
 def upgrade() -> None:

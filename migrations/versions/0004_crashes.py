@@ -1,4 +1,4 @@
-"""How often a file was in hand at a crash, and how far the changelog has been pruned."""
+"""The number of crashes of each file, and the position up to which the changelog was pruned."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,7 @@ def upgrade() -> None:
     op.add_column(
         "generations", sa.Column("pruned_upto", sa.BigInteger(), nullable=False, server_default="0")
     )
-    # until now changes were pruned up to the oldest snapshot that was kept
+    # before this revision, changes were pruned up to the oldest snapshot kept
     op.execute(
         "UPDATE generations SET pruned_upto = coalesce((SELECT min(upto_seq) FROM snapshots "
         "WHERE generation_id = generations.id), 0)"

@@ -1,4 +1,4 @@
-"""What the ingest process reports of itself, and what every root was when it was last scanned."""
+"""The report of the ingest process, and the state of every root at its last scan."""
 
 import sqlalchemy as sa
 from alembic import op

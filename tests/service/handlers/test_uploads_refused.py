@@ -81,7 +81,7 @@ def test_no_other_name_gets_anything_written_anywhere(shared: Service, name: str
 
 @pytest.mark.parametrize("name", ["x.PNG.tmp", "x.png.part", "x.png.crdownload", "x.png~"])
 def test_a_name_that_the_watcher_leaves_alone_is_refused_as_such(name: str) -> None:
-    with pytest.raises(RequestError, match="the watcher leaves names alone that end in"):
+    with pytest.raises(RequestError, match="the watcher ignores names that end in"):
         check_name(name)
 
 
