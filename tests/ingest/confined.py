@@ -110,10 +110,10 @@ def _drop_and_bring_back(confined: Confined, place: Path, name: str) -> None:
     if not confined.watcher.is_alive():
         confined.watcher.start()
     (confined.inbox / name).write_bytes(b"x")
-    confined.watcher._hints.lose()  # nothing tells of a new mount below a root; a scan finds it
+    confined.watcher._event_paths.lose()  # nothing tells of a new mount below a root; a scan finds it
     wait_until(lambda: name in confined.names(), "it was scanned as mounted")
     before = confined.watcher.report.scans
-    confined.watcher._hints.lose()
+    confined.watcher._event_paths.lose()
     wait_until(lambda: confined.watcher.report.scans > before, "the scan is over")
     _run("umount", "--lazy", place)
     confined.wait(roots_held=1, removals_held=1)
