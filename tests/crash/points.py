@@ -124,7 +124,7 @@ POINTS = [
     ),
     # a backup and a restore
     Point("copied, before the check", "after:index.upkeep.backup:copy_database", "backup"),
-    Point("checked, before its name", "after:index.upkeep.backup:settle", "backup"),
+    Point("checked, before its name", "after:index.upkeep.backup:merge_log", "backup"),
     Point("copied back, before the check", "after:index.upkeep.backup:copy_database", "restore"),
     Point("before it takes the place", "before:index.upkeep.backup:_switch", "restore"),
     Point("the old one kept, the new not there", "after:os:link", "restore"),

@@ -110,7 +110,7 @@ def _drop_and_bring_back(confined: Confined, place: Path, name: str) -> None:
     if not confined.watcher.is_alive():
         confined.watcher.start()
     (confined.inbox / name).write_bytes(b"x")
-    confined.watcher._event_paths.lose()  # nothing tells of a new mount below a root; a scan finds it
+    confined.watcher._event_paths.lose()  # no event tells of a new mount; a scan finds it
     wait_until(lambda: name in confined.names(), "it was scanned as mounted")
     before = confined.watcher.report.scans
     confined.watcher._event_paths.lose()
