@@ -78,12 +78,12 @@ def test_a_path_outside_the_drop_folder_is_a_clear_error(settings: Settings) -> 
 
 
 @pytest.mark.parametrize("name", [".a.png", ".in", ".in/a.png", "a.png.part", "b.tmp/a.png"])
-def test_a_path_that_is_left_alone_is_a_clear_error(settings: Settings, name: str) -> None:
+def test_a_path_that_is_ignored_is_a_clear_error(settings: Settings, name: str) -> None:
     """Indexed, it would be removed again by the next scan, and no question could name it."""
     for made in (".a.png", ".in/a.png", "a.png.part", "b.tmp/a.png"):
         (settings.inbox / made).parent.mkdir(exist_ok=True)
         (settings.inbox / made).write_bytes(b"x")
-    with pytest.raises(ConfigError, match=f"{name} is left alone"):
+    with pytest.raises(ConfigError, match=f"{name} is ignored"):
         collected(settings, settings.inbox / name)
     assert collected(settings, settings.inbox) == set()
 
