@@ -9,6 +9,7 @@ import fcntl
 import os
 import resource
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ingest.decoding import allowed_calls, landlock, seccomp
 
 PAGE_BYTES = resource.getpagesize()
 OUT_OF_MEMORY_SCORE = 800  # of 1000: under pressure the kernel ends this process before others
+ENDING_SECONDS = 5.0  # by the clock, on a busy machine
 _PR_SET_NO_NEW_PRIVS = 38
 
 
@@ -39,8 +41,7 @@ def confine(memory_bytes: int, channel: int) -> None:
     if sys.platform == "linux":
         with suppress(OSError):  # some containers forbid it
             Path("/proc/self/oom_score_adj").write_bytes(b"%d" % OUT_OF_MEMORY_SCORE)
-        if len(os.listdir("/proc/self/task")) > 1:
-            raise OSError("this process has threads, which would not be confined")
+        _be_alone()
         kernel.control_process(_PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1))
         kernel.hide_memory()
         pages = int(Path("/proc/self/statm").read_bytes().split()[0])
@@ -53,6 +54,19 @@ def confine(memory_bytes: int, channel: int) -> None:
         seccomp.restrict(allowed_calls.calls(channel), allowed_calls.unknown_calls())
     else:
         _limit(resource.RLIMIT_NPROC, 0)  # threads are processes to it
+
+
+def _be_alone() -> None:
+    """Wait for threads that have ended: the kernel still lists them shortly after their join.
+
+    Raises:
+        OSError: one has not ended.
+    """
+    until = time.monotonic() + ENDING_SECONDS
+    while len(os.listdir("/proc/self/task")) > 1:
+        if time.monotonic() > until:
+            raise OSError("this process has threads, which would not be confined")
+        time.sleep(0.001)
 
 
 def _limit(kind: int, most: int) -> None:

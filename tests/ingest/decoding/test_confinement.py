@@ -147,8 +147,19 @@ told([try_to(lambda: resource.setrlimit(kind, (1 << 40, 1 << 40))) for kind in k
     assert set(told(code)) <= {"ValueError", "PermissionError", "OSError"}  # type: ignore[call-overload]
 
 
+def test_threads_that_have_ended_are_waited_for() -> None:
+    """As those in which libde265 decodes the sample that warms up."""
+    code = """
+threading.Thread(target=time.sleep, args=[0.3], daemon=True).start()
+told(try_to(lambda: confine(1 << 28, 0)))
+"""
+    assert told(code) == "done"
+
+
 def test_a_process_with_threads_is_not_confined_by_half() -> None:
     code = """
+from ingest.decoding import confinement
+confinement.ENDING_SECONDS = 0.1
 threading.Thread(target=time.sleep, args=[60], daemon=True).start()
 told(try_to(lambda: confine(1 << 28, 0)))
 """
