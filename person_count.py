@@ -96,6 +96,7 @@ def main() -> None:
     """Run the command line; every foreseen failure is one line and exit code 1."""
     # vectors would be in it, where no erasure looks; children inherit it
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    os.umask(0o077)  # what it writes is about faces, wherever it writes
     hide_memory()  # keys, tokens and vectors are in it
     try:
         app()

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from index.base.errors import SchemaMismatchError, StoreError, StoreUnavailableError
+from index.base.private_folder import make_private
 from index.database.revisions import head_revision, known_revisions, unknown
 
 BUSY_TIMEOUT_MS = 10_000
@@ -102,12 +103,14 @@ class Database:
         Raises:
             SchemaMismatchError: there is none, or it has another revision; the text names the cure.
             StoreUnavailableError: the disk is full or fails.
+            ConfigError: other users can open its folder, and that cannot be changed.
         """
         self.path = path
         if not path.is_file():
             raise SchemaMismatchError(
                 f"there is no database at {path}; create it with: person-count migrate"
             )
+        make_private(path.parent)
         self._readers = open_engine(path, writer=False)
         self._writer = open_engine(path, writer=True)
         try:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
 from index.base.errors import StoreError
+from index.base.private_folder import make_private
 from index.database.database_file import create_private
 from index.database.engine import NO_DATABASE, open_engine, transient_errors
 from index.database.revisions import MIGRATIONS, head_revision, known_revisions, unknown
@@ -28,7 +29,7 @@ def migrate(path: Path) -> tuple[str | None, str]:
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415
 
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     with suppress(OSError):  # the file exists, or SQLite will say what is wrong
         create_private(path)
     engine = open_engine(path, writer=True)

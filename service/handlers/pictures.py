@@ -8,8 +8,6 @@ from service.contract.addresses import PREFIX, SUFFIX
 from service.handlers.base import BaseHandler
 
 HEADERS = {
-    "Cache-Control": "private, max-age=60",  # longer would break the promise of forget
-    "Vary": "Authorization",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "same-origin",  # tokens or not, no other page may embed faces
     "Referrer-Policy": "no-referrer",

@@ -1,5 +1,5 @@
-// Pictures of faces. They are fetched with the token, a few at a time, and kept while the page lives:
-// the service lets browsers store them for a minute only, and nobody in between.
+// Pictures of faces. The page fetches them with the token, a few at a time, and keeps them in memory while
+// it lives: the service lets no browser store them.
 
 import { el } from "./dom.js";
 import { t } from "./i18n.js";

@@ -75,7 +75,7 @@ def test_each_face_has_its_picture_and_its_photo(shared: Service) -> None:
     assert image_of(answer).size == (180, 120)
     assert (answer.headers["X-Photo-Width"], answer.headers["X-Photo-Height"]) == ("180", "120")
     assert shared.send("GET", f"/faces/{second}/photo.jpg").body == answer.body
-    assert answer.headers["Cache-Control"] == "private, max-age=60"
+    assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
