@@ -127,6 +127,7 @@ class TestFromAnOlderRevision:
         if not is_new:
             populate(path)
             path.chmod(0o600)
+            path.parent.chmod(0o700)
         monkeypatch.setattr(Path, "chmod", lambda *_: None)  # which would come too late
         seen: set[int] = set()
 
