@@ -22,7 +22,7 @@ ENDING_SECONDS = 5.0  # by the clock, on a busy machine
 _PR_SET_NO_NEW_PRIVS = 38
 
 
-def confine(memory_bytes: int, channel: int) -> None:
+def confine(memory_bytes: int, channel: int) -> bool:
     """Confine this process for good: after its imports, before the first foreign byte.
 
     It can compute, and answer on *channel*. It can open no file and no socket, start no process,
@@ -32,6 +32,8 @@ def confine(memory_bytes: int, channel: int) -> None:
     Args:
         memory_bytes: address space it may take on top of its present one.
         channel: the only socket that it can use.
+
+    Returns: whether it can still start threads.
 
     Raises:
         OSError: the kernel refuses what it offers, or the process has several threads. Landlock and
@@ -52,8 +54,9 @@ def confine(memory_bytes: int, channel: int) -> None:
         _limit(kind, 0)
     if found.seccomp:
         seccomp.restrict(allowed_calls.calls(channel), allowed_calls.unknown_calls())
-    else:
-        _limit(resource.RLIMIT_NPROC, 0)  # threads are processes to it
+        return True
+    _limit(resource.RLIMIT_NPROC, 0)
+    return sys.platform != "linux" or os.geteuid() == 0  # to Linux threads are processes
 
 
 def _be_alone() -> None:

@@ -15,9 +15,11 @@ import warnings
 import numpy as np
 
 from index.base.errors import UnreadableImageError
+from index.base.image_formats import HEIC
 from ingest.decoding import pixels
 from ingest.decoding.confinement import confine, end_with, grant_processor
 from ingest.decoding.crops import crop_faces
+from ingest.decoding.openers import without_reader
 from ingest.decoding.warm_up import warm_up
 from ingest.interfaces import Crops
 
@@ -45,7 +47,8 @@ def main() -> None:
         os.close(arena_fd)
         warm_up()
         end_with(sys.stdin.fileno())
-        confine(memory_bytes, channel_fd)
+        if not confine(memory_bytes, channel_fd):
+            without_reader.add(HEIC)  # libde265 decodes in a thread
         channel.send(READY)
         while question := channel.recv(QUESTION.size + MOST_BOXES * BOX_BYTES):
             channel.send(_answer(question, arena, output_at))

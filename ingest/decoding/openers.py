@@ -26,6 +26,7 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
+from index.base.errors import UnreadableImageError
 from index.base.image_formats import AVIF, HEIC, JPEG2000, TIFF, WEBP, ImageFormat
 from ingest.decoding.file_kinds import camera_raw
 
@@ -40,6 +41,9 @@ _ZERO_IS_WHITE = 0
 
 # boxes without which a HEIC, AVIF or JPEG 2000 file is not whole
 _NEEDED_BOXES = {b"ftyp", b"meta", b"mdat", b"moov", b"jp2h", b"jp2c"}
+
+# formats of which no image can be decoded in this process
+without_reader: set[ImageFormat] = set()
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 # Pillow's own limit only warns up to twice its size, and warnings cannot be handled in threads;
@@ -56,10 +60,15 @@ def open_image(data: bytes, kind: ImageFormat) -> Image.Image:
     """Read the header of *data*, a file of that *kind*.
 
     Raises:
-        UnreadableImageError: it is a camera's raw file.
+        UnreadableImageError: it is a camera's raw file, or cannot be decoded in this process.
         EOFError: a part of it is missing.
         Exception: whatever Pillow raises on malformed bytes.
     """
+    if kind in without_reader:
+        raise UnreadableImageError(
+            f"it is a {kind.name} image, which is read only if the kernel has seccomp; "
+            "convert it to JPEG"
+        )
     if kind in {HEIC, AVIF, JPEG2000}:
         _check_boxes(data)
     if kind is JPEG2000:

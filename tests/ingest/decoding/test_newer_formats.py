@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from index.base.errors import UnreadableImageError
-from index.base.image_formats import ENDINGS, FORMATS, MEDIA_TYPES
+from index.base.image_formats import ENDINGS, FORMATS, HEIC, MEDIA_TYPES
+from ingest.decoding import openers
 from ingest.decoding.pixels import decode, decode_reduced
 from tests.ingest.decoded import LIMIT, close_to, refused
 from tests.ingest.samples import SAMPLES, Pixels, colour_tiff, encoded, scene
@@ -307,3 +308,12 @@ def test_a_jpeg_2000_cut_off_anywhere_is_refused_or_whole(kind: str) -> None:
         except UnreadableImageError:
             continue
         np.testing.assert_array_equal(found, expected)
+
+
+def test_heic_is_refused_with_the_reason_where_decoders_may_start_no_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(openers, "without_reader", {HEIC})
+    with pytest.raises(UnreadableImageError, match="HEIC image, which is read only if the kernel"):
+        decode(SAMPLES["heic"], 10)
+    assert decode(SAMPLES["avif"], 10).size
