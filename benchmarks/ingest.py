@@ -2,18 +2,20 @@
 
 usage: python benchmarks/ingest.py DIR [--limit N] [--megapixels 1,4,12]
 
-    pipeline  the real thing: Scanner, Worker and the models, from files in a drop folder to
-              committed rows in a new database
-    plain     MTCNN(keep_all=True, margin=32) with its defaults, then InceptionResnetV1 with the
-              same weights, file by file, torch's defaults; nothing is stored
+    pipeline    the real thing: Scanner, Worker and the models, from files in a drop folder to
+                committed rows in a new database
+    unconfined  the same, with decoders that do not confine themselves
+    plain       MTCNN(keep_all=True, margin=32) with its defaults, then InceptionResnetV1 with the
+                same weights, file by file, torch's defaults; nothing is stored
 
 Each takes turns with all the files, in a separate process. The pipeline is first and last, so that
-other programs on the machine disturb both. Loading the models is not counted.
+other programs on the machine disturb all. Loading the models is not counted.
 
 How to read the JSON: medians over the turns. ratio is pipeline over plain in images a second,
-ratio_cpu in images for each second of processor time, which other programs hardly disturb. stages
-are seconds added up over threads, so their sum may exceed the clock's. faces may differ a little:
-the pipeline reduces larger photos to its detection size.
+ratio_cpu in images for each second of processor time, which other programs hardly disturb.
+confinement and confinement_cpu are the same for unconfined over pipeline: 1.03 means that confining
+the decoders costs 3 %. stages are seconds added up over threads, so their sum may exceed the
+clock's. faces may differ a little: the pipeline reduces larger photos to its detection size.
 """
 
 import argparse
@@ -65,6 +67,16 @@ def report(files: int, faces: int, wall: float, cpu: float) -> dict[str, Any]:
         "cpu_ms_per_image": cpu / files * 1e3,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
+
+
+def turn_of_unconfined(inbox: Path, cache: Path) -> dict[str, Any]:
+    """The pipeline, with decoders of unconfined_decoder.py."""
+    from functools import partial  # noqa: PLC0415
+
+    from ingest.networks import models  # noqa: PLC0415
+
+    models.Decoders = partial(models.Decoders, "benchmarks.unconfined_decoder")
+    return turn_of_pipeline(inbox, cache)
 
 
 def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
@@ -145,7 +157,11 @@ def turn_of_plain(inbox: Path, cache: Path) -> dict[str, Any]:
     return report(len(paths), faces, time.perf_counter() - wall, processor_seconds() - cpu)
 
 
-TURNS = {"pipeline": turn_of_pipeline, "plain": turn_of_plain}
+TURNS = {
+    "pipeline": turn_of_pipeline,
+    "plain": turn_of_plain,
+    "unconfined": turn_of_unconfined,
+}
 
 
 def middle(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -159,20 +175,23 @@ def middle(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def compare(inbox: Path, plain_inbox: Path, cache: Path, rounds: int) -> dict[str, Any]:
-    """Let both take turns."""
+    """Let all take turns."""
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in TURNS}
-    for name in ["pipeline", *["plain", "pipeline"] * rounds]:
-        folder = inbox if name == "pipeline" else plain_inbox
+    for name in ["pipeline", *["plain", "unconfined", "pipeline"] * rounds]:
+        folder = plain_inbox if name == "plain" else inbox
         command = [sys.executable, __file__, str(folder), "--turn", name, "--cache", str(cache)]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own
         runs[name].append(json.loads(done.stdout))
-    fast, slow = middle(runs["pipeline"]), middle(runs["plain"])
+    fast, slow, free = (middle(runs[name]) for name in ("pipeline", "plain", "unconfined"))
     return {
         "turns": {name: [round(run["images_per_s"], 2) for run in runs[name]] for name in TURNS},
         "pipeline": fast,
         "plain": slow,
+        "unconfined": free,
         "ratio": round(fast["images_per_s"] / slow["images_per_s"], 2),
         "ratio_cpu": round(slow["cpu_ms_per_image"] / fast["cpu_ms_per_image"], 2),
+        "confinement": round(free["images_per_s"] / fast["images_per_s"], 3),
+        "confinement_cpu": round(fast["cpu_ms_per_image"] / free["cpu_ms_per_image"], 3),
     }
 
 
