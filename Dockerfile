@@ -18,9 +18,9 @@ COPY ingest /source/ingest/
 COPY migrations /source/migrations/
 COPY service /source/service/
 RUN uv pip install --no-deps /source
-# checks the weights' SHA-256 and converts them; a new volume on /data begins with them
+# checks the weights' SHA-256 and converts the networks; a new volume on /data begins with them
 RUN mkdir -m 0700 /data /data/weights \
-    && /opt/person-count/bin/python -c "from pathlib import Path; from ingest.networks.weights import load_weights; load_weights('casia-webface', Path('/data/weights')).load()"
+    && /opt/person-count/bin/python -c "from index.base.settings import Settings; from ingest.networks.models import load_models; load_models(Settings(data='/data'), 'facenet')"
 
 FROM ${BASE}
 RUN groupadd --gid 10001 person-count \

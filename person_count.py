@@ -26,6 +26,7 @@ from commands.evaluate import evaluate
 from commands.forget import forget
 from commands.ingest import ingest
 from commands.migrate import migrate
+from commands.model import app as model_app
 from commands.pictures import pictures
 from commands.reindex import reindex
 from commands.removals import removals
@@ -89,6 +90,7 @@ for command in (
 ):
     app.command()(command)
 app.command(hidden=True)(pictures)
+app.add_typer(model_app, name="model")
 app.add_typer(token_app, name="token")
 
 

@@ -18,11 +18,11 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from index.base.arrays import FloatMatrix
-from index.vectors.space import UNMEASURED, Space
+from index.vectors.space import Space, unmeasured
 from service.edge.server import Server
 from service.edge.tls import self_signed, server_context
 
-CUT = Space.calibrated(UNMEASURED).cut(0.2)
+CUT = Space.calibrated(unmeasured(512)).cut(0.2)
 
 
 def search(vectors: FloatMatrix) -> int:

@@ -1,6 +1,6 @@
 """Compare ingest with the usual loop around facenet-pytorch, on the same files.
 
-usage: python benchmarks/ingest.py DIR [--limit N] [--megapixels 1,4,12]
+usage: python benchmarks/ingest.py DIR [--limit N] [--megapixels 1,4,12] [--model NAME]
 
     pipeline    the real thing: Scanner, Worker and the models, from files in a drop folder to
                 committed rows in a new database
@@ -23,6 +23,7 @@ import json
 import logging
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -69,17 +70,17 @@ def report(files: int, faces: int, wall: float, cpu: float) -> dict[str, Any]:
     }
 
 
-def turn_of_unconfined(inbox: Path, cache: Path) -> dict[str, Any]:
+def turn_of_unconfined(inbox: Path, cache: Path, model: str) -> dict[str, Any]:
     """The pipeline, with decoders of unconfined_decoder.py."""
     from functools import partial  # noqa: PLC0415
 
     from ingest.networks import models  # noqa: PLC0415
 
     models.Decoders = partial(models.Decoders, "benchmarks.unconfined_decoder")
-    return turn_of_pipeline(inbox, cache)
+    return turn_of_pipeline(inbox, cache, model)
 
 
-def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
+def turn_of_pipeline(inbox: Path, cache: Path, model: str) -> dict[str, Any]:
     """Index everything in *inbox* into a new database."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as person_count.py does
 
@@ -95,10 +96,10 @@ def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         (data / "weights").symlink_to(cache)
-        settings = Settings(inbox=inbox, data=data, settle_seconds=0.0)
+        settings = Settings(inbox=inbox, data=data, settle_seconds=0.0, model=model)
         migrate(settings.database_path)
         loading = time.perf_counter()
-        load_models(settings, settings.weights)
+        load_models(settings, model)
         loading = time.perf_counter() - loading
         with Database(settings.database_path) as database:
             generation, models = open_generation(database, settings)
@@ -129,16 +130,19 @@ def turn_of_pipeline(inbox: Path, cache: Path) -> dict[str, Any]:
     }
 
 
-def turn_of_plain(inbox: Path, cache: Path) -> dict[str, Any]:
+def turn_of_plain(inbox: Path, cache: Path, _model: str) -> dict[str, Any]:
     """The usual loop, file by file."""
     import torch  # noqa: PLC0415
     from facenet_pytorch import MTCNN, InceptionResnetV1  # noqa: PLC0415
 
-    from ingest.networks.weights import load_weights  # noqa: PLC0415
+    from ingest.networks.facenet_weights import read_weights  # noqa: PLC0415
+    from ingest.networks.network_files import network_file  # noqa: PLC0415
+    from ingest.networks.recogniser import describe  # noqa: PLC0415
 
     mtcnn = MTCNN(keep_all=True, margin=32)
     facenet = InceptionResnetV1(pretrained=None, classify=False).eval()
-    facenet.load_state_dict(load_weights("casia-webface", cache).load(), strict=False)
+    weights = read_weights(network_file(describe("facenet"), cache))
+    facenet.load_state_dict(weights, strict=False)
 
     def run(paths: Sequence[Path]) -> int:
         faces = 0
@@ -174,12 +178,13 @@ def middle(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def compare(inbox: Path, plain_inbox: Path, cache: Path, rounds: int) -> dict[str, Any]:
+def compare(inbox: Path, plain_inbox: Path, cache: Path, model: str, rounds: int) -> dict[str, Any]:
     """Let all take turns."""
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in TURNS}
     for name in ["pipeline", *["plain", "unconfined", "pipeline"] * rounds]:
         folder = plain_inbox if name == "plain" else inbox
-        command = [sys.executable, __file__, str(folder), "--turn", name, "--cache", str(cache)]
+        words = ["--turn", name, "--cache", str(cache), "--model", model]
+        command = [sys.executable, __file__, str(folder), *words]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own
         runs[name].append(json.loads(done.stdout))
     fast, slow, free = (middle(runs[name]) for name in ("pipeline", "plain", "unconfined"))
@@ -208,6 +213,8 @@ def main() -> None:
         default=[],
         help="scale each photo to these sizes first",
     )
+    parser.add_argument("--model", default="facenet", help="of the pipeline")
+    parser.add_argument("--network", type=Path, help="its fetched file, where it has one")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument(
         "--copies",
@@ -220,7 +227,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.turn:
         logging.disable(logging.INFO)
-        result = TURNS[options.turn](options.folder, options.cache)
+        result = TURNS[options.turn](options.folder, options.cache, options.model)
     else:
         with tempfile.TemporaryDirectory() as name:
             inbox, plain = Path(name) / "inbox", Path(name) / "plain"
@@ -229,7 +236,9 @@ def main() -> None:
             lay_out(paths, options.megapixels, options.copies, inbox)
             cache = Path(name) / "weights"
             cache.mkdir()
-            result = compare(inbox, plain, cache, options.rounds)
+            if options.network:
+                shutil.copy(options.network, cache)
+            result = compare(inbox, plain, cache, options.model, options.rounds)
     json.dump(result, sys.stdout, indent=1)
     print()
 

@@ -41,7 +41,7 @@ from synthetic import Library, fill, settings_in
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import generations
-from index.vectors.space import UNMEASURED, Space
+from index.vectors.space import Space, unmeasured
 
 Touch = Callable[[], None]
 
@@ -86,9 +86,8 @@ class Turns:
     def run(self, questions: list[list[int]]) -> None:
         """Ask every server all *questions*, then search for each."""
         names = [[self._library.name(number) for number in question] for question in questions]
-        vectors = [
-            Space.calibrated(UNMEASURED).unit(self._library.vectors_of(some)) for some in questions
-        ]
+        space = Space.calibrated(unmeasured(512))
+        vectors = [space.unit(self._library.vectors_of(some)) for some in questions]
         for name, process in self._servers.items():
             before = process.cpu_seconds()
             ask = self._clients[name].ask

@@ -24,7 +24,9 @@ from index.database.queries import generations
 from index.database.queries.generations import GenerationRow
 from index.database.schema import Analysis, Change, Face, File, Image
 from index.database.states import FileState, GenerationState
-from index.vectors.space import DIM, UNMEASURED
+from index.vectors.space import unmeasured
+
+DIM = 512  # of a vector
 
 PHOTOS_EACH = 10
 SPREAD = 40  # a deviation of 1 / sqrt(40) = 0.16 between strangers
@@ -119,8 +121,8 @@ def generation_in(connection: Connection) -> GenerationRow:
     return generations.create(
         connection,
         model_id="synthetic",
-        weights="synthetic",
-        profile=UNMEASURED.to_json(),
+        model="synthetic",
+        profile=unmeasured(DIM).to_json(),
         state=GenerationState.ACTIVE,
         now=0.0,
     )

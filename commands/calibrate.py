@@ -60,7 +60,7 @@ def calibrate(
     """
     from index.base.logs import configure_logging
     from index.base.settings import load_settings
-    from index.vectors.space import shipped_profile
+    from index.vectors.space import shipped_profile, stored_vector_space
 
     settings = load_settings(config)
     configure_logging(verbose=False)
@@ -80,7 +80,9 @@ def calibrate(
         if stop.is_set():
             raise interrupted(AGAIN)
     elif shipped:
-        profile = shipped_profile(_generation(settings).weights)
+        generation = _generation(settings)
+        dim = stored_vector_space(generation.profile).dim
+        profile = shipped_profile(generation.model, dim)
     else:
         profile = _of_library(settings, looks_only=looks_only)
     _print_change(before, profile)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.console import Config, tell
-from index.base.errors import ConfigError
 
 if TYPE_CHECKING:
     from index.base.setting_origins import Origin
@@ -58,8 +57,8 @@ def _check(settings: "Settings") -> None:
         ConfigError: they would refuse to start, for the reason that is given.
     """
     from index.base.kernel import check_confinement
-    from index.base.settings import NAMED_WEIGHTS, weights_file
     from index.base.tokens import read_tokens
+    from ingest.networks.recogniser import describe
     from service.edge.tls import own_pair, server_context
     from service.guards.auth import check_exposure
 
@@ -69,9 +68,7 @@ def _check(settings: "Settings") -> None:
         server_context(*pair)
     if settings.tokens is not None:
         read_tokens(settings.tokens)
-    weights = settings.weights
-    if weights not in NAMED_WEIGHTS and weights_file(weights) is None:
-        raise ConfigError(f"weights {weights!r} are neither casia-webface, vggface2 nor a file")
+    describe(settings.model)
 
 
 def _file(config: Path | None) -> Path | None:

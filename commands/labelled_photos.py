@@ -44,7 +44,7 @@ def labelled(
 
     library = _library(settings)
     if library is not None:
-        settings = settings.model_copy(update={"weights": library.weights})
+        settings = settings.model_copy(update={"model": library.model})
     with progress_bar("embedding") as progress:
         found = load_labelled(
             folder,

@@ -1,6 +1,6 @@
 """reindex: embed every image again, or only what is missing."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,10 +8,15 @@ from commands.console import Config, interrupted, progress_bar, stop_on_signals
 from commands.ingest import report
 from index.base.plurals import counted
 
+if TYPE_CHECKING:
+    from index.library.folder_counts import FolderCounts
+
+SHOWN_FOLDERS = 10  # of those whose count the re-index changes
+
 
 def reindex(
-    weights: Annotated[
-        str | None, typer.Option(help="casia-webface, vggface2 or a file; as configured if unset.")
+    model: Annotated[
+        str | None, typer.Option(help="A model's name or description; as configured if unset.")
     ] = None,
     missing_only: Annotated[
         bool, typer.Option("--missing-only", help="Only what is missing, failed or damaged.")
@@ -20,14 +25,16 @@ def reindex(
 ) -> None:
     """Embed every image again beside the present index, then switch.
 
-    Interrupt it at will: started again, it goes on where it was.
+    Until the switch, answers come from the present index. It says how many persons it counts in up
+    to 200 of your folders, before and after. Interrupt it at will: started again, it goes on.
 
-    Example: person-count reindex --weights casia-webface
+    Example: person-count reindex --model mobilefacenet
     """
     from index.base.lock import exclusive
     from index.base.logs import configure_logging
     from index.base.settings import load_settings
     from index.database.engine import Database
+    from index.library.folder_counts import count_in_folders, sample_folders
     from ingest.jobs.drain import Drain
     from ingest.jobs.reindex import Reindexer
 
@@ -40,10 +47,38 @@ def reindex(
                 summary = Drain(database, settings, stop).catch_up(progress)
             report(summary)
             return
-        with exclusive(settings.data, "reindex"), progress_bar("re-indexing") as progress:
-            outcome = Reindexer(database, settings, weights or settings.weights, stop).run(progress)
+        with exclusive(settings.data, "reindex"):
+            folders = sample_folders(database)
+            before = count_in_folders(database, settings, folders)
+            if before:
+                _print_count(before)
+            with progress_bar("re-indexing") as progress:
+                outcome = Reindexer(database, settings, model or settings.model, stop).run(progress)
+            after = count_in_folders(database, settings, folders)
     if outcome is None:
         raise interrupted("start it again to go on, nothing has changed yet")
-    before = f" ({outcome.already_done} done earlier)" if outcome.already_done else ""
+    earlier = f" ({outcome.already_done} done earlier)" if outcome.already_done else ""
     images, faces = counted(outcome.images, "image"), counted(outcome.faces, "face")
-    print(f"{images}{before}, {faces}, now with {outcome.model_id}")
+    print(f"{images}{earlier}, {faces}, now with {outcome.model_id}")
+    if before and after:
+        _print_difference(before, after)
+
+
+def _print_count(counts: "FolderCounts") -> None:
+    folders = counted(len(counts.persons), "folder")
+    print(f"{counted(counts.total, 'person')} in {folders}, by {counts.model_id}")
+
+
+def _print_difference(before: "FolderCounts", after: "FolderCounts") -> None:
+    """Print what the re-index changes in the sampled folders, the largest changes first."""
+    from index.base.paths import display
+
+    _print_count(after)
+    both = sorted(set(before.persons) & set(after.persons))
+    changed = [folder for folder in both if before.persons[folder] != after.persons[folder]]
+    print(f"the count changes in {len(changed)} of {counted(len(both), 'folder')}")
+    changed.sort(key=lambda folder: -abs(after.persons[folder] - before.persons[folder]))
+    for folder in changed[:SHOWN_FOLDERS]:
+        print(f"  {display(folder)}: {before.persons[folder]} -> {after.persons[folder]}")
+    if len(changed) > SHOWN_FOLDERS:
+        print(f"  and {len(changed) - SHOWN_FOLDERS} more")

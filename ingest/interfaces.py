@@ -10,12 +10,30 @@ from numpy.typing import NDArray
 from index.base.arrays import FloatMatrix
 
 RgbImage = NDArray[np.uint8]  # (height, width, 3)
-Crops = NDArray[np.uint8]  # (n, CROP_PX, CROP_PX, 3)
+Crops = NDArray[np.uint8]  # (n, edge, edge, 3)
 Box = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels
+Landmarks = tuple[tuple[float, float], ...]  # eyes, nose, corners of the mouth: (x, y) in pixels
 
-CROP_PX = 160  # FaceNet's input
-CROP_MARGIN_PX = 32  # of those; measured best for this model (0 clearly worse, 44 worse)
-MIN_FACE_PX = 40  # in height; smaller faces are ignored
+CROP_PX = 160  # of FaceNet's input, and of the crops whose sharpness is measured
+CROP_MARGIN_PX = 32  # of those
+MIN_FACE_PX = 40  # smaller faces are not looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How a network wants a face cut out.
+
+    Attributes:
+        edge_px: of the square crop.
+        margin_px: around the detector's box, in pixels of the crop, both sides together; None for
+            crops that are aligned by the landmarks.
+    """
+
+    edge_px: int
+    margin_px: int | None
+
+
+STANDARD = Framing(CROP_PX, CROP_MARGIN_PX)  # what sharpness is measured on, and FaceNet's
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +48,7 @@ class DetectedFace:
 
     box: Box
     probability: float
-    landmarks: tuple[tuple[float, float], ...]
+    landmarks: Landmarks
 
 
 class Detector(Protocol):
@@ -42,11 +60,17 @@ class Detector(Protocol):
 
 
 class Encoder(Protocol):
-    """Turns face crops into embeddings."""
+    """Turns face crops into embeddings.
+
+    Attributes:
+        dim: how many numbers an embedding has.
+        framing: how it wants its crops.
+    """
 
     model_id: str
     dim: int
+    framing: Framing
 
     def encode(self, crops: Crops) -> FloatMatrix:
-        """Raw embeddings (n, dim) of *crops* (n, 160, 160, 3), before any normalisation."""
+        """Raw embeddings (n, dim) of *crops*, framed as it wants them; before normalisation."""
         ...

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ingest.decoding.decoder_pool import Decoders
-from ingest.interfaces import Crops, DetectedFace, RgbImage
+from ingest.interfaces import STANDARD, Crops, DetectedFace, RgbImage
 from ingest.networks.models import Models
 
 DECODERS = Decoders()  # real ones, of all tests together: starting one takes a tenth of a second
@@ -77,6 +77,7 @@ class FakeEncoder:
 
     model_id = "fake-1"
     dim = DIM
+    framing = STANDARD
 
     def __init__(self, model_id: str = "fake-1", salt: int = 0) -> None:
         self.model_id = model_id

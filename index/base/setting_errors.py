@@ -13,6 +13,11 @@ _WORDS = {
     "string_type": "must be text; quote it",
     "tuple_type": "must be a list, such as [a, b]",
 }
+# settings of earlier versions, and what is to be written now
+_REPLACED = {
+    "weights": "is called model now: for casia-webface write model: facenet, for vggface2 "
+    "model: facenet-vggface2; a path stays as it is",
+}
 _FIELD = re.compile(r'field "(\w+)"')
 
 
@@ -25,6 +30,8 @@ def of_value(error: ValidationError, known: Collection[str]) -> str:
     first = error.errors()[0]
     name = ".".join(map(str, first["loc"])) or "settings"
     said = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
+    if first["type"] == "extra_forbidden" and name in _REPLACED:
+        return f"setting {name} {_REPLACED[name]}"
     if first["type"] == "extra_forbidden":  # the value is not shown: it may be a misplaced secret
         near = get_close_matches(name, known, 1)
         return f"setting {name}: {said}" + (f"; did you mean {near[0]}?" if near else "")

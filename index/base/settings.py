@@ -23,7 +23,6 @@ from index.base.paths import Roots, has_ignored, is_in
 
 DEFAULT_CONFIG = Path("config.yaml")
 DATABASE_NAME = "person_count.db"  # in the data folder
-NAMED_WEIGHTS = ("casia-webface", "vggface2")  # everything else is a path
 
 
 def _not_empty(given: object) -> object:
@@ -39,15 +38,6 @@ def _absolute(path: Path) -> Path:
         return path.expanduser().absolute()
     except RuntimeError as error:
         raise ValueError("names the home of a user who does not exist") from error
-
-
-def weights_file(weights: str) -> Path | None:
-    """The file that the setting *weights* names, or None when there is no such file."""
-    try:
-        path = Path(weights).expanduser()
-    except RuntimeError:  # the home of a user who does not exist
-        return None
-    return path if path.is_file() else None
 
 
 AbsolutePath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_absolute)]
@@ -66,7 +56,7 @@ class Settings(BaseSettings):
 
     inbox: AbsolutePath = Field(Path("inbox"), description="The drop folder.")
     data: AbsolutePath = Field(
-        Path("data"), description="Folder of database, weights and certificate."
+        Path("data"), description="Folder of database, networks and certificate."
     )
     roots: tuple[AbsolutePath, ...] = Field(
         (), description="More folders to watch; requests may name their files."
@@ -89,8 +79,9 @@ class Settings(BaseSettings):
         False, description="Serve other machines even without tokens or TLS."
     )
 
-    weights: str = Field(
-        "casia-webface", description="casia-webface, vggface2, or the path of a state_dict."
+    model: str = Field(
+        "facenet",
+        description="facenet, facenet-vggface2, mobilefacenet, or the path of a description.",
     )
     device: str = Field(
         "auto", pattern="^(auto|cpu|cuda)$", description="Where the models run: auto, cpu or cuda."
@@ -150,6 +141,11 @@ class Settings(BaseSettings):
     def database_path(self) -> Path:
         """The SQLite file."""
         return self.data / DATABASE_NAME
+
+    @property
+    def networks_folder(self) -> Path:
+        """Where fetched and converted networks are kept."""
+        return self.data / "weights"
 
     @property
     def max_file_bytes(self) -> int:

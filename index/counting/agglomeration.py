@@ -1,29 +1,28 @@
-"""Merges groups of faces, the pair with the largest gain in evidence first; compiled by numba.
+"""Merges groups of faces, the pair with the largest gain in evidence first.
 
 The search takes hundreds of dependent steps over short arrays. In numpy the calls alone would take
-twenty times as long as the arithmetic. Compiled, it also runs without Python's lock, so that other
-threads go on. index.counting.evidence explains the formulas.
+twenty times as long as the arithmetic, so numba compiles it. Compiled, it also runs without the
+lock of Python, so that other threads go on. But compiling takes a second or two; a handful of faces
+is merged sooner without it. Both ways run the same functions, to the same last bit.
+index.counting.evidence explains the formulas.
 """
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 # numba knows these types; the type checker does not
 Table = Any  # an array of _GROUP or _SIZE below
 Number = Any
+Merges = tuple[IntVector, IntVector, DoubleVector]
+MergeAll = Callable[[FloatMatrix, Table, Table, float, float], Merges]
 
-# how they were chosen: docs/accuracy.md
-RHO = 0.42  # share of a vector's variance that belongs to the person
-STRAY = 0.09  # how much more readily a stray face joins than two persons become one
-R = RHO / (1 - RHO)  # r and k of the formula
-K = R / (1 - RHO)
+HANDFUL = 48  # of faces take 50 ms without compiling
 
 # Each group has the number of one of its faces. best is its largest gain with any other group. If
 # stale, the partner has changed since, and best is only an upper bound.
@@ -42,124 +41,164 @@ _GROUP = np.dtype(
 _SIZE = np.dtype([("scale", np.float64), ("term", np.float64), ("log", np.float64)])
 
 
-def _compiled(function: Function) -> Function:
-    """njit, typed."""
-    compiled: Function = njit(nogil=True)(function)
-    return compiled
+class Weights(NamedTuple):
+    """r and k of the formula, and STRAY."""
+
+    r: float
+    k: float
+    stray: float
 
 
 def compile_now() -> None:
-    """Compile now, which takes a second or two, instead of at the first call."""
-    merges_of(np.ones((2, 2), np.float32), math.inf)
+    """Compile now, which takes a second or two, instead of when many faces are merged first."""
+    merges_of(np.ones((2, 2), np.float32), Weights(1.0, 1.0, 0.0), math.inf, _compiled())
 
 
-def merges_of(dots: FloatMatrix, least_gain: float) -> tuple[IntVector, IntVector, DoubleVector]:
+def merges_of(
+    dots: FloatMatrix, weights: Weights, least_gain: float, merge_all: MergeAll | None = None
+) -> Merges:
     """Merge lone faces as long as a merge gains more than *least_gain*.
 
     Args:
         dots: (n, n) dot products, C-contiguous, symmetric; overwritten.
+        merge_all: compiled or not; None chooses by n.
 
     Returns: for each merge a face of the one group, a face of the other, and the gain.
     """
-    first, second, gains = _merge_all(dots, least_gain)
-    return first, second, gains
+    if merge_all is None:
+        merge_all = _plain() if len(dots) <= HANDFUL else _compiled()
+    groups, sizes = _lone(len(dots), weights)
+    return merge_all(dots, groups, sizes, weights.stray, least_gain)
 
 
-@_compiled
-def _gain(groups: Table, sizes: Table, dots: FloatMatrix, one: Number, other: Number) -> Number:
-    """gain(one, other) of index.counting.evidence."""
-    a, b = groups[one], groups[other]
-    both = sizes[a.size + b.size]
-    together = both.scale * (a.square + b.square + 2 * dots[one, other]) - both.term
-    return together - a.own - b.own + STRAY * abs(sizes[a.size].log - sizes[b.size].log)
-
-
-@_compiled
-def _find_partner(
-    groups: Table, sizes: Table, dots: FloatMatrix, alive: IntVector, row: Number
-) -> None:
-    """Make the best gain of *row* exact."""
-    best, partner = -np.inf, row
-    for other in alive:
-        if other != row:
-            gain = _gain(groups, sizes, dots, row, other)
-            if gain > best:
-                best, partner = gain, other
-    groups[row].best, groups[row].partner, groups[row].stale = best, partner, False
-
-
-@_compiled
-def _find_pair(groups: Table, sizes: Table, dots: FloatMatrix, alive: IntVector) -> Number:
-    """One group of the pair with the largest gain of all; the other is its partner."""
-    while True:
-        row = alive[0]
-        for other in alive:
-            if groups[other].best > groups[row].best:
-                row = other
-        if not groups[row].stale:
-            return row
-        _find_partner(groups, sizes, dots, alive, row)
-
-
-@_compiled
-def _take_over(
-    groups: Table, sizes: Table, dots: FloatMatrix, alive: IntVector, row: Number, taken: Number
-) -> None:
-    """Merge the group *taken*, which is no longer in *alive*, into *row*."""
-    group = groups[row]
-    group.square += groups[taken].square + 2 * dots[row, taken]
-    group.size += groups[taken].size
-    group.own = sizes[group.size].scale * group.square - sizes[group.size].term
-    group.best, group.stale = -np.inf, False
-    for other in alive:
-        if other != row:
-            dot = dots[row, other] + dots[taken, other]
-            dots[row, other] = dot
-            dots[other, row] = dot
-            gain = _gain(groups, sizes, dots, row, other)
-            if gain >= groups[other].best:  # a better partner: exact again
-                groups[other].best, groups[other].partner = gain, row
-                groups[other].stale = False
-            elif groups[other].partner == row or groups[other].partner == taken:
-                groups[other].stale = True
-            if gain > group.best:
-                group.best, group.partner = gain, other
-
-
-@_compiled
-def _lone(count: int) -> tuple[Table, Table]:
+def _lone(count: int, weights: Weights) -> tuple[Table, Table]:
     """Groups of one face each, still without partners, and the table of terms by group size."""
-    sizes: Table = np.empty(count + 1, _SIZE)
-    for size in range(count + 1):
-        sizes[size].scale = K / (1 + R * size)
-        sizes[size].term, sizes[size].log = math.log1p(R * size), math.log(max(size, 1))
-    groups: Table = np.empty(count, _GROUP)
-    for group in groups:
-        group.size, group.square = 1, 1.0
-        group.own = sizes[1].scale - sizes[1].term
-        group.stale = False
+    numbers = np.arange(count + 2)
+    sizes: Table = np.empty(count + 2, _SIZE)
+    sizes["scale"] = weights.k / (1 + weights.r * numbers)
+    sizes["term"] = np.log1p(weights.r * numbers)
+    sizes["log"] = np.log(np.maximum(numbers, 1))
+    groups: Table = np.zeros(count, _GROUP)
+    groups["size"], groups["square"] = 1, 1.0
+    groups["own"] = sizes["scale"][1] - sizes["term"][1]
     return groups, sizes
 
 
-@_compiled
-def _merge_all(dots: FloatMatrix, least_gain: float) -> tuple[IntVector, IntVector, DoubleVector]:
-    count = len(dots)
-    groups, sizes = _lone(count)
-    alive = np.arange(count)
-    first, second = np.empty(count, np.int64), np.empty(count, np.int64)
-    gains = np.empty(count)
-    done = 0
-    for row in alive:  # a lone face's partner is the nearest face
-        dots[row, row] = -np.inf
-        groups[row].partner = np.argmax(dots[row])
-        groups[row].best = _gain(groups, sizes, dots, row, groups[row].partner)
-    while done < count - 1:
-        row = _find_pair(groups, sizes, dots, alive)
-        if groups[row].best <= least_gain:
-            break
-        taken = groups[row].partner
-        first[done], second[done], gains[done] = row, taken, groups[row].best
-        done += 1
-        alive = alive[alive != taken]
-        _take_over(groups, sizes, dots, alive, row, taken)
-    return first[:done], second[:done], gains[:done]
+@lru_cache(maxsize=1)
+def _compiled() -> MergeAll:
+    from numba import njit  # noqa: PLC0415 - takes a third of a second
+
+    return _merging(njit(nogil=True))
+
+
+@lru_cache(maxsize=1)
+def _plain() -> MergeAll:
+    return _merging(lambda function: function)
+
+
+def _merging(made: Callable[[Any], Any]) -> MergeAll:  # noqa: C901, PLR0915 - five functions
+    """The function that merges, and those that it calls, each *made* compiled or left as it is."""
+
+    @made
+    def gain_of(
+        groups: Table, sizes: Table, stray: float, dots: FloatMatrix, one: Number, other: Number
+    ) -> Number:
+        """gain(one, other) of index.counting.evidence."""
+        a, b = groups[one], groups[other]
+        both = sizes[a["size"] + b["size"]]
+        square = a["square"] + b["square"] + 2 * dots[one, other]
+        together = both["scale"] * square - both["term"]
+        apart = abs(sizes[a["size"]]["log"] - sizes[b["size"]]["log"])
+        return together - a["own"] - b["own"] + stray * apart
+
+    @made
+    def find_partner(
+        groups: Table, sizes: Table, stray: float, dots: FloatMatrix, alive: IntVector, row: Number
+    ) -> None:
+        """Make the best gain of *row* exact."""
+        best, partner = -np.inf, row
+        for other in alive:
+            if other != row:
+                gain = gain_of(groups, sizes, stray, dots, row, other)
+                if gain > best:
+                    best, partner = gain, other
+        groups[row]["best"] = best
+        groups[row]["partner"] = partner
+        groups[row]["stale"] = False
+
+    @made
+    def find_pair(
+        groups: Table, sizes: Table, stray: float, dots: FloatMatrix, alive: IntVector
+    ) -> Number:
+        """One group of the pair with the largest gain of all; the other is its partner."""
+        while True:
+            row = alive[0]
+            for other in alive:
+                if groups[other]["best"] > groups[row]["best"]:
+                    row = other
+            if not groups[row]["stale"]:
+                return row
+            find_partner(groups, sizes, stray, dots, alive, row)
+
+    @made
+    def take_over(
+        groups: Table,
+        sizes: Table,
+        stray: float,
+        dots: FloatMatrix,
+        alive: IntVector,
+        row: Number,
+        taken: Number,
+    ) -> None:
+        """Merge the group *taken*, which is no longer in *alive*, into *row*."""
+        group = groups[row]
+        group["square"] += groups[taken]["square"] + 2 * dots[row, taken]
+        group["size"] += groups[taken]["size"]
+        size = sizes[group["size"]]
+        group["own"] = size["scale"] * group["square"] - size["term"]
+        group["best"] = -np.inf
+        group["stale"] = False
+        for other in alive:
+            if other != row:
+                dot = dots[row, other] + dots[taken, other]
+                dots[row, other] = dot
+                dots[other, row] = dot
+                gain = gain_of(groups, sizes, stray, dots, row, other)
+                near = groups[other]
+                if gain >= near["best"]:  # a better partner: exact again
+                    near["best"] = gain
+                    near["partner"] = row
+                    near["stale"] = False
+                elif near["partner"] == row or near["partner"] == taken:
+                    near["stale"] = True
+                if gain > group["best"]:
+                    group["best"] = gain
+                    group["partner"] = other
+
+    @made
+    def merge_all(
+        dots: FloatMatrix, groups: Table, sizes: Table, stray: float, least_gain: float
+    ) -> Merges:
+        count = len(dots)
+        alive = np.arange(count)
+        first, second = np.empty(count, np.int64), np.empty(count, np.int64)
+        gains = np.empty(count)
+        done = 0
+        for row in range(count):  # a lone face's partner is the nearest face
+            dots[row, row] = -np.inf
+            partner = np.argmax(dots[row])
+            groups[row]["partner"] = partner
+            groups[row]["best"] = gain_of(groups, sizes, stray, dots, row, partner)
+        while done < count - 1:
+            row = find_pair(groups, sizes, stray, dots, alive)
+            if groups[row]["best"] <= least_gain:
+                break
+            taken = groups[row]["partner"]
+            first[done], second[done], gains[done] = row, taken, groups[row]["best"]
+            done += 1
+            alive = alive[alive != taken]
+            take_over(groups, sizes, stray, dots, alive, row, taken)
+        return first[:done], second[:done], gains[:done]
+
+    merging: MergeAll = merge_all
+    return merging

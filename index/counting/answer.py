@@ -95,5 +95,7 @@ def answer_question(
         vectors: (n, d) unit vectors of *counted*, in order.
     """
     photos = np.array([face.image_id for face in counted], np.int64)
-    labels = grouping.persons(vectors, space.cut(question.threshold), question.linkage, photos)
+    labels = grouping.persons(
+        vectors, space.cut(question.threshold), question.linkage, photos, space.profile.scatter
+    )
     return Answer(tuple(counted), labels, tuple(left_out))

@@ -2,7 +2,8 @@
 
 Model: a person is a point, and the person's photos scatter around it (a two-level spherical
 Gaussian; S. Ioffe, "Probabilistic Linear Discriminant Analysis", 2006, with one parameter). RHO is
-the share of a vector's variance that belongs to the person. For a group of n faces whose unit
+the share of a vector's variance that belongs to the person; it and STRAY are the model's own and
+come with its profile. For a group of n faces whose unit
 vectors sum to s, the log evidence that one person explains them all has a closed form,
 
     f(n, q) = k q / (1 + r n) − log(1 + r n),    q = |s|²,  r = RHO / (1 − RHO),  k = r / (1 − RHO)
@@ -22,7 +23,7 @@ Two faces in one photo are evidence against one person: their distance counts SA
 Strangers in one photo stay apart, while a mirror image or a collage, nearly identical, stays
 together.
 
-Constants and figures: docs/accuracy.md.
+Figures: docs/accuracy.md.
 """
 
 import math
@@ -30,18 +31,16 @@ import math
 import numpy as np
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
-from index.counting.agglomeration import K, R, merges_of
+from index.counting.agglomeration import Weights, merges_of
+from index.vectors.space import Scatter
 
 SAME_PHOTO = 4.0
-LEADING = 8  # rows that agree in their first 8 numbers are copies, or nearly
-# two lone faces of cosine similarity c gain SLOPE c + OFFSET
-SLOPE = 2 * K / (1 + 2 * R)
-OFFSET = SLOPE - 2 * K / (1 + R) - math.log1p(2 * R) + 2 * math.log1p(R)
-SPARE = 1e-9  # of a gain; the search goes that much further, and the caller compares the heights
+LEADING = 8  # rows that agree in so many numbers are copies, or nearly
+SPARE = 1e-9  # of a gain: whether a height lies below the cut is for the caller to say
 
 
 def merge_by_evidence(
-    vectors: FloatMatrix, photos: IntVector, below: float = math.inf
+    vectors: FloatMatrix, photos: IntVector, scatter: Scatter, below: float = math.inf
 ) -> tuple[IntVector, IntVector, DoubleVector]:
     """Merge unit *vectors* (n, d), found in *photos* (n,), until one group is left.
 
@@ -57,13 +56,23 @@ def merge_by_evidence(
     points, kept, copy_of = _distinct(vectors)
     copies = np.flatnonzero(kept[copy_of] != np.arange(len(vectors)))
     dots = _similarities(points, _photo_mates(photos, copy_of))
-    first, second, gains = merges_of(dots, OFFSET + SLOPE * (1 - below) - SPARE)
-    heights = 1 - (gains - OFFSET) / SLOPE
+    weights, slope, offset = _formula(scatter)
+    first, second, gains = merges_of(dots, weights, offset + slope * (1 - below) - SPARE)
+    heights = 1 - (gains - offset) / slope
     return (
         np.concatenate((kept[copy_of[copies]], kept[first])),
         np.concatenate((copies, kept[second])),
         np.concatenate((np.zeros(len(copies)), np.maximum.accumulate(np.maximum(heights, 0.0)))),
     )
+
+
+def _formula(scatter: Scatter) -> tuple[Weights, float, float]:
+    """The formula's weights, and what lone faces of cosine similarity c gain: slope c + offset."""
+    r = scatter.rho / (1 - scatter.rho)
+    k = r / (1 - scatter.rho)
+    slope = 2 * k / (1 + 2 * r)
+    offset = slope - 2 * k / (1 + r) - math.log1p(2 * r) + 2 * math.log1p(r)
+    return Weights(r, k, scatter.stray), slope, offset
 
 
 def _distinct(vectors: FloatMatrix) -> tuple[FloatMatrix, IntVector, IntVector]:

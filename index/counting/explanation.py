@@ -77,7 +77,8 @@ class Explanation:
         if self._question.linkage is Linkage.SUPPORTED:
             return None  # its groups are not nested: a higher threshold may split again
         photos = np.array([face.image_id for face in self._answer.faces], np.int64)
-        return hierarchy(self._vectors, self._question.linkage, photos)
+        scatter = self._space.profile.scatter
+        return hierarchy(self._vectors, self._question.linkage, photos, scatter=scatter)
 
     def count_at(self, threshold: float) -> int:
         """The number of persons at a threshold.

@@ -20,6 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import Linkage
 from index.counting.hierarchy import by_appearance, content_order, hierarchy
+from index.vectors.space import USUAL, Scatter
 
 BLOCK_ROWS = 256  # bounds the memory of a range search in which everything links to everything
 DENSE_SHARE = 0.1  # of all pairs, above which the graph is treated as a full matrix
@@ -133,18 +134,23 @@ def components(links: Links, count: int) -> IntVector:
 
 
 def persons(
-    vectors: FloatMatrix, cut: float, linkage: Linkage, photos: IntVector | None = None
+    vectors: FloatMatrix,
+    cut: float,
+    linkage: Linkage,
+    photos: IntVector | None = None,
+    scatter: Scatter = USUAL,
 ) -> IntVector:
     """The person of each row of *vectors*, see find_links: (n,) numbers from 0.
 
     Args:
         photos: (n,) a number for the photo of each face; see index.counting.hierarchy.
+        scatter: the model's; likewise.
     """
     if len(vectors) == 0:
         return np.empty(0, np.int64)
     if linkage not in (Linkage.SINGLE, Linkage.SUPPORTED):
         distance = 1.0 - cut
-        return hierarchy(vectors, linkage, photos, below=distance).labels_at(distance)
+        return hierarchy(vectors, linkage, photos, distance, scatter).labels_at(distance)
     order = content_order(vectors)
     links = find_links(np.ascontiguousarray(vectors[order]), cut)
     labels = np.empty(len(vectors), np.int64)

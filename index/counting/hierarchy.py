@@ -17,6 +17,7 @@ from scipy.spatial.distance import squareform
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.choices import Linkage
 from index.counting.evidence import LEADING, merge_by_evidence
+from index.vectors.space import USUAL, Scatter
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +80,17 @@ def hierarchy(
     linkage: Linkage,
     photos: IntVector | None = None,
     below: float = math.inf,
+    scatter: Scatter = USUAL,
 ) -> Hierarchy:
     """The hierarchy of unit *vectors* (n, d) under a linkage other than supported.
 
     Memory grows with n²: 4 to 8 bytes a pair.
 
     Args:
-        photos: (n,) a number for the photo of each face, used by evidence only; None means that
-            every face has a photo of its own.
-        below: merges at this distance or above may be left out, which saves time.
+        photos: (n,) a number for the photo of each face, which only evidence asks for; None means
+            that every face has a photo of its own.
+        below: merges at this distance or above may be left out, which saves finding them.
+        scatter: the model's, which only evidence asks for.
     """
     count = len(vectors)
     if count < 2:  # noqa: PLR2004 - nothing to merge
@@ -96,7 +99,7 @@ def hierarchy(
     order = content_order(vectors)
     if linkage is Linkage.EVIDENCE:
         photos = np.arange(count) if photos is None else photos
-        first, second, heights = merge_by_evidence(vectors[order], photos[order], below)
+        first, second, heights = merge_by_evidence(vectors[order], photos[order], scatter, below)
     elif linkage is Linkage.SINGLE:
         first, second, heights = _single(vectors[order])
     else:

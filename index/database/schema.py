@@ -53,7 +53,7 @@ class Generation(Base):
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     model_id: Mapped[str] = mapped_column(String(200))  # name and first digits of its SHA-256
-    weights: Mapped[str] = mapped_column(Text)  # the setting that loads it
+    model: Mapped[str] = mapped_column(Text)  # the setting that loads it
     profile: Mapped[str] = mapped_column(Text)  # JSON of index.vectors.space.Profile
     state: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[float] = mapped_column(Float)  # seconds since 1970

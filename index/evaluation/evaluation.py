@@ -110,7 +110,7 @@ def _counts(
         return [
             int(components(joining_links(links, count, linkage), count).max()) + 1 for links in kept
         ]
-    tree = hierarchy(vectors, linkage, photos)
+    tree = hierarchy(vectors, linkage, photos, scatter=space.profile.scatter)
     return [tree.persons_at(1.0 - cut) for cut in cuts]
 
 
@@ -206,7 +206,7 @@ def recentre(raw: FloatMatrix, photos: IntVector, before: Profile) -> tuple[Prof
     """
     space = Space.calibrated(before)
     cut = space.cut(OPERATING_THRESHOLD)
-    labels = persons(space.unit(raw), cut, Linkage.EVIDENCE, photos)
+    labels = persons(space.unit(raw), cut, Linkage.EVIDENCE, photos, before.scatter)
     people = int(labels.max()) + 1
     measured = {
         "library_faces": len(raw),

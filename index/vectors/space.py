@@ -4,8 +4,8 @@
     distance      = 1 − cosine similarity, 0 to 2
     threshold     = distance × 0.2 / operating_distance        (calibrated scale)
 
-operating_distance is the distance at which one pair in 1,000 of different people is taken for the
-same person (false match rate 1e-3), so a threshold of 0.2 means the same for every model.
+operating_distance is the distance at which the model counts best, which is that of a certain false
+match rate (docs/accuracy.md). So 0.2 is every model's own operating point.
 """
 
 import hashlib
@@ -25,9 +25,25 @@ from index.base.errors import ConfigError
 from index.vectors.match_rates import FalseMatchRates
 
 OPERATING_THRESHOLD = 0.2
-DIM = 512  # FaceNet's embeddings
 FARTHEST = 1e6  # far beyond every cosine distance, and still a number in JSON
+MOST_STRAY = 10.0  # far beyond use
 MIN_NORM = 1e-6  # a shorter vector has no direction
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """How the vectors of one person scatter; see index.counting.evidence.
+
+    Attributes:
+        rho: share of a vector's variance that belongs to the person, above 0 and below 1.
+        stray: how much more readily a stray face joins than two persons become one, 0 or more.
+    """
+
+    rho: float = 0.42
+    stray: float = 0.09
+
+
+USUAL = Scatter()  # FaceNet's, and that of models of which nothing is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +52,17 @@ class Profile:
 
     Attributes:
         centre: mean of the raw embeddings of many people's faces; zeros when not measured.
-        operating_distance: cosine distance of centred vectors at a false match rate of 1e-3.
-        measured: the photos it was measured on, and the results. It is shown to users; counts do
-            not depend on it.
+        operating_distance: cosine distance of centred vectors at the operating rate.
+        measured: on what, and with which result; shown to users, and counts never depend on it.
+        scatter: for counting by evidence.
+        operating_rate: the false match rate at which the model counts best.
     """
 
     centre: tuple[float, ...]
     operating_distance: float
     measured: dict[str, Any] = field(default_factory=dict)
+    scatter: Scatter = USUAL
+    operating_rate: float = 1e-3
 
     def to_json(self) -> str:
         """As stored in the database and in files."""
@@ -62,14 +81,22 @@ class Profile:
                 _numbers(found["centre"]),
                 float(found["operating_distance"]),
                 dict(found.get("measured", {})),
+                # older profiles are FaceNet's, and have neither
+                Scatter(**{name: float(x) for name, x in found.get("scatter", {}).items()}),
+                float(found.get("operating_rate", 1e-3)),
             )
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ConfigError(f"malformed model profile: {error}") from error
         if not profile.centre or not all(map(math.isfinite, profile.centre)):
             raise ConfigError("malformed model profile: its centre is not a list of numbers")
         FalseMatchRates.of(profile.measured)
         if not 0 < profile.operating_distance < 2:  # noqa: PLR2004 - the range of the distance
             raise ConfigError(f"operating distance {profile.operating_distance} is not in 0 to 2")
+        scatter = profile.scatter
+        if not (0 < scatter.rho < 1 and 0 <= scatter.stray <= MOST_STRAY):
+            raise ConfigError(f"malformed model profile: {scatter} is out of range")
+        if not 0 < profile.operating_rate < 1:
+            raise ConfigError(f"operating rate {profile.operating_rate} is not in 0 to 1")
         return profile
 
 
@@ -79,15 +106,16 @@ def _numbers(values: object) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
-# Not measured by us: FaceNet's usual verification cut, until the operator calibrates.
-UNMEASURED = Profile((0.0,) * DIM, 0.4, {"note": "not measured; run person-count calibrate"})
+def unmeasured(dim: int) -> Profile:
+    """The profile of a model that was not measured: a usual cut, until the operator calibrates."""
+    return Profile((0.0,) * dim, 0.4, {"note": "not measured; run person-count calibrate"})
 
 
-def shipped_profile(weights: str) -> Profile:
-    """The profile that comes with *weights*, or one marked as not measured."""
-    resource = files("index.vectors") / "profiles" / f"{weights}.json"
-    if "/" in weights or not resource.is_file():
-        return UNMEASURED
+def shipped_profile(model: str, dim: int) -> Profile:
+    """The profile that comes with *model*, or one of *dim* numbers marked as not measured."""
+    resource = files("index.vectors") / "profiles" / f"{model}.json"
+    if "/" in model or not resource.is_file():
+        return unmeasured(dim)
     return Profile.from_json(resource.read_text(encoding="utf-8"))
 
 

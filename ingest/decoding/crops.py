@@ -1,21 +1,69 @@
-"""Cut faces out of a photo the way the encoder was trained to see them."""
+"""Cut faces out of a photo the way the networks were trained to see them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ingest.interfaces import CROP_MARGIN_PX, CROP_PX, Box, Crops, RgbImage
+from ingest.interfaces import STANDARD, Box, Crops, DetectedFace, Framing, Landmarks, RgbImage
+
+# Where the landmarks go in an aligned crop, as a share of its edge: the template that InsightFace
+# made usual (deepinsight/insightface, arcface_dst), which is given in pixels of 112.
+TEMPLATE = (
+    np.array(
+        [
+            [38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366],
+            [41.5493, 92.3655], [70.7299, 92.2041],
+        ]
+    )
+    / 112
+)  # fmt: skip
+SPARE_PX = 2.0  # around what an aligned crop shows, for the interpolation
 
 
-def crop_boxes(boxes: Sequence[Box], width: int, height: int) -> NDArray[np.int64]:
+@dataclass(frozen=True, slots=True)
+class FaceCrops:
+    """The faces of a photo, in order.
+
+    Attributes:
+        standard: (n, 160, 160, 3), for their sharpness.
+        framed: (n, edge, edge, 3), for the network; the same array where it takes the standard.
+    """
+
+    standard: Crops
+    framed: Crops
+
+
+def joined(parts: Sequence[FaceCrops]) -> FaceCrops:
+    """The crops of all *parts*, at least one, in order."""
+    standard = np.concatenate([part.standard for part in parts])
+    if parts[0].framed is parts[0].standard:
+        return FaceCrops(standard, standard)
+    return FaceCrops(standard, np.concatenate([part.framed for part in parts]))
+
+
+def cut_faces(image: RgbImage, faces: Sequence[DetectedFace], framing: Framing) -> FaceCrops:
+    """Cut *faces*, which are in pixels of *image*; there may be none."""
+    boxes = [face.box for face in faces]
+    standard = crop_faces(image, boxes)
+    if framing == STANDARD:
+        return FaceCrops(standard, standard)
+    if framing.margin_px is not None:
+        return FaceCrops(standard, crop_faces(image, boxes, framing))
+    landmarks = [face.landmarks for face in faces]
+    return FaceCrops(standard, align_faces(image, landmarks, framing.edge_px))
+
+
+def crop_boxes(
+    boxes: Sequence[Box], width: int, height: int, framing: Framing = STANDARD
+) -> NDArray[np.int64]:
     """Return (n, 4) int64 boxes with the margin added, clipped to the photo, ends exclusive."""
     corners = np.asarray(boxes, np.float32).reshape(-1, 4)
     size = corners[:, 2:] - corners[:, :2]
-    margin = (
-        np.float32(CROP_MARGIN_PX) * size / np.float32(CROP_PX - CROP_MARGIN_PX) / np.float32(2)
-    )
+    added = framing.margin_px or 0
+    margin = np.float32(added) * size / np.float32(framing.edge_px - added) / np.float32(2)
     limit = np.array([width, height], np.float32)
     first = np.clip(corners[:, :2] - margin, 0, limit - 1)
     last = np.clip(corners[:, 2:] + margin, 1, limit)
@@ -24,16 +72,75 @@ def crop_boxes(boxes: Sequence[Box], width: int, height: int) -> NDArray[np.int6
     return pixels
 
 
-def crop_faces(image: RgbImage, boxes: Sequence[Box]) -> Crops:
-    """Return (n, 160, 160, 3) uint8 crops of *image*, one per box, in order; n may be 0.
+def crop_faces(image: RgbImage, boxes: Sequence[Box], framing: Framing = STANDARD) -> Crops:
+    """Return (n, edge, edge, 3) uint8 crops of *image*, one a box, in order; n may be 0.
 
     Only the pixels inside the margin are read: those outside must not bleed into the edges.
     """
     height, width = image.shape[:2]
-    crops = np.empty((len(boxes), CROP_PX, CROP_PX, 3), np.uint8)
-    for crop, (left, top, right, bottom) in zip(
-        crops, crop_boxes(boxes, width, height), strict=True
-    ):
+    edge = framing.edge_px
+    crops = np.empty((len(boxes), edge, edge, 3), np.uint8)
+    places = crop_boxes(boxes, width, height, framing)
+    for crop, (left, top, right, bottom) in zip(crops, places, strict=True):
         cut = Image.fromarray(image[top:bottom, left:right])
-        crop[...] = np.asarray(cut.resize((CROP_PX, CROP_PX), Image.Resampling.BILINEAR))
+        crop[...] = np.asarray(cut.resize((edge, edge), Image.Resampling.BILINEAR))
     return crops
+
+
+def align_faces(image: RgbImage, landmarks: Sequence[Landmarks], edge_px: int) -> Crops:
+    """Return (n, edge, edge, 3) uint8 crops of *image* with the landmarks where TEMPLATE has them.
+
+    What lies beyond the photo is black.
+    """
+    crops = np.zeros((len(landmarks), edge_px, edge_px, 3), np.uint8)
+    for crop, matrix in zip(crops, crop_to_photo(landmarks, edge_px), strict=True):
+        _warp(image, matrix, crop)
+    return crops
+
+
+def crop_to_photo(landmarks: Sequence[Landmarks], edge_px: int) -> NDArray[np.float64]:
+    """Return (n, 2, 3) float64 matrices from pixels (x, y, 1) of a crop to pixels of the photo.
+
+    Each is the inverse of the similarity that takes five landmarks nearest to TEMPLATE by least
+    squares (S. Umeyama, "Least-squares estimation of transformation parameters between two point
+    patterns", IEEE PAMI 13(4), 1991). In the plane, with points as complex numbers, that is
+    z -> a z + b with a = sum(conj(p) t) / sum(|p|²), where p and t are about their means. Landmarks
+    that all coincide give a crop around them.
+    """
+    points = np.asarray(landmarks, np.float64).reshape(-1, 5, 2)
+    photo = points[..., 0] + 1j * points[..., 1]
+    template = (TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1]) * edge_px
+    middle, goal = photo.mean(1), template.mean()
+    spread = photo - middle[:, None]
+    products = (spread.conj() * (template - goal)).sum(1)
+    squares = (np.abs(spread) ** 2).sum(1)
+    turn = np.divide(squares, products, out=np.ones_like(products), where=np.abs(products) > 1)
+    shift = middle - turn * goal
+    matrices = np.empty((len(points), 2, 3))
+    matrices[:, 0] = np.stack([turn.real, -turn.imag, shift.real], axis=1)
+    matrices[:, 1] = np.stack([turn.imag, turn.real, shift.imag], axis=1)
+    return matrices
+
+
+def _warp(image: RgbImage, matrix: NDArray[np.float64], crop: Crops) -> None:
+    """Fill *crop* (edge, edge, 3) through *matrix* (2, 3), by bilinear interpolation.
+
+    Where the photo is twice as fine or finer, its pixels are averaged first: interpolation alone
+    would look at some of them and leave out the rest.
+    """
+    height, width = image.shape[:2]
+    edge = len(crop)
+    corners = matrix @ np.array([[0, edge, 0, edge], [0, 0, edge, edge], [1, 1, 1, 1]])
+    factor = max(1, int(np.hypot(*matrix[:, 0]) + 1e-3))
+    first = np.floor(np.clip(corners.min(1) - SPARE_PX * factor, 0, [width, height])).astype(int)
+    last = np.ceil(np.clip(corners.max(1) + SPARE_PX * factor, 0, [width, height])).astype(int)
+    if (last <= first).any():
+        return
+    part = Image.fromarray(image[first[1] : last[1], first[0] : last[0]]).reduce(factor)
+    # Pillow has pixels' centres at halves, the matrix has them at whole numbers
+    halves = matrix[:, :2].sum(1) / 2 - 0.5
+    inside = np.c_[matrix[:, :2], matrix[:, 2] - halves - first] / factor
+    cut = part.transform(
+        (edge, edge), Image.Transform.AFFINE, inside.ravel().tolist(), Image.Resampling.BILINEAR
+    )
+    crop[...] = np.asarray(cut)

@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
-import numpy as np
-
 from index.base.errors import UnreadableImageError
-from ingest.decoding.decoder_process import MOST_BOXES
+from ingest.decoding.crops import FaceCrops, joined
+from ingest.decoding.decoder_process import MOST_FACES
 from ingest.decoding.sandbox import DecoderLostError, Sandbox
-from ingest.interfaces import Box, Crops, RgbImage
+from ingest.interfaces import DetectedFace, Framing, RgbImage
 
 log = logging.getLogger(__name__)
 
@@ -42,16 +41,17 @@ class Decoder:
         """
         return self._ask(data, partial(Sandbox.decode, data=data, edge_px=edge_px))
 
-    def crops(self, data: bytes, boxes: Sequence[Box]) -> Crops:
-        """Crops (n, 160, 160, 3) of a file decoded in full; raises as decode does."""
-        parts: list[Crops] = []
+    def crops(self, data: bytes, faces: Sequence[DetectedFace], framing: Framing) -> FaceCrops:
+        """The *faces*, at least one, of a file decoded in full; raises as decode does."""
+        parts: list[FaceCrops] = []
         done = 0
-        while done < len(boxes):
-            most = min(MOST_BOXES, self._fitting(data).most_crops)
-            part = boxes[done : done + most]
-            parts.append(self._ask(data, partial(Sandbox.crops, data=data, boxes=part)))
+        while done < len(faces):
+            most = min(MOST_FACES, self._fitting(data).most_faces(framing))
+            part = faces[done : done + most]
+            question = partial(Sandbox.crops, data=data, faces=part, framing=framing)
+            parts.append(self._ask(data, question))
             done += most
-        return np.concatenate(parts)
+        return joined(parts)
 
     def _ask(self, data: bytes, question: Callable[[Sandbox], Result]) -> Result:
         while True:

@@ -11,26 +11,29 @@ import socket
 import struct
 import sys
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index.base.errors import UnreadableImageError
 from index.base.image_formats import HEIC
 from ingest.decoding import pixels
 from ingest.decoding.confinement import confine, end_with, grant_processor
-from ingest.decoding.crops import crop_faces
+from ingest.decoding.crops import FaceCrops, cut_faces
 from ingest.decoding.openers import without_reader
 from ingest.decoding.warm_up import warm_up
-from ingest.interfaces import Crops
+from ingest.interfaces import STANDARD, DetectedFace, Framing
 
 # A question: its number, megapixels allowed, seconds to compute, bytes of the file, edge_px, the
-# number of boxes; then the boxes, float64. Without boxes it asks for the photo, with boxes for
-# its crops.
-QUESTION = struct.Struct("<QIIQII")
-BOX_BYTES = 4 * 8
-MOST_BOXES = 1000
-# An answer: the question's number, its outcome, the first two edges of the array of pixels, the
-# full image's width and height (0 for crops); then the reason, if there is one, in UTF-8.
+# framing's margin, how many faces; then those: box and landmarks, float64. Without faces it is for
+# the photo, with faces for its crops: the standard ones, then those framed for edge_px if others.
+QUESTION = struct.Struct("<QIIQIII")
+FACE_NUMBERS = 4 + 10
+MOST_FACES = 500
+ALIGNED = 0xFFFFFFFF  # the margin of crops that are aligned
+# An answer: the question's number, what became of it, the first two edges of the array of pixels,
+# the full image's width and height (0 of crops); then the reason, if there is one, in UTF-8.
 ANSWER = struct.Struct("<QcIIII")
 READY = b"ready"
 DONE, UNREADABLE, PARTIAL, TOO_LARGE = b"d", b"u", b"p", b"m"
@@ -50,36 +53,58 @@ def main() -> None:
         if not confine(memory_bytes, channel_fd):
             without_reader.add(HEIC)  # libde265 decodes in a thread
         channel.send(READY)
-        while question := channel.recv(QUESTION.size + MOST_BOXES * BOX_BYTES):
+        while question := channel.recv(QUESTION.size + MOST_FACES * FACE_NUMBERS * 8):
             channel.send(_answer(question, arena, output_at))
 
 
 def _answer(question: bytes, arena: mmap.mmap, output_at: int) -> bytes:
-    number, megapixels, seconds, size, edge_px, boxes = QUESTION.unpack_from(question)
+    number, megapixels, seconds, size, edge_px, margin, faces = QUESTION.unpack_from(question)
     grant_processor(seconds)
     data = arena[:size]
     full_size = (0, 0)
+    parts: list[NDArray[np.uint8]]
     try:
-        if boxes:
-            found = _crops(data, megapixels, question[QUESTION.size :])
+        if faces:
+            framing = Framing(edge_px, None if margin == ALIGNED else margin)
+            crops = _crops(data, megapixels, question[QUESTION.size :], framing)
+            sizes, parts = crops.framed.shape[:2], [crops.standard]
+            if framing != STANDARD:
+                parts.append(crops.framed)
         else:
             found, full_size = pixels.decode_reduced(data, megapixels, edge_px or None)
-        np.frombuffer(arena, np.uint8, found.size, output_at).reshape(found.shape)[:] = found
+            sizes, parts = found.shape[:2], [found]
+        for part in parts:
+            np.frombuffer(arena, np.uint8, part.size, output_at)[:] = part.reshape(-1)
+            output_at += part.size
     except UnreadableImageError as error:
         return _refusal(number, PARTIAL if error.maybe_partial else UNREADABLE, str(error))
     except MemoryError:
         return _refusal(number, TOO_LARGE, "")
     except Exception as error:  # noqa: BLE001 - on foreign bytes Pillow may raise anything
         return _refusal(number, UNREADABLE, f"it makes the decoder fail ({type(error).__name__})")
-    return ANSWER.pack(number, DONE, *found.shape[:2], *full_size)
+    return ANSWER.pack(number, DONE, *sizes, *full_size)
 
 
-def _crops(data: bytes, megapixels: int, boxes: bytes) -> Crops:
-    """Crops of *boxes*, which are in pixels of the file, where those can all be kept or not."""
+def numbers_of(faces: Sequence[DetectedFace]) -> bytes:
+    """What a question says of *faces*: box and landmarks of each, float64."""
+    rows = [[*face.box, *np.ravel(face.landmarks).tolist()] for face in faces]
+    return np.array(rows, "<f8").tobytes()
+
+
+def faces_of(points: NDArray[np.float64]) -> list[DetectedFace]:
+    """Faces of (n, 7, 2) points: two corners and five landmarks; their probability was not said."""
+    return [
+        DetectedFace((row[0][0], row[0][1], row[1][0], row[1][1]), 1.0, tuple(map(tuple, row[2:])))
+        for row in points.tolist()
+    ]
+
+
+def _crops(data: bytes, megapixels: int, faces: bytes, framing: Framing) -> FaceCrops:
+    """Crops of *faces*, which are in pixels of the file, where those can all be kept or not."""
     found, (width, height) = pixels.decode_reduced(data, megapixels, None)
-    x, y = found.shape[1] / width, found.shape[0] / height
-    corners = np.frombuffer(boxes, np.float64).reshape(-1, 4) * (x, y, x, y)
-    return crop_faces(found, [(box[0], box[1], box[2], box[3]) for box in corners.tolist()])
+    ratio = np.array([found.shape[1] / width, found.shape[0] / height])
+    points = np.frombuffer(faces, "<f8").reshape(-1, FACE_NUMBERS // 2, 2) * ratio
+    return cut_faces(found, faces_of(points), framing)
 
 
 def _refusal(number: int, outcome: bytes, reason: str) -> bytes:

@@ -19,16 +19,19 @@ from numpy.typing import NDArray
 
 from index.base.errors import DecoderUnavailableError, UnreadableImageError
 from index.base.image_formats import FORMATS
+from ingest.decoding.crops import FaceCrops
 from ingest.decoding.decoder_process import (
+    ALIGNED,
     ANSWER,
-    BOX_BYTES,
     DONE,
+    FACE_NUMBERS,
     MOST_REASON_BYTES,
     PARTIAL,
     QUESTION,
     READY,
     TOO_LARGE,
     UNREADABLE,
+    numbers_of,
 )
 from ingest.decoding.sandbox_process import RELEASE_BYTES, end, shared_memory, start
 from ingest.decoding.sizes import (
@@ -38,13 +41,14 @@ from ingest.decoding.sizes import (
     MIN_EDGE_PX,
     file_megapixels,
 )
-from ingest.interfaces import CROP_PX, Box, Crops, RgbImage
+from ingest.interfaces import CROP_PX, STANDARD, DetectedFace, Framing, RgbImage
 
 START_SECONDS = 60.0  # it takes a tenth of a second
 BYTES_PER_FILE_BYTE = 4
 PATIENCE = 3  # seconds that a second of computing may take on a busy machine
 DYING_SECONDS = 5.0  # that the process may take to end once it has closed its end of the channel
 LEAST_FILE_BYTES = 64 << 20
+LEAST_OUTPUT_BYTES = 4 << 20  # one face's crops for the largest network that a description allows
 
 
 class DecoderLostError(Exception):
@@ -85,7 +89,7 @@ class Sandbox:
         self.max_megapixels = max_megapixels
         self.file_bytes = max(file_bytes, LEAST_FILE_BYTES)
         self.answers = 0
-        self._output_bytes = max(3 * MEGA * max_megapixels, 3 * CROP_PX**2)
+        self._output_bytes = max(3 * MEGA * max_megapixels, LEAST_OUTPUT_BYTES)
         memory = BYTES_PER_PIXEL * MEGA * max_megapixels + BYTES_PER_FILE_BYTE * self.file_bytes
         try:
             with ExitStack() as undo, ExitStack() as passed_on:
@@ -102,10 +106,9 @@ class Sandbox:
             raise DecoderUnavailableError(f"no process for decoding: {error.strerror}") from error
         self._end = weakref.finalize(self, end, self._process, self._channel)
 
-    @property
-    def most_crops(self) -> int:
-        """The number of crops it can return at once."""
-        return self._output_bytes // (3 * CROP_PX**2)
+    def most_faces(self, framing: Framing) -> int:
+        """How many faces it can give back the crops of at once."""
+        return self._output_bytes // _crop_bytes(framing)
 
     @property
     def is_alive(self) -> bool:
@@ -123,7 +126,7 @@ class Sandbox:
             UnreadableImageError: the process says that it cannot be decoded.
             DecoderLostError: the process is gone.
         """
-        height, width, *full = self._ask(data, edge_px or 0, b"")
+        height, width, *full = self._ask(data, edge_px or 0)
         edges_fit = max(height, width, *full) <= MAX_EDGE_PX and min(full) >= MIN_EDGE_PX
         pixels_fit = height * width <= self.max_megapixels * MEGA and full[0] * full[1] <= (
             max(file_megapixels(kind, self.max_megapixels) for kind in FORMATS) * MEGA
@@ -132,26 +135,33 @@ class Sandbox:
             raise self._nonsense()
         return self._result((height, width, 3), data), (full[0], full[1])
 
-    def crops(self, data: bytes, boxes: Sequence[Box]) -> Crops:
-        """Crops of a file decoded in full, one per box, most_crops at most; raises as decode."""
-        corners = np.asarray(boxes, np.float64).reshape(-1, 4)
-        count, *_ = self._ask(data, 0, corners.tobytes())
-        if count != len(corners):
+    def crops(self, data: bytes, faces: Sequence[DetectedFace], framing: Framing) -> FaceCrops:
+        """Crops of a file decoded in full, of at most most_faces; raises as decode does."""
+        margin = ALIGNED if framing.margin_px is None else framing.margin_px
+        count, edge, *_ = self._ask(data, framing.edge_px, numbers_of(faces), margin)
+        if (count, edge) != (len(faces), framing.edge_px):
             raise self._nonsense()
-        return self._result((count, CROP_PX, CROP_PX, 3), data)
+        pixels = self._result((count * _crop_bytes(framing),), data)
+        size = count * _crop_bytes(STANDARD)
+        standard = pixels[:size].reshape(count, CROP_PX, CROP_PX, 3)
+        if framing == STANDARD:
+            return FaceCrops(standard, standard)
+        return FaceCrops(standard, pixels[size:].reshape(count, edge, edge, 3))
 
-    def _ask(self, data: bytes, edge_px: int, boxes: bytes) -> tuple[int, int, int, int]:
-        """Ask the process, and return the sizes in its answer, which the caller has to check."""
+    def _ask(
+        self, data: bytes, edge_px: int, faces: bytes = b"", margin: int = 0
+    ) -> tuple[int, int, int, int]:
+        """The sizes in an answer, which the caller has to check."""
         if not self.answers:
             self._wait_until_ready()
         self.answers += 1
         seconds = processor_seconds(len(data), self.max_megapixels)
-        count = len(boxes) // BOX_BYTES
+        count = len(faces) // (8 * FACE_NUMBERS)
         question = QUESTION.pack(
-            self.answers, self.max_megapixels, seconds, len(data), edge_px, count
+            self.answers, self.max_megapixels, seconds, len(data), edge_px, margin, count
         )
         self._arena[: len(data)] = data
-        answer = self._exchange(question + boxes, seconds)
+        answer = self._exchange(question + faces, seconds)
         if len(answer) < ANSWER.size:
             raise self._nonsense()
         number, outcome, *sizes = ANSWER.unpack_from(answer)
@@ -229,6 +239,12 @@ class Sandbox:
             )
         if errors:
             errors.close()  # from now on it sends only answers
+
+
+def _crop_bytes(framing: Framing) -> int:
+    """Of one face."""
+    standard = 3 * CROP_PX**2
+    return standard if framing == STANDARD else standard + 3 * framing.edge_px**2
 
 
 def _ending(code: int) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 
@@ -44,27 +45,32 @@ class DirectCount:
     def __init__(self, settings: Settings, database: Database | None) -> None:
         self._settings = settings
         self._database = database
-        self._models: Models | None = None
         self._generation = None
         if database is not None:
             with database.read() as connection:
                 self._generation = generations.active(connection)
 
-    @property
+    @cached_property
     def space(self) -> Space:
         """The vectors' space: the library's, or the configured model's."""
         if self._generation is not None:
             profile = Profile.from_json(self._generation.profile)
         else:
-            profile = shipped_profile(self._settings.weights)
+            profile = shipped_profile(self._settings.model, self._models.encoder.dim)
         return Space(profile, self._settings.distance)
+
+    @cached_property
+    def _models(self) -> Models:
+        if self._generation is not None:
+            return load_generation(self._settings, self._generation)
+        return load_models(self._settings, self._settings.model)
 
     def answer(self, question: Question, progress: Progress) -> DirectAnswer:
         """Count the persons in the question's files.
 
         Raises:
             RequestError: a file is missing (404), unreadable (422), or there are too many faces.
-            ModelUnavailableError: the weights cannot be loaded.
+            ConfigError, ModelUnavailableError: the model cannot be loaded.
         """
         names: dict[bytes, list[str]] = {}
         faces: list[FaceRow] = []
@@ -113,12 +119,6 @@ class DirectCount:
                 known = stored_faces(connection, self._generation.id, digest)
             if known is not None:
                 return known
-        if self._models is None:
-            self._models = (
-                load_generation(self._settings, self._generation)
-                if self._generation is not None
-                else load_models(self._settings, self._settings.weights)
-            )
         (image,) = self._models.analyse([(digest, data)], self._settings.max_megapixels)
         if isinstance(image, UnreadableImageError):
             raise _unreadable(name, str(image)) from image

@@ -125,7 +125,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
 
     Raises:
         WriterBusyError: another process ingests into the same data folder.
-        ModelUnavailableError: the weights cannot be loaded.
+        ConfigError, ModelUnavailableError: the model cannot be loaded.
         StoreError: the database is not usable.
         ConfigError: a folder to watch cannot be made, or the setting confinement requires features
             that the kernel lacks.

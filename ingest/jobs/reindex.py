@@ -1,6 +1,6 @@
 """Embeds the library again in a new generation, then switches to it in one step.
 
-An interrupted re-index continues where it stopped when it is started again with the same weights.
+An interrupted re-index continues where it stopped when it is started again with the same model.
 Answers do not change before the switch.
 """
 
@@ -26,6 +26,7 @@ from index.database.states import GenerationState
 from index.vectors import snapshot_writer
 from index.vectors.space import shipped_profile, stored_vector_space
 from ingest.decoding.reading import read_settled
+from ingest.interfaces import Encoder
 from ingest.networks.models import Models, load_models
 from ingest.networks.pipeline import analyse_all, in_chunks, share_of
 from ingest.watching.missing_disks import uncertain_places
@@ -57,25 +58,25 @@ class Reindexer:
     """One run of the command."""
 
     def __init__(
-        self, database: Database, settings: Settings, weights: str, stop: threading.Event
+        self, database: Database, settings: Settings, model: str, stop: threading.Event
     ) -> None:
         self._database = database
         self._settings = settings
-        self._weights = weights
+        self._model = model
         self._stop = stop
         self._roots = settings.resolve_roots()
 
     def run(self, progress: Progress) -> ReindexResult | None:
-        """Build a generation with the weights and make it the active one.
+        """Build a generation with the model and make it the active one.
 
         Returns: the outcome; None when stopped before the switch.
 
         Raises:
-            ModelUnavailableError: the weights cannot be loaded.
+            ConfigError, ModelUnavailableError: the model cannot be loaded.
             IngestError: an indexed image can no longer be read, or its disk may be missing;
                 nothing has changed.
         """
-        models = load_models(self._settings, self._weights)
+        models = load_models(self._settings, self._model)
         generation = self._target(models)
         with self._database.read() as connection:
             already, _ = generations.progress(connection, generation.id)
@@ -104,19 +105,19 @@ class Reindexer:
             return generations.create(
                 connection,
                 model_id=models.encoder.model_id,
-                weights=self._weights,
-                profile=self._profile(models.encoder.model_id),
+                model=self._model,
+                profile=self._profile(models.encoder),
                 state=GenerationState.BUILDING,
                 now=time.time(),
             )
 
-    def _profile(self, model_id: str) -> str:
+    def _profile(self, encoder: Encoder) -> str:
         """The active profile if the model stays the same: it may have been calibrated."""
         with self._database.read() as connection:
             active = generations.active(connection)
-        if active is not None and active.model_id == model_id:
+        if active is not None and active.model_id == encoder.model_id:
             return active.profile
-        return shipped_profile(self._weights).to_json()
+        return shipped_profile(self._model, encoder.dim).to_json()
 
     def _fill(self, generation: GenerationRow, models: Models, progress: Progress) -> None:
         with self._database.read() as connection:

@@ -2,3 +2,8 @@
 
 It imports decoding, ingest.interfaces and index. Jobs may import it.
 """
+
+import sys
+
+# OpenVINO reports each conversion of a model to its makers; without this module it does not.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]

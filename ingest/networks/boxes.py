@@ -6,14 +6,13 @@ trained with it, so it stays.
 """
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torchvision.ops import nms
 
 from ingest.networks.summed_area import FloatArray, IntArray
 
 PNET_STRIDE = 2
 PNET_CELL = 12
+BLOCK = 64  # boxes compared with all others at once: bounds the memory
 
 
 def window_boxes(rows: IntArray, columns: IntArray, scale: float) -> FloatArray:
@@ -53,16 +52,53 @@ def clip_to_pixels(boxes: FloatArray, widths: IntArray, heights: IntArray) -> In
 def suppress(boxes: FloatArray, scores: FloatArray, owners: IntArray, overlap: float) -> IntArray:
     """Return the boxes kept by greedy suppression above *overlap* (intersection over union).
 
-    They come photo by photo, best first within a photo. Each photo has its own call of nms, which
-    is quadratic; `batched_nms` falls back to a slow loop at 1,000 boxes.
+    Photo by photo, best first within a photo.
     """
     order = np.argsort(owners, kind="stable")
     ends = np.flatnonzero(np.diff(owners[order])) + 1
     kept = [np.empty(0, np.int64)]
     for rows in np.split(order, ends) if len(order) else ():
-        picked = nms(torch.from_numpy(boxes[rows]), torch.from_numpy(scores[rows]), overlap)
-        kept.append(rows[picked.numpy()])
+        best_first = rows[np.argsort(-scores[rows], kind="stable")]
+        kept.append(best_first[_standing(boxes[best_first], overlap)])
     return np.concatenate(kept)
+
+
+def _standing(boxes: FloatArray, overlap: float) -> IntArray:
+    """The ranks that greedy suppression keeps, in order; *boxes* are sorted, best first.
+
+    The same boxes as torchvision.ops.nms, to the last bit: its arithmetic in its order.
+    """
+    corners = np.ascontiguousarray(boxes.T)
+    kept = [np.empty(0, np.int64)]
+    ranks = np.arange(len(boxes))
+    while len(ranks):
+        block, ranks = ranks[:BLOCK], ranks[BLOCK:]
+        block = block[_greedy(_sharing(corners[:, block], corners[:, block]) > overlap)]
+        kept.append(block)
+        if len(ranks):
+            clash = _sharing(corners[:, block], corners[:, ranks]) > overlap
+            ranks = ranks[~clash.any(axis=0)]
+    return np.concatenate(kept)
+
+
+def _sharing(some: FloatArray, others: FloatArray) -> FloatArray:
+    """Return (k, m): the area two boxes share as a part of what they cover together.
+
+    Boxes are columns here, (4, k) and (4, m): an axis at a time is several times as fast.
+    """
+    x1, y1, x2, y2 = some[:, :, None]
+    left, top, right, bottom = others
+    width = np.minimum(x2, right)
+    width -= np.maximum(x1, left)
+    height = np.minimum(y2, bottom)
+    height -= np.maximum(y1, top)
+    shared: FloatArray = np.maximum(width, 0, out=width)
+    shared *= np.maximum(height, 0, out=height)
+    together: FloatArray = (x2 - x1) * (y2 - y1) + (right - left) * (bottom - top)
+    together -= shared
+    with np.errstate(invalid="ignore", divide="ignore"):  # boxes without an area share nothing
+        shared /= together
+    return shared
 
 
 def spread(boxes: FloatArray, levels: IntArray) -> FloatArray:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+import openvino as ov
 
 from ingest.interfaces import RgbImage
 from ingest.networks.boxes import (
@@ -23,7 +22,7 @@ from ingest.networks.boxes import (
     suppress_nested,
     window_boxes,
 )
-from ingest.networks.runtime import Net, OpenVinoNet, TorchNet, converted, cores
+from ingest.networks.runtime import Net, OpenVinoNet, cores, kept
 from ingest.networks.summed_area import FloatArray, IntArray, IntegralImages, SizeGroup, shrink
 
 # the values of facenet-pytorch
@@ -68,42 +67,19 @@ class Candidates:
         return Candidates(self.owners[rows], self.boxes[rows], self.scores[rows], self.extras[rows])
 
 
-class _Stage(torch.nn.Module):
-    """One MTCNN net: pixels 0..255 (n, h, w, 3) in, score and regressions on axis 1 out."""
-
-    def __init__(self, net: torch.nn.Module) -> None:
-        super().__init__()
-        self.net = net
-        _absorb(net.get_submodule("conv1"))
-
-    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
-        """Return ((n, 1 + m, ...),): probability of a face, box shifts, landmarks if any."""
-        outputs = self.net(pixels.permute(0, 3, 1, 2))
-        return (torch.cat([outputs[-1][:, 1:2], *outputs[:-1]], dim=1),)
-
-
-@torch.no_grad()
-def _absorb(first: torch.nn.Module) -> None:
-    """Let a net's first layer, which has no padding, scale pixels to -1..1 as it reads them."""
-    weight, bias = first.parameters()
-    scaled = weight.double() / 128
-    bias.copy_(bias.double() - 127.5 * scaled.sum((1, 2, 3)))
-    weight.copy_(scaled)
-
-
 class Cascade:
     """The three nets and the steps between them. Safe to call from several threads."""
 
-    def __init__(self, *, device: str = "cpu", cache: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, device: str = "cpu") -> None:
         """Load the nets.
 
         Args:
+            folder: where converted nets are kept.
             device: "cpu" (OpenVINO), or a device of torch.
-            cache: folder for converted nets, or None.
         """
-        self._pnet = _load(PNet, None, device, cache)
-        self._rnet = _load(RNet, REFINE.edge, device, cache)
-        self._onet = _load(ONet, OUTPUT.edge, device, cache)
+        self._pnet = _load("pnet", device, folder)
+        self._rnet = _load("rnet", device, folder)
+        self._onet = _load("onet", device, folder)
 
     def __call__(self, images: Sequence[RgbImage], min_face_px: float) -> Candidates:
         """Find faces at least *min_face_px* high; extras hold the landmarks: five x, five y."""
@@ -172,15 +148,20 @@ def pyramid(height: int, width: int, min_face_px: float) -> list[float]:
     return scales
 
 
-def _load(build: type[torch.nn.Module], edge: int | None, device: str, cache: Path | None) -> Net:
-    """Wrap one net; *edge* is its input size in pixels, None for any."""
-    if device != "cpu":
-        return TorchNet(_Stage(build()), device)
-    side = edge or -1
-    example = torch.zeros(2, edge or 32, edge or 32, 3)
-    name = f"mtcnn-{build.__name__.lower()}-2"
-    model = converted(name, lambda: _Stage(build()), example, (-1, side, side, 3), cache)
-    return OpenVinoNet(model, precision="f32", streams=cores())
+def _load(name: str, device: str, folder: Path) -> Net:
+    """One of the nets, converted for the CPU once."""
+
+    def convert() -> ov.Model:
+        from ingest.networks import torch_nets  # noqa: PLC0415 - takes seconds
+
+        return torch_nets.convert_mtcnn_stage(name)
+
+    if device == "cpu":
+        model = kept(f"mtcnn-{name}-2", convert, folder)
+        return OpenVinoNet(model, precision="f32", streams=cores())
+    from ingest.networks import torch_nets  # noqa: PLC0415 - likewise
+
+    return torch_nets.TorchNet(torch_nets.mtcnn_stage(name), device)
 
 
 def _pad(crops: FloatArray, block: int) -> FloatArray:

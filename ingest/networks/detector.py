@@ -24,9 +24,9 @@ class MtcnnDetector:
     image. Safe to call from several threads.
     """
 
-    def __init__(self, *, device: str = "cpu", cache: Path | None = None) -> None:
-        """Load MTCNN; *device* and *cache* as in `Cascade`."""
-        self._cascade = Cascade(device=device, cache=cache)
+    def __init__(self, folder: Path, *, device: str = "cpu") -> None:
+        """Load MTCNN; *folder* and *device* as in `Cascade`."""
+        self._cascade = Cascade(folder, device=device)
 
     def detect(self, images: Sequence[RgbImage]) -> list[list[DetectedFace]]:
         """Return each image's faces; see `Detector`. *images*: (H, W, 3) uint8, any sizes."""

@@ -1,73 +1,54 @@
-"""Turn face crops into vectors with FaceNet (InceptionResnetV1), before L2 normalisation."""
+"""Turns face crops into vectors with the network of a recogniser, before L2 normalisation."""
 
 import math
 from pathlib import Path
 
 import numpy as np
-import torch
-from facenet_pytorch import InceptionResnetV1
+import openvino as ov
 
 from index.base.arrays import FloatMatrix
-from index.base.errors import ModelUnavailableError
-from ingest.interfaces import CROP_PX, Crops
-from ingest.networks.runtime import Net, OpenVinoNet, TorchNet, best_precision, converted, cores
-from ingest.networks.weights import Weights
+from ingest.interfaces import Crops
+from ingest.networks import network_reading, runtime
+from ingest.networks.network_files import network_file
+from ingest.networks.recogniser import Recogniser
 
-BLOCK = 40  # crops a call: a chunk of LFW photos; more gains little speed and takes more memory
-
-
-class _RawFaceNet(torch.nn.Module):
-    """FaceNet from uint8 crops (n, 160, 160, 3) to vectors before their normalisation."""
-
-    def __init__(self, net: InceptionResnetV1) -> None:
-        super().__init__()
-        self.trunk = torch.nn.Sequential(
-            net.conv2d_1a, net.conv2d_2a, net.conv2d_2b, net.maxpool_3a, net.conv2d_3b,
-            net.conv2d_4a, net.conv2d_4b, net.repeat_1, net.mixed_6a, net.repeat_2, net.mixed_7a,
-            net.repeat_3, net.block8, net.avgpool_1a, torch.nn.Flatten(), net.last_linear,
-            net.last_bn,
-        )  # fmt: skip
-
-    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor]:
-        """Return ((n, 512),) float32."""
-        # facenet-pytorch's own forward() normalises at the end; we centre first
-        return (self.trunk((crops.permute(0, 3, 1, 2).float() - 127.5) / 128.0),)
+BLOCK = 40  # a chunk of LFW photos; more brings little, and takes memory for each
+FACENET_DIM = 512
 
 
-class FaceNetEncoder:
-    """FaceNet, through OpenVINO or torch. Safe to call from several threads."""
-
-    dim = 512
+class NetworkEncoder:
+    """An encoder; see `Encoder`. Safe to call from several threads."""
 
     def __init__(
         self,
-        weights: Weights,
+        recogniser: Recogniser,
+        folder: Path,
         *,
         device: str = "cpu",
         precision: str | None = None,
-        cache: Path | None = None,
     ) -> None:
-        """Load the model.
+        """Load the network.
 
         Args:
-            device: "cpu" (OpenVINO), or a device of torch.
-            precision: "bf16" or "f32" for OpenVINO; None is the fastest that costs no accuracy.
-            cache: folder for the converted model, or None.
+            folder: where fetched and converted networks are kept.
+            device: "cpu" (OpenVINO), or a device of torch, which only FaceNet can run on.
+            precision: "bf16" or "f32" for OpenVINO; None is the best that costs no accuracy.
 
         Raises:
-            ModelUnavailableError: the weights do not fit the network.
+            ModelUnavailableError: its file cannot be had, or is no such network.
         """
-        self.model_id = weights.model_id
-        if device != "cpu":
-            self._net: Net = TorchNet(_build(weights), device)
-            return
-        example = torch.zeros(2, CROP_PX, CROP_PX, 3, dtype=torch.uint8)
-        shape = (-1, CROP_PX, CROP_PX, 3)
-        model = converted(weights.model_id, lambda: _build(weights), example, shape, cache)
-        self._net = OpenVinoNet(model, precision=precision or best_precision(), streams=cores())
+        self.model_id = recogniser.model_id
+        self.framing = recogniser.framing
+        if recogniser.architecture is None:
+            model = network_reading.read(network_file(recogniser, folder), recogniser)
+            self.dim = network_reading.embedding_length(model)
+            self._net = _on_cpu(model, precision)
+        else:
+            self.dim = FACENET_DIM
+            self._net = _facenet(recogniser, folder, device, precision)
 
     def encode(self, crops: Crops) -> FloatMatrix:
-        """Raw embeddings (n, 512) of *crops*, on the calling thread alone."""
+        """Raw embeddings (n, dim) of *crops*, on the calling thread alone."""
         vectors = np.empty((len(crops), self.dim), np.float32)
         blocks = math.ceil(len(crops) / BLOCK)
         for rows in np.array_split(np.arange(len(crops)), blocks) if blocks else ():
@@ -75,14 +56,25 @@ class FaceNetEncoder:
         return vectors
 
 
-def _build(weights: Weights) -> torch.nn.Module:
-    """FaceNet with *weights*; a classifier's weights among them are ignored."""
-    net = InceptionResnetV1(pretrained=None, classify=False)
-    tensors = weights.load()
-    try:
-        net.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("logits.")})
-    except RuntimeError as error:
-        raise ModelUnavailableError(
-            f"weights {weights.name} do not fit InceptionResnetV1"
-        ) from error
-    return _RawFaceNet(net).eval()
+def _facenet(
+    recogniser: Recogniser, folder: Path, device: str, precision: str | None
+) -> runtime.Net:
+    """FaceNet, converted once; its source is not looked at again."""
+
+    def convert() -> ov.Model:
+        from ingest.networks import facenet_weights, torch_nets  # noqa: PLC0415 - takes seconds
+
+        tensors = facenet_weights.read_weights(network_file(recogniser, folder))
+        return torch_nets.convert_facenet(tensors)
+
+    if device == "cpu":
+        return _on_cpu(runtime.kept(recogniser.model_id, convert, folder), precision)
+    from ingest.networks import facenet_weights, torch_nets  # noqa: PLC0415 - likewise
+
+    tensors = facenet_weights.read_weights(network_file(recogniser, folder))
+    return torch_nets.TorchNet(torch_nets.facenet(tensors), device)
+
+
+def _on_cpu(model: ov.Model | Path, precision: str | None) -> runtime.Net:
+    precision = precision or runtime.best_precision()
+    return runtime.OpenVinoNet(model, precision=precision, streams=runtime.cores())

@@ -1,13 +1,14 @@
 """The two networks of a generation, loaded; and the first generation of an empty database."""
 
+import ctypes
 import gc
 import logging
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
 from index.base.arrays import FloatMatrix
 from index.base.errors import ModelUnavailableError, UnreadableImageError
@@ -19,15 +20,16 @@ from index.database.queries.generations import GenerationRow
 from index.database.queries.stored_images import NewFace, NewImage
 from index.database.states import GenerationState
 from index.vectors.space import shipped_profile, usable
+from ingest.decoding.crops import FaceCrops, joined
 from ingest.decoding.decoder_pool import Decoder, Decoders
-from ingest.interfaces import CROP_PX, Crops, DetectedFace, Detector, Encoder
+from ingest.interfaces import DetectedFace, Detector, Encoder
 from ingest.networks.detector import MtcnnDetector
-from ingest.networks.encoder import FaceNetEncoder
+from ingest.networks.encoder import NetworkEncoder
 from ingest.networks.photos import Photo, in_file_pixels, open_photo, sharp_crops
+from ingest.networks.recogniser import describe
 from ingest.networks.runtime import cores
 from ingest.networks.sharpness import sharpness
 from ingest.networks.stage_clock import StageClock
-from ingest.networks.weights import load_weights
 
 log = logging.getLogger(__name__)
 
@@ -97,18 +99,19 @@ class Models:
             images = [photo.pixels for photo in photos.values()]
             found = dict(zip(photos, self.detector.detect(images), strict=True))
         with self.stages.stage("crop"):
-            crops: dict[int, Crops] = {}
+            framing = self.encoder.framing
+            crops: dict[int, FaceCrops] = {}
             for number, photo in photos.items():
-                boxes = [face.box for face in found[number]]
                 try:
-                    crops[number] = sharp_crops(photo, boxes, decoder)
+                    crops[number] = sharp_crops(photo, found[number], framing, decoder)
                 except UnreadableImageError as error:
                     outcomes[number] = error.bare()
-            nothing = np.empty((0, CROP_PX, CROP_PX, 3), np.uint8)
-            together = np.concatenate([nothing, *crops.values()])
-            sharp = sharpness(together)
+            if not crops:
+                return
+            together = joined(list(crops.values()))
+            sharp = sharpness(together.standard)
         with self.stages.stage("embed"):
-            rows = iter(zip(self.encoder.encode(together), sharp, strict=True))
+            rows = iter(zip(self.encoder.encode(together.framed), sharp, strict=True))
         for number in crops:
             faces = [in_file_pixels(face, photos[number]) for face in found[number]]
             yield number, [_new_face(face, *next(rows)) for face in faces]
@@ -127,38 +130,52 @@ def torch_device(setting: str) -> str:
     Raises:
         ModelUnavailableError: it means a GPU, and there is none that torch can use.
     """
-    usable = setting != "cpu" and torch.cuda.is_available()
+    usable = setting != "cpu" and _has_driver() and _torch_finds_gpu()
     if setting == "cuda" and not usable:
         raise ModelUnavailableError("setting device: torch finds no GPU to use; set auto or cpu")
     return "cuda" if usable else "cpu"
 
 
-def load_models(settings: Settings, weights: str) -> Models:
-    """Load the detector, and the encoder with *weights*.
+def _has_driver() -> bool:
+    """Whether there is a driver of NVIDIA's, without which importing torch would be for nothing."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def _torch_finds_gpu() -> bool:
+    from ingest.networks.torch_nets import finds_gpu  # noqa: PLC0415 - takes seconds
+
+    return finds_gpu()
+
+
+def load_models(settings: Settings, model: str) -> Models:
+    """Load the detector, and the recogniser that the setting *model* means.
 
     Raises:
-        ModelUnavailableError: the weights are missing, wrong or unreadable.
+        ConfigError: it means none.
+        ModelUnavailableError: its network cannot be had.
         DecoderUnavailableError: no process can be started to decode in.
         ConfigError: setting confinement requires what the kernel lacks.
     """
     check_confinement(settings.confinement)
     decoders = Decoders()
-    decoders.prepare(cores(), settings.max_megapixels)  # they get ready while the weights are read
+    decoders.prepare(cores(), settings.max_megapixels)  # they get ready while networks are read
     device = torch_device(settings.device)
-    cache = settings.data / "weights"
-    if device == "cpu":
-        torch.set_num_threads(1)  # torch has only a few small calls here; OpenVINO does the work
+    folder = settings.networks_folder
     try:
-        found = load_weights(weights, cache)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         models = Models(
-            MtcnnDetector(device=device, cache=cache),
-            FaceNetEncoder(found, device=device, cache=cache),
+            MtcnnDetector(folder, device=device),
+            NetworkEncoder(describe(model), folder, device=device),
             decoders,
         )
-    except OSError as error:  # for example a folder that another user made
-        said = f"{error.strerror}: {error.filename or cache}"
-        raise ModelUnavailableError(f"the weights cannot be read or kept: {said}") from error
-    # the imported modules stay for good: freeze them, or each collection spends 0.15 s on them
+    except OSError as error:  # as of a folder that another user made
+        said = f"{error.strerror}: {error.filename or folder}"
+        raise ModelUnavailableError(f"the networks cannot be read or kept: {said}") from error
+    # what was imported for them stays; each time the collector goes through it takes 0.15 s
     gc.collect()
     gc.freeze()
     return models
@@ -168,12 +185,12 @@ def load_generation(settings: Settings, generation: GenerationRow) -> Models:
     """Load the models that a generation was made with.
 
     Raises:
-        ModelUnavailableError: they cannot be loaded, or are no longer the same.
+        ConfigError, ModelUnavailableError: they cannot be had, or are no longer the same.
     """
-    models = load_models(settings, generation.weights)
+    models = load_models(settings, generation.model)
     if models.encoder.model_id != generation.model_id:
         raise ModelUnavailableError(
-            f"the library was indexed with {generation.model_id}, but {generation.weights} is now "
+            f"the library was indexed with {generation.model_id}, but {generation.model} is now "
             f"{models.encoder.model_id}; run: person-count reindex"
         )
     return models
@@ -188,20 +205,20 @@ def open_generation(database: Database, settings: Settings) -> tuple[GenerationR
     with database.read() as connection:
         generation = generations.active(connection)
     if generation is not None:
-        if generation.weights != settings.weights:
+        if generation.model != settings.model:
             log.warning(
-                "weights.differ configured=%s active=%s; run person-count reindex to change",
-                settings.weights,
-                generation.weights,
+                "model.differs configured=%s used=%s; person-count reindex changes the library's",
+                settings.model,
+                generation.model,
             )
         return generation, load_generation(settings, generation)
-    models = load_models(settings, settings.weights)
+    models = load_models(settings, settings.model)
     with database.write() as connection:
         generation = generations.active(connection) or generations.create(
             connection,
             model_id=models.encoder.model_id,
-            weights=settings.weights,
-            profile=shipped_profile(settings.weights).to_json(),
+            model=settings.model,
+            profile=shipped_profile(settings.model, models.encoder.dim).to_json(),
             state=GenerationState.ACTIVE,
             now=time.time(),
         )

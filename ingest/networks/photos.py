@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingest.decoding.crops import crop_boxes, crop_faces
+from ingest.decoding.crops import FaceCrops, crop_boxes, cut_faces
 from ingest.decoding.decoder_pool import Decoder
-from ingest.interfaces import Box, Crops, DetectedFace, RgbImage
+from ingest.interfaces import CROP_PX, Box, DetectedFace, Framing, RgbImage
 
 DECODE_EDGE_PX = 2000  # a JPEG is halved, quartered … while its longest edge stays at least this
-SHARP_PX = 320  # smallest crop before scaling that keeps cos > 0.999 to one of the full photo
+# smallest crop before scaling, as a multiple of its edge, that keeps cos > 0.999 to one of the
+# full photo
+SHARP = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +40,22 @@ def open_photo(data: bytes, decoder: Decoder) -> Photo:
     return Photo(data, *decoder.decode(data, DECODE_EDGE_PX))
 
 
-def sharp_crops(photo: Photo, boxes: Sequence[Box], decoder: Decoder) -> Crops:
-    """Crops (n, 160, 160, 3) of *boxes*, which are in pixels of photo.pixels.
+def sharp_crops(
+    photo: Photo, faces: Sequence[DetectedFace], framing: Framing, decoder: Decoder
+) -> FaceCrops:
+    """Crops of *faces*, which are in pixels of photo.pixels.
 
     If the photo was reduced so far that a crop would lose detail, it is decoded in full; errors as
     in Decoder.decode.
     """
     height, width = photo.pixels.shape[:2]
-    if photo.full_size == (width, height) or not len(boxes):
-        return crop_faces(photo.pixels, boxes)
-    corners = crop_boxes(boxes, width, height)
-    if (corners[:, 2:] - corners[:, :2]).min() >= SHARP_PX:
-        return crop_faces(photo.pixels, boxes)
-    return decoder.crops(photo.data, [_scaled(box, photo.ratio) for box in boxes])
+    if photo.full_size == (width, height) or not faces:
+        return cut_faces(photo.pixels, faces, framing)
+    corners = crop_boxes([face.box for face in faces], width, height)
+    least = SHARP * max(CROP_PX, framing.edge_px)
+    if (corners[:, 2:] - corners[:, :2]).min() >= least:
+        return cut_faces(photo.pixels, faces, framing)
+    return decoder.crops(photo.data, [in_file_pixels(face, photo) for face in faces], framing)
 
 
 def _scaled(box: Box, ratio: tuple[float, float]) -> Box:

@@ -1,4 +1,4 @@
-"""Run torch networks fast: through OpenVINO on the CPU, through torch elsewhere.
+"""Run networks fast on the CPU, through OpenVINO.
 
 A net takes float32 or uint8 pixels (n, h, w, 3) and returns float32 arrays. Several threads may
 call a net at once; each computes its own call. Two other ways measured slower: spreading each layer
@@ -7,26 +7,23 @@ competed for one core while the other was idle.
 """
 
 import hashlib
+import logging
 import os
-import sys
 import tempfile
-import warnings
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from threading import Semaphore
 from typing import Any, Protocol
 
 import numpy as np
-import torch
+import openvino as ov
 from numpy.typing import NDArray
 
 from ingest.networks.summed_area import FloatArray
 
-# OpenVINO reports each conversion of a model to its makers, unless this module is missing.
-sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-import openvino as ov  # noqa: E402
+log = logging.getLogger(__name__)
 
 MAX_CORES = 8  # each takes 100 to 200 MiB, and a batch is too small to occupy more
 
@@ -39,21 +36,6 @@ class Net(Protocol):
     def __call__(self, pixels: Pixels) -> tuple[FloatArray, ...]:
         """Run one batch, (n, h, w, 3). The arrays returned belong to the caller."""
         ...
-
-
-class TorchNet:
-    """The network as it is, on any torch device."""
-
-    def __init__(self, module: torch.nn.Module, device: str) -> None:
-        """Move *module* to *device* ("cpu", "cuda", "cuda:1")."""
-        self._module = module.eval().to(device)
-        self._device = device
-
-    def __call__(self, pixels: Pixels) -> tuple[FloatArray, ...]:
-        """Run one batch; see `Net`."""
-        with torch.inference_mode():
-            outputs = self._module(torch.from_numpy(pixels).to(self._device))
-        return tuple(output.cpu().numpy() for output in outputs)
 
 
 class OpenVinoNet:
@@ -74,8 +56,8 @@ class OpenVinoNet:
             "NUM_STREAMS": 0,  # no threads of its own: the calling thread computes
             "ENABLE_CPU_PINNING": False,  # other programs share these cores
         }
-        # read once, so that all compiled models share the weights mapped from the file
-        self._model = _core().read_model(model) if isinstance(model, Path) else model
+        # read once, so that all compiled models share the weights as they are in the file
+        self._model = core().read_model(model) if isinstance(model, Path) else model
         self._turns = Semaphore(streams)
         self._idle = deque([self._new_request()])  # requests that no thread is using
 
@@ -92,13 +74,13 @@ class OpenVinoNet:
                 self._idle.append(request)
 
     def _new_request(self) -> Any:  # noqa: ANN401 - OpenVINO's
-        """A request of its own compiled model: without streams, requests of one model wait."""
-        return _core().compile_model(self._model, "CPU", self._config).create_infer_request()
+        """A request of a model of its own: those of one without threads wait for each other."""
+        return core().compile_model(self._model, "CPU", self._config).create_infer_request()
 
 
 @lru_cache(maxsize=1)
-def _core() -> ov.Core:
-    """The one core of this process, which is never given back.
+def core() -> ov.Core:
+    """The one of this process, which is never given back.
 
     Each core (OpenVINO 2026.4) gives signal handlers a stack of its own. When a core is freed, it
     puts back the stack before it, even if that one is gone. Then the next signal with a handler,
@@ -107,34 +89,21 @@ def _core() -> ov.Core:
     return ov.Core()
 
 
-def converted(
-    name: str,
-    build: Callable[[], torch.nn.Module],
-    example: torch.Tensor,
-    shape: Sequence[int],
-    cache: Path | None,
-) -> ov.Model | Path:
-    """The traced model, or the path of its file when *cache* is given.
+def kept(name: str, convert: Callable[[], ov.Model], cache: Path) -> Path:
+    """The file of a converted model in the folder *cache*; made by *convert* where it is missing.
 
-    A file in *cache* is used only while it has the SHA-256 that was written beside it.
+    It is used only while it has the SHA-256 noted beside it when it was written.
 
     Args:
         name: file name in *cache*; must change when the weights do.
-        build: makes the torch module; not called when *cache* already holds *name*.
-        example: an input to trace with.
-        shape: the input's shape, -1 for any size.
-        cache: folder of converted models; tracing takes seconds, reading milliseconds.
     """
-    path = cache / f"{name}-openvino-{ov.__version__.split('-')[0]}.xml" if cache else None
-    if path and path.is_file() and _is_intact(path):
+    path = cache / f"{name}-openvino-{ov.__version__.split('-')[0]}.xml"
+    if path.is_file() and _is_intact(path):
         return path
-    with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch.jit.trace is deprecated, but OpenVINO needs it
-        model = ov.convert_model(build().eval(), example_input=example, input=list(shape))
-    if not path:
-        return model
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    log.info("networks.convert name=%s", name)
+    model = convert()
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
         draft = Path(folder) / path.name
         ov.save_model(model, draft, compress_to_fp16=False)
         draft.with_suffix(".sha256").write_text(_digest(draft))
@@ -161,7 +130,7 @@ def best_precision() -> str:
 
     bf16 embeddings have a cosine of at least 0.9996 with those in f32 (docs/performance.md).
     """
-    capabilities = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in capabilities else "f32"
 
 

@@ -9,9 +9,9 @@ from playwright.sync_api import Locator, expect
 from index.database.engine import Database
 from index.database.queries import generations
 from index.vectors.match_rates import FALSE_MATCH_RATES, FalseMatchRates
-from index.vectors.space import UNMEASURED
 from tests.browser.conftest import Begin
 from tests.service.running import Service
+from tests.spaces import UNMEASURED
 
 pytestmark = pytest.mark.browser
 

@@ -91,7 +91,7 @@ def fill(inbox: Path, data: Path) -> None:
         with database.write() as connection:
             generation = generations.active(connection) or fake_generation(
                 connection,
-                weights="casia-webface",  # what the settings say, so that nothing warns
+                model="facenet",  # what the settings say, so that nothing warns
             )
         Scanner(database, settings.resolve_roots(), 0.0).scan()
         worker = Worker(database, settings, generation, fake_models())

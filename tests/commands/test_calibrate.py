@@ -199,4 +199,4 @@ def test_a_calibration_can_be_taken_back(run: Run, people: Path, config: Path) -
     outcome = run("calibrate", "--shipped", "--config", config)
     assert (outcome.code, outcome.err) == (0, "")
     assert calibrated != profile_in_use(config)
-    assert Profile.from_json(profile_in_use(config)) == shipped_profile("casia-webface")
+    assert Profile.from_json(profile_in_use(config)) == shipped_profile("facenet", 512)

@@ -82,21 +82,22 @@ def test_it_refuses_what_serve_would_refuse(run: Run, tmp_path: Path) -> None:
     assert run("config", "--host", "0.0.0.0", "--config", tokens).code == 0
 
 
-def test_it_reads_the_certificate_and_looks_for_the_weights(run: Run, tmp_path: Path) -> None:
+def test_it_reads_the_certificate_and_looks_for_the_model(run: Run, tmp_path: Path) -> None:
     certificate, key = map(str, self_signed(tmp_path / "own", "127.0.0.1"))
     for wrong, said in (
         ({"tls_certificate": certificate}, "both tls_certificate and tls_key"),
         ({"tls_certificate": key, "tls_key": certificate}, "no PEM files that belong together"),
         ({"tls_certificate": certificate, "tls_key": "/none"}, "No such file"),
-        ({"weights": "casia"}, "weights 'casia' are neither"),
-        ({"weights": str(tmp_path)}, "are neither"),
-        ({"weights": "~no-such-user/x"}, "weights '~no-such-user/x' are neither"),
+        ({"model": "casia"}, "model 'casia' is neither"),
+        ({"model": str(tmp_path)}, "is neither"),
+        ({"model": "~no-such-user/x"}, "model '~no-such-user/x' is neither"),
+        ({"weights": "casia-webface"}, "for casia-webface write model: facenet"),
         ({"inbox": "a\0b"}, "setting inbox: holds a zero byte"),
     ):
         outcome = run("config", "--config", write_config(tmp_path, **wrong))
         assert (outcome.code, outcome.out) == (1, ""), wrong
         assert said in outcome.err
-    right = {"tls_certificate": certificate, "tls_key": key, "weights": "vggface2"}
+    right = {"tls_certificate": certificate, "tls_key": key, "model": "mobilefacenet"}
     assert run("config", "--config", write_config(tmp_path, **right)).code == 0
 
 

@@ -14,11 +14,12 @@ from index.database.queries.files import rows_of, signatures_below
 from index.upkeep import forget
 from index.upkeep.erasure import finish_erasures
 from index.upkeep.erasure_log import FORGOTTEN
-from index.vectors.space import UNMEASURED, Space
+from index.vectors.space import Space
 from ingest.jobs import labelled
 from tests.commands.conftest import Run, fill, write_config
 from tests.fakes import save_picture
 from tests.index.builders import ask, quiet
+from tests.spaces import UNMEASURED
 
 
 def evaluation(config: Path) -> Path:

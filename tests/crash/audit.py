@@ -67,7 +67,7 @@ class Audit:
                 self._lose(f"{name} has the image of another content")
             else:
                 data = (self._folder.inbox / name).read_bytes()
-                models = models_of(active.weights)
+                models = models_of(active.model)
                 self._compare_vectors(connection, active.id, known[digest], models, data)
         orphans = connection.exec_driver_sql(
             "SELECT coalesce(sum(face_count), 0) FROM analyses JOIN images ON id = image_id "

@@ -34,7 +34,7 @@ from tests.fakes import save_picture
 from tests.index.builders import fake_generation
 
 PATIENCE_SECONDS = 60.0
-WEIGHTS = "casia-webface"  # the settings' default; here only a name
+MODEL = "facenet"  # the settings' default; here only a name
 
 # forked from one process that has imported everything, since each import takes seconds
 _processes = multiprocessing.get_context("forkserver")
@@ -148,10 +148,10 @@ class Home:
         with self.database() as database:
             with database.write() as connection:
                 generation = fake_generation(
-                    connection, launcher.models_of(WEIGHTS).encoder.model_id, weights=WEIGHTS
+                    connection, launcher.models_of(MODEL).encoder.model_id, model=MODEL
                 )
             Scanner(database, self.settings.resolve_roots(), 0.0).scan()
-            worker = Worker(database, self.settings, generation, launcher.models_of(WEIGHTS))
+            worker = Worker(database, self.settings, generation, launcher.models_of(MODEL))
             while worker.step():
                 pass
             write_snapshot(database, generation.id, self.space(generation), 1.0)
@@ -238,7 +238,7 @@ class Home:
         data: bytes,
     ) -> None:
         """Compare rows and index with what the models say of the file's bytes now."""
-        models = launcher.models_of(generation.weights)
+        models = launcher.models_of(generation.model)
         assert generation.model_id == models.encoder.model_id
         [expected] = models.analyse([(b"", data)], 50)
         assert not isinstance(expected, Exception)

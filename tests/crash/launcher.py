@@ -27,6 +27,7 @@ _NETWORKS = (
     "torchvision",
     "torchvision.ops",
     "openvino",
+    "openvino.preprocess",
     "facenet_pytorch",
     "facenet_pytorch.models",
     "facenet_pytorch.models.mtcnn",
@@ -39,11 +40,11 @@ def without_networks() -> None:
         sys.modules.setdefault(name, MagicMock(name=name))
 
 
-def models_of(weights: str) -> Any:
-    """The fake models that stand for *weights*; others give other vectors."""
+def models_of(model: str) -> Any:
+    """The fake models that stand for *model*; others give other vectors."""
     from tests.fakes import fake_models
 
-    return fake_models(f"fake-{weights}", zlib.crc32(weights.encode()))
+    return fake_models(f"fake-{model}", zlib.crc32(model.encode()))
 
 
 def fake_everything() -> None:
@@ -55,8 +56,8 @@ def fake_everything() -> None:
     import ingest.networks.models
     import ingest.watching.watcher
 
-    def load_models(_settings: object, weights: str) -> Any:
-        return models_of(weights)
+    def load_models(_settings: object, model: str) -> Any:
+        return models_of(model)
 
     for module in (ingest.networks.models, ingest.jobs.reindex):
         vars(module)["load_models"] = load_models

@@ -22,10 +22,10 @@ NAMES = [f"{folder}{number:02}.png" for folder in ("", "in/", "张 三/") for nu
 class Folder:
     """A drop folder that is changed at random by one thread, which therefore knows it."""
 
-    def __init__(self, inbox: Path, moments: random.Random, weights: str) -> None:
+    def __init__(self, inbox: Path, moments: random.Random, model: str) -> None:
         self.inbox = inbox
         self._random = moments
-        self._models = launcher.models_of(weights)
+        self._models = launcher.models_of(model)
         self._faces: dict[bytes, list[np.ndarray] | None] = {}  # by content; None: no image
         self._seed = 0
         self.changes = 0

@@ -37,8 +37,8 @@ from tests.crash.processes import children, figures
 from tests.system.runner import Service, wait_until
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
-WEIGHTS = "casia-webface"
-OTHER_WEIGHTS = ("vggface2", WEIGHTS)  # a re-index goes to and fro
+MODEL = "facenet"
+OTHER_MODELS = ("facenet-vggface2", MODEL)  # a re-index goes to and fro
 CHECK_EVERY = 50  # rounds
 WARM_UP_QUESTIONS = 30  # a service that was just started imports 80 MiB with its first answers
 MORE_MIB = 20  # of memory than when warm is still flat: pages of SQLite and FAISS, pools of malloc
@@ -94,11 +94,11 @@ class Soak:
             batch_files=8,
             snapshot_changes=5,
             wait_seconds=3.0,
-            weights=WEIGHTS,
+            model=MODEL,
         )
         self._database_path = folder / "data" / "person_count.db"
-        self._folder = Folder(self._service.inbox, self._random, WEIGHTS)
-        self._profile = shipped_profile(WEIGHTS)
+        self._folder = Folder(self._service.inbox, self._random, MODEL)
+        self._profile = shipped_profile(MODEL, 512)
         self._reindex: subprocess.Popen[bytes] | None = None
         self._log = ""  # of the services that are gone
 
@@ -199,8 +199,8 @@ class Soak:
             active = generations.active(connection)
         if active is None:
             return
-        target = next(weights for weights in OTHER_WEIGHTS if weights != active.weights)
-        words = ("reindex", "--weights", target, "--config", str(self._service.config))
+        target = next(model for model in OTHER_MODELS if model != active.model)
+        words = ("reindex", "--model", target, "--config", str(self._service.config))
         self._reindex = subprocess.Popen(
             [*FakedService.program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -20,7 +20,7 @@ from index.database.queries import generations, queue
 from index.library.known_files import FileStatus, ask_for
 from index.upkeep.verify import verify
 from index.vectors import chunks, snapshot_writer
-from index.vectors.space import UNMEASURED, stored_vector_space
+from index.vectors.space import stored_vector_space
 from ingest.jobs import reindex as reindex_module
 from ingest.jobs import worker as worker_module
 from ingest.jobs.reindex import Reindexer, remove_retired
@@ -33,9 +33,10 @@ from tests.crash.oracle import components
 from tests.fakes import save_picture
 from tests.index.builders import fake_generation, open_copy
 from tests.ingest.builders import Clock, Ingest
+from tests.spaces import UNMEASURED
 
 NAMES = ["a.png", "b.png", "c.png", "in/a.png", "in/b.png", "张 三.png"]
-WEIGHTS = ["one", "two"]
+MODELS = ["one", "two"]
 names = st.sampled_from(NAMES)
 groups = st.sets(st.integers(1, 6), max_size=3).map(lambda people: tuple(sorted(people)))
 
@@ -51,7 +52,7 @@ class History(RuleBasedStateMachine):
             data=self.folder / "data",
             settle_seconds=0.0,
             batch_files=2,
-            weights=WEIGHTS[0],
+            model=MODELS[0],
         )
         for place in (self.settings.inbox / "in", self.settings.data):
             place.mkdir(parents=True)
@@ -66,13 +67,13 @@ class History(RuleBasedStateMachine):
         self.seed = 0
         database = open_copy(self.settings.database_path)
         with database.write() as connection:
-            fake_generation(connection, models_of(WEIGHTS[0]).encoder.model_id, weights=WEIGHTS[0])
+            fake_generation(connection, models_of(MODELS[0]).encoder.model_id, model=MODELS[0])
         database.close()
         self.start()
 
     @staticmethod
     def _load(_settings: object, what: object) -> object:
-        return models_of(what if isinstance(what, str) else what.weights)
+        return models_of(what if isinstance(what, str) else what.model)
 
     def start(self) -> None:
         """Start the program on whatever is there."""
@@ -86,7 +87,7 @@ class History(RuleBasedStateMachine):
             generation = generations.active(connection)
         assert generation is not None
         self.ingest = Ingest(
-            self.database, self.settings, generation, models_of(generation.weights), self.clock
+            self.database, self.settings, generation, models_of(generation.model), self.clock
         )
         self.follower = Follower(self.database, self.settings.distance)
         self.reader = LibraryReader(
@@ -172,7 +173,7 @@ class History(RuleBasedStateMachine):
         """The persons on pictures, counted over the vectors that the models give."""
         faces = []
         for people in shown:
-            [image] = models_of(WEIGHTS[0]).analyse([(b"", picture_bytes(people or ()))], 50)
+            [image] = models_of(MODELS[0]).analyse([(b"", picture_bytes(people or ()))], 50)
             assert not isinstance(image, Exception)
             faces += [face.embedding for face in image.faces]
         return components(faces, UNMEASURED)
@@ -221,9 +222,9 @@ class History(RuleBasedStateMachine):
         self.ingest.drop_orphans()
         remove_retired(self.database)
 
-    @rule(weights=st.sampled_from(WEIGHTS))
-    def reindex(self, weights: str) -> None:
-        Reindexer(self.database, self.settings, weights, threading.Event()).run(lambda *_: None)
+    @rule(model=st.sampled_from(MODELS))
+    def reindex(self, model: str) -> None:
+        Reindexer(self.database, self.settings, model, threading.Event()).run(lambda *_: None)
 
     @rule()
     def restart(self) -> None:
@@ -236,7 +237,7 @@ class History(RuleBasedStateMachine):
         before=st.booleans(),
     )
     def crash(self, what: str, place: tuple[object, str], before: bool) -> None:
-        arguments = (WEIGHTS[1],) if what == "reindex" else ()
+        arguments = (MODELS[1],) if what == "reindex" else ()
         with crashing(*place, before=before):
             getattr(self, what)(*arguments)
         self.restart()

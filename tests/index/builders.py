@@ -24,7 +24,8 @@ from index.database.queries.sightings import Sighting
 from index.database.queries.stored_images import NewFace, NewImage
 from index.database.states import GenerationState
 from index.upkeep.backup import Restored, restore
-from index.vectors.space import UNMEASURED, Profile, Space
+from index.vectors.space import Profile, Space
+from tests.spaces import UNMEASURED
 
 Matrix = NDArray[np.float32]
 
@@ -56,14 +57,14 @@ def fake_generation(
     model_id: str = "fake-1",
     state: GenerationState = GenerationState.ACTIVE,
     *,
-    weights: str = "fake",
+    model: str = "fake",
     profile: Profile = UNMEASURED,
 ) -> GenerationRow:
     """A generation of a fake model (tests/fakes.py): centre zero, operating at 0.4."""
     return generations.create(
         connection,
         model_id=model_id,
-        weights=weights,
+        model=model,
         profile=profile.to_json(),
         state=state,
         now=0.0,
@@ -75,9 +76,7 @@ def small_generation(
 ) -> GenerationRow:
     """A generation of vectors of DIM numbers."""
     with database.write() as connection:
-        return fake_generation(
-            connection, f"small-{state}", state, weights="small", profile=PROFILE
-        )
+        return fake_generation(connection, f"small-{state}", state, model="small", profile=PROFILE)
 
 
 def signature(version: int = 1) -> Signature:

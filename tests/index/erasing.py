@@ -11,9 +11,10 @@ from index.upkeep import erasure_proof, forget
 from index.upkeep.erasure import Erased
 from index.upkeep.forget import Forgotten
 from index.vectors import snapshot_writer
-from index.vectors.space import UNMEASURED, Space
+from index.vectors.space import Space
 from tests.index.builders import quiet
 from tests.ingest.builders import Ingest
+from tests.spaces import UNMEASURED
 
 SPACE = Space.calibrated(UNMEASURED)
 

@@ -21,7 +21,7 @@ from ingest.decoding.crops import crop_faces
 from ingest.decoding.decoder_pool import Decoder, Decoders
 from ingest.interfaces import Crops
 from ingest.networks.models import Models, load_models
-from ingest.networks.weights import Weights, load_weights
+from ingest.networks.recogniser import Recogniser, describe
 from ingest.watching.scan import Scanner
 from tests.fakes import fake_models
 from tests.ingest.builders import Ingest, Names
@@ -84,7 +84,7 @@ def small(database: Database, settings: Settings, generation: GenerationRow) -> 
 def reindexing(small: Ingest, monkeypatch: pytest.MonkeyPatch) -> Reindexing:
     """A re-index of the small library with another model."""
     made = Reindexing(small, fake_models("fake-2", salt=5))
-    monkeypatch.setattr("ingest.jobs.reindex.load_models", lambda _settings, _weights: made.models)
+    monkeypatch.setattr("ingest.jobs.reindex.load_models", lambda _settings, _model: made.models)
     monkeypatch.setattr("ingest.jobs.worker.load_generation", lambda _settings, _row: made.models)
     return made
 
@@ -140,13 +140,13 @@ def names(database: Database, inbox: Path) -> Names:
 
 @pytest.fixture(scope="session")
 def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder whose converted weights all tests share."""
+    """A data folder whose converted networks all tests share."""
     return tmp_path_factory.mktemp("data")
 
 
 @pytest.fixture(scope="session")
-def casia(models_folder: Path) -> Weights:
-    return load_weights("casia-webface", models_folder / "weights")
+def facenet() -> Recogniser:
+    return describe("facenet")
 
 
 @pytest.fixture(scope="session")
@@ -158,7 +158,7 @@ def real_settings(models_folder: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def models(real_settings: Settings) -> Models:
-    return load_models(real_settings, "casia-webface")
+    return load_models(real_settings, "facenet")
 
 
 @pytest.fixture(scope="session")

@@ -109,7 +109,7 @@ def main() -> None:
         return decode_reduced(data, max_megapixels, edge_px)
 
     def hostile_answer(question: bytes, arena: mmap.mmap, output_at: int) -> bytes:
-        number, *_, size, _, _ = QUESTION.unpack_from(question)
+        number, _, _, size, *_ = QUESTION.unpack_from(question)
         if lie := LIES.get(_first_word(arena[:size])):
             return lie(number)
         return answer(question, arena, output_at)

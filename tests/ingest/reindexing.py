@@ -20,7 +20,7 @@ class Reindexing:
 
     ingest: Ingest
     models: Models
-    weights: str = "fake"
+    model: str = "fake"
 
     def __post_init__(self) -> None:
         self.stop = threading.Event()
@@ -32,7 +32,7 @@ class Reindexing:
         """Re-index; *act* is told of the progress and may do whatever happens meanwhile."""
         self.stop.clear()
         reindexer = Reindexer(
-            self.ingest.database, settings or self.ingest.settings, self.weights, self.stop
+            self.ingest.database, settings or self.ingest.settings, self.model, self.stop
         )
 
         def progress(done: int, total: int) -> None:

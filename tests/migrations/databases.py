@@ -36,6 +36,8 @@ FIRST_COLUMNS = {
     "changelog": "seq generation_id face_id added",
 }
 
+RENAMED = {"weights": "model"}
+
 POPULATION: dict[str, list[tuple[Any, ...]]] = {
     "generations": [(1, "model", "weights", PROFILE.to_json(), "active", 1.5)],
     "images": [(1, b"1" * 32, 640, 480, None), (2, b"2" * 32, 64, 48, 9.5)],
@@ -92,10 +94,12 @@ def populate(path: Path) -> None:
 
 
 def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """The columns that the first revision had, of all rows."""
+    """The columns that the first revision had, of all rows; one was renamed since."""
     found = {}
     for table, names in FIRST_COLUMNS.items():
-        found[table] = run(path, f"SELECT {names.replace(' ', ', ')} FROM {table} ORDER BY 1, 2")
+        there = columns(path, table).split()
+        chosen = [name if name in there else RENAMED[name] for name in names.split()]
+        found[table] = run(path, f"SELECT {', '.join(chosen)} FROM {table} ORDER BY 1, 2")
     return found
 
 

@@ -175,6 +175,24 @@ class TestFromAnOlderRevision:
             migrate(path)
         assert run(path, "SELECT version_num FROM alembic_version") == [("0001",)]
 
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            (("casia-webface-704a", "casia-webface"), ("facenet-704a", "facenet")),
+            (("vggface2-281c", "vggface2"), ("facenet-vggface2-281c", "facenet-vggface2")),
+            (("vggface2-281c", "/nets/vggface2.pt"), ("vggface2-281c", "/nets/vggface2.pt")),
+        ],
+    )
+    def test_models_bear_the_names_that_the_settings_know_now(
+        self, path: Path, before: tuple[str, str], after: tuple[str, str]
+    ) -> None:
+        populate(path)
+        run(path, "UPDATE generations SET model_id = ?, weights = ?", before)
+        migrate(path)
+        assert run(path, "SELECT model_id, model FROM generations") == [after]
+        alembic(path, command.downgrade, "0005")
+        assert run(path, "SELECT model_id, weights FROM generations") == [before]
+
 
 class TestThereAndBack:
     def test_every_revision_can_be_left_and_entered_again(self, path: Path) -> None:
@@ -205,6 +223,12 @@ class TestThereAndBack:
     def test_the_fifth_is_never_edited_either(self, path: Path) -> None:
         alembic(path, command.upgrade, "0005")
         assert {table: columns(path, table) for table in FIFTH_COLUMNS} == FIFTH_COLUMNS
+
+    def test_the_sixth_is_never_edited_either(self, path: Path) -> None:
+        alembic(path, command.upgrade, "0006")
+        assert columns(path, "generations") == (
+            "id model_id model profile state created_at pruned_upto"
+        )
 
     def test_revisions_form_one_line(self) -> None:
         script = ScriptDirectory(str(MIGRATIONS))

@@ -9,8 +9,9 @@ from index.database.engine import Database
 from index.database.queries import embeddings, generations, stored_images
 from index.database.queries.generations import GenerationRow
 from index.database.queries.stored_images import NewFace, NewImage
-from index.vectors.space import DIM, UNMEASURED, Space
+from index.vectors.space import Space
 from service.answering.follower import Follower
+from tests.spaces import DIM, UNMEASURED
 
 ROOT = Path(__file__).resolve().parents[2]
 SPACE = Space.calibrated(UNMEASURED)

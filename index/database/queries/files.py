@@ -1,6 +1,6 @@
 """The files table: one row for each path."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, select
@@ -22,6 +22,7 @@ class FileRow(NamedTuple):
     priority: int  # above 0 when a caller waits for it
 
 
+YIELD_ROWS = 1000
 _STATES = {state.value: state for state in FileState}
 SIGNATURE_COLUMNS = (File.size, File.mtime_ns, File.ctime_ns, File.inode)
 _FILE = (
@@ -52,6 +53,14 @@ def files_of(connection: Connection, image_id: int) -> list[FileRow]:
     """The files that held an image when they were last read."""
     paths = connection.scalars(select(File.path).where(File.image_id == image_id)).all()
     return list(rows_of(connection, paths).values())
+
+
+def indexed_images(connection: Connection) -> Iterator[tuple[str, int]]:
+    """Path and image of every file that is indexed, by path; read a little at a time."""
+    chosen = select(File.path, File.image_id).where(File.image_id.is_not(None)).order_by(File.path)
+    for path, image in connection.execute(chosen, execution_options={"yield_per": YIELD_ROWS}):
+        if image is not None:
+            yield path, image
 
 
 def is_below(folder: str) -> ColumnElement[bool]:

@@ -26,13 +26,13 @@ class GenerationRow:
 
     id: int
     model_id: str
-    weights: str
+    model: str
     profile: str  # JSON of index.vectors.space.Profile
 
 
 _BY_STATE = Lookup(
     Generation.state,
-    select(Generation.id, Generation.model_id, Generation.weights, Generation.profile),
+    select(Generation.id, Generation.model_id, Generation.model, Generation.profile),
 )
 
 
@@ -55,7 +55,7 @@ def create(
     connection: Connection,
     *,
     model_id: str,
-    weights: str,
+    model: str,
     profile: str,
     state: GenerationState,
     now: float,
@@ -66,7 +66,7 @@ def create(
         profile: JSON of index.vectors.space.Profile.
         now: seconds since 1970.
     """
-    values = {"model_id": model_id, "weights": weights, "profile": profile}
+    values = {"model_id": model_id, "model": model, "profile": profile}
     made = connection.execute(
         insert(Generation).values(**values, state=state, created_at=now).returning(Generation.id)
     ).scalar_one()

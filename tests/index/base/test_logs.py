@@ -106,10 +106,10 @@ def test_values_of_other_kinds_are_text() -> None:
 
 
 def test_a_remark_is_kept_apart() -> None:
-    line = as_json(record("weights.differ active=%s; run reindex", "x"))
-    assert (line["event"], line["active"], line["note"]) == ("weights.differ", "x", "run reindex")
-    words = WordFormatter().format(record("weights.differ active=%s; run reindex", "x"))
-    assert words.endswith("INFO weights.differ active=x; run reindex")
+    line = as_json(record("model.differs active=%s; run reindex", "x"))
+    assert (line["event"], line["active"], line["note"]) == ("model.differs", "x", "run reindex")
+    words = WordFormatter().format(record("model.differs active=%s; run reindex", "x"))
+    assert words.endswith("INFO model.differs active=x; run reindex")
 
 
 def test_lines_of_a_request_carry_its_id() -> None:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from index.base.choices import Linkage
-from index.counting.agglomeration import RHO, STRAY
 from index.counting.evidence import SAME_PHOTO, _similarities, merge_by_evidence
 from index.counting.hierarchy import Hierarchy, hierarchy
+from index.vectors.space import USUAL
 from tests.index.builders import Matrix, unit
 
 Photos = NDArray[np.int64]
@@ -71,14 +71,14 @@ class Reference:
 
     @staticmethod
     def _evidence(size: int, square: float) -> float:
-        r = RHO / (1 - RHO)
-        k = r / (1 - RHO)
+        r = USUAL.rho / (1 - USUAL.rho)
+        k = r / (1 - USUAL.rho)
         return float(k * square / (1 + r * size) - np.log(1 + r * size))
 
     def _gain(self, one: Group, other: Group) -> float:
         together = self._evidence(len(one) + len(other), self._square(one + other))
         apart = [self._evidence(len(group), self._square(group)) for group in (one, other)]
-        return float(together - sum(apart) + STRAY * abs(np.log(len(one) / len(other))))
+        return float(together - sum(apart) + USUAL.stray * abs(np.log(len(one) / len(other))))
 
     def _height(self, gain: float) -> float:
         """The distance at which two lone faces gain as much."""
@@ -221,7 +221,7 @@ def test_no_faces_and_one_face_have_no_merges() -> None:
 
 
 def test_the_merges_of_one_face_are_none_also_without_the_hierarchy() -> None:
-    first, second, heights = merge_by_evidence(pair_at(0.3)[:1], np.array([1]))
+    first, second, heights = merge_by_evidence(pair_at(0.3)[:1], np.array([1]), USUAL)
     assert (len(first), len(second), len(heights)) == (0, 0, 0)
 
 

@@ -141,8 +141,8 @@ def test_allowing_it_again_takes_the_suppression_back(home: Home) -> None:
 def test_all_generations_lose_the_faces(home: Home) -> None:
     by_hand(
         home.database,
-        "INSERT INTO generations (model_id, weights, profile, state, created_at) "
-        "SELECT 'fake-2', weights, profile, 'building', 0 FROM generations",
+        "INSERT INTO generations (model_id, model, profile, state, created_at) "
+        "SELECT 'fake-2', model, profile, 'building', 0 FROM generations",
     )
     by_hand(
         home.database,

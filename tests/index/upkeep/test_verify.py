@@ -13,13 +13,14 @@ from index.upkeep import verify as verify_module
 from index.upkeep.verify import VerifyResult, repair, verify
 from index.vectors import chunks
 from index.vectors.snapshot_writer import write_snapshot
-from index.vectors.space import UNMEASURED, Profile, Space
+from index.vectors.space import Profile, Space
 from index.vectors.vector_index import VectorIndex
 from ingest.jobs.drain import Drain
 from ingest.jobs.worker import Worker
 from ingest.watching.scan import Scanner
 from tests.fakes import fake_models, save_picture
 from tests.index.builders import ask, by_hand, flip_byte
+from tests.spaces import UNMEASURED
 
 SPACE = Space.calibrated(UNMEASURED)
 

@@ -7,8 +7,9 @@ from index.base.choices import DistanceScale
 from index.base.errors import ConfigError
 from index.evaluation.measures import pair_distances
 from index.vectors.match_rates import FALSE_MATCH_RATES, FEWEST, GRID, FalseMatchRates
-from index.vectors.space import UNMEASURED, Profile, Space, shipped_profile
+from index.vectors.space import Profile, Space, shipped_profile
 from tests.index.builders import DIM
+from tests.spaces import UNMEASURED
 
 TABLE = FalseMatchRates(3, 10_000, (0.1, 0.2, 0.3), (2, 40, 900))
 MEASURED = {FALSE_MATCH_RATES: TABLE.to_document()}
@@ -94,9 +95,9 @@ def test_a_table_that_makes_no_sense_is_refused_when_the_profile_is_read(
         Profile.from_json(profile.to_json())
 
 
-def test_the_default_weights_say_how_often_strangers_are_as_near() -> None:
+def test_the_default_model_says_how_often_strangers_are_as_near() -> None:
     """As the table in docs/accuracy.md tells it, of people that nothing was tuned on."""
-    profile = shipped_profile("casia-webface")
+    profile = shipped_profile("facenet", 512)
     table = FalseMatchRates.of(profile.measured)
     assert table is not None
     assert (table.people, table.pairs, table.thresholds) == (50, 1_177_337, GRID)

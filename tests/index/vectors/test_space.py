@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from index.base.choices import DistanceScale
 from index.base.errors import ConfigError
-from index.vectors.space import DIM, UNMEASURED, Profile, Space, shipped_profile, usable
+from index.vectors.space import Profile, Space, shipped_profile, usable
+from tests.spaces import DIM, UNMEASURED
 
 SMALL = Profile((1.0, 0.0, -2.0), 0.6, {"on": "three people"})
 cosine = st.floats(0, 2, allow_subnormal=False)  # distances
@@ -142,8 +143,8 @@ def test_a_profile_that_makes_no_sense_is_refused_in_one_line(text: str) -> None
     assert "\n" not in str(caught.value)
 
 
-def test_the_default_weights_come_with_a_measured_profile() -> None:
-    profile = shipped_profile("casia-webface")
+def test_the_default_model_comes_with_a_measured_profile() -> None:
+    profile = shipped_profile("facenet", 512)
     assert len(profile.centre) == DIM
     assert np.linalg.norm(profile.centre) > 0.1
     assert 0.3 < profile.operating_distance < 0.7
@@ -151,9 +152,11 @@ def test_the_default_weights_come_with_a_measured_profile() -> None:
     assert Profile.from_json(profile.to_json()) == profile
 
 
-@pytest.mark.parametrize("weights", ["vggface2", "unheard-of", "/some/path.pt", "../space", ""])
-def test_other_weights_are_marked_as_not_measured(weights: str) -> None:
-    assert shipped_profile(weights) == UNMEASURED
+@pytest.mark.parametrize(
+    "model", ["facenet-vggface2", "unheard-of", "/some/path.pt", "../space", ""]
+)
+def test_other_models_are_marked_as_not_measured(model: str) -> None:
+    assert shipped_profile(model, DIM) == UNMEASURED
     assert "not measured" in json.dumps(UNMEASURED.measured)
 
 

@@ -13,11 +13,13 @@ from PIL import Image
 from index.base.errors import DecoderUnavailableError, UnreadableImageError
 from ingest.decoding import sandbox as module
 from ingest.decoding import sandbox_process
-from ingest.decoding.crops import crop_faces
+from ingest.decoding.crops import align_faces, crop_faces
 from ingest.decoding.decoder_pool import Decoder, Decoders
 from ingest.decoding.pixels import decode, decode_reduced
+from ingest.interfaces import STANDARD, Framing
 from tests.crash.processes import has_ended
 from tests.fakes import DECODERS
+from tests.ingest.boxed import ALIGNED, faces_in
 from tests.ingest.samples import SAMPLES, encoded, scene
 from tests.ingest.sandboxed import HOSTILE, LIMIT, PHOTO, is_well, pid, reason
 from tests.waiting import wait_until
@@ -46,21 +48,37 @@ def test_a_large_photo_has_the_same_pixels_and_crops_as_without(orientation: int
     boxes = [(700.5, 800.25, 900.0, 1100.0), (-5.0, 10.0, 95.5, 130.0), (50.0, 60.0, 51.0, 61.0)]
     with DECODERS.decoder(LIMIT) as confined:
         found, size = confined.decode(data, 2000)
-        crops = confined.crops(data, boxes)
+        crops = confined.crops(data, faces_in(boxes), STANDARD)
+        aligned = confined.crops(data, faces_in(boxes), ALIGNED)
     expected, expected_size = decode_reduced(data, LIMIT, 2000)
     assert max(found.shape) == 2050
     np.testing.assert_array_equal(found, expected)
     assert size == expected_size
-    np.testing.assert_array_equal(crops, crop_faces(decode(data, LIMIT), boxes))
+    full = decode(data, LIMIT)
+    np.testing.assert_array_equal(crops.standard, crop_faces(full, boxes))
+    assert crops.framed is crops.standard
+    landmarks = [face.landmarks for face in faces_in(boxes)]
+    np.testing.assert_array_equal(aligned.standard, crops.standard)
+    np.testing.assert_array_equal(aligned.framed, align_faces(full, landmarks, ALIGNED.edge_px))
 
 
 def test_more_crops_than_fit_at_once_come_in_parts() -> None:
     boxes = [(float(n % 40), float(n % 20), n % 40 + 20.0, n % 20 + 20.0) for n in range(90)]
     with DECODERS.decoder(1) as confined:
-        found = confined.crops(PHOTO, boxes)
+        found = confined.crops(PHOTO, faces_in(boxes), ALIGNED)
         assert confined.sandbox is not None
-        assert confined.sandbox.most_crops < 45
-    np.testing.assert_array_equal(found, crop_faces(scene(), boxes))
+        assert confined.sandbox.most_faces(ALIGNED) < 45
+    np.testing.assert_array_equal(found.standard, crop_faces(scene(), boxes))
+    landmarks = [face.landmarks for face in faces_in(boxes)]
+    np.testing.assert_array_equal(found.framed, align_faces(scene(), landmarks, ALIGNED.edge_px))
+
+
+def test_the_largest_crop_that_a_description_allows_fits() -> None:
+    largest = Framing(1024, None)
+    (face,) = faces_in([(5.0, 5.0, 60.0, 60.0)])
+    with DECODERS.decoder(1) as confined:
+        found = confined.crops(PHOTO, [face], largest)
+    np.testing.assert_array_equal(found.framed, align_faces(scene(), [face.landmarks], 1024))
 
 
 def test_pixels_outlive_the_next_file() -> None:

@@ -27,7 +27,7 @@ def test_everything_is_embedded_anew_and_then_switched(reindexing: Reindexing) -
     before = ingest.vectors("0.png")
     assert reindexing.run() == ReindexResult("fake-2", images=8, faces=8, already_done=0)
     active = ingest.active()
-    assert (active.model_id, active.weights) == ("fake-2", "fake")
+    assert (active.model_id, active.model) == ("fake-2", "fake")
     assert not np.allclose(ingest.vectors("0.png"), before)
     assert everybody(ingest) == 4
     assert reindexing.images_seen == 8

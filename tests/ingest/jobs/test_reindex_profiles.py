@@ -1,10 +1,11 @@
 """Which profile the new generation of a re-index has."""
 
 from index.database.queries import generations
-from index.vectors.space import DIM, UNMEASURED, Profile
+from index.vectors.space import Profile
 from tests.fakes import fake_models
 from tests.ingest.builders import Ingest
 from tests.ingest.reindexing import Reindexing
+from tests.spaces import DIM, UNMEASURED
 
 CALIBRATED = Profile(tuple([0.01] * DIM), 0.55, {"note": "calibrated"}).to_json()
 
@@ -14,16 +15,14 @@ def calibrate(ingest: Ingest) -> None:
         generations.set_profile(connection, ingest.active().id, CALIBRATED)
 
 
-def test_the_same_weights_keep_the_calibrated_profile(
-    small: Ingest, reindexing: Reindexing
-) -> None:
+def test_the_same_model_keeps_the_calibrated_profile(small: Ingest, reindexing: Reindexing) -> None:
     calibrate(small)
     reindexing.models = fake_models("fake-1")
     assert reindexing.run() is not None
     assert small.active().profile == CALIBRATED
 
 
-def test_other_weights_come_with_their_own_profile(small: Ingest, reindexing: Reindexing) -> None:
+def test_another_model_comes_with_its_own_profile(small: Ingest, reindexing: Reindexing) -> None:
     calibrate(small)
     assert reindexing.run() is not None
     assert small.active().profile == UNMEASURED.to_json()

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ingest.interfaces import MIN_FACE_PX
-from ingest.networks.cascade import _Stage
 from ingest.networks.models import Models
+from ingest.networks.torch_nets import mtcnn_stage
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(300)]
 
@@ -49,13 +49,15 @@ def test_faces_are_those_that_facenet_pytorch_finds(
             np.testing.assert_allclose(np.asarray(found), wanted, atol=most)
 
 
-@pytest.mark.parametrize("build", [PNet, RNet, ONet])
-def test_a_net_that_scales_pixels_itself_gives_what_it_gave(build: type[torch.nn.Module]) -> None:
+@pytest.mark.parametrize(("name", "build"), [("pnet", PNet), ("rnet", RNet), ("onet", ONet)])
+def test_a_net_that_scales_pixels_itself_gives_what_it_gave(
+    name: str, build: type[torch.nn.Module]
+) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (3, 48, 48, 3)).astype(np.float32)
     pixels = torch.from_numpy(noise if build is not RNet else noise[:, :24, :24].copy())
     with torch.inference_mode():
         *shifts, scores = build()(((pixels - 127.5) / 128).permute(0, 3, 1, 2))
-        (found,) = _Stage(build())(pixels)
+        (found,) = mtcnn_stage(name)(pixels)
     expected = torch.cat([scores[:, 1:2], *shifts], dim=1)
     np.testing.assert_allclose(found.numpy(), expected.numpy(), atol=1e-5)
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from index.vectors.space import Space, shipped_profile
 from ingest.interfaces import CROP_PX, Crops
-from ingest.networks import weights as module
-from ingest.networks.encoder import FaceNetEncoder
+from ingest.networks.encoder import NetworkEncoder
 from ingest.networks.models import Models
-from ingest.networks.weights import Weights
+from ingest.networks.network_files import network_file
+from ingest.networks.recogniser import Recogniser
 from tests.ingest.portraits import PEOPLE, PHOTOS, Vectors, cosines
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(300)]
@@ -50,7 +50,7 @@ def test_threads_may_embed_and_detect_at_once(
 
 
 def test_photos_of_one_person_are_nearer_than_those_of_two(models: Models, crops: Crops) -> None:
-    space = Space.calibrated(shipped_profile("casia-webface"))
+    space = Space.calibrated(shipped_profile("facenet", 512))
     unit = space.unit(models.encoder.encode(crops)).astype(np.float64)
     distances = 1 - unit @ unit.T
     person = np.repeat(np.arange(len(PEOPLE)), PHOTOS)
@@ -59,10 +59,10 @@ def test_photos_of_one_person_are_nearer_than_those_of_two(models: Models, crops
     assert distances[same & off_diagonal].max() < 0.15 < distances[~same].min()
 
 
-def graph_vectors(crops: Crops) -> Vectors:
+def graph_vectors(graph_file: Path, crops: Crops) -> Vectors:
     """What the shipped graph itself says, run by OpenVINO: vectors of length 1."""
     core = ov.Core()
-    graph = core.read_model(str(module._package_graph()))
+    graph = core.read_model(str(graph_file))
     entry = next(given for given in graph.inputs if len(given.partial_shape) == 4)
     graph.reshape({entry: [1, CROP_PX, CROP_PX, 3]})
     compiled = core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
@@ -74,20 +74,19 @@ def graph_vectors(crops: Crops) -> Vectors:
 
 
 def test_the_converted_net_agrees_with_the_shipped_graph(
-    casia: Weights, models: Models, crops: Crops, models_folder: Path
+    facenet: Recogniser, models: Models, crops: Crops, models_folder: Path
 ) -> None:
     noise = np.random.default_rng(3).integers(0, 255, (4, CROP_PX, CROP_PX, 3), np.uint8)
     both = np.concatenate([crops, noise])
-    expected = graph_vectors(both)
+    expected = graph_vectors(network_file(facenet, models_folder), both)
     np.testing.assert_allclose(np.linalg.norm(expected, axis=1), 1, atol=1e-3)
-    exact = FaceNetEncoder(casia, precision="f32", cache=models_folder / "weights").encode(both)
+    exact = NetworkEncoder(facenet, models_folder / "weights", precision="f32").encode(both)
     assert cosines(exact, expected).min() > 0.99999
     assert cosines(models.encoder.encode(both), expected).min() > 0.999
 
 
-def test_torch_and_openvino_agree(casia: Weights, crops: Crops, models_folder: Path) -> None:
-    exact = FaceNetEncoder(casia, precision="f32", cache=models_folder / "weights").encode(
-        crops[:4]
-    )
-    plain = FaceNetEncoder(casia, device="cpu:0")  # torch, whatever the processor
+def test_torch_and_openvino_agree(facenet: Recogniser, crops: Crops, models_folder: Path) -> None:
+    exact = NetworkEncoder(facenet, models_folder / "weights", precision="f32").encode(crops[:4])
+    folder = models_folder / "weights"
+    plain = NetworkEncoder(facenet, folder, device="cpu:0")  # torch, whatever the processor
     np.testing.assert_allclose(plain.encode(crops[:4]), exact, atol=2e-3)

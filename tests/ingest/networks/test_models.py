@@ -74,8 +74,8 @@ def test_the_first_generation_is_made_of_the_settings_and_opened_again(
     database: Database, real_settings: Settings
 ) -> None:
     first, _ = open_generation(database, real_settings)
-    assert first.weights == "casia-webface"
-    assert first.profile == shipped_profile("casia-webface").to_json()
+    assert first.model == "facenet"
+    assert first.profile == shipped_profile("facenet", 512).to_json()
     again, models = open_generation(database, real_settings)
     assert again == first
     assert models.encoder.model_id == first.model_id
@@ -86,26 +86,26 @@ def test_a_library_of_another_file_is_not_opened_with_this_one(
 ) -> None:
     first, _ = open_generation(database, real_settings)
     with database.write() as connection:
-        connection.exec_driver_sql("UPDATE generations SET model_id = 'casia-webface-0123'")
-    with pytest.raises(ModelUnavailableError, match=r"casia-webface-0123.*person-count reindex"):
+        connection.exec_driver_sql("UPDATE generations SET model_id = 'facenet-0123'")
+    with pytest.raises(ModelUnavailableError, match=r"facenet-0123.*person-count reindex"):
         open_generation(database, real_settings)
     assert load_generation(real_settings, first).encoder.model_id == first.model_id
 
 
-def test_other_weights_in_the_settings_change_nothing_but_are_mentioned(
+def test_another_model_in_the_settings_change_nothing_but_are_mentioned(
     database: Database, real_settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, _ = open_generation(database, real_settings)
-    changed = real_settings.model_copy(update={"weights": "vggface2"})
+    changed = real_settings.model_copy(update={"model": "mobilefacenet"})
     again, _ = open_generation(database, changed)
     assert again == first
-    assert "weights.differ" in caplog.text
+    assert "model.differs" in caplog.text
 
 
-def test_a_folder_for_weights_that_cannot_be_used_is_a_clear_error(settings: Settings) -> None:
+def test_a_folder_for_networks_that_cannot_be_used_is_a_clear_error(settings: Settings) -> None:
     """As one that another user made; modes would not keep root out."""
     (settings.data / "weights").write_text("a file")
     with pytest.raises(
         ModelUnavailableError, match=r"cannot be read or kept: File exists: .*/weig"
     ):
-        load_models(settings, "casia-webface")
+        load_models(settings, "facenet")

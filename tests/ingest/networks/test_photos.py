@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from ingest.decoding.crops import crop_faces
+from ingest.decoding.crops import align_faces, crop_faces
 from ingest.decoding.decoder_pool import Decoder
 from ingest.decoding.pixels import decode
-from ingest.interfaces import DetectedFace
-from ingest.networks.photos import DECODE_EDGE_PX, SHARP_PX, in_file_pixels, open_photo, sharp_crops
+from ingest.interfaces import CROP_PX, STANDARD, DetectedFace, Framing
+from ingest.networks.photos import DECODE_EDGE_PX, SHARP, in_file_pixels, open_photo, sharp_crops
 from tests.fakes import DECODERS
+from tests.ingest.boxed import ALIGNED, faces_in
 
 LIMIT = 50
 
@@ -82,9 +83,16 @@ def test_small_faces_of_a_reduced_photo_are_cut_out_of_the_full_one(
 ) -> None:
     data = file(4000, 2000)
     photo = open_photo(data, decoder)
-    box = (500.0, 400.0, 500.0 + SHARP_PX / 4, 400.0 + SHARP_PX / 4)
-    full = crop_faces(decode(data, LIMIT), [tuple(2 * edge for edge in box)])
-    np.testing.assert_array_equal(sharp_crops(photo, [box], decoder), full)
+    edge = SHARP * CROP_PX / 4
+    box = (500.0, 400.0, 500.0 + edge, 400.0 + edge)
+    full = decode(data, LIMIT)
+    twice = [tuple(2 * edge for edge in box)]
+    found = sharp_crops(photo, faces_in([box]), STANDARD, decoder)
+    np.testing.assert_array_equal(found.framed, crop_faces(full, twice))
+    found = sharp_crops(photo, faces_in([box]), ALIGNED, decoder)
+    np.testing.assert_array_equal(found.standard, crop_faces(full, twice))
+    (landmarks,) = (face.landmarks for face in faces_in(twice))
+    np.testing.assert_array_equal(found.framed, align_faces(full, [landmarks], ALIGNED.edge_px))
 
 
 def test_large_faces_of_a_reduced_photo_are_cut_out_of_it_and_look_the_same(
@@ -93,10 +101,17 @@ def test_large_faces_of_a_reduced_photo_are_cut_out_of_it_and_look_the_same(
     data = file(4000, 2000)
     photo = open_photo(data, decoder)
     box = (300.0, 200.0, 900.0, 800.0)
-    found = sharp_crops(photo, [box], decoder)
+    found = sharp_crops(photo, faces_in([box]), STANDARD, decoder).framed
     np.testing.assert_array_equal(found, crop_faces(photo.pixels, [box]))
-    full = crop_faces(decode(data, LIMIT), [tuple(2 * edge for edge in box)])
+    twice = tuple(2 * edge for edge in box)
+    assert differs(found, crop_faces(decode(data, LIMIT), [twice])) < 3
+    found = sharp_crops(photo, faces_in([box]), ALIGNED, decoder).framed
+    (landmarks,) = (face.landmarks for face in faces_in([twice]))
+    full = align_faces(decode(data, LIMIT), [landmarks], ALIGNED.edge_px)
     assert differs(found, full) < 3
+    large = Framing(512, None)  # needs more than these pixels
+    found = sharp_crops(photo, faces_in([box]), large, decoder).framed
+    np.testing.assert_array_equal(found, align_faces(decode(data, LIMIT), [landmarks], 512))
 
 
 def test_faces_of_a_photo_that_was_not_reduced_are_cut_out_of_it(
@@ -104,16 +119,18 @@ def test_faces_of_a_photo_that_was_not_reduced_are_cut_out_of_it(
 ) -> None:
     photo = open_photo(file(800, 600), decoder)
     boxes = [(100.0, 100.0, 160.0, 180.0), (300.0, 200.0, 500.0, 450.0)]
-    np.testing.assert_array_equal(
-        sharp_crops(photo, boxes, decoder), crop_faces(photo.pixels, boxes)
-    )
+    found = sharp_crops(photo, faces_in(boxes), STANDARD, decoder)
+    np.testing.assert_array_equal(found.framed, crop_faces(photo.pixels, boxes))
+    assert found.standard is found.framed
     assert photo.ratio == (1.0, 1.0)
 
 
 def test_a_photo_without_faces_has_no_crops(
     decoder: Decoder,
 ) -> None:
-    assert sharp_crops(open_photo(file(4000, 2000), decoder), [], decoder).shape == (0, 160, 160, 3)
+    found = sharp_crops(open_photo(file(4000, 2000), decoder), [], ALIGNED, decoder)
+    assert found.standard.shape == (0, 160, 160, 3)
+    assert found.framed.shape == (0, 112, 112, 3)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
@@ -124,6 +141,9 @@ def test_faces_of_a_photo_of_more_pixels_than_are_kept_are_cut_from_what_is_kept
         assert photo.full_size == (4000, 2000)
         assert photo.pixels.shape == (1000, 2000, 3)
         box = (300.0, 200.0, 400.0, 320.0)
-        found = decoder.crops(data, [tuple(2 * edge for edge in box)])
+        (twice,) = faces_in([tuple(2 * edge for edge in box)])
+        found = decoder.crops(data, [twice], ALIGNED)
     expected = crop_faces(photo.pixels, [box])
-    assert differs(found, expected) < 2
+    assert differs(found.standard, expected) < 2
+    (landmarks,) = (face.landmarks for face in faces_in([box]))
+    assert differs(found.framed, align_faces(photo.pixels, [landmarks], 112)) < 2

@@ -7,15 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import openvino as ov
 import pytest
 import torch
 
-from ingest.networks.runtime import OpenVinoNet, converted, cores
+from ingest.networks.runtime import OpenVinoNet, cores, kept
+from ingest.networks.torch_nets import trace
 from tests.ingest.portraits import flip
 
 PROGRAM = """
 import socket, sys
-import ingest.networks.models
+import ingest.networks.models, ingest.networks.torch_nets
 from openvino.tools.ovc import convert_impl, telemetry_utils
 assert telemetry_utils.tm.__name__ == "openvino.tools.ovc.telemetry_stub", telemetry_utils.tm
 assert convert_impl.tm.__name__ == "openvino.tools.ovc.telemetry_stub", convert_impl.tm
@@ -32,9 +34,10 @@ def test_converting_models_reports_nothing_to_anybody() -> None:
 SIGNALLED = """
 import gc, os, signal
 import numpy as np, torch
-from ingest.networks.runtime import OpenVinoNet, best_precision, converted
+from ingest.networks.runtime import OpenVinoNet, best_precision
+from ingest.networks.torch_nets import trace
 pixels = np.ones((1, 2, 2, 3), np.float32)
-model = converted("same", torch.nn.Identity, torch.from_numpy(pixels), (-1, 2, 2, 3), None)
+model = trace(torch.nn.Identity(), torch.from_numpy(pixels), (-1, 2, 2, 3))
 nets = [OpenVinoNet(model, precision=best_precision(), streams=1) for _ in range(3)]
 got = []
 signal.signal(signal.SIGINT, lambda *_: got.append([float(net(pixels)[0].sum()) for net in nets]))
@@ -79,7 +82,7 @@ class Heavy(torch.nn.Module):
 @pytest.mark.models
 def test_the_thread_that_calls_a_net_computes_and_more_threads_than_streams_take_turns() -> None:
     shape = (4, 128, 128, 3)
-    model = converted("heavy", Heavy, torch.zeros(shape), (-1, *shape[1:]), None)
+    model = trace(Heavy(), torch.zeros(shape), (-1, *shape[1:]))
     net = OpenVinoNet(model, precision="f32", streams=2)
     pixels = np.random.default_rng(0).random(shape, np.float32)
     (expected,) = net(pixels)
@@ -100,7 +103,7 @@ def test_the_thread_that_calls_a_net_computes_and_more_threads_than_streams_take
 
 @pytest.mark.models
 def test_a_call_that_fails_keeps_nobody_waiting() -> None:
-    model = converted("doubling", Doubling, torch.zeros(2, 2, 2, 3), (-1, 2, 2, 3), None)
+    model = trace(Doubling(), torch.zeros(2, 2, 2, 3), (-1, 2, 2, 3))
     net = OpenVinoNet(model, precision="f32", streams=1)
     for _ in range(2):
         with pytest.raises(RuntimeError):
@@ -114,12 +117,12 @@ def test_converted_models_are_kept_and_made_again_when_tampered_with(tmp_path: P
     built: list[None] = []
     pixels = np.ones((1, 2, 2, 3), np.float32)
 
-    def build() -> torch.nn.Module:
+    def convert() -> ov.Model:
         built.append(None)
-        return Doubling()
+        return trace(Doubling(), torch.zeros(2, 2, 2, 3), (-1, 2, 2, 3))
 
     def run() -> float:
-        model = converted("doubling", build, torch.zeros(2, 2, 2, 3), (-1, 2, 2, 3), tmp_path)
+        model = kept("doubling", convert, tmp_path)
         (found,) = OpenVinoNet(model, precision="f32", streams=1)(pixels)
         return float(found.mean())
 

@@ -14,7 +14,7 @@ from index.database.engine import CommitCounter, Database
 from index.database.queries import embeddings, generations, stored_images
 from index.database.queries.generations import GenerationRow
 from index.database.states import GenerationState
-from index.vectors.space import DIM, UNMEASURED, Profile, Space
+from index.vectors.space import Profile, Space
 from service.answering import follower as module
 from service.answering.follower import Follower
 from tests.index.builders import fake_generation
@@ -28,6 +28,7 @@ from tests.service.following import (
     record,
     vectors,
 )
+from tests.spaces import DIM, UNMEASURED
 from tests.waiting import wait_until
 
 

@@ -15,9 +15,9 @@ from index.database.queries.generations import GenerationRow
 from index.database.schema import Chunk, Face, Generation
 from index.upkeep.verify import repair, verify
 from index.vectors import snapshot_writer
-from index.vectors.space import DIM, UNMEASURED
 from service.answering.follower import Follower
 from tests.service.following import SPACE, loaded, new_image, record, vectors
+from tests.spaces import DIM, UNMEASURED
 from tests.waiting import wait_until
 
 

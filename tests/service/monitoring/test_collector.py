@@ -15,13 +15,14 @@ from index.base import kernel
 from index.library.ingest_report import IngestReport, WatcherReport, WorkReport, store_report
 from index.library.status import read_status
 from index.vectors.snapshot_writer import write_snapshot
-from index.vectors.space import UNMEASURED, Space
+from index.vectors.space import Space
 from service.children.ingest_keeper import Keeper
 from service.handlers.routes import HANDLERS
 from service.monitoring.metrics import Metrics
 from service.monitoring.service_status import ServiceStatus
 from tests.service.running import Service
 from tests.service.scraping import Scrape, answers
+from tests.spaces import UNMEASURED
 from tests.waiting import wait_until
 
 

