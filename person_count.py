@@ -1,4 +1,4 @@
-"""The command line: the commands together. Each imports what it works with when it runs."""
+"""The command line: puts the commands together. Each command imports its modules when it runs."""
 
 import os
 import resource
@@ -6,12 +6,13 @@ import signal
 import sys
 from typing import Annotated
 
-# Ctrl-C while modules are imported ends the program as it ends others: at once, and silently
+# while modules are imported, Ctrl-C ends the program at once and silently
 interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-# Before numpy and FAISS are imported: they compute in the calling thread alone, since requests and
-# the photos of a batch share the cores by themselves. Their own threads wait for each other in busy
-# loops: beside other processes 100 faces' dot products took 32 ms on two cores and 0.08 on one.
+# This must come before numpy and FAISS are imported: it keeps them to the calling thread, since
+# requests and the photos of a batch use all cores already. Their own threads wait for each other in
+# busy loops: with other processes running, 100 faces' dot products took 32 ms on two cores and 0.08
+# on one.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
@@ -96,7 +97,7 @@ app.add_typer(token_app, name="token")
 
 def main() -> None:
     """Run the command line; every foreseen failure is one line and exit code 1."""
-    # vectors would be in it, where no erasure looks; children inherit it
+    # a core dump would hold vectors, and no erasure looks there; children inherit the limit
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     os.umask(0o077)  # what it writes is about faces, wherever it writes
     hide_memory()  # keys, tokens and vectors are in it
@@ -105,9 +106,9 @@ def main() -> None:
     except PersonCountError as error:
         tell(f"person-count: {error}")
         sys.exit(1)
-    except OSError as error:  # a folder or disk that no part of the program expected trouble of
+    except OSError as error:  # from a folder or disk, in a place that does not handle it
         if exceptions_are_logged():
-            raise  # it may name a photo, and serve and watch log no names
+            raise  # it may name a photo; serve and watch log it without names
         tell(f"person-count: {said_by_system(error)}")
         sys.exit(1)
 

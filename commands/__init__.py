@@ -1,1 +1,1 @@
-"""The commands, each in a module of its name; person_count.py puts them together."""
+"""The commands, each in the module of its name; person_count.py puts them together."""

@@ -10,7 +10,7 @@ from index.base.plurals import counted
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where to; must not exist yet.")],
+    file: Annotated[Path, typer.Argument(help="The new file; it must not exist yet.")],
     config: Config = None,
 ) -> None:
     """Copy the database to FILE while everything runs.

@@ -1,4 +1,4 @@
-"""calibrate: a profile from one's own photos, or back to the one that was shipped."""
+"""calibrate: makes a profile from the operator's own photos, or restores the shipped one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from index.evaluation.measures import LabelledFaces
     from index.vectors.space import Profile
 
-MIN_PEOPLE = 20  # of two people 16 pairs of strangers set a distance at which nobody differs
-MIN_FACES = 100  # as many as that number of people have with a few photos each
-MOST_FACES = 5_000  # of the library's; counting the people in them takes a second and 100 MiB
+MIN_PEOPLE = 20  # with two people, 16 pairs of strangers would set the distance: far too few
+MIN_FACES = 100  # that many people with a few photos each
+MOST_FACES = 5_000  # of the library; counting the people in them takes a second and 100 MiB
 
 
 def calibrate(
@@ -37,11 +37,9 @@ def calibrate(
         Path | None, typer.Argument(help="Photos in folders named by person.")
     ] = None,
     use_library: Annotated[
-        bool, typer.Option("--library", help="Only the centre, from the library's own faces.")
+        bool, typer.Option("--library", help="Measure only the centre, on the library's faces.")
     ] = False,
-    shipped: Annotated[
-        bool, typer.Option("--shipped", help="Take back what was calibrated before.")
-    ] = False,
+    shipped: Annotated[bool, typer.Option("--shipped", help="Undo earlier calibrations.")] = False,
     split: SplitOption = Split.ALL,
     without: Without = None,
     write: Annotated[
@@ -52,9 +50,10 @@ def calibrate(
 ) -> None:
     """Measure the model on your own photos and use the result.
 
-    With labelled photos: the centre, and the distance at which one pair of strangers in 1,000 is
-    taken for the same person. With --library: the centre only. With --shipped: as before any
-    calibration. Without --dry-run or --write it takes 20 people, and of a library 100 faces.
+    Labelled photos give the centre, and the distance at which one pair of strangers in 1,000 is
+    taken for the same person. --library gives the centre only. --shipped restores the profile from
+    before any calibration. Without --dry-run or --write, 20 people are needed, and 100 faces with
+    --library.
 
     Example: person-count calibrate photos --dry-run
     """
@@ -130,7 +129,7 @@ def _of_library(settings: "Settings", *, looks_only: bool) -> "Profile":
 
 
 def _key_faces(settings: "Settings", generation_id: int) -> "tuple[FloatMatrix, IntVector]":
-    """Embeddings and images of the library's key faces, or of MOST_FACES of them by chance."""
+    """Embeddings and images of the library's key faces, at most MOST_FACES drawn by chance."""
     import numpy as np
 
     from index.counting.key_faces import why_left_out

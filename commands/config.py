@@ -1,4 +1,4 @@
-"""config: the settings in effect, and where each came from."""
+"""config: prints the settings in effect, with the source of each."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def config(
 ) -> None:
     """Check the settings that serve would use, or print them.
 
-    Exit code 1 if it would not start with them. With --show each is printed with its source.
+    The exit code is 1 if serve would not start with them. --show prints each with its source.
 
     Example: person-count config --show
     """
@@ -51,10 +51,10 @@ def config(
 
 
 def _check(settings: "Settings") -> None:
-    """What serve and its ingest look at before they begin, as far as nothing has to be made.
+    """Make the checks of serve and its ingest before they start, except those that make files.
 
     Raises:
-        ConfigError: they would refuse to start, for the reason that is given.
+        ConfigError: they would refuse to start; the text gives the reason.
     """
     from index.base.kernel import check_confinement
     from index.base.tokens import read_tokens
@@ -72,7 +72,7 @@ def _check(settings: "Settings") -> None:
 
 
 def _file(config: Path | None) -> Path | None:
-    """The file that is read, absolute; None when there is none."""
+    """The configuration file that is read, absolute; None when there is none."""
     from index.base.settings import DEFAULT_CONFIG
 
     path = config or DEFAULT_CONFIG
@@ -92,7 +92,7 @@ def _document(
 
 
 def _where(name: str, origin: "Origin", file: Path | None) -> str:
-    """An origin as an operator would look it up."""
+    """An origin in words that help an operator to find it."""
     from index.base.setting_origins import PREFIX, Origin
 
     if origin is Origin.FILE and file:

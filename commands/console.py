@@ -1,7 +1,7 @@
-"""What the commands share: where messages go, progress bars, interruption.
+"""The common parts of the commands: messages, progress bars, interruption.
 
-The top of each command's module imports only what its options need, so that the help of all
-commands comes at once; a command imports what it works with when it runs.
+Each command's module imports at its top only what its options need, so that the help appears at
+once. The command imports the rest when it runs.
 """
 
 import os
@@ -18,7 +18,7 @@ import typer
 from index.base.errors import ConfigError
 from index.base.progress import Progress
 
-INTERRUPTED = 130  # what shells report of a program that Ctrl-C ended
+INTERRUPTED = 130  # the exit code that shells report for a program ended by Ctrl-C
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="YAML file with settings.", show_default=False)
@@ -26,19 +26,19 @@ Config = Annotated[
 
 
 def tell(text: str) -> None:
-    """Say something to the person at the terminal; standard output is for results."""
+    """Print a message for people to standard error; standard output is for results."""
     print(text, file=sys.stderr)
 
 
 def said_by_system(error: OSError) -> str:
-    """What the system says is wrong, and with which file or folder, if it says so."""
+    """The system's message, with the file or folder if it names one."""
     said = error.strerror or type(error).__name__
     return said if error.filename is None else f"{said}: {error.filename}"
 
 
 @contextmanager
 def naming_folders() -> Iterator[None]:
-    """Turn trouble with a file or folder of the operator's into a ConfigError that names it."""
+    """Turn an OSError about one of the operator's files into a ConfigError that names it."""
     try:
         yield
     except OSError as error:
@@ -62,7 +62,7 @@ def stop_on_signals() -> threading.Event:
 
 
 def interrupted(said: str) -> typer.Exit:
-    """Say that the command was interrupted; what to raise then."""
+    """Print that the command was interrupted, and return the exception to raise."""
     tell(f"interrupted; {said}")
     return typer.Exit(INTERRUPTED)
 
@@ -70,7 +70,7 @@ def interrupted(said: str) -> typer.Exit:
 def interruptible(
     progress: Progress, stop: threading.Event, said: str = "start it again"
 ) -> Progress:
-    """*progress*, but once *stop* is set it ends the command with the words *said*."""
+    """*progress*, but once *stop* is set it ends the command with the message *said*."""
 
     def show(done: int, total: int) -> None:
         if stop.is_set():
@@ -82,7 +82,7 @@ def interruptible(
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
-    """A function that shows how many are done of how many; a bar only on a terminal."""
+    """A function that shows how many are done, of how many; the bar appears only on a terminal."""
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return

@@ -1,4 +1,4 @@
-"""count: how many persons are in these files, without a server."""
+"""count: counts the persons in files, without a server."""
 
 import json
 from typing import Annotated
@@ -15,7 +15,7 @@ def count(
     files: Annotated[list[str], typer.Argument(help="Image files, anywhere on this machine.")],
     given: dict[str, list[str]],
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say what makes up each person, and how sure it is.")
+        bool, typer.Option("--explain", help="Print each person's faces, and how sure they are.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The service's document.")] = False,
     config: Config = None,

@@ -1,4 +1,4 @@
-"""evaluate: how good the counts are, on labelled photos."""
+"""evaluate: measures how good the counts are, on labelled photos."""
 
 import json
 from importlib.util import find_spec
@@ -52,7 +52,7 @@ def evaluate(
     configure_logging(verbose=False)
     if plots is not None:
         _check_plots(plots)
-    cut, profile = parse_threshold(threshold), profile_of(settings)  # wrong ones are told at once
+    cut, profile = parse_threshold(threshold), profile_of(settings)  # refuses wrong ones at once
     stop = stop_on_signals()
     found = labelled(folder, settings, split, without, stop)
     space = Space(profile or found.profile, settings.distance)
@@ -90,7 +90,7 @@ def evaluate(
 
 
 def _check_plots(folder: Path) -> None:
-    """Raise ConfigError before hours of work if the plots could not be made in the end."""
+    """Raise ConfigError now, before hours of work, if the plots cannot be made at its end."""
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; --plots takes a folder")
     if find_spec("matplotlib") is None:

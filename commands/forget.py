@@ -1,4 +1,4 @@
-"""forget: erase what is known of photos."""
+"""forget: erases photos from the library."""
 
 import os
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 def forget(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Files or folders, also deleted ones.", readable=False),
+        typer.Argument(help="Files or folders, even deleted ones.", readable=False),
     ],
     allow: Annotated[
-        bool, typer.Option("--allow", help="Take it back: these may be indexed again.")
+        bool, typer.Option("--allow", help="Undo it: these may be indexed again.")
     ] = False,
     delete_files: Annotated[
         bool, typer.Option("--delete-files", help="Delete the photos themselves, too.")
     ] = False,
     config: Config = None,
 ) -> None:
-    """Erase what is known of these photos, for good, and prove it.
+    """Erase these photos from the library for good, and prove it.
 
-    They are never indexed again. Copies of them under other names are forgotten, too. Exit 1 if
-    anything is left on the disk.
+    They are never indexed again. Copies of them under other names are forgotten, too. The exit code
+    is 1 if anything of them is left in the data folder.
 
     Example: person-count forget inbox/holiday/beach.jpg
     """
@@ -60,9 +60,9 @@ def forget(
     _report(done)
     _report_photos(len(done.plan.on_disk) - len(undeleted), len(undeleted), delete_files)
     for copy in done.removed:
-        print(f"it held erased vectors and is deleted: {copy}")
+        print(f"deleted, because it held erased vectors: {copy}")
     for file in found:
-        tell(f"erased vectors are still in {file}; remove it, or stop what reads it")
+        tell(f"erased vectors are still in {file}; remove it, or stop the program that reads it")
     if found or done.plan.unreadable or (delete_files and undeleted):
         raise typer.Exit(1)
     if erased:
@@ -70,7 +70,7 @@ def forget(
 
 
 def _delete(paths: Sequence[str]) -> list[str]:
-    """Delete photos. Returns those that could not be."""
+    """Delete photos. Returns those that could not be deleted."""
     left = []
     for path in paths:
         try:
@@ -91,13 +91,13 @@ def _report(done: "Forgotten") -> None:
     if done.evaluated.images:
         images = counted(done.evaluated.images, "image")
         faces = counted(done.evaluated.faces, "face")
-        print(f"from what evaluate and calibrate keep: {images}, {faces}")
+        print(f"from the library of evaluate and calibrate: {images}, {faces}")
     for path in done.others:
-        print(f"it held the same photo and is forgotten, too: {path}")
+        print(f"also forgotten, because it held the same photo: {path}")
     if done.snapshot_left:
         print("the running ingest process writes the next snapshot")
     for path in done.plan.unreadable:
-        tell(f"could not be read, and so not be barred: {path}")
+        tell(f"could not be read, so it may be indexed again: {path}")
 
 
 def _report_photos(deleted: int, left: int, delete_files: bool) -> None:

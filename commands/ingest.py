@@ -1,4 +1,4 @@
-"""ingest: index files or folders now."""
+"""ingest: indexes files or folders now."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,7 +33,7 @@ def ingest(
 
 
 def report(summary: "Summary") -> None:
-    """Print what was done.
+    """Print the results.
 
     Raises:
         typer.Exit: with 1 if a file failed, with 130 if files are left.

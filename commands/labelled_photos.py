@@ -1,4 +1,4 @@
-"""What evaluate and calibrate share: labelled photos, their options, the library's profile."""
+"""The common parts of evaluate and calibrate: labelled photos, options, the library's profile."""
 
 import threading
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from index.evaluation.measures import LabelledFaces
     from index.vectors.space import Profile
 
-AGAIN = "what was embedded is kept; start it again"
+AGAIN = "photos embedded so far are kept; start it again"
 SEED = 0  # fixes the halves and the draws: the same photos give the same figures
 
 Folder = Annotated[Path, typer.Argument(help="A folder with a folder of photos for each person.")]
@@ -57,7 +57,7 @@ def labelled(
     if found is None:
         raise interrupted(AGAIN)
     if found.ambiguous:
-        tell(f"left out, in the folders of several people: {counted(found.ambiguous, 'photo')}")
+        tell(f"left out, as in the folders of several people: {counted(found.ambiguous, 'photo')}")
     return of_half(found, split, SEED)
 
 

@@ -1,4 +1,4 @@
-"""migrate: the database at this program's revision."""
+"""migrate: brings the database to this program's revision."""
 
 from commands.console import Config
 

@@ -6,7 +6,7 @@ import sys
 
 
 def pictures() -> None:
-    """Make pictures of faces for the service that started this; hidden, it talks over pipes.
+    """Make pictures of faces for the service that started this; it talks over pipes.
 
     Example: person-count pictures
     """
@@ -15,7 +15,7 @@ def pictures() -> None:
 
     configure_logging(verbose=False)
     log_the_rest()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the service, which ends us
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' prints must not be answers
     serve_pictures(sys.stdin.buffer, answers)

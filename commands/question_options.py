@@ -1,4 +1,4 @@
-"""Gives commands an option for each parameter of a question, from where these are declared."""
+"""Gives commands an option for each parameter of a question, made from its declaration."""
 
 import inspect
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from index.counting.question import PARAMETERS
 
 
 def with_question_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Put an option for each parameter of a question in the place of the argument *given*.
+    """Replace the argument *given* by an option for each parameter of a question.
 
-    The command gets the parameters in *given* as a request has them: those that were given, by
-    name, each with a list of its texts.
+    The command gets the options in *given*, like the parameters of a request: only those that were
+    given, by name, each with a list of its texts.
     """
     signature = inspect.signature(command)
 

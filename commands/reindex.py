@@ -1,4 +1,4 @@
-"""reindex: embed every image again, or only what is missing."""
+"""reindex: embeds every image again, or only missing ones."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,14 +19,16 @@ def reindex(
         str | None, typer.Option(help="A model's name or description; as configured if unset.")
     ] = None,
     missing_only: Annotated[
-        bool, typer.Option("--missing-only", help="Only what is missing, failed or damaged.")
+        bool,
+        typer.Option("--missing-only", help="Only images that are missing, failed or damaged."),
     ] = False,
     config: Config = None,
 ) -> None:
     """Embed every image again beside the present index, then switch.
 
-    Until the switch, answers come from the present index. It says how many persons it counts in up
-    to 200 of your folders, before and after. Interrupt it at will: started again, it goes on.
+    Until the switch, answers come from the present index. It prints the persons counted in up to
+    200 of your folders, before and after. You can interrupt it: started again, it continues where
+    it stopped.
 
     Example: person-count reindex --model mobilefacenet
     """

@@ -1,4 +1,4 @@
-"""removals: missing files that are still remembered."""
+"""removals: lists missing files whose removal is held, or accepts their removal."""
 
 from typing import Annotated
 
@@ -10,13 +10,13 @@ from index.base.plurals import counted
 
 def removals(
     accept: Annotated[
-        bool, typer.Option("--accept", help="They are gone for good: forget what they held.")
+        bool, typer.Option("--accept", help="They are gone for good: remove them.")
     ] = False,
     config: Config = None,
 ) -> None:
-    """List missing files whose disk may only have dropped out.
+    """List missing files whose disk may only be unmounted.
 
-    They are still remembered, and no answer counts them.
+    The library keeps them, but answers do not count them.
 
     Example: person-count removals --accept
     """
@@ -27,9 +27,9 @@ def removals(
 
     why = {
         None: "",
-        HoldReason.VANISHED: "much vanished at once",
+        HoldReason.VANISHED: "many files vanished together",
         HoldReason.REPLACED: "another folder or disk is there now",
-        HoldReason.ABSENT: "the folder is not there",
+        HoldReason.ABSENT: "the folder is missing",
     }
     settings = load_settings(config)
     roots = settings.resolve_roots().real

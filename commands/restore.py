@@ -1,4 +1,4 @@
-"""restore: a backup in the place of the database."""
+"""restore: replaces the database with a backup."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +13,10 @@ def restore(
     file: Annotated[Path, typer.Argument(help="A file that person-count backup wrote.")],
     config: Config = None,
 ) -> None:
-    """Put a backup in the place of the database.
+    """Replace the database with a backup.
 
-    Stop serve and watch first. The present database is kept beside it. What was forgotten after
-    the backup was made is forgotten again before anybody can ask.
+    Stop serve and watch first. The present database is kept beside it. Photos that were forgotten
+    after the backup was made are forgotten again first.
 
     Example: person-count restore /backups/person_count-monday.db
     """

@@ -1,4 +1,4 @@
-"""serve: watch the drop folder and answer questions."""
+"""serve: watches the drop folder and answers questions."""
 
 import logging
 import os
@@ -66,20 +66,20 @@ def serve(
 
 
 def _watch_command(config: Path | None) -> list[str]:
-    # -P: the folder that this was started in may hold anybody's modules
+    # -P: the folder that this was started in may hold foreign modules
     command = [sys.executable, "-P", "-m", "person_count", "watch", "--parent", str(os.getpid())]
     return command + (["--config", str(config)] if config else [])
 
 
 def _leave() -> None:
-    """End the process now; Python would wait for each thread to finish what it computes."""
+    """End the process now; Python would wait for each thread to finish its work."""
     logging.shutdown()
     sys.stderr.flush()
     os._exit(0)
 
 
 def _greet(url: str, sha256: str | None, settings: "Settings") -> None:
-    """Tell people on a terminal what they need to ask; a log gets a line like any other."""
+    """Tell people on a terminal the address and certificate; a log gets one line like any other."""
     if not sys.stderr.isatty():
         log.info("service.listening url=%s certificate_sha256=%s", url, sha256)
         return

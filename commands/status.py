@@ -1,4 +1,4 @@
-"""status: the numbers of the library."""
+"""status: prints the numbers of the library."""
 
 import json
 import time
@@ -7,7 +7,7 @@ from commands.console import Config
 
 
 def status(config: Config = None) -> None:
-    """Print what the library holds, as JSON.
+    """Print the numbers of the library as JSON.
 
     Example: person-count status
     """

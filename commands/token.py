@@ -1,4 +1,4 @@
-"""token add, list and remove."""
+"""token: adds, lists and removes bearer tokens."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from index.base.tokens import Scope, add_token, read_tokens, remove_token
 
 app = typer.Typer(no_args_is_help=True, help="Who may ask the service: bearer tokens.")
 
-Name = Annotated[str, typer.Argument(help="What the token is called in the list.")]
+Name = Annotated[str, typer.Argument(help="The token's name in the list.")]
 
 
 def _file(config: Path | None) -> Path:
@@ -26,7 +26,7 @@ def _file(config: Path | None) -> Path:
 @app.command()
 def add(
     name: Name,
-    scope: Annotated[Scope, typer.Option(help="What its holder may do.")] = Scope.READ,
+    scope: Annotated[Scope, typer.Option(help="Its rights; admin includes read.")] = Scope.READ,
     config: Config = None,
 ) -> None:
     """Make a token and print its secret, once.
@@ -52,9 +52,9 @@ def list_tokens(config: Config = None) -> None:
 
 @app.command()
 def remove(name: Name, config: Config = None) -> None:
-    """Take a token away.
+    """Remove a token.
 
-    A running service refuses it from its next request on.
+    A running service refuses it from the next request on.
 
     Example: person-count token remove nightly-report
     """

@@ -1,4 +1,4 @@
-"""verify: whether the library is sound."""
+"""verify: checks that the library is sound."""
 
 import typer
 
@@ -9,7 +9,7 @@ from index.base.plurals import counted
 def verify(config: Config = None) -> None:
     """Check rows, checksums, index ids and snapshots.
 
-    Exit code 1 if anything is wrong.
+    The exit code is 1 if anything is wrong.
 
     Example: person-count verify
     """

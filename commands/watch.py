@@ -1,4 +1,4 @@
-"""watch: only ingest."""
+"""watch: ingests without serving."""
 
 import os
 import threading
@@ -33,7 +33,7 @@ def watch(
 
 
 def _follow_parent(parent: int, stop: threading.Event) -> None:
-    """Set *stop* when the process that started us has died without saying so."""
+    """Set *stop* when the process that started us has died without stopping us."""
     while os.getppid() == parent and not stop.is_set():
         stop.wait(PARENT_POLL_SECONDS)
     stop.set()

@@ -1,4 +1,4 @@
-"""What people can choose from: in settings, in requests and on the command line.
+"""The choices that people have: in settings, in requests and on the command line.
 
 This module imports nothing heavy, because the command line needs it for its help.
 """
@@ -35,7 +35,7 @@ class WatchMode(StrEnum):
 
 
 class Confinement(StrEnum):
-    """What has to be there for decoders to be confined."""
+    """How strictly decoders must be confined."""
 
     AUTO = "auto"  # Landlock and seccomp where the kernel has them
     REQUIRED = "required"  # both, or the program does not start

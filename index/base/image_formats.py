@@ -8,15 +8,15 @@ class ImageFormat:
     """A format whose files are photos.
 
     Attributes:
-        name: as people call it.
+        name: the usual name.
         decoder: Pillow's name for its reader.
         endings: of its files' names, in lower case; the first is the usual one.
-        media_types: what browsers call it.
-        bytes_per_pixel: memory that decoding takes for each pixel of the file, beside the file and
-            as benchmarks/decoding.py measures it; of formats that can be decoded reduced, what that
-            does not save. Rare kinds take more (HEIC of 10 bits with alpha: 25); where that is more
-            than the decoder may have, it refuses the file.
-        shown: the part of a file that is read where it may hold several pictures, or None.
+        media_types: browsers' names for it.
+        bytes_per_pixel: memory that decoding takes for each pixel of the file, besides the file
+            itself, measured by benchmarks/decoding.py; for formats that can be decoded reduced, the
+            memory that this does not save. Rare kinds take more (HEIC of 10 bits with alpha: 25).
+            If that is more than the decoder may have, it refuses the file.
+        shown: the part that is read of a file that may hold several pictures, or None.
     """
 
     name: str

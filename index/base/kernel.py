@@ -1,7 +1,8 @@
-"""What this kernel offers to confine a process with, and how a process hides its own memory.
+"""Finds the kernel's means of confining a process, and hides a process's own memory.
 
-By the system calls themselves: what PyPI has for Landlock and seccomp (pyseccomp, landlock) has had
-no release for years or only trial ones, and pyseccomp needs a libseccomp that few machines have.
+It makes the system calls itself. PyPI's packages for Landlock and seccomp (landlock, pyseccomp)
+have had no release for years or only trial ones, and pyseccomp needs libseccomp, which few machines
+have.
 """
 
 import ctypes
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from index.base.choices import Confinement
 from index.base.errors import ConfigError
 
-# as the kernel calls them to a filter (linux/audit.h); a filter is written for each by itself
+# the kernel's numbers of machines for a filter (linux/audit.h); each machine has its own filter
 MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 CREATE_RULESET = 444  # of Landlock, on every machine
 _ASK_VERSION = 1
@@ -23,12 +24,13 @@ SET_SECCOMP, BY_FILTER = 22, 2  # an option of prctl() and its first word
 
 
 class Offer(NamedTuple):
-    """What a decoder can be confined with, beside its limits.
+    """The means of confining a decoder, besides its limits.
 
     Attributes:
-        landlock: the version of Landlock's interface, 0 without it. 3 keeps files from being cut,
-            4 the network away, 6 signals and abstract sockets.
-        seccomp: whether system calls can be filtered here.
+        landlock: the version of Landlock's interface, 0 without it. From 3 on it protects files
+            from being truncated, from 4 on it blocks the network, from 6 on signals and abstract
+            sockets.
+        seccomp: system calls can be filtered here.
     """
 
     landlock: int
@@ -36,12 +38,12 @@ class Offer(NamedTuple):
 
     @property
     def is_full(self) -> bool:
-        """Whether there is both."""
+        """Whether the kernel has both."""
         return self.landlock > 0 and self.seccomp
 
     @property
     def lacking(self) -> str:
-        """What there is not, for people."""
+        """The names of the missing ones, for people."""
         missing = {"Landlock": not self.landlock, "seccomp": not self.seccomp}
         return " and ".join(name for name, lacks in missing.items() if lacks)
 
@@ -78,24 +80,24 @@ def control_process(option: int, *words: object) -> None:
 def hide_memory() -> None:
     """Let no other process of this user read this one's memory or environment, nor trace it.
 
-    So a process that was broken into gets no further. Root can do it all the same.
+    So an attacker in one process cannot go on to another. Root can still do it.
     """
     if sys.platform == "linux":
         control_process(_PR_SET_DUMPABLE, ctypes.c_ulong(0))
 
 
 def offer() -> Offer:
-    """What there is; a decoder that cannot use it does not start."""
+    """The means that this kernel has. A decoder that then cannot use them does not start."""
     if sys.platform != "linux":
         return Offer(0, seccomp=False)
     return Offer(_landlock_version(), seccomp=_can_filter())
 
 
 def check_confinement(wanted: Confinement) -> Offer:
-    """What there is.
+    """The means that this kernel has.
 
     Raises:
-        ConfigError: both are required, and one is not there.
+        ConfigError: both are required, and one is missing.
     """
     found = offer()
     if wanted is Confinement.REQUIRED and not found.is_full:
@@ -109,12 +111,12 @@ def check_confinement(wanted: Confinement) -> Offer:
 def _landlock_version() -> int:
     try:
         return system_call(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_ASK_VERSION))
-    except OSError:  # an older kernel, one told to do without, or a container that forbids the call
+    except OSError:  # an older kernel, one without Landlock, or a container that forbids the call
         return 0
 
 
 def _can_filter() -> bool:
-    """Whether the kernel looks for a filter where none can be: then it takes one."""
+    """Whether the kernel takes filters: then it tries to read one, even at a null address."""
     if platform.machine() not in MACHINES or sys.maxsize < 1 << 32:
         return False
     try:

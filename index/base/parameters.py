@@ -20,12 +20,12 @@ SHOWN = 40  # characters of a wrong value that a refusal repeats
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a parameter's values are.
+    """The kind of a parameter's values.
 
     Attributes:
         schema: JSON Schema of a value.
-        parse: makes a value out of a parameter's name and text. Raises RequestError, 400.
-        choices: what the values are chosen from; None when there is no such list.
+        parse: makes a value from a parameter's name and text. Raises RequestError, 400.
+        choices: the possible values; None when there is no such list.
     """
 
     schema: Mapping[str, Any]
@@ -39,10 +39,10 @@ class Parameter:
 
     Attributes:
         name: in a query, in a JSON body, and with dashes as an option of a command.
-        english: what it means, in one sentence.
+        english: its meaning in one sentence.
         chinese: the same sentence.
-        default: the text that counts when a request does not give it.
-        setting: the setting whose value counts then.
+        default: the text that is used when a request does not give it.
+        setting: the setting whose value is used then.
     """
 
     name: str
@@ -53,11 +53,11 @@ class Parameter:
     setting: str | None = None
 
     def default_under(self, settings: "Settings") -> str | None:
-        """The text that counts when a request does not give it; None: there is none."""
+        """The text that is used when a request does not give it, or None."""
         return self.default if self.setting is None else str(getattr(settings, self.setting))
 
     def schema(self, settings: "Settings") -> dict[str, Any]:
-        """JSON Schema of what requests give."""
+        """JSON Schema of the value in requests."""
         found = dict(self.kind.schema)
         if (text := self.default_under(settings)) is not None:
             found["default"] = int(text) if found["type"] == "integer" else text

@@ -1,4 +1,4 @@
-"""The status of the library: what the database holds at one moment, in numbers. No file names."""
+"""The status of the library: the database's contents at one moment, in numbers. No file names."""
 
 import json
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class LibraryStatus:
 
 
 def read_status(connection: Connection, now: float) -> LibraryStatus:
-    """Read what costs little, for scrapes every few seconds; *now* in seconds since 1970."""
+    """Read the cheap numbers, for scrapes every few seconds; *now* in seconds since 1970."""
     ready, oldest, _ = queue.backlog(connection, now)
     active = generations.active(connection)
     report = reports.read(connection)

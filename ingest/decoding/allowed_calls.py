@@ -42,15 +42,15 @@ NUMBERS = {
     "clock_gettime": (228, 113),
 }
 _PROT_EXEC = 4
-_MADV = (4, 8, 14)  # DONTNEED, FREE, HUGEPAGE; as root HWPOISON (100) would take memory from all
+_MADV = (4, 8, 14)  # DONTNEED, FREE, HUGEPAGE; root's HWPOISON (100) takes memory from all programs
 _FUTEX_WAIT, _FUTEX_WAKE, _FUTEX_REQUEUE, _FUTEX_WAIT_BITS, _FUTEX_WAKE_BITS = 0, 1, 3, 9, 10
-_FUTEX_FLAGS = 0x180  # private to the process; by which clock
-# how glibc starts a thread, and musl with one more flag that means nothing
+_FUTEX_FLAGS = 0x180  # private to the process, and the choice of clock
+# glibc starts a thread with these flags; musl adds one that has no effect
 _A_THREAD, _CLONE_DETACHED = 0x3D0F00, 0x400000
 
 
 def calls(channel: int) -> Mapping[int, Sequence[Only]]:
-    """What is allowed, by number; *channel* is the socket that questions come from."""
+    """The allowed calls, by number; *channel* is the socket that questions come from."""
     is_own_process = Only(0, (os.getpid(),))
     executes_nothing = Only(2, (0,), ignoring=~_PROT_EXEC)
     futexes = (_FUTEX_WAIT, _FUTEX_WAKE, _FUTEX_REQUEUE, _FUTEX_WAIT_BITS, _FUTEX_WAKE_BITS)
@@ -60,14 +60,14 @@ def calls(channel: int) -> Mapping[int, Sequence[Only]]:
         "sendto": [Only(0, (channel,))],
         "getrusage": [],
         "prlimit64": [Only(0, (0,)), Only(1, (resource.RLIMIT_CPU,))],
-        # memory, but none to run code from
+        # memory, but none that is executable
         "brk": [],
         "mmap": [executes_nothing],
         "munmap": [],
         "mremap": [],
         "mprotect": [executes_nothing],
         "madvise": [Only(2, _MADV)],
-        # libde265 decodes HEIC in a thread of its own, whatever it is told
+        # libde265 always decodes HEIC in a thread of its own
         "clone": [Only(0, (_A_THREAD,), ignoring=_CLONE_DETACHED)],
         "futex": [Only(1, futexes, ignoring=_FUTEX_FLAGS)],
         "set_robust_list": [],
@@ -75,20 +75,20 @@ def calls(channel: int) -> Mapping[int, Sequence[Only]]:
         "set_tid_address": [],
         "rt_sigprocmask": [],
         "exit": [],
-        # to end, and to be told from a crash: abort() signals itself
+        # ending; abort() sends a signal to itself
         "getpid": [],
         "gettid": [],
         "tgkill": [is_own_process],
         "tkill": [is_own_process],
         "exit_group": [],
-        # where it cannot be read without the kernel
+        # on machines where reading the clock needs the kernel
         "clock_gettime": [],
     }
     return {_number(name): conditions for name, conditions in allowed.items()}
 
 
 def unknown_calls() -> list[int]:
-    """What the kernel shall seem not to have: clone3 hides its flags, and clone is tried then."""
+    """The calls that seem to be missing: clone3 hides its flags; without it glibc tries clone."""
     return [_number("clone3")]
 
 

@@ -1,4 +1,4 @@
-"""From an image of any mode to RGB of 8 bits, reduced on the way where it is too large to keep."""
+"""Converts an image of any mode to RGB of 8 bits, and reduces it if it is too large to keep."""
 
 import math
 
@@ -9,13 +9,13 @@ from index.base.errors import UnreadableImageError
 from ingest.decoding.openers import Greys
 from ingest.interfaces import RgbImage
 
-BAND_PIXELS = 4_000_000  # converted at once: whole photos of 12 megapixels take three bands
+BAND_PIXELS = 4_000_000  # converted at once; a photo of 12 megapixels takes three bands
 
 
 def to_rgb(image: Image.Image, greys: Greys, by: int) -> RgbImage:
     """The pixels of *image*, every *by* x *by* of them averaged into one.
 
-    Band by band, since a copy of all pixels may be more than there is memory for.
+    It works band by band, since there may be no memory for a copy of all pixels.
 
     Args:
         image: loaded.
@@ -25,7 +25,7 @@ def to_rgb(image: Image.Image, greys: Greys, by: int) -> RgbImage:
     Returns: (height, width, 3), transparency over white.
 
     Raises:
-        UnreadableImageError: its colours are of a kind that is not read.
+        UnreadableImageError: this program does not read its kind of colours.
     """
     width, height = image.size
     rows = max(1, BAND_PIXELS // (width * by)) * by

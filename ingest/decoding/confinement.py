@@ -1,7 +1,8 @@
-"""A process takes from itself what it does not need, before it touches untrusted bytes.
+"""Confines a process before it touches untrusted bytes.
 
-Limits bound how much it can use up. Landlock bounds what it can reach. seccomp bounds which system
-calls it can make. Where the kernel lacks Landlock or seccomp, the rest holds; see docs/security.md.
+Limits bound the resources that it can use up, Landlock the files and processes that it can reach,
+and seccomp the system calls that it can make. If the kernel lacks Landlock or seccomp, the others
+still hold; see docs/security.md.
 """
 
 import ctypes
@@ -23,7 +24,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 
 
 def confine(memory_bytes: int, channel: int) -> bool:
-    """Confine this process for good: after its imports, before the first foreign byte.
+    """Confine this process for good: after its imports, before the first untrusted byte.
 
     It can compute, and answer on *channel*. It can open no file and no socket, start no process,
     reach no other process, write no file, leave no core dump with pixels in it, and gain no
@@ -36,8 +37,8 @@ def confine(memory_bytes: int, channel: int) -> bool:
     Returns: whether it can still start threads.
 
     Raises:
-        OSError: the kernel refuses what it offers, or the process has several threads. Landlock and
-            seccomp would not confine the others.
+        OSError: the kernel refuses a means that it offers, or the process has several threads:
+            Landlock and seccomp would not confine the others.
     """
     found = kernel.offer()
     if sys.platform == "linux":
@@ -56,11 +57,11 @@ def confine(memory_bytes: int, channel: int) -> bool:
         seccomp.restrict(allowed_calls.calls(channel), allowed_calls.unknown_calls())
         return True
     _limit(resource.RLIMIT_NPROC, 0)
-    return sys.platform != "linux" or os.geteuid() == 0  # to Linux threads are processes
+    return sys.platform != "linux" or os.geteuid() == 0  # Linux counts threads as processes
 
 
 def _be_alone() -> None:
-    """Wait for threads that have ended: the kernel still lists them shortly after their join.
+    """Wait until ended threads are gone: the kernel lists them for a moment after their join.
 
     Raises:
         OSError: one has not ended.

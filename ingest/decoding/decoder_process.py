@@ -86,13 +86,13 @@ def _answer(question: bytes, arena: mmap.mmap, output_at: int) -> bytes:
 
 
 def numbers_of(faces: Sequence[DetectedFace]) -> bytes:
-    """What a question says of *faces*: box and landmarks of each, float64."""
+    """The bytes of *faces* in a question: box and landmarks of each, float64."""
     rows = [[*face.box, *np.ravel(face.landmarks).tolist()] for face in faces]
     return np.array(rows, "<f8").tobytes()
 
 
 def faces_of(points: NDArray[np.float64]) -> list[DetectedFace]:
-    """Faces of (n, 7, 2) points: two corners and five landmarks; their probability was not said."""
+    """Faces of (n, 7, 2) points: two corners and five landmarks; without their probability."""
     return [
         DetectedFace((row[0][0], row[0][1], row[1][0], row[1][1]), 1.0, tuple(map(tuple, row[2:])))
         for row in points.tolist()
@@ -100,7 +100,7 @@ def faces_of(points: NDArray[np.float64]) -> list[DetectedFace]:
 
 
 def _crops(data: bytes, megapixels: int, faces: bytes, framing: Framing) -> FaceCrops:
-    """Crops of *faces*, which are in pixels of the file, where those can all be kept or not."""
+    """Crops of *faces*, which are in pixels of the file, even if the image had to be reduced."""
     found, (width, height) = pixels.decode_reduced(data, megapixels, None)
     ratio = np.array([found.shape[1] / width, found.shape[0] / height])
     points = np.frombuffer(faces, "<f8").reshape(-1, FACE_NUMBERS // 2, 2) * ratio

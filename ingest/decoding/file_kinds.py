@@ -1,4 +1,4 @@
-"""Tells what a file is by its bytes: a format that is read, another known kind, or neither."""
+"""Finds the kind of a file by its bytes: a format that is read, another known kind, or neither."""
 
 from index.base.errors import UnreadableImageError
 from index.base.image_formats import (
@@ -17,7 +17,7 @@ from index.base.image_formats import (
 
 _SAVE = "save it as JPEG or PNG"
 _DEVELOP = "export a JPEG from it"
-# how files of a format that is read begin; those that are one of a container's are told below
+# the first bytes of formats that are read; _container() tells those that share a container
 _READ: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"\xff\xd8\xff", JPEG),
     (b"\x89PNG\r\n\x1a\n", PNG),
@@ -31,7 +31,7 @@ _READ: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"\xff\x4f\xff\x51", JPEG2000),
     (b"BM", BMP),
 )
-# other kinds: where in the file, what is there, the kind, and what to do about an image of it
+# other kinds: a position in the file, the bytes there, the kind, and the cure if it is an image
 _OTHERS: tuple[tuple[int, bytes, str, str | None], ...] = (
     (0, b"\xff\x0a", "a JPEG XL image", _SAVE),
     (0, b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image", _SAVE),
@@ -76,14 +76,14 @@ _OTHERS: tuple[tuple[int, bytes, str, str | None], ...] = (
     (0, b"\x7fELF", "a program", None),
     (0, b"MZ", "a program", None),
 )
-_MARKUP: tuple[tuple[bytes, str, str | None], ...] = (  # in the first of a text
+_MARKUP: tuple[tuple[bytes, str, str | None], ...] = (  # in the first bytes of a text
     (b"<svg", "an SVG drawing", _SAVE),
     (b"<plist", "a property list", None),
     (b"<x:xmpmeta", "photo metadata (XMP)", None),
     (b"<html", "a web page", None),
     (b"<!doctype html", "a web page", None),
 )
-# of the container that HEIC, AVIF, some raw files and most videos share: its brands
+# brands in the container that HEIC, AVIF, some raw files and most videos share
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _ANY_CODING = {b"mif1", b"msf1"}  # then one of the compatible brands tells
@@ -96,7 +96,7 @@ def format_of(data: bytes) -> ImageFormat:
     """The format of a file's bytes.
 
     Raises:
-        UnreadableImageError: it is none that is read; the text says what it is where that is known.
+        UnreadableImageError: it is not read; the text names its kind if that is known.
     """
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return WEBP
@@ -144,5 +144,5 @@ def _refusal(kind: str, cure: str | None) -> UnreadableImageError:
 
 
 def camera_raw() -> UnreadableImageError:
-    """The refusal of a raw file that is a TIFF; only its tags tell."""
+    """The refusal of a raw file in TIFF form, which only its tags reveal."""
     return _refusal("a camera's raw file", _DEVELOP)

@@ -1,4 +1,4 @@
-"""Landlock: this process may reach no file, no port and no process outside any more.
+"""Landlock: lets this process reach no file, no port and no other process from now on.
 
 https://docs.kernel.org/userspace-api/landlock.html; the numbers are those of linux/landlock.h.
 """
@@ -10,8 +10,8 @@ import struct
 from index.base.kernel import CREATE_RULESET, system_call
 
 _RESTRICT_SELF = 446
-# how many rights over files each version knows; whoever handles one and grants it for no path has
-# taken it away everywhere
+# the number of rights over files that each version knows; a right that is handled but granted for
+# no path is taken away everywhere
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
 _NETWORK_SINCE, _NETWORK_RIGHTS = 4, 0b11  # to bind and to connect TCP sockets
 _SCOPES_SINCE, _SCOPES = 6, 0b11  # abstract Unix sockets and signals stay inside
@@ -21,7 +21,7 @@ def restrict(version: int) -> None:
     """Take all rights away that Landlock of *version* knows, from this thread for good.
 
     Raises:
-        OSError: the kernel refuses, as to a process that may still gain privileges.
+        OSError: the kernel refuses, for example because the process may still gain privileges.
     """
     files = max(count for since, count in _FILE_RIGHTS.items() if since <= version)
     network = _NETWORK_RIGHTS if version >= _NETWORK_SINCE else 0

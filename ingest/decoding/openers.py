@@ -1,7 +1,7 @@
 """Opens a file with the one reader of its format: its header, no pixels yet.
 
-Readers are chosen by what a file's bytes are, so no bytes reach two of them. They start no threads
-of their own where that can be set.
+The kind of the file's bytes decides the reader, so no bytes reach two readers. Readers start no
+threads if that can be set.
 """
 
 import struct
@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pillow_heif
 
-# The readers of Pillow are named for this alone: once they are imported, Pillow has no reason to
-# import all that it knows, and a confined process could import none.
+# Pillow's readers are imported here because a confined process cannot import them later. Without
+# them Pillow would import all the readers that it has.
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,  # noqa: F401
@@ -33,13 +33,13 @@ from ingest.decoding.file_kinds import camera_raw
 ORIENTATION = 0x0112  # EXIF tag
 CUT_OFF = "unexpected end of the file"
 
-# TIFF tags, and values that only raw files of cameras have
+# TIFF tags, and values that only cameras' raw files have
 _REDUCED, _PHOTOMETRIC, _BITS, _DNG_VERSION = 254, 262, 258, 50706
-_PLACES = ((273, 279), (324, 325))  # where strips or tiles begin, and how long they are
+_PLACES = ((273, 279), (324, 325))  # offsets and lengths of strips, and of tiles
 _MOSAIC = {32803, 34892}
 _ZERO_IS_WHITE = 0
 
-# boxes without which a HEIC, AVIF or JPEG 2000 file is not whole
+# boxes that a complete HEIC, AVIF or JPEG 2000 file must have
 _NEEDED_BOXES = {b"ftyp", b"meta", b"mdat", b"moov", b"jp2h", b"jp2c"}
 
 # formats of which no image can be decoded in this process
@@ -47,10 +47,10 @@ without_reader: set[ImageFormat] = set()
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 # Pillow's own limit only warns up to twice its size, and warnings cannot be handled in threads;
-# every image is looked at before its pixels are decoded.
+# pixels.py checks the size of every image before it decodes the pixels.
 Image.MAX_IMAGE_PIXELS = None
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-# an embedded thumbnail may show another picture, and the other images are of no use
+# an embedded thumbnail may show another picture; the other images are useless here
 pillow_heif.register_heif_opener(
     thumbnails=False, depth_images=False, aux_images=False, decode_threads=0
 )
@@ -62,7 +62,7 @@ def open_image(data: bytes, kind: ImageFormat) -> Image.Image:
     Raises:
         UnreadableImageError: it is a camera's raw file, or cannot be decoded in this process.
         EOFError: a part of it is missing.
-        Exception: whatever Pillow raises on malformed bytes.
+        Exception: on malformed bytes Pillow may raise any.
     """
     if kind in without_reader:
         raise UnreadableImageError(
@@ -79,10 +79,10 @@ def open_image(data: bytes, kind: ImageFormat) -> Image.Image:
 
 
 def orientation_of(image: Image.Image, kind: ImageFormat) -> object:
-    """How a loaded image still has to be turned, as a value of EXIF's tag, or None.
+    """The orientation that a loaded image still needs, as a value of EXIF's tag, or None.
 
-    HEIC, AVIF and TIFF have a place of their own for it, and EXIF or XMP must not turn them again.
-    libheif and Pillow's TIFF reader turn the pixels; Pillow's AVIF reader writes it into EXIF.
+    HEIC, AVIF and TIFF store it themselves, and EXIF or XMP must not turn them again. libheif and
+    Pillow's TIFF reader turn the pixels; Pillow's AVIF reader writes the orientation into EXIF.
     """
     if kind in {HEIC, TIFF}:
         return None
@@ -92,7 +92,7 @@ def orientation_of(image: Image.Image, kind: ImageFormat) -> object:
 
 
 def canvas_of(data: bytes, kind: ImageFormat) -> tuple[int, int] | None:
-    """Width and height in a WebP file's header, since libwebp takes memory for all its pixels."""
+    """Width and height in a WebP file's header, to check before libwebp takes memory for them."""
     if kind is not WEBP:
         return None
     if data[12:16] == b"VP8X":
@@ -107,14 +107,14 @@ def canvas_of(data: bytes, kind: ImageFormat) -> tuple[int, int] | None:
 
 
 class Greys(NamedTuple):
-    """What the values of a grey image of 9 to 16 bits mean: 0 to *most*, black to white or not."""
+    """The meaning of a grey image's values of 9 to 16 bits: 0 to *most*, black to white or back."""
 
     most: int
     zero_is_white: bool
 
 
 def greys_of(image: Image.Image) -> Greys:
-    """The meaning of an image's values, where its mode is I;16; TIFF alone has several."""
+    """The meaning of an image's values, if its mode is I;16; only TIFF has several."""
     tags = getattr(image, "tag_v2", None)
     if tags is None:
         return Greys(0xFFFF, zero_is_white=False)
@@ -123,9 +123,9 @@ def greys_of(image: Image.Image) -> Greys:
 
 
 def reduce_jpeg2000(image: Image.Image, data: bytes, times: int) -> int:
-    """Let a JPEG 2000 image be decoded *times* smaller, as far as it is stored so; returns by what.
+    """Let a JPEG 2000 image be decoded up to *times* smaller. Returns by how many times.
 
-    Each level of its wavelet transform halves it.
+    Each stored level of its wavelet transform can halve it once.
     """
     if not isinstance(image, Jpeg2KImagePlugin.Jpeg2KImageFile):
         return 1
@@ -135,7 +135,7 @@ def reduce_jpeg2000(image: Image.Image, data: bytes, times: int) -> int:
 
 
 def _wavelet_levels(data: bytes) -> int:
-    """How often a JPEG 2000 codestream was halved, by its main header (ISO 15444-1, A.6.1)."""
+    """The wavelet levels of a JPEG 2000 codestream, in its main header (ISO 15444-1, A.6.1)."""
     at = data.find(b"\xff\x4f\xff\x51") + 2
     while 2 <= at < len(data) - 9 and data[at] == 0xFF and data[at + 1] != 0x90:  # noqa: PLR2004
         if data[at + 1] == 0x52:  # noqa: PLR2004 - COD, coding style default
@@ -145,7 +145,7 @@ def _wavelet_levels(data: bytes) -> int:
 
 
 def _check_boxes(data: bytes) -> None:
-    """See that no box of a container ends behind the file, which readers may pass over."""
+    """Raise EOFError if a box of a container ends after the file; readers may overlook that."""
     at = 0
     while at + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
@@ -159,9 +159,9 @@ def _check_boxes(data: bytes) -> None:
 
 
 def _check_codestream(data: bytes) -> None:
-    """See that a JPEG 2000 codestream ends: what is missing would be black without an error.
+    """Raise EOFError if a JPEG 2000 codestream has no end marker: its rest would become black.
 
-    Its end marker appears in no packet (ISO 15444-1, B.10.1).
+    No packet can hold the marker's bytes (ISO 15444-1, B.10.1).
     """
     first_tile = data.find(b"\xff\x90", data.find(b"\xff\x4f\xff\x51"))
     if first_tile < 0 or data.find(b"\xff\xd9", first_tile) < 0:
@@ -169,7 +169,7 @@ def _check_codestream(data: bytes) -> None:
 
 
 def _check_tags(data: bytes) -> None:
-    """Look at a TIFF's first page for what a camera's raw file has, and for what is missing."""
+    """Check a TIFF's first page: it must be complete, and no camera's raw file."""
     head = data[:16] if data[2:3] == b"+" or data[3:4] == b"+" else data[:8]
     tags = TiffImagePlugin.ImageFileDirectory_v2(head)
     if tags.next >= len(data):

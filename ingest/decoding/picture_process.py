@@ -1,8 +1,8 @@
 """Cuts faces out of photos for people to look at: a child process that takes orders over a pipe.
 
-The service starts it. It reads a file, makes sure that it is the one that was indexed, and gives it
-to a confined decoder like ingest's: this process parses no byte of it. It answers each order with a
-JPEG or with the reason why there is none. It keeps nothing and writes nothing to disk.
+The service starts it. It reads a file, checks that it is the indexed one, and gives it to a
+confined decoder like ingest's; it parses no byte of it itself. It answers each order with a JPEG,
+or with the reason why there is none. It keeps nothing and writes nothing to disk.
 """
 
 import hashlib
@@ -63,7 +63,7 @@ def make_picture(order: PictureOrder, decoder: Decoder, max_bytes: int) -> bytes
     """The picture as a JPEG without metadata; None when the file no longer holds that photo.
 
     Raises:
-        UnreadableImageError: the photo is there, but decoding it fails or takes too much.
+        UnreadableImageError: the photo is there, but decoding it fails or needs too much.
         DecoderUnavailableError: no process can be started to decode it in.
         OutOfResourcesError: no memory or file handles are left to read it.
     """

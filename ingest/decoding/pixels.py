@@ -21,7 +21,7 @@ from ingest.decoding.sizes import MEGA, check_pixels, check_size, divisor, share
 from ingest.interfaces import RgbImage
 
 ON_ITS_SIDE = (5, 6, 7, 8)  # EXIF orientations of images that have to be turned by 90 degrees
-_MOST_TIMES = 8  # that a JPEG decoder can divide each edge by
+_MOST_TIMES = 8  # a JPEG decoder can divide each edge by 8 at most
 
 # how to turn the image for each of EXIF's orientations, by its standard
 _UPRIGHT: dict[object, Image.Transpose] = {
@@ -66,12 +66,12 @@ def decode(data: bytes, max_megapixels: int) -> RgbImage:
 def decode_reduced(
     data: bytes, max_megapixels: int, edge_px: int | None
 ) -> tuple[RgbImage, tuple[int, int]]:
-    """Decode the one picture of a file that counts; see index.base.image_formats.
+    """Decode a file's main picture; see index.base.image_formats.
 
     Args:
         data: the whole file.
-        max_megapixels: larger images are reduced to as many. Those that need more memory than
-            BYTES_PER_PIXEL for each pixel allowed are refused before their pixels are decoded.
+        max_megapixels: larger images are reduced to this size. Images that need more memory than
+            BYTES_PER_PIXEL for each allowed pixel are refused before their pixels are decoded.
         edge_px: a JPEG is halved, quartered or divided by 8 while decoding, as far as share_for
             allows; None decodes in full.
 
@@ -89,7 +89,7 @@ def decode_reduced(
         return _decode(data, kind, max_megapixels, edge_px)
     except UnidentifiedImageError as error:
         raise UnreadableImageError(
-            f"it is a {kind.name} image of a kind that is not read, or broken"
+            f"it is a {kind.name} image of an unsupported kind, or broken"
         ) from error
     except _MALFORMED as error:
         text = " ".join(str(error).lower().split())
@@ -126,10 +126,10 @@ def _decode(
 def _reduce_decoding(
     image: Image.Image, data: bytes, kind: ImageFormat, most: int, edge_px: int | None
 ) -> int:
-    """Let an image be decoded smaller where its format can; returns by what its edges are divided.
+    """Let an image be decoded smaller if its format can. Returns the divisor of its edges.
 
-    A JPEG as far as detection needs no more; a JPEG 2000, which takes long to decode a second time
-    for its faces, only where there are more than *most* pixels.
+    A JPEG becomes as small as detection allows. A JPEG 2000 takes long to decode a second time for
+    its faces, so it becomes smaller only if it has more than *most* pixels.
     """
     width, height = image.size
     share = 1.0 if edge_px is None else share_for(image.size, edge_px)

@@ -1,7 +1,7 @@
-"""seccomp: this process may make the system calls of a list and no others.
+"""seccomp: lets this process make the system calls of a list and no others.
 
-https://docs.kernel.org/userspace-api/seccomp_filter.html; a filter is a program for a small machine
-of registers (linux/filter.h) that looks at the number of the call and its arguments.
+See https://docs.kernel.org/userspace-api/seccomp_filter.html. A filter is a program for a small
+register machine (linux/filter.h), which reads the number of the call and its arguments.
 """
 
 import ctypes
@@ -15,13 +15,13 @@ from index.base.kernel import BY_FILTER, MACHINES, SET_SECCOMP, control_process
 
 # instructions
 _LOAD, _AND, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x54, 0x15, 0x06
-# where struct seccomp_data has what; of an argument the lower half, on little-endian machines
+# offsets in struct seccomp_data; of an argument the lower half, on little-endian machines
 _NUMBER_AT, _MACHINE_AT, _ARGUMENTS_AT, _ARGUMENT_BYTES = 0, 4, 16, 8
 # answers
 ALLOW = 0x7FFF0000
 KILL = 0x80000000  # the whole process
 REFUSE = 0x00050000 | errno.EPERM
-UNKNOWN = 0x00050000 | errno.ENOSYS  # then the C library takes the older call
+UNKNOWN = 0x00050000 | errno.ENOSYS  # makes the C library try the older call
 
 Instruction = tuple[int, int, int, int]  # code, jumps if true and if false, a constant
 
@@ -30,8 +30,8 @@ class Only(NamedTuple):
     """A call is allowed only if *argument* (from 0) is one of *values*.
 
     Attributes:
-        ignoring: bits of it that do not matter. None above the 32nd is looked at: give only
-            arguments here of which the kernel takes no more.
+        ignoring: bits of it that do not matter. The filter reads only the lower 32 bits: name only
+            arguments of which the kernel uses no more.
     """
 
     argument: int
@@ -45,12 +45,12 @@ def restrict(
     """Filter this thread's system calls for good.
 
     Args:
-        calls: by number, what is allowed on which conditions.
-        unknown: calls that the kernel shall seem not to have.
+        calls: the conditions of each allowed call, by number.
+        unknown: calls that the kernel shall seem to lack.
         otherwise: the answer to every other call.
 
     Raises:
-        OSError: the kernel refuses, as to a process that may still gain privileges.
+        OSError: the kernel refuses, for example because the process may still gain privileges.
     """
     code = b"".join(struct.pack("=HBBI", *one) for one in _program(calls, unknown, otherwise))
     held = ctypes.create_string_buffer(code, len(code))
@@ -61,7 +61,7 @@ def restrict(
 def _program(
     calls: Mapping[int, Sequence[Only]], unknown: Sequence[int], otherwise: int
 ) -> list[Instruction]:
-    """The filter. A call of another machine's kind (32 bits) would mean something else: KILL."""
+    """The filter. It kills on a call of another kind (32 bits), whose numbers mean other calls."""
     made = [_load(_MACHINE_AT), _skip_if(MACHINES[platform.machine()], 1), _answer(KILL)]
     made.append(_load(_NUMBER_AT))
     for number, conditions in calls.items():
@@ -73,7 +73,7 @@ def _program(
 
 
 def _check(one: Only, otherwise: int) -> list[Instruction]:
-    """Go on behind these steps if the condition holds."""
+    """Instructions that go on after themselves if the condition holds; else they answer."""
     steps = [
         _load(_ARGUMENTS_AT + _ARGUMENT_BYTES * one.argument),
         (_AND, 0, 0, ~one.ignoring & 0xFFFFFFFF),

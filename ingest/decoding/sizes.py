@@ -1,22 +1,22 @@
-"""How large an image may be, and how far it is shrunk."""
+"""Decides how large an image may be, and how far it is shrunk."""
 
 import math
 
 from index.base.errors import UnreadableImageError
 from index.base.image_formats import ImageFormat
 
-MAX_EDGE_PX = 65_535  # what a JPEG can have
+MAX_EDGE_PX = 65_535  # the longest edge of a JPEG
 MIN_EDGE_PX = 20
 MEGA = 1_000_000
 BYTES_PER_PIXEL = 32  # memory that the decoder may take, for each pixel that it may give back
-_STRIP = 2.0  # times as long as high: longer images are panoramas
+_STRIP = 2.0  # images more than twice as long as high are panoramas
 
 
 def share_for(size: tuple[int, int], edge_px: int) -> float:
-    """How far an image may shrink, 0 to 1, for a look at *edge_px*.
+    """The factor, 0 to 1, by which an image may shrink for detection at *edge_px*.
 
-    To that longest edge; a panorama to as many pixels as an image of 2:1 has then, or the people
-    on it would vanish.
+    It gives the image that longest edge. A panorama keeps as many pixels as an image of 2:1 with
+    that edge, or the people on it would become too small.
     """
     longest = max(size)
     area = edge_px * edge_px / _STRIP
@@ -24,7 +24,7 @@ def share_for(size: tuple[int, int], edge_px: int) -> float:
 
 
 def divisor(size: tuple[int, int], most: int) -> int:
-    """By what an image's edges have to be divided so that no more than *most* pixels are left."""
+    """The divisor of an image's edges that leaves no more than *most* pixels."""
     by = 1
     while math.ceil(size[0] / by) * math.ceil(size[1] / by) > most:
         by += 1
@@ -32,7 +32,7 @@ def divisor(size: tuple[int, int], most: int) -> int:
 
 
 def file_megapixels(kind: ImageFormat, max_megapixels: int) -> int:
-    """How many million pixels a file of a format may have, as memory for decoding it allows."""
+    """The most million pixels of a file of a format, by the memory for decoding it."""
     return max_megapixels * BYTES_PER_PIXEL // kind.bytes_per_pixel
 
 

@@ -1,4 +1,4 @@
-"""Decodes one small image of each format: once confined, a process can import nothing."""
+"""Decodes one small image of each format, since a confined process can import nothing later."""
 
 from base64 import b85decode
 from contextlib import suppress
@@ -11,7 +11,7 @@ from index.base.image_formats import AVIF, BMP, FORMATS, GIF, HEIC, ImageFormat
 from ingest.decoding import pixels, sizes
 from ingest.decoding.openers import ORIENTATION
 
-# 40 x 20 black pixels, in base 85: their encoders would start threads here, and take long
+# 40 x 20 black pixels, in base 85; to encode them here would start threads and take long
 _MADE_BEFORE = {
     HEIC: (
         b"0000SW^{RQXk}?*00000ZE0pPXk}?*ZE0a<0004KZDn*}000000000XXk=`10000000000aA{+70000000000000"

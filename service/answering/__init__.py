@@ -1,4 +1,4 @@
-"""From a question to its answer: wait for the files, gather the faces, count.
+"""Answers questions: waits for the files, gathers the faces, counts.
 
 It imports index and contract. Monitoring, handlers and edge may import it.
 """

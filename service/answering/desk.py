@@ -21,18 +21,18 @@ from service.answering.threads import Threads
 
 Result = TypeVar("Result")
 
-WAIT_STEP_SECONDS = 0.5  # looks again this often even when nobody commits
-# the statuses with which files do for an answer
+WAIT_STEP_SECONDS = 0.5  # looks again at least this often, even without a commit
+# the statuses that all files must have for an answer
 READ = (FileStatus.COUNTED,)
 SETTLED = (*READ, FileStatus.FAILED, FileStatus.UNKNOWN)
 ANY = tuple(FileStatus)
 
 
 class Desk:
-    """Where handlers bring their questions.
+    """Answers the questions of handlers, and runs their blocking work.
 
     Attributes:
-        in_hand: requests that are being answered.
+        in_hand: the number of requests being answered.
         roots: the folders that may be asked about.
     """
 
@@ -49,31 +49,31 @@ class Desk:
         self._requests = IndexRequests(database, settings.settle_seconds, threads.writes)
 
     async def run(self, work: Callable[[], Result], *, is_long: bool = False) -> Result:
-        """Do blocking *work* off the event loop; what is long where nothing short waits for it."""
+        """Do blocking *work* in a thread; long work has its own, so that it delays no other."""
         return await _run_in(self._threads.long if is_long else self._threads.short, work)
 
     async def probe(self, work: Callable[[], Result]) -> Result:
-        """Do what a probe asks, which waits for no question."""
+        """Do the *work* of a probe, in a thread that no question uses."""
         return await _run_in(self._threads.probes, work)
 
     async def write(self, work: Callable[[], Result]) -> Result:
-        """Do *work* that changes the database: no answer waits for another process's lock."""
+        """Do *work* that changes the database, in its own thread: it may wait for a lock."""
         return await _run_in(self._threads.writes, work)
 
     async def request_index(self, names: Sequence[str]) -> None:
-        """Have the files *names* indexed soon; if the database is locked, when they are found."""
+        """Queue the files *names* to be indexed soon; a locked database may delay that."""
         await self._look(names)
 
     async def count(self, question: Question) -> Reply:
-        """Answer when every file has been read.
+        """Answer once every file has been read.
 
         Raises:
-            RequestError: 404, 422 or 503 for a file; 413 for too many faces.
+            RequestError: 404, 422 or 503 because of a file; 413 for too many faces.
         """
         return await self._answer(question, is_strict=True)
 
     async def explain(self, question: Question) -> Reply:
-        """Answer with whatever has been read after the wait.
+        """Answer with the files that have been read when the wait is over.
 
         Raises:
             RequestError: 413 for too many faces; 503 before anything was ever indexed.
@@ -86,7 +86,7 @@ class Desk:
         is_long = len(question.filepaths) > LONG_FILES
         enough: Sequence[FileStatus] = READ if is_strict else SETTLED
         while True:
-            # all in one go: each change of threads costs as much as finding several files
+            # one step in one thread: each change of threads costs as much as finding several files
             answer = partial(self._reader.answer, question, enough, is_long=is_long)
             look = await self.run(answer, is_long=is_long)
             await self._requests.take(look.wanted)
@@ -106,7 +106,7 @@ class Desk:
                 enough = ANY
 
     async def _wait_for(self, pending: Sequence[str], deadline: float, *, is_strict: bool) -> None:
-        """Wait until none of the files is pending or time is up; others do not matter till then."""
+        """Wait until none of the files is pending, or until the deadline."""
         while pending and (seconds := deadline - time.monotonic()) > 0:
             await self._follower.next_commit(min(seconds, WAIT_STEP_SECONDS))
             look = await self._look(pending)
@@ -115,7 +115,7 @@ class Desk:
             pending = look.pending
 
     async def _look(self, names: Sequence[str]) -> Look:
-        """Look at the files *names*, and have those indexed that are not."""
+        """Look at the files *names*, and queue those that are not indexed."""
         is_long = len(names) > LONG_FILES
         look = await self.run(partial(self._reader.look, names), is_long=is_long)
         await self._requests.take(look.wanted)
@@ -123,10 +123,10 @@ class Desk:
 
 
 def refuse_missing(files: Sequence[KnownFile]) -> None:
-    """Raise 404 if a file is not there, else 422 if one cannot be read."""
+    """Raise 404 if a file is missing, else 422 if one cannot be read."""
     statuses = [file.status for file in files]
     if FileStatus.UNKNOWN in statuses:
-        # the contract's sentence; which file it is would tell what else is on the disk
+        # the contract's sentence; naming the file would tell what else is on the disk
         raise RequestError(HTTPStatus.NOT_FOUND, "File does not exist")
     if FileStatus.FAILED in statuses:
         failed = files[statuses.index(FileStatus.FAILED)]

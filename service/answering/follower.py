@@ -24,7 +24,7 @@ OUTAGE_SECONDS = 1.0  # between two tries while the disk fails
 
 
 class Follower:
-    """Holds the index of the active generation. A thread; close() joins it."""
+    """Keeps the index of the active generation up to date. A thread; close() joins it."""
 
     def __init__(self, database: Database, scale: DistanceScale) -> None:
         self._database = database
@@ -39,7 +39,7 @@ class Follower:
         self.ready = False
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin following; *loop* is where requests wait."""
+        """Begin following; requests wait on *loop*."""
         self._loop = loop
         self._thread.start()
 
@@ -50,7 +50,7 @@ class Follower:
             self._thread.join()
 
     async def next_commit(self, seconds: float) -> None:
-        """Return at the next commit of anybody, or after *seconds*."""
+        """Return at the next commit of any connection, or after *seconds*."""
         try:
             await asyncio.wait_for(self._committed.wait(), seconds)
         except TimeoutError:
@@ -96,7 +96,7 @@ class Follower:
 
     def _wake(self) -> None:
         def wake() -> None:
-            # whoever waits now is woken once; whoever comes later waits for the next commit
+            # wakes all requests that wait now; later ones wait for the next commit
             self._committed.set()
             self._committed = asyncio.Event()
 
@@ -120,7 +120,7 @@ class Follower:
         """The space of *generation* and the unit vectors of its faces *ids*, (n, d).
 
         Args:
-            connection: the one that *ids* were read with, so that both see the same commits.
+            connection: the one that read *ids*, so that both see the same commits.
             ids: ascending.
 
         Raises:
@@ -142,7 +142,7 @@ class Follower:
         return index.space, index.space.unit(raw)
 
     def lag(self, connection: Connection, generation: GenerationRow | None) -> int:
-        """How many changes of *generation* that *connection* sees are not in the index yet."""
+        """The number of changes of *generation* that *connection* sees but the index lacks."""
         if generation is None:
             return 0
         index = self._index
@@ -151,7 +151,7 @@ class Follower:
         return changelog.count_changes(connection, generation.id, applied)
 
     def status(self) -> dict[str, int | bool]:
-        """For /status: how many faces are loaded, and how often the index had to be rebuilt."""
+        """For /status: the number of faces loaded, and of rebuilds of the index."""
         if self._index is None:
             return {"ready": self.ready, "faces": 0, "rebuilds": 0}
         index = self._index[1]

@@ -1,4 +1,4 @@
-"""Has the files that questions wait for put into the queue, without holding up any answer."""
+"""Queues the files that questions wait for, without holding up any answer."""
 
 import asyncio
 import logging
@@ -11,13 +11,13 @@ from index.library.known_files import Wanted, ask_for
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 0.5  # a question goes on after this and looks again; the write goes on as well
+PATIENCE_SECONDS = 0.5  # then a question looks again at its files, and the write goes on meanwhile
 
 
 class IndexRequests:
-    """Writes what is wanted, all that has gathered in one transaction after the other.
+    """Collects wanted files and queues them, one transaction after the other.
 
-    To be used on one event loop.
+    Use it on one event loop only.
     """
 
     def __init__(self, database: Database, settle_seconds: float, executor: Executor) -> None:
@@ -30,9 +30,9 @@ class IndexRequests:
         self._outage = Outage("index_requests")
 
     async def take(self, wanted: Wanted) -> None:
-        """Return when *wanted* is written, or soon if that takes long.
+        """Return when *wanted* is queued, or after PATIENCE_SECONDS.
 
-        What cannot be written is forgotten: whoever waits for it will want it again.
+        Files that cannot be queued are dropped: questions that wait for them ask again.
         """
         if not wanted:
             return

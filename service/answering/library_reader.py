@@ -1,4 +1,4 @@
-"""Reads all that an answer is computed from, and computes it. Blocking, so for threads."""
+"""Reads the files and faces of a question, and computes the answer. It blocks: use a thread."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,17 +19,18 @@ from index.library.known_files import FileStatus, KnownFile, Wanted, find, look,
 from index.vectors.space import Space
 from service.answering.follower import Follower
 
-LONG_FILES = 500  # questions about more are long: some 20 ms and up
-LONG_FACES = 1000  # and so are those of more faces, however few files they are on
+LONG_FILES = 500  # questions about more files are long: they take some 20 ms and more
+LONG_FACES = 1000  # so are questions with more faces, even on few files
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer with what it was computed from.
+    """An answer, with the vectors and files for an explanation.
 
     Attributes:
         vectors: (n, d) unit vectors of the answer's faces, in order.
-        files: one for each different name, in the caller's order, NO_FACE not told from COUNTED.
+        files: one for each different name, in the caller's order; those without a counted face are
+            COUNTED here, not NO_FACE.
     """
 
     answer: Answer
@@ -51,14 +52,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look at files found.
+    """The result of one look at files.
 
     Attributes:
         files: one for each different name, in the caller's order.
-        wanted: what ingest is to be asked for.
-        reply: the answer; None when a file is not good enough for one, and if one of these is set:
+        wanted: the files that ingest shall read first.
+        reply: the answer; None if a file lacks a good enough status, or if *damaged* or *is_long*
+            is set.
         damaged: images whose face rows are incomplete.
-        is_long: there are too many faces to be counted among short questions.
+        is_long: there are too many faces to count them among short questions.
     """
 
     files: Sequence[KnownFile]
@@ -74,7 +76,7 @@ class Look:
 
 
 class LibraryReader:
-    """Looks at the files of questions, and answers once they are good enough."""
+    """Looks at the files of questions, and answers once all have a good enough status."""
 
     def __init__(
         self, database: Database, roots: Roots, follower: Follower, max_faces: int
@@ -89,11 +91,11 @@ class LibraryReader:
         return Look(*look(self._database, self._roots, names))
 
     def answer(self, question: Question, enough: Sequence[FileStatus], *, is_long: bool) -> Look:
-        """Look at the files, and in the same transaction gather their faces, and count.
+        """Look at the files, gather their faces in the same transaction, and count.
 
         Args:
-            enough: the statuses with which files do for an answer.
-            is_long: whether it may take long; without it, nothing with many faces is counted.
+            enough: the statuses that all files must have for an answer.
+            is_long: it may take long; otherwise questions with many faces are not counted.
 
         Raises:
             RequestError: 413 for too many faces; 503 before anything was ever indexed.

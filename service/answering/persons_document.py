@@ -34,12 +34,12 @@ def persons_document(question: Question, reply: Reply) -> Document:
 
 
 def _size(pixels: tuple[int, int] | None) -> Document:
-    """The photo in whose pixels the boxes are; known where there is a box."""
+    """The size of the photo, in whose pixels boxes are; known if it has a face."""
     return {} if pixels is None else {"width": pixels[0], "height": pixels[1]}
 
 
 def _with_faces(files: Sequence[KnownFile], answer: Answer) -> tuple[KnownFile, ...]:
-    """Say of the files that were read whether any of their faces counts."""
+    """Set the status of read files without a counted face to NO_FACE."""
     with_face = {face.image_id for face in answer.faces}
     return tuple(
         file._replace(status=FileStatus.NO_FACE)

@@ -1,4 +1,4 @@
-"""The threads that do blocking work for handlers, so that no kind of it holds up another."""
+"""The threads for blocking work; each kind of work has its own, so that none holds up another."""
 
 import logging
 import threading
@@ -13,9 +13,9 @@ class Threads:
     """Pools that share no thread.
 
     Attributes:
-        short: questions, lists and pictures' orders, some milliseconds each.
+        short: questions, lists and orders for pictures, some milliseconds each.
         long: one long question after the other.
-        probes: what machines ask all day long; they must not find the service dead while it works.
+        probes: probes by machines, which must not find the service dead while it works.
         writes: changes of the database, which wait while another process has it locked.
     """
 
@@ -26,7 +26,7 @@ class Threads:
         self.writes = ThreadPoolExecutor(1, "desk-writes")
 
     def close(self, seconds: float) -> bool:
-        """Begin nothing more, and wait for what is being done, *seconds* at most.
+        """Begin no more work, and wait for the work under way, *seconds* at most.
 
         Returns: whether all threads have ended. Python would wait for the others at its exit.
         """

@@ -12,7 +12,7 @@ MAX_SEARCH = 200  # characters
 def _part_of_a_name(name: str, text: str) -> str:
     if len(text) > MAX_SEARCH:
         raise bad_request(f"{name} is longer than {MAX_SEARCH} characters")
-    if "\0" in text:  # SQLite would take what follows for no part of it
+    if "\0" in text:  # to SQLite the text would end here
         raise bad_request(f"{name} contains a character that no name has")
     return text
 

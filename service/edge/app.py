@@ -36,7 +36,7 @@ SPARE_PARAMETERS = 100  # besides the file paths, so that a few too many still g
 
 
 class GuardedApplication(Application):
-    """An application with a doorman before it."""
+    """An application that checks each request's head first."""
 
     def __init__(
         self,

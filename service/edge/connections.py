@@ -1,4 +1,4 @@
-"""An accepted connection until its first request: is it TLS, does it ask, and how it ends."""
+"""Watches an accepted connection until its first request, and closes it if it stays silent."""
 
 import logging
 import socket
@@ -19,17 +19,17 @@ _TORNADOS_COMPLAINT = "SSL Error"
 
 
 class Connection:
-    """One accepted connection. It ends by itself if it stays silent.
+    """One accepted connection; it is closed if it stays silent.
 
     Attributes:
-        accepted: what Tornado accepted; *stream* takes over its socket.
-        stream: what serves it, once the first byte has arrived.
+        accepted: Tornado's stream of it, whose socket *stream* takes over.
+        stream: serves it, once the first byte has arrived.
     """
 
     def __init__(
         self, accepted: IOStream, address: str, gone: Callable[["Connection"], None]
     ) -> None:
-        """Call *gone* once when it has been closed."""
+        """Call *gone* once, when it has been closed."""
         self.accepted = accepted
         self.network = network_of(address)
         self.stream: AnyStream | None = None
@@ -61,16 +61,16 @@ class Connection:
         return first.isalpha() and first.isupper()
 
     def speaks(self) -> None:
-        """The head of a request has arrived: silence no longer ends the connection."""
+        """Keep the connection from now on: the head of a request has arrived."""
         self._loop.remove_timeout(self._alarm)
 
     def leave(self) -> None:
-        """The socket has been closed."""
+        """Clean up after the socket has been closed."""
         self._loop.remove_timeout(self._alarm)
         self._gone(self)
 
     def hang_up(self) -> None:
-        """Close now, whatever was said."""
+        """Close now, in any state."""
         if self.stream is not None:
             self.stream.hang_up()
             return
@@ -85,7 +85,7 @@ class Connection:
 
 
 class HandshakeComplaints(logging.Filter):
-    """Counts Tornado's lines about failed TLS handshakes, and lets a summary out once a minute.
+    """Counts Tornado's log lines about failed TLS handshakes, and logs the number once a minute.
 
     Every port scanner causes some, and an attacker can cause thousands a second.
     """

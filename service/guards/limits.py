@@ -18,7 +18,7 @@ MAX_CONNECTIONS = 256
 MAX_CONNECTIONS_OF_ONE = 64
 MAX_SILENT = 128  # connections that have asked nothing so far, TLS handshakes included
 SILENT_SECONDS = 5.0  # for the handshake and the first request's head
-IPV6_PREFIX = 64  # what one household or one server is given; its owner has 2**64 addresses
+IPV6_PREFIX = 64  # of the network that one household or server gets: 2**64 addresses
 MAX_QUESTIONS = 64
 WORK_SECONDS = 60.0  # for the answer itself, after the wait for files to be indexed
 REPORT_SECONDS = 60.0
@@ -28,13 +28,13 @@ class Connection(Protocol):
     """A connection as its limit sees it.
 
     Attributes:
-        network: whose connection it is; see network_of().
+        network: the caller's network; see network_of().
     """
 
     network: str
 
     def speaks(self) -> None:
-        """The head of a request has arrived."""
+        """Record that the head of a request has arrived."""
         ...
 
     def hang_up(self) -> None:
@@ -43,7 +43,7 @@ class Connection(Protocol):
 
 
 def network_of(address: str) -> str:
-    """Whom a limit by address counts: an IPv4 address, or the /64 network of an IPv6 one."""
+    """The network that limits count: an IPv4 address, or the /64 network of an IPv6 address."""
     try:
         known = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -59,7 +59,7 @@ class ConnectionLimit:
     """Bounds the open connections, in all and by network; the silent ones are the first to go.
 
     A connection is silent until the head of its first request has arrived. Silence costs an
-    attacker nothing. So where there is no room, the connection that has been silent longest is
+    attacker nothing. So when all places are taken, the connection that has been silent longest is
     closed for the new one.
     """
 

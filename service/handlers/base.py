@@ -1,4 +1,4 @@
-"""What every handler does: the checks before, one error shape, and how a question is read."""
+"""The common part of all handlers: checks, one error shape, and reading questions."""
 
 import hashlib
 import json
@@ -44,7 +44,7 @@ _SENTENCES = {
 
 
 class BaseHandler(RequestHandler):
-    """One error shape for everything, and no file names in logs."""
+    """Gives all errors one shape, and keeps file names out of the log."""
 
     desk: Desk
     settings_: Settings
@@ -57,7 +57,7 @@ class BaseHandler(RequestHandler):
     uploads: Uploads
     metrics: Metrics
     ROUTE: ClassVar[str]
-    SCOPE: ClassVar[Scope | None] = Scope.READ  # what callers need; None: nothing
+    SCOPE: ClassVar[Scope | None] = Scope.READ  # of the token that callers need; None: no token
 
     def initialize(
         self,
@@ -72,7 +72,7 @@ class BaseHandler(RequestHandler):
         uploads: Uploads,
         metrics: Metrics,
     ) -> None:
-        """Keep what make_app hands over, and count the request as under way."""
+        """Keep the parts from make_app, and count the request as under way."""
         self.desk = desk
         self.settings_ = settings
         self.database = database
@@ -87,27 +87,27 @@ class BaseHandler(RequestHandler):
         self.desk.in_hand += 1
 
     def set_default_headers(self) -> None:
-        """Set what every answer carries."""
+        """Set the headers of every answer."""
         self.clear_header("Server")
         for name, value in common_headers().items():
             self.set_header(name, value)
 
     def prepare(self) -> Awaitable[None] | None:
-        """Refuse who addresses somebody else or may not ask, before anything is looked up."""
+        """Refuse requests for another host or without a right to ask, before any look-up."""
         self.guard.check_host(self.request.headers)
         if self.SCOPE is not None:
             self.guard.check_token(self.request.headers, self.SCOPE)
-            if self.request.method == "GET":  # no other method gets here from elsewhere unasked
+            if self.request.method == "GET":  # browsers check other methods before they send them
                 check_not_embedded(self.request.headers)
         return None
 
     def on_connection_close(self) -> None:
-        """The caller has hung up: make room for others."""
+        """Make room for others after the caller has hung up."""
         super().on_connection_close()  # ends the wait for the rest of a body
         self.caller.hang_up()
 
     def on_finish(self) -> None:
-        """The request is no longer under way."""
+        """Count the request as done."""
         self.desk.in_hand -= 1
 
     def send(self, document: Document) -> None:
@@ -146,22 +146,22 @@ class BaseHandler(RequestHandler):
         self.send(error_document(status_code, sentence))
 
     def compute_etag(self) -> None:
-        """None: nobody keeps answers, and a 304 was promised to nobody."""
+        """Set no ETag: answers are not cached."""
 
     def allowed_methods(self) -> list[str]:
-        """The methods that this handler has of its own."""
+        """The methods that this handler defines itself."""
         own = (method for method in METHODS if method in self.__class__.__dict__)
         return [method.upper() for method in own]
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:  # noqa: ANN401 - tornado's
-        """Log what we did not foresee; what callers do wrong is no news."""
+        """Log unforeseen errors, but not callers' mistakes."""
         if isinstance(value, StoreUnavailableError):
             log.error("service.store_unavailable reason=%s", value)
         elif not isinstance(value, HTTPError | RequestError):
             log.error("service.failed", exc_info=(typ, value, tb))
 
     def question_of_query(self) -> Question:
-        """The question in the query string. Raises RequestError, naming what is wrong."""
+        """The question in the query string. Raises RequestError, whose text names the mistake."""
         return build_question(self.query(), self.settings_)
 
     def query(self) -> dict[str, list[str]]:
@@ -177,17 +177,17 @@ class BaseHandler(RequestHandler):
         }
 
     def question_of_body(self) -> Question:
-        """The question in a JSON body. Raises RequestError, naming what is wrong."""
+        """The question in a JSON body. Raises RequestError, whose text names the mistake."""
         return build_question(_members(self.json_body()), self.settings_)
 
     def json_body(self) -> dict[str, Any]:
-        """The object in a JSON body, which is the only way to ask. Raises RequestError, 400."""
+        """The object in a JSON body; the URL may have no parameters. Raises RequestError, 400."""
         if self.request.query_arguments:
             raise bad_request("give parameters in the body, not the URL")
         kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise bad_request(WRONG_KIND)
-        # a thread would not help: parsing never lets go of the interpreter
+        # a thread would not help: parsing holds Python's lock all the time
         if self.request.body.count(b"[") + self.request.body.count(b"{") > MAX_BRACKETS:
             raise bad_request("the body is more than a list of files")
         try:
@@ -200,7 +200,7 @@ class BaseHandler(RequestHandler):
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object. Python would keep the last of several members, and count fewer files."""
+    """A JSON object without repeated members; of those Python would silently keep the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
         times = Counter(name for name, _ in pairs)

@@ -10,12 +10,12 @@ from service.handlers.base import BaseHandler
 
 
 class StatusHandler(BaseHandler):
-    """What the operator wants to know."""
+    """The status, for operators."""
 
     ROUTE = PREFIX + "status" + SUFFIX
 
     async def get(self) -> None:
-        """Counts and states; no file names."""
+        """Answer with counts and states; no file names."""
         self.send(await self.desk.probe(self.status.document))
 
 
@@ -37,7 +37,7 @@ class ReadyHandler(BaseHandler):
     SCOPE = None
 
     async def get(self) -> None:
-        """200 when everything an answer needs is there, else 503 with what is missing."""
+        """Answer 200 if the service can answer questions, else 503 with the reason."""
         missing = await self.desk.probe(self.status.missing)
         if missing:
             raise RequestError(
@@ -47,7 +47,7 @@ class ReadyHandler(BaseHandler):
 
 
 class MetricsHandler(BaseHandler):
-    """What Prometheus wants to know."""
+    """The metrics, for Prometheus."""
 
     ROUTE = PREFIX + "metrics" + SUFFIX
 

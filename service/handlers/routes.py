@@ -23,7 +23,7 @@ from service.handlers.uploads import UploadHandler
 
 
 class DescriptionHandler(BaseHandler):
-    """What can be asked here, in OpenAPI's words."""
+    """The OpenAPI description of this service."""
 
     ROUTE = PREFIX + r"openapi\.json" + SUFFIX
     SCOPE = None

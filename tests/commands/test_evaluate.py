@@ -144,7 +144,7 @@ def test_a_photo_in_the_folders_of_two_people_is_nobodys(
     outcome = run("evaluate", people, "--json", "--config", config)
     document = json.loads(outcome.out)
     assert (document["in_several_folders"], document["faces"]) == (1, 23)
-    assert outcome.err == "left out, in the folders of several people: 1 photo\n"
+    assert outcome.err == "left out, as in the folders of several people: 1 photo\n"
 
 
 @pytest.mark.parametrize("command", ["evaluate", "calibrate"])
@@ -173,7 +173,7 @@ def test_interrupted_it_ends_as_other_commands_do(
     found.append(run(command, people, "--config", config))
     for outcome in found:
         assert (outcome.code, outcome.out) == (130, "")
-        assert outcome.err == "interrupted; what was embedded is kept; start it again\n"
+        assert outcome.err == "interrupted; photos embedded so far are kept; start it again\n"
     assert profile_in_use(config) == before
 
 

@@ -82,7 +82,7 @@ def test_photos_that_cannot_be_read_mean_exit_1(run: Run, library: Path, config:
     secret.chmod(0)
     done = run("forget", secret, "--config", config)
     assert done.code == 1
-    assert f"could not be read, and so not be barred: {secret}" in done.err
+    assert f"could not be read, so it may be indexed again: {secret}" in done.err
 
 
 def test_contradictions_and_unknown_paths_are_refused(

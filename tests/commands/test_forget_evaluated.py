@@ -73,7 +73,7 @@ def test_a_photo_is_forgotten_in_both_libraries_and_proven_so(
     assert len(holders(config.parent / "data", wanted)) >= 2
     outcome = run("forget", both, "--config", config)
     assert (outcome.code, outcome.err) == (0, "")
-    assert "from what evaluate and calibrate keep: 1 image, 2 faces" in outcome.out
+    assert "from the library of evaluate and calibrate: 1 image, 2 faces" in outcome.out
     for number in (1, 2):
         assert f"forgotten, too: {people}/person {number}/shared.png" in outcome.out
     assert "proof: no file in the data folder holds any" in outcome.out
@@ -97,7 +97,7 @@ def test_a_photo_that_only_an_evaluation_saw_can_be_named(
     outcome = run("forget", photo, "--config", config)
     assert outcome.code == 0
     assert "forgotten: 1 file, 0 images" in outcome.out
-    assert "from what evaluate and calibrate keep: 1 image, 1 face" in outcome.out
+    assert "from the library of evaluate and calibrate: 1 image, 1 face" in outcome.out
     assert holders(config.parent / "data", wanted) == []
     fill(library, config.parent / "data")
     with Database(config.parent / "data" / "person_count.db") as database:

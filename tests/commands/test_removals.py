@@ -13,7 +13,7 @@ def test_held_removals_are_listed_and_accepted(run: Run, library: Path, config: 
     fill(library, database)
     held = run("removals", "--config", config)
     assert held.code == 0
-    assert held.out == f"{library}: 4 files are missing: the folder is not there\n"
+    assert held.out == f"{library}: 4 files are missing: the folder is missing\n"
     assert len(states(config)) == 4
     accepted = run("removals", "--accept", "--config", config)
     assert accepted.code == 0
