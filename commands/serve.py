@@ -37,7 +37,7 @@ def serve(
     from index.base.logs import configure_logging, log_the_rest
     from index.base.settings import load_settings
     from index.database.engine import Database
-    from service.children.ingest_keeper import Keeper
+    from service.children.ingest_keeper import IngestKeeper
     from service.edge.server import serve as serve_forever
     from service.guards.auth import check_exposure
 
@@ -52,7 +52,7 @@ def serve(
     with naming_folders():
         context, sha256 = _tls(settings)
         settings.inbox.mkdir(parents=True, exist_ok=True)
-    keeper = None if no_ingest else Keeper(_watch_command(config))
+    keeper = None if no_ingest else IngestKeeper(_watch_command(config))
 
     def announce(bound_port: int) -> None:
         scheme = "https" if context else "http"

@@ -24,7 +24,7 @@ MAX_KEPT = 10_000  # files and faces per connection; some 10 MiB
 
 
 @dataclass(slots=True)
-class AskedImage:
+class CachedImage:
     """The faces that one generation found in an image.
 
     Attributes:
@@ -45,7 +45,7 @@ class AskedImage:
 
 
 @dataclass(slots=True)
-class Asked:
+class FileCache:
     """The rows of files at one data_version.
 
     Attributes:
@@ -57,7 +57,7 @@ class Asked:
     version: int
     generation: GenerationRow | None
     files: dict[str, FileRow] = field(default_factory=dict)
-    images: dict[int, AskedImage] = field(default_factory=dict)
+    images: dict[int, CachedImage] = field(default_factory=dict)
     size: int = 0  # files and faces
 
     def read(self, connection: Connection, paths: Sequence[str]) -> None:
@@ -80,19 +80,19 @@ class Asked:
             of_image[face.image_id].append(face)
         broken = set(damaged)
         for image in new:
-            self.images[image] = AskedImage(tuple(of_image[image]), image not in broken)
+            self.images[image] = CachedImage(tuple(of_image[image]), image not in broken)
         self.size += len(faces)
 
 
-def asked_files(connection: Connection, paths: Sequence[str]) -> Asked:
+def cached_files(connection: Connection, paths: Sequence[str]) -> FileCache:
     """The cache, with the rows of *paths* and perhaps of others; valid in this transaction."""
     version = data_version(connection)  # first: it starts the transaction's view
-    kept: Asked | None = connection.info.get(Asked)
+    kept: FileCache | None = connection.info.get(FileCache)
     if kept is None or kept.version != version:
-        kept = connection.info[Asked] = Asked(version, generations.active(connection))
+        kept = connection.info[FileCache] = FileCache(version, generations.active(connection))
     missing = [path for path in paths if path not in kept.files]
     if missing:
         kept.read(connection, missing)
         if kept.size > MAX_KEPT:
-            del connection.info[Asked]  # the next look-up starts with nothing
+            del connection.info[FileCache]  # the next look-up starts with nothing
     return kept

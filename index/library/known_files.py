@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 # by name: the absolute path and lstat of a file; None if there is none that may be asked about
-Places = dict[str, tuple[str, os.stat_result] | None]
+FoundFiles = dict[str, tuple[str, os.stat_result] | None]
 
 
 class FileStatus(StrEnum):
@@ -69,7 +69,7 @@ class Wanted:
         self.waiting |= other.waiting
 
 
-def find(roots: Roots, names: Sequence[str]) -> Places:
+def find_files(roots: Roots, names: Sequence[str]) -> FoundFiles:
     """Look for each file. No file is opened."""
     finder = Finder(roots)
     # a root's name may be no UTF-8, and then the database cannot look it up
@@ -79,12 +79,12 @@ def find(roots: Roots, names: Sequence[str]) -> Places:
     }
 
 
-def paths_in(places: Places) -> list[str]:
+def paths_in(places: FoundFiles) -> list[str]:
     """The paths of the files that are there, each once."""
     return list(dict.fromkeys(place[0] for place in places.values() if place))
 
 
-def survey(places: Places, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile], Wanted]:
+def compare(places: FoundFiles, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile], Wanted]:
     """Compare each file with its row in *rows*, by path.
 
     A file that is new, or has changed since it was indexed, is reported as pending and wanted. So
@@ -116,15 +116,17 @@ def _is_contradictory(row: FileRow) -> bool:
     return row.image_id is None and row.state is FileState.INDEXED
 
 
-def look(database: Database, roots: Roots, names: Sequence[str]) -> tuple[list[KnownFile], Wanted]:
-    """Find and survey files of these *names*, without their faces."""
-    places = find(roots, names)
+def look_up(
+    database: Database, roots: Roots, names: Sequence[str]
+) -> tuple[list[KnownFile], Wanted]:
+    """Find and compare files of these *names*, without their faces."""
+    places = find_files(roots, names)
     with database.read() as connection:
         rows = rows_of(connection, paths_in(places))
-    return survey(places, rows)
+    return compare(places, rows)
 
 
-def ask_for(database: Database, wanted: Wanted, settle_seconds: float) -> None:
+def queue_wanted(database: Database, wanted: Wanted, settle_seconds: float) -> None:
     """Queue the *wanted* files before all others."""
     now = time.time()
     seen = [sighting_of(path, found, now, settle_seconds) for path, found in wanted.stale.items()]
@@ -133,7 +135,7 @@ def ask_for(database: Database, wanted: Wanted, settle_seconds: float) -> None:
         queue.prioritise(connection, sorted(wanted.waiting))
 
 
-def heal(database: Database, images: Sequence[int]) -> None:
+def requeue_damaged(database: Database, images: Sequence[int]) -> None:
     """Queue the files of *images* whose face rows are incomplete, to be read like new ones."""
     with database.write() as connection:
         paths = [row.path for image in images for row in files_of(connection, image)]

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from index.base.errors import StoreUnavailableError
 from index.base.outage import Outage
 from index.database.engine import Database
-from index.library.known_files import Wanted, ask_for
+from index.library.known_files import Wanted, queue_wanted
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class IndexRequests:
             some, self._wanted = self._wanted, Wanted()
             try:
                 await loop.run_in_executor(
-                    self._executor, ask_for, self._database, some, self._settle_seconds
+                    self._executor, queue_wanted, self._database, some, self._settle_seconds
                 )
             except StoreUnavailableError as error:
                 self._outage.begin(error)

@@ -14,8 +14,16 @@ from index.counting.question import Question
 from index.database.engine import Database
 from index.database.queries.faces import FaceRow
 from index.database.queries.generations import GenerationRow
-from index.library.file_cache import Asked, asked_files
-from index.library.known_files import FileStatus, KnownFile, Wanted, find, look, paths_in, survey
+from index.library.file_cache import FileCache, cached_files
+from index.library.known_files import (
+    FileStatus,
+    KnownFile,
+    Wanted,
+    compare,
+    find_files,
+    look_up,
+    paths_in,
+)
 from index.vectors.space import Space
 from service.answering.follower import Follower
 
@@ -88,7 +96,7 @@ class LibraryReader:
 
     def look(self, names: Sequence[str]) -> Look:
         """Only look at the files."""
-        return Look(*look(self._database, self._roots, names))
+        return Look(*look_up(self._database, self._roots, names))
 
     def answer(self, question: Question, enough: Sequence[FileStatus], *, is_long: bool) -> Look:
         """Look at the files, gather their faces in the same transaction, and count.
@@ -100,15 +108,15 @@ class LibraryReader:
         Raises:
             RequestError: 413 for too many faces; 503 before anything was ever indexed.
         """
-        places = find(self._roots, question.names)
+        places = find_files(self._roots, question.names)
         with self._database.read() as connection:
-            asked = asked_files(connection, paths_in(places))
-            files, wanted = survey(places, asked.files)
+            cached = cached_files(connection, paths_in(places))
+            files, wanted = compare(places, cached.files)
             if not all(file.status in enough for file in files):
                 return Look(files, wanted)
-            generation = _generation(asked)
+            generation = _generation(cached)
             images = {
-                file.image_id: asked.images[file.image_id]
+                file.image_id: cached.images[file.image_id]
                 for file in files
                 if file.image_id is not None
             }
@@ -135,9 +143,9 @@ class LibraryReader:
             ) from error
 
 
-def _generation(asked: Asked) -> GenerationRow:
-    if asked.generation is None:
+def _generation(cached: FileCache) -> GenerationRow:
+    if cached.generation is None:
         raise RequestError(
             HTTPStatus.SERVICE_UNAVAILABLE, "nothing has been indexed yet", retry_after_seconds=5
         )
-    return asked.generation
+    return cached.generation

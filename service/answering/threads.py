@@ -20,17 +20,17 @@ class Threads:
     """
 
     def __init__(self) -> None:
-        self.short = ThreadPoolExecutor(SHORT_THREADS, "desk")
-        self.long = ThreadPoolExecutor(1, "desk-long")
-        self.probes = ThreadPoolExecutor(1, "desk-probes")
-        self.writes = ThreadPoolExecutor(1, "desk-writes")
+        self.short = ThreadPoolExecutor(SHORT_THREADS, "answerer")
+        self.long = ThreadPoolExecutor(1, "answerer-long")
+        self.probes = ThreadPoolExecutor(1, "answerer-probes")
+        self.writes = ThreadPoolExecutor(1, "answerer-writes")
 
     def close(self, seconds: float) -> bool:
         """Begin no more work, and wait for the work under way, *seconds* at most.
 
         Returns: whether all threads have ended. Python would wait for the others at its exit.
         """
-        closer = threading.Thread(target=self._shut_down, name="desk-closer", daemon=True)
+        closer = threading.Thread(target=self._shut_down, name="answerer-closer", daemon=True)
         closer.start()
         closer.join(seconds)
         if closer.is_alive():

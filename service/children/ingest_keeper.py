@@ -15,7 +15,7 @@ STEADY_SECONDS = 60.0  # after a child ran for so long, the delays start from th
 STOP_SECONDS = 8.0  # a batch takes one or two
 
 
-class Keeper:
+class IngestKeeper:
     """Starts a command, and restarts it whenever it ends; close() stops it."""
 
     def __init__(self, command: Sequence[str]) -> None:

@@ -16,9 +16,9 @@ from tornado.httputil import (
 from tornado.web import Application, RequestHandler
 
 from index.base.settings import Settings
-from service.answering.desk import Desk
+from service.answering.answerer import Answerer
 from service.children.picture_maker import Pictures
-from service.edge.head_checks import Doorman
+from service.edge.head_checks import HeadChecks
 from service.edge.streams import AnyStream
 from service.guards.auth import Guard
 from service.guards.limits import WORK_SECONDS, QuestionLimit
@@ -60,11 +60,11 @@ class GuardedApplication(Application):
         """Begin to receive a request."""
         inside = super().start_request(server_conn, request_conn)
         stream = cast(HTTP1Connection, request_conn).stream
-        return Doorman(inside, cast(AnyStream, stream), self._guard, self._uploads, self._most)
+        return HeadChecks(inside, cast(AnyStream, stream), self._guard, self._uploads, self._most)
 
 
 def make_app(
-    desk: Desk, settings: Settings, status: ServiceStatus, pictures: Pictures
+    answerer: Answerer, settings: Settings, status: ServiceStatus, pictures: Pictures
 ) -> GuardedApplication:
     """Build the application; it has nothing that must be closed.
 
@@ -84,13 +84,13 @@ def make_app(
     uploads = Uploads(settings, guard)
     metrics = Metrics(HANDLERS, status)
     deps = {
-        "desk": desk,
+        "answerer": answerer,
         "settings": settings,
         "database": status.database,
         "status": status,
         "guard": guard,
         "question_limit": question_limit,
-        "roots": desk.roots,
+        "roots": answerer.roots,
         "pictures": pictures,
         "uploads": uploads,
         "metrics": metrics,

@@ -33,7 +33,7 @@ _ABSOLUTE = re.compile(r"https?://(?P<host>[^/?#]*)(?P<rest>.*)", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # goes into logs and answers unchanged
 
 
-class Doorman(HTTPMessageDelegate):
+class HeadChecks(HTTPMessageDelegate):
     """Refuses requests that would cost memory or time; passes others on to *inside*."""
 
     def __init__(

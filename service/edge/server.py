@@ -18,10 +18,10 @@ from index.base.errors import ConfigError
 from index.base.settings import Settings
 from index.counting.agglomeration import compile_now
 from index.database.engine import Database
-from service.answering.desk import Desk
+from service.answering.answerer import Answerer
 from service.answering.follower import Follower
 from service.answering.threads import Threads
-from service.children.ingest_keeper import Keeper
+from service.children.ingest_keeper import IngestKeeper
 from service.children.picture_maker import Pictures
 from service.edge.app import GuardedApplication, make_app
 from service.edge.connections import Connection, HandshakeComplaints
@@ -107,7 +107,7 @@ async def serve(
     settings: Settings,
     context: ssl.SSLContext | None,
     database: Database,
-    ingest: Keeper | None,
+    ingest: IngestKeeper | None,
     announce: Callable[[int], None],
 ) -> bool:
     """Serve until SIGTERM or SIGINT; then finish the requests under way.
@@ -131,9 +131,9 @@ async def serve(
     sys.setswitchinterval(SWITCH_SECONDS)
     pictures = Pictures(settings)
     try:
-        desk = Desk(database, settings, follower, threads)
+        answerer = Answerer(database, settings, follower, threads)
         status = ServiceStatus(database, follower, ingest)
-        server = Server(make_app(desk, settings, status, pictures), context)
+        server = Server(make_app(answerer, settings, status, pictures), context)
         try:
             sockets = bind_sockets(settings.port, settings.host)
         except OSError as error:
@@ -153,7 +153,7 @@ async def serve(
         server.stop()
         if ingest is not None:
             ingest.ask_to_stop()  # it finishes its batch while we finish our requests
-        await _finish(server, desk)
+        await _finish(server, answerer)
     finally:
         if ingest is not None:
             ingest.close()
@@ -171,11 +171,11 @@ def _warm_up() -> None:
     gc.freeze()
 
 
-async def _finish(server: HTTPServer, desk: Desk) -> None:
+async def _finish(server: HTTPServer, answerer: Answerer) -> None:
     """Let requests under way end, then close all connections."""
     deadline = time.monotonic() + STOP_SECONDS
-    while desk.in_hand and time.monotonic() < deadline:  # noqa: ASYNC110 - a counter, no event
+    while answerer.in_hand and time.monotonic() < deadline:  # noqa: ASYNC110 - a counter, no event
         await asyncio.sleep(STOP_STEP_SECONDS)
-    if desk.in_hand:
-        log.warning("service.requests_cut_off count=%d", desk.in_hand)
+    if answerer.in_hand:
+        log.warning("service.requests_cut_off count=%d", answerer.in_hand)
     await server.close_all_connections()

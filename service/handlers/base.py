@@ -17,7 +17,7 @@ from index.base.tokens import Scope
 from index.counting.documents import Document, error_document
 from index.counting.question import PARAMETERS, Question, build_question, decode_text
 from index.database.engine import Database
-from service.answering.desk import Desk
+from service.answering.answerer import Answerer
 from service.children.picture_maker import Pictures
 from service.contract.addresses import METHODS
 from service.contract.refusals import WRONG_KIND, common_headers, headers_of
@@ -46,7 +46,7 @@ _SENTENCES = {
 class BaseHandler(RequestHandler):
     """Gives all errors one shape, and keeps file names out of the log."""
 
-    desk: Desk
+    answerer: Answerer
     settings_: Settings
     database: Database
     status: ServiceStatus
@@ -61,7 +61,7 @@ class BaseHandler(RequestHandler):
 
     def initialize(
         self,
-        desk: Desk,
+        answerer: Answerer,
         settings: Settings,
         database: Database,
         status: ServiceStatus,
@@ -73,7 +73,7 @@ class BaseHandler(RequestHandler):
         metrics: Metrics,
     ) -> None:
         """Keep the parts from make_app, and count the request as under way."""
-        self.desk = desk
+        self.answerer = answerer
         self.settings_ = settings
         self.database = database
         self.status = status
@@ -84,7 +84,7 @@ class BaseHandler(RequestHandler):
         self.uploads = uploads
         self.metrics = metrics
         self.caller = Caller()
-        self.desk.in_hand += 1
+        self.answerer.in_hand += 1
 
     def set_default_headers(self) -> None:
         """Set the headers of every answer."""
@@ -108,7 +108,7 @@ class BaseHandler(RequestHandler):
 
     def on_finish(self) -> None:
         """Count the request as done."""
-        self.desk.in_hand -= 1
+        self.answerer.in_hand -= 1
 
     def send(self, document: Document) -> None:
         """Answer with *document*."""

@@ -61,7 +61,7 @@ class FilesHandler(BaseHandler):
         chosen, limit = parse_filter(self.query(), self.roots, self.settings_)
         async with self.question_limit.admit(self.caller):
             listed = partial(files_document, self.database, chosen, limit)
-            document = await self.desk.run(listed)
+            document = await self.answerer.run(listed)
         self.send(document)
 
 
@@ -87,7 +87,7 @@ class RetryHandler(BaseHandler):
         check_same_origin(self.request.headers)
         names = self._names(self.json_body())
         again = partial(retry, self.database, self.roots, names)
-        self.send({"queued": await self.desk.write(again)})
+        self.send({"queued": await self.answerer.write(again)})
 
     def _names(self, body: dict[str, Any]) -> list[str] | None:
         """The files in the body; None for all that failed."""

@@ -16,7 +16,7 @@ class StatusHandler(BaseHandler):
 
     async def get(self) -> None:
         """Answer with counts and states; no file names."""
-        self.send(await self.desk.probe(self.status.document))
+        self.send(await self.answerer.probe(self.status.document))
 
 
 class HealthHandler(BaseHandler):
@@ -38,7 +38,7 @@ class ReadyHandler(BaseHandler):
 
     async def get(self) -> None:
         """Answer 200 if the service can answer questions, else 503 with the reason."""
-        missing = await self.desk.probe(self.status.missing)
+        missing = await self.answerer.probe(self.status.missing)
         if missing:
             raise RequestError(
                 HTTPStatus.SERVICE_UNAVAILABLE, f"not ready: {missing}", retry_after_seconds=5
@@ -53,6 +53,6 @@ class MetricsHandler(BaseHandler):
 
     async def get(self) -> None:
         """Answer in Prometheus' text format."""
-        found = await self.desk.probe(self.metrics.text)
+        found = await self.answerer.probe(self.metrics.text)
         self.set_header("Content-Type", CONTENT_TYPE_PLAIN_0_0_4)
         self.finish(found)

@@ -24,7 +24,9 @@ class FaceHandler(BaseHandler):
     async def get(self, face: str) -> None:
         """Answer with a JPEG. Each request looks the face up: forgotten ones are gone at once."""
         number, database, roots = int(face), self.database, self.roots
-        order = await self.desk.run(lambda: order_for(database, roots, number, whole=self.WHOLE))
+        order = await self.answerer.run(
+            lambda: order_for(database, roots, number, whole=self.WHOLE)
+        )
         picture = None if order is None else await self.pictures.make(order)
         if order is None or picture is None:
             raise RequestError(HTTPStatus.NOT_FOUND, "there is no such picture")

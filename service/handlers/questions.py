@@ -1,4 +1,4 @@
-"""Handlers of questions: /person_count and /persons. They parse, ask the desk and write JSON."""
+"""Handlers of questions: /person_count and /persons. They parse, ask for the answer, write JSON."""
 
 from functools import partial
 
@@ -24,7 +24,7 @@ class PersonCountHandler(BaseHandler):
 
     async def _answer(self, question: Question) -> None:
         async with self.question_limit.admit(self.caller):
-            reply = await self.desk.count(question)
+            reply = await self.answerer.count(question)
         self.send(count_document(question, reply.answer.person_num))
 
 
@@ -43,7 +43,7 @@ class PersonsHandler(BaseHandler):
 
     async def _answer(self, question: Question) -> None:
         async with self.question_limit.admit(self.caller):
-            reply = await self.desk.explain(question)
+            reply = await self.answerer.explain(question)
             explain = partial(persons_document, question, reply)
-            document = await self.desk.run(explain, is_long=reply.is_long)
+            document = await self.answerer.run(explain, is_long=reply.is_long)
         self.send(document)

@@ -76,7 +76,7 @@ class UploadHandler(BaseHandler):
             kept, is_new = await asyncio.to_thread(self._upload.keep, check_name(name))
         except OSError as error:
             raise self._refusal_of(error) from error
-        await self.desk.request_index([kept])
+        await self.answerer.request_index([kept])
         self.set_status(HTTPStatus.CREATED if is_new else HTTPStatus.OK)
         self.send({"filepath": kept})
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from index.base import kernel
 from index.base.errors import StoreError
 from index.library.status import LibraryStatus, read_status
-from service.children.ingest_keeper import Keeper
+from service.children.ingest_keeper import IngestKeeper
 from service.monitoring.service_status import ServiceStatus
 
 log = logging.getLogger(__name__)
@@ -162,6 +162,6 @@ def _of_index(status: Mapping[str, int | bool]) -> Iterator[Metric]:
     yield _counter("index_rebuilds", "How often rows and snapshot disagreed.", status["rebuilds"])
 
 
-def _of_keeper(keeper: Keeper) -> Iterator[Metric]:
+def _of_keeper(keeper: IngestKeeper) -> Iterator[Metric]:
     yield _gauge("ingest_up", "Whether the ingest process runs.", keeper.pid is not None)
     yield _counter("ingest_restarts", "How often it was started again.", keeper.restarts)

@@ -10,7 +10,7 @@ from index.database.queries import generations
 from index.library.ingest_report import stored_report
 from index.library.status import status_document
 from service.answering.follower import Follower
-from service.children.ingest_keeper import Keeper
+from service.children.ingest_keeper import IngestKeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class ServiceStatus:
 
     database: Database
     follower: Follower
-    ingest: Keeper | None
+    ingest: IngestKeeper | None
 
     def document(self) -> dict[str, Any]:
         """The document of /status."""

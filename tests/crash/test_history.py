@@ -17,14 +17,14 @@ from index.base.settings import Settings
 from index.counting.question import build_question
 from index.database.engine import Database
 from index.database.queries import generations, queue
-from index.library.known_files import FileStatus, ask_for
+from index.library.known_files import FileStatus, queue_wanted
 from index.upkeep.verify import verify
 from index.vectors import chunks, snapshot_writer
 from index.vectors.space import stored_vector_space
 from ingest.jobs import reindex as reindex_module
 from ingest.jobs import worker as worker_module
 from ingest.jobs.reindex import Reindexer, remove_retired
-from service.answering.desk import ANY
+from service.answering.answerer import ANY
 from service.answering.follower import Follower
 from service.answering.library_reader import LibraryReader
 from tests.crash.crashing import PLACES, crashing
@@ -157,7 +157,7 @@ class History(RuleBasedStateMachine):
         """Whatever is answered now is right now; the rest says that it is pending."""
         question = build_question({"filepath": asked, "linkage": ["single"]}, self.settings)
         look = self.reader.answer(question, ANY, is_long=True)
-        ask_for(self.database, look.wanted, self.settings.settle_seconds)
+        queue_wanted(self.database, look.wanted, self.settings.settle_seconds)
         for file in look.files:
             if file.status is FileStatus.UNKNOWN:
                 assert file.name not in self.shown

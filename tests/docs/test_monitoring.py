@@ -16,7 +16,7 @@ from index.base.tokens import Scope, add_token, read_tokens
 from index.library.ingest_report import IngestReport, WorkReport, store_report
 from index.vectors.snapshot_writer import write_snapshot
 from index.vectors.space import Space
-from service.children.ingest_keeper import Keeper
+from service.children.ingest_keeper import IngestKeeper
 from service.contract.openapi import path_of
 from service.handlers.routes import HANDLERS
 from service.monitoring.metrics import Metrics
@@ -42,7 +42,7 @@ Series = dict[str, list[dict[str, str]]]
 def series(tmp_path_factory: pytest.TempPathFactory) -> Series:
     """The labels of every sample by name, of a live service that has everything to show."""
     with running_service(tmp_path_factory.mktemp("watched")) as service:
-        child = Keeper([sys.executable, "-S", "-E", "-c", "import time; time.sleep(60)"])
+        child = IngestKeeper([sys.executable, "-S", "-E", "-c", "import time; time.sleep(60)"])
         metrics = Metrics(HANDLERS, ServiceStatus(service.database, service.thread.follower, child))
         try:
             child.start()

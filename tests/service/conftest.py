@@ -38,7 +38,7 @@ def either(
     """A service that, whatever a test did to it, answers the next caller."""
     service = make_service(tls=request.param)
     yield service
-    wait_until(lambda: service.desk.in_hand == 0, "nothing is under way any more")
+    wait_until(lambda: service.answerer.in_hand == 0, "nothing is under way any more")
     assert service.ask("none.png").body == NOT_THERE
 
 

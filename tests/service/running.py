@@ -17,7 +17,7 @@ from index.database.engine import Database
 from index.database.queries.generations import GenerationRow
 from ingest.jobs.worker import Worker
 from ingest.networks.models import Models
-from service.answering.desk import Desk
+from service.answering.answerer import Answerer
 from service.edge.tls import self_signed, server_context
 from tests.fakes import fake_models, save_picture
 from tests.index.builders import fake_generation, open_copy
@@ -67,8 +67,8 @@ class Service:
             self.worker = WorkerThread(Worker(database, settings, generation, self.models))
 
     @property
-    def desk(self) -> Desk:
-        return self.thread.desk
+    def answerer(self) -> Answerer:
+        return self.thread.answerer
 
     def __enter__(self) -> Self:
         self.thread.up()

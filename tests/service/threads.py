@@ -10,7 +10,7 @@ from tornado.netutil import bind_sockets
 from index.base.settings import Settings
 from index.database.engine import Database
 from ingest.jobs.worker import Worker
-from service.answering.desk import Desk
+from service.answering.answerer import Answerer
 from service.answering.follower import Follower
 from service.answering.threads import SHORT_THREADS, Threads
 from service.children.picture_maker import Pictures
@@ -77,7 +77,7 @@ class ServiceThread(threading.Thread):
         self._up = threading.Event()
         self.error: BaseException | None = None
         self.port = 0
-        self.desk: Desk
+        self.answerer: Answerer
         self.follower: Follower
         self.pictures: Pictures
         self.server: HTTPServer
@@ -95,10 +95,10 @@ class ServiceThread(threading.Thread):
         self.follower = Follower(self._database, self._settings.distance)
         threads = Threads()
         start_all(threads)  # before a test begins, so that none looks leaked
-        self.desk = Desk(self._database, self._settings, self.follower, threads)
+        self.answerer = Answerer(self._database, self._settings, self.follower, threads)
         state = ServiceStatus(self._database, self.follower, None)
         self.pictures = Pictures(self._settings)
-        app = make_app(self.desk, self._settings, state, self.pictures)
+        app = make_app(self.answerer, self._settings, state, self.pictures)
         self.server = Server(app, self._context)
         sockets = bind_sockets(0, "127.0.0.1")
         self.server.add_sockets(sockets)
@@ -107,7 +107,7 @@ class ServiceThread(threading.Thread):
         self._up.set()
         await self._stop_asked.wait()
         self.server.stop()
-        await server_module._finish(self.server, self.desk)
+        await server_module._finish(self.server, self.answerer)
         self.follower.close()
         await self.pictures.close()
         assert threads.close(DEADLINE_SECONDS)

@@ -38,7 +38,7 @@ def everything_in(service: Service) -> dict[str, bytes]:
 def is_at_rest(service: Service) -> bool:
     """No upload is under way, and none has left anything."""
     names = os.listdir(service.settings.inbox)
-    return service.desk.in_hand == 0 and not any(name.startswith(".") for name in names)
+    return service.answerer.in_hand == 0 and not any(name.startswith(".") for name in names)
 
 
 def raw(service: Service, data: bytes) -> Answer:

@@ -20,7 +20,7 @@ from index.database.queries.files import FileRow
 from index.database.queries.generations import GenerationRow
 from index.database.states import FileState, GenerationState
 from index.library import file_cache
-from index.library.file_cache import Asked, AskedImage, asked_files
+from index.library.file_cache import CachedImage, FileCache, cached_files
 from tests.index.builders import (
     by_hand,
     image,
@@ -53,7 +53,7 @@ class Seen(NamedTuple):
     """A file, and what is known of its image."""
 
     row: FileRow
-    image: AskedImage | None
+    image: CachedImage | None
 
     @property
     def faces(self) -> list[int]:
@@ -62,7 +62,7 @@ class Seen(NamedTuple):
 
 
 def look(connection: Connection, paths: list[str]) -> dict[str, Seen]:
-    found = asked_files(connection, paths)
+    found = cached_files(connection, paths)
     rows = {path: found.files[path] for path in paths if path in found.files}
     return {path: Seen(row, found.images.get(row.image_id or 0)) for path, row in rows.items()}
 
@@ -75,7 +75,7 @@ def plain(connection: Connection, paths: list[str]) -> object:
         (image.is_whole, [(*face[:4], face.landmarks.tolist(), *face[5:]) for face in image.faces])
         for image in images
     ]
-    return asked_files(connection, paths).generation, [file.row for file in seen.values()], flat
+    return cached_files(connection, paths).generation, [file.row for file in seen.values()], flat
 
 
 class TestLookingUp:
@@ -85,7 +85,7 @@ class TestLookingUp:
         two = index_file(database, small.id, "/a", image("two", 2))
         none = index_file(database, small.id, "/b", image("none", 0), version=4)
         with database.read() as connection:
-            found = asked_files(connection, PATHS)
+            found = cached_files(connection, PATHS)
             expected = faces_of(connection, small.id, [two])
         assert found.generation == small
         assert sorted(found.files) == ["/a", "/b"]
@@ -145,7 +145,7 @@ class TestLookingUp:
         with database.write() as connection:
             generations.switch(connection, other.id)
         with database.read() as connection:
-            active = asked_files(connection, ["/a"]).generation
+            active = cached_files(connection, ["/a"]).generation
             assert len(look(connection, ["/a"])["/a"].faces) == 2
         assert active is not None
         assert active.id == other.id
@@ -156,7 +156,7 @@ class TestLookingUp:
         with database.write() as connection:
             sightings.record(connection, [sighting("/a")])
         with database.read() as connection:
-            found = asked_files(connection, PATHS)
+            found = cached_files(connection, PATHS)
         assert found.generation is None
         assert list(found.files) == ["/a"]
         assert found.images == {}
@@ -207,10 +207,10 @@ class TestKeeping:
         with statements(database) as ran, database.read() as connection:
             for number, path in enumerate(PATHS):  # 1, 2, 3 and 4 files and faces
                 assert len(look(connection, [path])[path].faces) == number
-                assert (Asked in connection.info) == (number < 3)
+                assert (FileCache in connection.info) == (number < 3)
             found = look(connection, PATHS)
             assert [len(file.faces) for file in found.values()] == [0, 1, 2, 3]
-            assert Asked not in connection.info  # all at once are more than may be kept
+            assert FileCache not in connection.info  # all at once are more than may be kept
         assert len([sql for sql in ran if "FROM files" in sql]) == 5
 
     def test_a_look_up_that_broke_off_leaves_nothing_behind(
@@ -235,7 +235,7 @@ class TestKeeping:
         for number in range(20):
             index_file(database, small.id, f"/copy-{number}", image("group", 30))
         with database.read() as connection:
-            found = asked_files(connection, [f"/copy-{number}" for number in range(20)])
+            found = cached_files(connection, [f"/copy-{number}" for number in range(20)])
         assert (len(found.files), len(found.images), found.size) == (20, 1, 50)
 
 

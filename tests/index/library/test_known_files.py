@@ -10,7 +10,7 @@ from index.database.queries import queue, sightings
 from index.database.queries.faces import faces_of
 from index.database.queries.generations import GenerationRow
 from index.library import known_files
-from index.library.known_files import FileStatus, KnownFile, ask_for, heal
+from index.library.known_files import FileStatus, KnownFile, queue_wanted, requeue_damaged
 from ingest.jobs.worker import Worker
 from ingest.watching.scan import Scanner
 from tests.fakes import fake_models, save_picture
@@ -45,9 +45,9 @@ def work(worker: Worker) -> None:
 
 
 def look(database: Database, settings: Settings, *names: str) -> list[KnownFile]:
-    known, wanted = known_files.look(database, settings.resolve_roots(), names)
+    known, wanted = known_files.look_up(database, settings.resolve_roots(), names)
     if wanted:
-        ask_for(database, wanted, settings.settle_seconds)
+        queue_wanted(database, wanted, settings.settle_seconds)
     return known
 
 
@@ -144,13 +144,13 @@ def test_what_is_asked_for_already_is_not_wanted_again(
 ) -> None:
     Scanner(database, settings.resolve_roots(), 0.0).scan()
     path, roots = str(inbox / "ann.png"), settings.resolve_roots()
-    _, wanted = known_files.look(database, roots, ["ann.png"])
+    _, wanted = known_files.look_up(database, roots, ["ann.png"])
     assert (wanted.stale, wanted.waiting) == ({}, {path})
-    ask_for(database, wanted, settings.settle_seconds)
-    known, wanted = known_files.look(database, roots, ["ann.png"])
+    queue_wanted(database, wanted, settings.settle_seconds)
+    known, wanted = known_files.look_up(database, roots, ["ann.png"])
     assert (known[0].status, bool(wanted)) == (PENDING, False)
     save_picture(inbox / "ann.png", 1, 2)
-    assert list(known_files.look(database, roots, ["ann.png"])[1].stale) == [path]
+    assert list(known_files.look_up(database, roots, ["ann.png"])[1].stale) == [path]
 
 
 def test_two_names_of_one_file_share_its_image(
@@ -230,7 +230,7 @@ def test_images_that_lost_a_face_are_read_again_first(
     assert pair.image_id is not None
     by_hand(database, "DELETE FROM faces WHERE id = (SELECT max(id) FROM faces)")
     by_hand(database, "DELETE FROM faces WHERE image_id = :id", id=pair.image_id)
-    heal(database, [pair.image_id])
+    requeue_damaged(database, [pair.image_id])
     assert "coverage.faces_missing images=1" in caplog.text
     assert statuses(database, settings, "ann.png", "pair.png") == [COUNTED, PENDING]
     assert ask(database, "SELECT priority FROM files WHERE state = 'pending'") == [(1,)]
@@ -250,5 +250,5 @@ def test_images_whose_files_have_changed_in_the_meantime_are_left_alone(
     assert known.image_id is not None
     with database.write() as connection:
         sightings.forget(connection, str(settings.inbox), 0.0)
-    heal(database, [known.image_id])
+    requeue_damaged(database, [known.image_id])
     assert face_count(database, worker.generation, known.image_id) == 1

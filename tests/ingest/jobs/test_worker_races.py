@@ -195,7 +195,7 @@ def test_a_renamed_file_in_hand_ends_under_its_new_name(
 def test_content_whose_faces_were_taken_away_in_the_meantime_is_done_again(
     database: Database, settings: Settings, generation: GenerationRow
 ) -> None:
-    def heal(ingest: Ingest) -> None:  # a caller found the rows of a.png damaged
+    def requeue_damaged(ingest: Ingest) -> None:  # a caller found the rows of a.png damaged
         with ingest.database.write() as connection:
             connection.exec_driver_sql("DELETE FROM faces")
             connection.exec_driver_sql("DELETE FROM analyses")
@@ -203,7 +203,7 @@ def test_content_whose_faces_were_taken_away_in_the_meantime_is_done_again(
     ingest = ingest_that(lambda _: None, database, settings, generation)
     content = ingest.drop("a.png", 1).read_bytes()
     ingest.index()
-    ingest.models.detector._act = lambda: heal(ingest)
+    ingest.models.detector._act = lambda: requeue_damaged(ingest)
     (ingest.inbox / "copy.png").write_bytes(content)
     ingest.drop("b.png", 2)
     ingest.index()

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from service.children import ingest_keeper as module
-from service.children.ingest_keeper import Keeper
+from service.children.ingest_keeper import IngestKeeper
 from tests.waiting import wait_until
 
-MakeKeeper = Callable[[str], Keeper]
+MakeKeeper = Callable[[str], IngestKeeper]
 
 
 @pytest.fixture(autouse=True)
@@ -27,12 +27,12 @@ def no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def keep(tmp_path: Path) -> Iterator[MakeKeeper]:
     """A function that makes a keeper of a Python program whose `log` is the file `log`."""
-    made: list[Keeper] = []
+    made: list[IngestKeeper] = []
 
-    def make(program: str) -> Keeper:
+    def make(program: str) -> IngestKeeper:
         lines = f"import os, signal, sys, time\nlog = open({str(tmp_path / 'log')!r}, 'a')\n"
         lines += textwrap.dedent(program)
-        made.append(Keeper([sys.executable, "-S", "-E", "-c", lines]))
+        made.append(IngestKeeper([sys.executable, "-S", "-E", "-c", lines]))
         return made[-1]
 
     yield make
@@ -209,7 +209,7 @@ def test_closing_is_harmless_before_and_after(keep: MakeKeeper) -> None:
 def test_a_child_that_cannot_be_started_now_is_tried_again(tmp_path: Path) -> None:
     # no memory, no process numbers left, a disk that is away: all of it passes
     program = tmp_path / "program"
-    keeper = Keeper([str(program)])
+    keeper = IngestKeeper([str(program)])
     keeper.start()
     try:
         wait_until(lambda: keeper.restarts or not keeper._thread.is_alive(), "it has been tried")

@@ -21,7 +21,7 @@ from index.database.engine import Database
 from index.database.queries.files import rows_of
 from index.database.queries.generations import GenerationRow
 from ingest.jobs.worker import Worker
-from service.children.ingest_keeper import Keeper
+from service.children.ingest_keeper import IngestKeeper
 from service.edge import server as module
 from service.edge.server import serve
 from tests.fakes import fake_models, save_picture
@@ -37,7 +37,7 @@ def test_the_loop_stays_free_while_all_desk_threads_are_busy(service: Service) -
     assert service.ask("a.png").status == 200
     release = threading.Event()
     for _ in range(8):
-        service.desk._threads.short.submit(release.wait)
+        service.answerer._threads.short.submit(release.wait)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(service.ask, "a.png")
         try:
@@ -61,7 +61,7 @@ def test_many_callers_who_wait_for_the_same_files_are_all_served(service: Servic
     names = [service.drop(f"{n}.png", n) for n in range(5)]
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         waiting = [pool.submit(service.ask, *names) for _ in range(16)]
-        wait_until(lambda: service.desk.in_hand == 16, "all of them wait")
+        wait_until(lambda: service.answerer.in_hand == 16, "all of them wait")
         service.worker.let_go()
         assert {done.result().json["person_num"] for done in waiting} == {5}
     assert service.models.detector.images_seen == 5
@@ -86,8 +86,8 @@ def test_requests_that_have_ended_are_not_counted_as_under_way(
 ) -> None:
     assert service.send(method, target, b"{}" if method == "POST" else None, headers).status >= 400
     assert service.send("GET", "/healthz").status == 200
-    wait_until(lambda: service.desk.in_hand <= 0, "nothing is under way any more")
-    assert service.desk.in_hand == 0
+    wait_until(lambda: service.answerer.in_hand <= 0, "nothing is under way any more")
+    assert service.answerer.in_hand == 0
 
 
 # --- serve(): signals and the graceful stop ------------------------------------------------------
@@ -102,7 +102,7 @@ class Visit:
         self.worker: WorkerThread | None = None
         self._port = 0
 
-    def run(self, act: Callable[["Visit"], None], ingest: Keeper | None = None) -> float:
+    def run(self, act: Callable[["Visit"], None], ingest: IngestKeeper | None = None) -> float:
         """Serve until *act* has ended it. Returns how long stopping took after the signal."""
         errors: list[BaseException] = []
         self._signalled = 0.0
@@ -238,7 +238,7 @@ def test_the_ingest_process_is_started_and_ended_with_the_service(
 ) -> None:
     log = tmp_path / "log"
     program = f"import os, time; open({str(log)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
-    keeper = Keeper([sys.executable, "-S", "-c", program])
+    keeper = IngestKeeper([sys.executable, "-S", "-c", program])
 
     def act(visit: Visit) -> None:
         wait_until(lambda: log.exists() and log.read_text(), "the child runs")

@@ -119,7 +119,7 @@ def test_a_refusal_is_no_burden_to_others(either: Service) -> None:
     with either.open_socket() as bare:
         check_refused(converse(bare, b"GET /" + b"a" * MAX_HEAD_BYTES))
     assert either.ask("a.png").body == NOT_THERE
-    wait_until(lambda: either.desk.in_hand == 0, "nothing is under way any more")
+    wait_until(lambda: either.answerer.in_hand == 0, "nothing is under way any more")
 
 
 def test_what_may_be_asked_at_most_by_get_fits_into_the_head(either: Service) -> None:
@@ -138,7 +138,7 @@ def test_a_head_that_does_not_end_is_cut_off(either: Service, start: bytes) -> N
     with either.open_socket() as bare:
         bare.sendall(start)
         assert seconds_until_closed(bare) < 5
-    assert either.desk.in_hand == 0
+    assert either.answerer.in_hand == 0
 
 
 @pytest.mark.usefixtures("impatient")
@@ -173,7 +173,7 @@ def test_a_body_that_does_not_end_is_cut_off(either: Service) -> None:
             b"POST /person_count HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{"
         )
         assert seconds_until_closed(bare) < 5
-    assert either.desk.in_hand == 0
+    assert either.answerer.in_hand == 0
 
 
 @pytest.mark.usefixtures("impatient")
@@ -220,9 +220,9 @@ def test_a_client_that_hangs_up_while_it_waits_is_no_news(
     either.drop("a.png", 1)
     with either.open_socket() as bare:
         bare.sendall(b"GET /person_count?filepath=a.png HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        wait_until(lambda: either.desk.in_hand == 1, "the request is under way")
+        wait_until(lambda: either.answerer.in_hand == 1, "the request is under way")
     either.worker.let_go()
-    wait_until(lambda: either.desk.in_hand == 0, "the request has been given up")
+    wait_until(lambda: either.answerer.in_hand == 0, "the request has been given up")
     assert either.ask("a.png").json["person_num"] == 1
     assert failures(caplog) == []
 

@@ -28,7 +28,7 @@ def test_more_questions_than_there_is_room_for_are_sent_away(
     ]
     for asker in askers:
         asker.start()
-    wait_until(lambda: either.desk.in_hand == 2, "both wait")
+    wait_until(lambda: either.answerer.in_hand == 2, "both wait")
     answer = either.ask("none.png")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
     assert list(answer.json) == ["cord", "error"]
@@ -51,7 +51,7 @@ def test_callers_who_hang_up_take_no_room_from_others(
         bare.sendall(b"GET /person_count?filepath=a.png HTTP/1.1\r\nHost: x\r\n\r\n")
         wait_until(lambda: service.ask("none.png").status == 503, "it waits and fills the room")
     wait_until(lambda: service.ask("none.png").status == 404, "there is room again")
-    wait_until(lambda: service.desk.in_hand == 0, "the question is over")
+    wait_until(lambda: service.answerer.in_hand == 0, "the question is over")
     wait_until(lambda: service.thread.handlers_at_work() == 0, "nothing is left of it")
     service.worker.let_go()
     assert service.ask("a.png").json["person_num"] == 1

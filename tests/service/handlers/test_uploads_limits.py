@@ -80,7 +80,7 @@ def test_an_upload_that_is_cut_off_leaves_nothing(service: Service) -> None:
         bare.close()
         expect_rest(service)
     assert everything_in(service) == {}
-    assert service.desk.in_hand == 0
+    assert service.answerer.in_hand == 0
     wait_until(lambda: service.thread.handlers_at_work() == 0, "no handler waits for the rest")
 
 

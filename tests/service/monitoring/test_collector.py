@@ -16,7 +16,7 @@ from index.library.ingest_report import IngestReport, WatcherReport, WorkReport,
 from index.library.status import read_status
 from index.vectors.snapshot_writer import write_snapshot
 from index.vectors.space import Space
-from service.children.ingest_keeper import Keeper
+from service.children.ingest_keeper import IngestKeeper
 from service.handlers.routes import HANDLERS
 from service.monitoring.metrics import Metrics
 from service.monitoring.service_status import ServiceStatus
@@ -159,13 +159,13 @@ def test_before_ingest_ever_ran_nothing_is_made_up(make_service: Callable[..., S
 
 
 @pytest.fixture
-def child() -> Iterator[Keeper]:
-    keeper = Keeper([sys.executable, "-S", "-E", "-c", "import time; time.sleep(60)"])
+def child() -> Iterator[IngestKeeper]:
+    keeper = IngestKeeper([sys.executable, "-S", "-E", "-c", "import time; time.sleep(60)"])
     yield keeper
     keeper.close()
 
 
-def test_the_ingest_child_is_measured_while_it_lives(service: Service, child: Keeper) -> None:
+def test_the_ingest_child_is_measured_while_it_lives(service: Service, child: IngestKeeper) -> None:
     state = ServiceStatus(service.database, service.thread.follower, child)
     metrics = Metrics(HANDLERS, state)
     scrape = Scrape(metrics.text())

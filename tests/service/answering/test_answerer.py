@@ -16,7 +16,7 @@ import pysqlite3.dbapi2 as sqlite_driver
 import pytest
 
 from index.base.errors import StoreUnavailableError
-from index.library.known_files import ask_for
+from index.library.known_files import queue_wanted
 from service.answering import library_reader
 from service.answering.threads import SHORT_THREADS, Threads
 from tests.service.running import Answer, Service
@@ -85,7 +85,7 @@ def test_questions_about_new_files_hold_up_nobody_while_the_database_is_locked(
     names = [service.drop(f"{number}.png", number) for number in range(2 * SHORT_THREADS)]
     with asking(service, *names) as waiting:
         with locked(service.settings.database_path):
-            wait_until(lambda: service.desk.in_hand == len(names), "all are under way")
+            wait_until(lambda: service.answerer.in_hand == len(names), "all are under way")
             for target in (*PROBES, "/files", "/healthz"):
                 assert service.send("GET", target).status == 200
             assert service.ask("old.png").status == 200
@@ -104,9 +104,9 @@ def test_what_cannot_be_noted_now_is_noted_when_it_can(
         tries.append(given)
         if len(tries) < 3:
             raise StoreUnavailableError("locked")
-        ask_for(*given)  # type: ignore[arg-type]
+        queue_wanted(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("service.answering.index_requests.ask_for", fail_twice)
+    monkeypatch.setattr("service.answering.index_requests.queue_wanted", fail_twice)
     assert service.ask(service.drop("a.png", 1)).json["person_num"] == 1
     assert len(tries) == 3
 
@@ -120,8 +120,8 @@ def test_few_files_with_many_faces_are_a_long_question(
     for path in ("/person_count", "/persons"):
         assert service.ask("crowd.png", "one.png", path=path).json["person_num"] == 4
         with asking(service, "crowd.png", path=path) as [waiting]:
-            with busy(service.desk._threads.long, 1):
-                wait_until(lambda: service.desk.in_hand == 1, "it is under way")
+            with busy(service.answerer._threads.long, 1):
+                wait_until(lambda: service.answerer.in_hand == 1, "it is under way")
                 assert service.ask("one.png").json["person_num"] == 1
                 assert not waiting.done()
             assert waiting.result().json["person_num"] == 3
@@ -129,7 +129,7 @@ def test_few_files_with_many_faces_are_a_long_question(
 
 def test_probes_wait_for_no_question(service: Service) -> None:
     wait_until(lambda: service.send("GET", "/readyz").status == 200, "it is ready")
-    threads = service.desk._threads
+    threads = service.answerer._threads
     with busy(threads.short, SHORT_THREADS), busy(threads.long, 1), busy(threads.writes, 1):
         for target in PROBES:
             assert service.send("GET", target).status == 200

@@ -13,7 +13,7 @@ from index.base.errors import RequestError
 from index.base.settings import Settings
 from index.counting.question import Question
 from index.database.engine import Database
-from index.library.known_files import FileStatus, KnownFile, heal
+from index.library.known_files import FileStatus, KnownFile, requeue_damaged
 from service.answering.follower import Follower
 from service.answering.index_requests import IndexRequests
 from service.answering.library_reader import LONG_FILES, LibraryReader, Look, Reply
@@ -28,7 +28,7 @@ SETTLED = (*READ, FileStatus.FAILED, FileStatus.UNKNOWN)
 ANY = tuple(FileStatus)
 
 
-class Desk:
+class Answerer:
     """Answers the questions of handlers, and runs their blocking work.
 
     Attributes:
@@ -95,7 +95,7 @@ class Desk:
             if is_strict:
                 refuse_missing(look.files)
             if look.damaged:
-                await self.write(partial(heal, self._database, look.damaged))
+                await self.write(partial(requeue_damaged, self._database, look.damaged))
             elif look.is_long:
                 is_long = True
             elif time.monotonic() < deadline:
