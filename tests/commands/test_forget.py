@@ -16,7 +16,7 @@ def test_forgetting_reports_and_proves(run: Run, library: Path, config: Path) ->
     done = run("forget", library / "both.png", library / "third.png", "--config", config)
     assert (done.code, done.err) == (0, "")
     assert "forgotten: 2 files, 2 images, 3 faces; 2 contents" in done.out
-    assert f"the same photo and is forgotten, too: {library}/copy.png" in done.out
+    assert f"because it held the same photo: {library}/copy.png" in done.out
     assert "2 photos are still there" in done.out
     assert "proof: no file in the data folder holds any of the erased vectors" in done.out
     fill(library, config.parent / "data")

@@ -75,7 +75,7 @@ def test_a_photo_is_forgotten_in_both_libraries_and_proven_so(
     assert (outcome.code, outcome.err) == (0, "")
     assert "from the library of evaluate and calibrate: 1 image, 2 faces" in outcome.out
     for number in (1, 2):
-        assert f"forgotten, too: {people}/person {number}/shared.png" in outcome.out
+        assert f"because it held the same photo: {people}/person {number}/shared.png" in outcome.out
     assert "proof: no file in the data folder holds any" in outcome.out
     assert holders(config.parent / "data", wanted) == []
     assert "shared.png" not in reasons(config)

@@ -73,13 +73,13 @@ def keep_faking() -> None:
     """Have the service start its ingest process through this launcher as well."""
     import service.children.ingest_keeper
 
-    class IngestKeeper(service.children.ingest_keeper.Keeper):
+    class FakingKeeper(service.children.ingest_keeper.IngestKeeper):
         def __init__(self, command: Sequence[str]) -> None:
             program = command.index("person_count")
             launcher = str(Path(__file__).resolve())
             super().__init__([command[0], launcher, *command[program + 1 :]])
 
-    vars(service.children.ingest_keeper)["IngestKeeper"] = IngestKeeper
+    vars(service.children.ingest_keeper)["IngestKeeper"] = FakingKeeper
     service.children.ingest_keeper.FIRST_DELAY_SECONDS = 0.2
     service.children.ingest_keeper.LONGEST_DELAY_SECONDS = 0.2
 

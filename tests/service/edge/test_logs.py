@@ -151,7 +151,7 @@ def test_neither_requests_nor_ingest_nor_failures_name_a_file(
     def fail(*_: object) -> None:
         (service.settings.inbox / f"{GEHEIM} gone.jpg").read_bytes()
 
-    monkeypatch.setattr("service.answering.library_reader.survey", fail)
+    monkeypatch.setattr("service.answering.library_reader.compare", fail)
     answer = service.send("GET", "/person_count?filepath=x", headers={"X-Request-ID": "broken"})
     assert answer.status == http.client.INTERNAL_SERVER_ERROR
     assert answer.json == {"cord": 500, "error": "the server failed; see its log"}

@@ -80,7 +80,7 @@ def test_what_nobody_foresaw_is_a_500_of_the_same_shape_and_logged(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("inside")
 
-    monkeypatch.setattr("service.answering.library_reader.survey", fail)
+    monkeypatch.setattr("service.answering.library_reader.compare", fail)
     answer = service.ask("a.png")
     assert answer.status == 500
     assert answer.json == {"cord": 500, "error": "the server failed; see its log"}
