@@ -5,6 +5,7 @@
     ├── StoreError                  the database
     │   ├── SchemaMismatchError     its schema is not this program's
     │   ├── StoreUnavailableError   the disk is full or fails, or another holds the lock; may pass
+    │   │   └── DatabaseReplacedError   its file was moved, deleted or replaced while it was open
     │   └── WriterBusyError         another process holds the ingest lock
     ├── VectorIndexError            the FAISS index
     │   ├── SnapshotDamagedError    a stored snapshot does not match its checksum
@@ -46,6 +47,10 @@ class SchemaMismatchError(StoreError):
 
 class StoreUnavailableError(StoreError):
     """The disk is full or fails, or the database stays locked; this may pass."""
+
+
+class DatabaseReplacedError(StoreUnavailableError):
+    """Another file, or none, is where the open database was: it was moved, deleted or replaced."""
 
 
 class WriterBusyError(StoreError):

@@ -17,8 +17,14 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from index.base.errors import SchemaMismatchError, StoreError, StoreUnavailableError
+from index.base.errors import (
+    DatabaseReplacedError,
+    SchemaMismatchError,
+    StoreError,
+    StoreUnavailableError,
+)
 from index.base.private_folder import make_private
+from index.database.holders import Hold
 from index.database.revisions import head_revision, known_revisions, unknown
 
 BUSY_TIMEOUT_MS = 10_000
@@ -114,7 +120,12 @@ class Database:
         self._readers = open_engine(path, writer=False)
         self._writer = open_engine(path, writer=True)
         try:
+            self._hold = Hold(path)
+        except OSError as error:
+            raise StoreUnavailableError(f"{path} cannot be opened: {error.strerror}") from error
+        try:
             self._check_revision()
+            self.check_in_place()
         except BaseException:
             self.close()
             raise
@@ -141,6 +152,30 @@ class Database:
             "upgrade it with: person-count migrate"
         )
 
+    def check_in_place(self) -> None:
+        """Make sure that the database's path still leads to the file that was opened.
+
+        Raises:
+            DatabaseReplacedError: it does not. All that is open uses the old file, which others
+                neither see nor erase.
+        """
+        if not self._hold.is_in_place:
+            raise DatabaseReplacedError(
+                f"{self.path} is no longer the file that was opened, it was moved, deleted or "
+                "replaced; put it back, or start this process again"
+            )
+
+    @contextmanager
+    def _connection(self, engine: Engine) -> Iterator[Connection]:
+        self.check_in_place()
+        with transient_errors(), engine.connect() as connection:
+            try:
+                self.check_in_place()
+            except DatabaseReplacedError:
+                connection.invalidate()  # it may be a new one, to another file
+                raise
+            yield connection
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One read transaction: a consistent view, short please (it holds back checkpoints).
@@ -148,7 +183,7 @@ class Database:
         Raises:
             StoreUnavailableError: the disk fails; asking again later may help.
         """
-        with transient_errors(), self._readers.connect() as connection, connection.begin():
+        with self._connection(self._readers) as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -158,14 +193,15 @@ class Database:
         Raises:
             StoreUnavailableError: the disk is full or fails, or another process writes for long.
         """
-        with transient_errors(), self._writer.connect() as connection, connection.begin():
+        with self._connection(self._writer) as connection, connection.begin():
             yield connection
+        self.check_in_place()  # or it was written where it is lost
 
     @contextmanager
     def watch_commits(self) -> Iterator["CommitCounter"]:
         """A cheap way to see that another connection has committed; errors as in read()."""
-        with transient_errors(), self._readers.connect() as connection:
-            yield CommitCounter(connection)
+        with self._connection(self._readers) as connection:
+            yield CommitCounter(self, connection)
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database file and empty it, if no reader prevents it.
@@ -179,6 +215,7 @@ class Database:
         self._run_outside_transactions("VACUUM")
 
     def _run_outside_transactions(self, statement: str) -> None:
+        self.check_in_place()
         with transient_errors():
             raw = self._writer.raw_connection()
             try:
@@ -190,6 +227,7 @@ class Database:
         """Close every connection; harmless when called again."""
         self._readers.dispose()
         self._writer.dispose()
+        self._hold.close()
 
     def __enter__(self) -> Self:
         return self
@@ -206,11 +244,13 @@ class Database:
 class CommitCounter:
     """SQLite's data_version: a number that changes when another connection commits."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, database: Database, connection: Connection) -> None:
+        self._database = database
         self._connection = connection
 
     def value(self) -> int:
         """The present number; only equality means anything. Errors as in Database.read()."""
+        self._database.check_in_place()
         with transient_errors():
             number = data_version(self._connection)
             self._connection.rollback()

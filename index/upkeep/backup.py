@@ -22,6 +22,7 @@ from index.database.database_file import (
     sync,
 )
 from index.database.engine import Database
+from index.database.holders import refuse_other_holders
 from index.database.migration import migrate
 from index.database.queries import analyses, generations
 from index.upkeep.erasure import Erased, eraser, finish_erasures
@@ -84,11 +85,13 @@ def restore(backup: Path, data: Path, path: Path, progress: Progress) -> Restore
 
     Raises:
         ConfigError: there is no such file.
-        WriterBusyError: an ingest, a re-index or a service uses the database.
+        WriterBusyError: an ingest, a re-index or a service uses the database, or one that was at
+            *path* before.
         StoreError: the backup fails its checks, or is newer than this program.
     """
     if not backup.is_file():
         raise ConfigError(f"there is no backup {backup}")
+    refuse_other_holders(path)
     with exclusive(data, "ingest"), exclusive(data, "reindex"):
         if _release(path):
             _finish(path, data)

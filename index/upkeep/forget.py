@@ -12,6 +12,7 @@ from index.base.errors import ConfigError
 from index.base.paths import Roots, display, is_ignored, is_in, real_path, signature_of
 from index.base.progress import Progress
 from index.database.engine import Database
+from index.database.holders import refuse_other_holders
 from index.database.queries import erasures, queue
 from index.database.queries.files import FileRow, rows_of
 from index.database.states import ErasureAction, FileState
@@ -69,10 +70,12 @@ def forget(
 
     Raises:
         ConfigError: a path is in no library, and does not exist or lies outside the roots.
-        WriterBusyError: another erasure is under way.
+        WriterBusyError: another erasure is under way, or a process uses a database that was at this
+            one's path before.
         StoreError: the library of evaluate and calibrate cannot be used, or a file of the data
             folder cannot be searched.
     """
+    refuse_other_holders(database.path)
     with evaluation_library(data) as evaluation, eraser(database, data) as at_work:
         searched_files(data)  # raises if a file cannot be searched, before anything is erased
         plan = make_plan((database, evaluation), roots, paths, progress)

@@ -10,7 +10,12 @@ from typing import Any, ClassVar
 
 from tornado.web import HTTPError, RequestHandler
 
-from index.base.errors import RequestError, StoreUnavailableError, bad_request
+from index.base.errors import (
+    DatabaseReplacedError,
+    RequestError,
+    StoreUnavailableError,
+    bad_request,
+)
 from index.base.paths import Roots
 from index.base.settings import Settings
 from index.base.tokens import Scope
@@ -130,9 +135,11 @@ class BaseHandler(RequestHandler):
         """Turn any exception into the contract's error document."""
         error = kwargs.get("exc_info", (None, None, None))[1]
         if isinstance(error, StoreUnavailableError):
+            replaced = isinstance(error, DatabaseReplacedError)
+            sentence = "was moved, deleted or replaced" if replaced else "cannot be used at present"
             error = RequestError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                "the database cannot be used at present; ask again later",
+                f"the database {sentence}; ask again later",
                 retry_after_seconds=5,
             )
         sentence = _SENTENCES.get(HTTPStatus(status_code), "the server failed; see its log")

@@ -39,6 +39,7 @@ class ServiceStatus:
 
     def missing(self) -> str | None:
         """The reason why the service cannot answer yet, or None."""
+        self.database.check_in_place()
         if not self.follower.ready:
             return "the index is not loaded"
         with self.database.read() as connection:

@@ -1,5 +1,6 @@
 """The ingest process as a whole, with fake models: start, work, housekeeping, stop."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from index.base.errors import ModelUnavailableError, WatcherEndedError, WriterBu
 from index.base.lock import exclusive
 from index.base.settings import Settings
 from index.database.engine import Database
+from index.database.migration import migrate
 from index.database.queries import analyses, generations, queue, snapshots
 from index.database.queries.generations import GenerationRow
 from index.database.states import GenerationState
@@ -21,7 +23,7 @@ from ingest.jobs import process as module
 from ingest.jobs.process import Housekeeping, run_ingest
 from ingest.networks.models import Models
 from ingest.watching.watcher import Watcher
-from tests.fakes import fake_models
+from tests.fakes import fake_models, save_picture
 from tests.index.builders import fake_generation
 from tests.ingest.builders import Ingest
 from tests.ingest.watched import REGISTERED_TWICE
@@ -84,6 +86,33 @@ Run = Callable[[], Running]
 def expect(ingest: Ingest, **states: str) -> None:
     wanted = {f"{name}.png": state for name, state in states.items()}
     wait_until(lambda: ingest.states() == wanted, f"the files are {wanted}")
+
+
+def test_it_waits_while_its_database_is_moved_away(
+    run: Callable[[], Running],
+    settings: Settings,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    running = run()
+    wait_until(lambda: "ingest.started" in caplog.text, "it has started")
+    moved = settings.data.rename(settings.data.with_name("moved"))
+    settings.data.mkdir(mode=0o700)
+    migrate(settings.database_path)
+    save_picture(settings.inbox / "new.png", 1)
+    wait_until(lambda: "store.waits part=ingest" in caplog.text, "it waits")
+    with Database(settings.database_path) as other, other.read() as connection:
+        assert queue.counts(connection) == {"pending": 0, "indexed": 0, "failed": 0}
+    settings.data.rename(settings.data.with_name("other"))
+    moved.rename(settings.data)
+
+    def indexed() -> int:
+        with database.read() as connection:
+            return queue.counts(connection)["indexed"]
+
+    wait_until(indexed, "it has gone on")
+    running.close()
 
 
 @pytest.mark.parametrize(("version", "warned"), [(0, True), (7, False)])

@@ -1,0 +1,88 @@
+"""Who has a database open: by its path, even after another file has taken that path.
+
+SQLite's locks belong to a file. If a database is moved away, and another is put in its place, they
+say nothing of a process that still uses the first. So each holder also has an abstract Unix socket,
+whose name says which path it opened and which file that was. It is gone with its process, and
+everyone may read the list. Containers with a network of their own do not see each other's.
+"""
+
+import hashlib
+import itertools
+import os
+import socket
+import sys
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from index.base.errors import WriterBusyError
+
+LIST = Path("/proc/net/unix")
+_numbers = itertools.count()
+
+
+Identity = tuple[int, int] | None  # device and inode of a file, whatever its name; None: no file
+
+
+def identity_of(path: Path) -> Identity:
+    """The file that is at *path* now."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _words(identity: Identity) -> str:
+    return "none" if identity is None else f"{identity[0]}-{identity[1]}"
+
+
+def _prefix(path: Path) -> str:
+    """The beginning of the names of its holders, without the path itself, which may be private."""
+    return f"person-count/{hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]}/"
+
+
+class Hold:
+    """This process has opened a path and found a file there. Others see it until close()."""
+
+    def __init__(self, path: Path) -> None:
+        """Take what is at *path*, which must exist; raises OSError."""
+        self._path = path
+        self._resources = ExitStack()
+        self._identity = identity_of(path)
+        if sys.platform != "linux":
+            return
+        # while it is held, no other file gets its number; unlike others, closing such a descriptor
+        # drops none of SQLite's locks
+        self._resources.callback(os.close, os.open(path, os.O_PATH | os.O_CLOEXEC))
+        with suppress(OSError):
+            made = self._resources.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            made.bind(f"\0{_prefix(path)}{_words(self._identity)}/{os.getpid()}/{next(_numbers)}")
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the path still leads to that file."""
+        return identity_of(self._path) == self._identity
+
+    def close(self) -> None:
+        """Let it go; harmless when called again."""
+        self._resources.close()
+
+
+def refuse_other_holders(path: Path) -> None:
+    """Make sure that no process uses another file than the one that is at *path* now.
+
+    Raises:
+        WriterBusyError: one does; what is done here would not reach it.
+    """
+    try:
+        listed = LIST.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    prefix, ours = f"@{_prefix(path)}", _words(identity_of(path))
+    for line in listed.splitlines():
+        _, found, name = line.partition(prefix)
+        if found and (words := name.split("/"))[0] != ours:
+            raise WriterBusyError(
+                f"process {words[1]} still uses the database that was at {path} before; "
+                "stop it first"
+            )
