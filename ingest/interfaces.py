@@ -50,6 +50,11 @@ class DetectedFace:
     probability: float
     landmarks: Landmarks
 
+    @property
+    def height(self) -> float:
+        """The longer side of the box: a face is taller than wide, also when it lies on its side."""
+        return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
+
 
 class Detector(Protocol):
     """Finds faces."""

@@ -10,8 +10,11 @@ KEY_HEIGHT_SHARE = 0.5  # of the height of the image's largest probable face
 
 
 def height(face: FaceRow) -> float:
-    """Height of the face's box in pixels."""
-    return face.box[3] - face.box[1]
+    """The longer side of the face's box in pixels.
+
+    A face is taller than wide, also one that lies on its side.
+    """
+    return max(face.box[2] - face.box[0], face.box[3] - face.box[1])
 
 
 def prominence(face: FaceRow) -> float:

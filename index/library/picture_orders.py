@@ -30,6 +30,8 @@ class PictureOrder:
         sha256: the content must have it; hexadecimal.
         size: width and height of the upright photo, in pixels.
         box: the face's x1, y1, x2, y2 in those pixels; None for the whole photo.
+        turn: the quarter turns anticlockwise that bring the face upright, 0 to 3; 0 for the whole
+            photo, which is shown as it is.
     """
 
     path: str
@@ -38,6 +40,7 @@ class PictureOrder:
     sha256: str
     size: tuple[int, int]
     box: browse.Box | None
+    turn: int = 0
 
     def to_head(self) -> Head:
         """As JSON."""
@@ -49,7 +52,7 @@ class PictureOrder:
         box = head["box"] and tuple(head["box"])
         signature = Signature(*head["signature"])  # asdict() leaves a NamedTuple a tuple
         size = (head["size"][0], head["size"][1])
-        return cls(head["path"], head["root"], signature, head["sha256"], size, box)
+        return cls(head["path"], head["root"], signature, head["sha256"], size, box, head["turn"])
 
 
 def order_for(
@@ -78,8 +81,8 @@ def order_for(
             and signature_of(found[1]) == file.signature
         ):
             root = roots.root_of(file.path)
-            box = None if whole else place.box
+            box, turn = (None, 0) if whole else (place.box, place.turn)
             return PictureOrder(
-                file.path, root, file.signature, place.sha256.hex(), place.size, box
+                file.path, root, file.signature, place.sha256.hex(), place.size, box, turn
             )
     return None

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from index.base.turns import quarter_turns
 from ingest.interfaces import STANDARD, Box, Crops, DetectedFace, Framing, Landmarks, RgbImage
 
 # Where the landmarks go in an aligned crop, as a share of its edge: the template that InsightFace
@@ -47,12 +48,12 @@ def joined(parts: Sequence[FaceCrops]) -> FaceCrops:
 def cut_faces(image: RgbImage, faces: Sequence[DetectedFace], framing: Framing) -> FaceCrops:
     """Cut *faces*, which are in pixels of *image*; there may be none."""
     boxes = [face.box for face in faces]
-    standard = crop_faces(image, boxes)
+    landmarks = [face.landmarks for face in faces]
+    standard = upright(crop_faces(image, boxes), landmarks)
     if framing == STANDARD:
         return FaceCrops(standard, standard)
     if framing.margin_px is not None:
-        return FaceCrops(standard, crop_faces(image, boxes, framing))
-    landmarks = [face.landmarks for face in faces]
+        return FaceCrops(standard, upright(crop_faces(image, boxes, framing), landmarks))
     return FaceCrops(standard, align_faces(image, landmarks, framing.edge_px))
 
 
@@ -84,6 +85,15 @@ def crop_faces(image: RgbImage, boxes: Sequence[Box], framing: Framing = STANDAR
     for crop, (left, top, right, bottom) in zip(crops, places, strict=True):
         cut = Image.fromarray(image[top:bottom, left:right])
         crop[...] = np.asarray(cut.resize((edge, edge), Image.Resampling.BILINEAR))
+    return crops
+
+
+def upright(crops: Crops, landmarks: Sequence[Landmarks]) -> Crops:
+    """Turn each of *crops* (n, edge, edge, 3) in place until its face is upright; return them."""
+    turns = quarter_turns(np.array(landmarks, np.float32))
+    for crop, turn in zip(crops, turns.tolist(), strict=True):
+        if turn:
+            crop[...] = np.rot90(crop, turn).copy()
     return crops
 
 

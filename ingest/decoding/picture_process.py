@@ -11,6 +11,7 @@ import math
 from io import BytesIO
 from typing import BinaryIO
 
+import numpy as np
 from PIL import Image
 
 from index.base import messages
@@ -83,7 +84,7 @@ def make_picture(order: PictureOrder, decoder: Decoder, max_bytes: int) -> bytes
     x, y = width / size[0], height / size[1]
     columns = slice(math.floor(left * x), max(math.ceil(right * x), math.floor(left * x) + 1))
     rows = slice(math.floor(top * y), max(math.ceil(bottom * y), math.floor(top * y) + 1))
-    return _encode(pixels[rows, columns], FACE_EDGE_PX)
+    return _encode(np.rot90(pixels[rows, columns], order.turn), FACE_EDGE_PX)
 
 
 def _edge_needed(order: PictureOrder) -> int:

@@ -123,17 +123,17 @@ def suppress_nested(
     for owner in np.unique(owners):
         rows = np.flatnonzero(owners == owner)
         rows = rows[np.argsort(scores[rows])[::-1]]
-        kept.append(rows[_greedy(_nesting(boxes[rows]) > overlap)])
+        kept.append(rows[_greedy(nesting(boxes[rows], boxes[rows]) > overlap)])
     return np.concatenate(kept)
 
 
-def _nesting(boxes: FloatArray) -> FloatArray:
-    """Return (k, k): the area that two boxes share, as a part of the smaller box's area."""
-    first = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    last = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+def nesting(boxes: FloatArray, others: FloatArray) -> FloatArray:
+    """Return (k, m): the area that a box and another share, as a part of the smaller one's area."""
+    first = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    last = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     shared = np.maximum(last - first + 1, 0).prod(axis=2)
-    area = (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1)
-    parts: FloatArray = shared / np.minimum(area[:, None], area[None, :])
+    areas = [(some[:, 2:] - some[:, :2] + 1).prod(axis=1) for some in (boxes, others)]
+    parts: FloatArray = shared / np.minimum(areas[0][:, None], areas[1][None, :])
     return parts
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from index.base.turns import quarter_turns
 from index.counting.key_faces import KEY_HEIGHT_SHARE, KEY_PROBABILITY
 from ingest.decoding.sizes import share_for
 from ingest.interfaces import MIN_FACE_PX, DetectedFace, RgbImage
-from ingest.networks.cascade import Candidates, Cascade
+from ingest.networks.cascade import Candidates, Cascade, Found
 from ingest.networks.summed_area import FloatArray
+from ingest.networks.turning import LIKELY, TURNS, best_of, turned_back
 
 EDGES_PX = (1024, 2048)  # longest edges of the first look and of the second; see share_for
 BLOCK_PIXELS = 3_000_000  # 48 MB of summed-area tables
@@ -21,7 +23,11 @@ class MtcnnDetector:
 
     The first look misses faces of less than `MIN_FACE_PX` in the reduced image. That loses no key
     face as long as the largest face found is twice as high; otherwise it looks again at a larger
-    image. Safe to call from several threads.
+    image.
+
+    MTCNN finds upright faces. An image without a likely one is looked at in all four turns, reduced
+    to the first edge. Any other, and any larger one, is looked at in those turns in which something
+    that the cascade took for no sure face looks like one. Safe to call from several threads.
     """
 
     def __init__(self, folder: Path, *, device: str = "cpu") -> None:
@@ -47,30 +53,56 @@ class MtcnnDetector:
     ) -> None:
         """Detect in the images numbered *block*, reduced to *edge*, and store into *results*."""
         reduced = [_reduce(images[i], edge) for i in block]
+        sizes = [(images[i].shape[1], images[i].shape[0]) for i in block]
         found = self._cascade(reduced, MIN_FACE_PX)
+        looks = [{0: faces} for faces in _faces(found, reduced, sizes)]
+        lost = set()
+        if edge == EDGES_PX[0]:
+            lost = {page for page, look in enumerate(looks) if not _has_likely(look[0])}
+        wanted = {(page, turn) for page in lost for turn in TURNS}
+        wanted |= self._cascade.leads(
+            found, [page for page in range(len(block)) if page not in lost]
+        )
+        wanted |= {(page, turn) for page, i in enumerate(block) for turn in _turns(results[i])}
+        for turn in TURNS:
+            pages = [page for page in range(len(block)) if (page, turn) in wanted]
+            turned = [np.rot90(reduced[page], turn) for page in pages]
+            flat = [sizes[page][::-1] if turn % 2 else sizes[page] for page in pages]
+            again = _faces(self._cascade(turned, MIN_FACE_PX), turned, flat) if pages else []
+            for page, faces in zip(pages, again, strict=True):
+                looks[page][turn] = [turned_back(face, turn, sizes[page]) for face in faces]
         for page, number in enumerate(block):
-            rows = np.flatnonzero(found.owners == page)
-            height, width = images[number].shape[:2]
-            ratio = (width / reduced[page].shape[1], height / reduced[page].shape[0])
-            results[number] = _faces(found[rows], ratio)
+            faces = best_of(looks[page])
+            results[number] = sorted(faces, key=lambda face: (-_area(face), face.box))
 
     def _hides_faces(self, image: RgbImage, faces: Sequence[DetectedFace], edge: int) -> bool:
         """Tell whether a larger look could find a key face that is too small at *edge*."""
         share = _share(image, edge)
         if share == 1:
             return False
-        tallest = max(
-            (f.box[3] - f.box[1] for f in faces if f.probability >= KEY_PROBABILITY), default=0.0
-        )
+        tallest = max((f.height for f in faces if f.probability >= KEY_PROBABILITY), default=0.0)
         return bool(tallest * KEY_HEIGHT_SHARE * share < MIN_FACE_PX)
 
 
-def _faces(found: Candidates, ratio: tuple[float, float]) -> list[DetectedFace]:
-    """Turn one image's candidates into sorted faces, stretched by *ratio* (x, y)."""
+def _faces(
+    found: Found, reduced: Sequence[RgbImage], sizes: Sequence[tuple[int, int]]
+) -> list[list[DetectedFace]]:
+    """The faces found in each of *reduced*, in pixels of the full image of that (width, height)."""
+    return [
+        _stretched(
+            found.faces[np.flatnonzero(found.faces.owners == page)],
+            (width / image.shape[1], height / image.shape[0]),
+        )
+        for page, (image, (width, height)) in enumerate(zip(reduced, sizes, strict=True))
+    ]
+
+
+def _stretched(found: Candidates, ratio: tuple[float, float]) -> list[DetectedFace]:
+    """Turn one image's candidates into faces, stretched by *ratio* (x, y)."""
     scale = np.array([*ratio, *ratio], np.float32)
     boxes: FloatArray = found.boxes * scale
     points = found.extras.reshape(-1, 2, 5).transpose(0, 2, 1) * scale[:2]
-    faces = [
+    return [
         DetectedFace(
             (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
             float(score),
@@ -78,7 +110,15 @@ def _faces(found: Candidates, ratio: tuple[float, float]) -> list[DetectedFace]:
         )
         for box, score, marks in zip(boxes, found.scores, points, strict=True)
     ]
-    return sorted(faces, key=lambda face: (-_area(face), face.box))
+
+
+def _has_likely(faces: Sequence[DetectedFace]) -> bool:
+    return any(face.probability >= LIKELY for face in faces)
+
+
+def _turns(faces: Sequence[DetectedFace]) -> set[int]:
+    """The turns that bring these faces upright."""
+    return set(quarter_turns(np.array([face.landmarks for face in faces], np.float32)).tolist())
 
 
 def _area(face: DetectedFace) -> float:

@@ -3,8 +3,10 @@
 import unicodedata
 from dataclasses import dataclass
 
+import numpy as np
 from sqlalchemy import ColumnElement, Connection, case, func, or_, select
 
+from index.base.turns import quarter_turns
 from index.database.schema import Analysis, Face, File, Generation, Image
 from index.database.states import FileState, GenerationState
 
@@ -107,12 +109,14 @@ class FacePlace:
     Attributes:
         box: x1, y1, x2, y2 in pixels of the upright photo.
         size: width and height of the upright photo in pixels.
+        turn: the quarter turns anticlockwise that bring the face upright in it, 0 to 3.
     """
 
     image_id: int
     sha256: bytes
     box: Box
     size: tuple[int, int]
+    turn: int
 
 
 def face_place(connection: Connection, face_id: int) -> FacePlace | None:
@@ -127,9 +131,13 @@ def face_place(connection: Connection, face_id: int) -> FacePlace | None:
             Face.y2,
             Image.width,
             Image.height,
+            Face.landmarks,
         )
         .join(Image, Image.id == Face.image_id)
         .join(Generation, Generation.id == Face.generation_id)
         .where(Face.id == face_id, Generation.state == GenerationState.ACTIVE)
     ).one_or_none()
-    return row and FacePlace(row[0], row[1], (row[2], row[3], row[4], row[5]), (row[6], row[7]))
+    if row is None:
+        return None
+    (turn,) = quarter_turns(np.frombuffer(row[8], "<f4")).tolist()
+    return FacePlace(row[0], row[1], (row[2], row[3], row[4], row[5]), (row[6], row[7]), turn)

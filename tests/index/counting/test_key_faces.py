@@ -10,7 +10,7 @@ Box = tuple[float, float, float, float]
 
 def tall(number: int, pixels: float, *, image_id: int = 1, probability: float = 0.99) -> FaceRow:
     return face_row(
-        number, image_id=image_id, box=(0, 10, 50, 10 + pixels), probability=probability
+        number, image_id=image_id, box=(0, 10, 0.8 * pixels, 10 + pixels), probability=probability
     )
 
 
@@ -20,6 +20,10 @@ def left_out(choice: FaceChoice, *faces: FaceRow) -> dict[int, str]:
 
 def test_height_is_that_of_the_box() -> None:
     assert height(face_row(1, box=(5, 10, 20, 50))) == 40
+
+
+def test_the_height_of_a_face_that_lies_is_the_width_of_its_box() -> None:
+    assert height(face_row(1, box=(5, 10, 95, 70))) == 90
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from ingest.decoding.crops import crop_boxes, crop_faces
-from ingest.interfaces import CROP_MARGIN_PX, CROP_PX, Box
+from ingest.decoding.crops import crop_boxes, crop_faces, cut_faces
+from ingest.interfaces import CROP_MARGIN_PX, CROP_PX, STANDARD, Box, Framing
 from ingest.networks.sharpness import sharpness
+from ingest.networks.turning import turned_back
+from tests.ingest.boxed import ALIGNED, faces_in
 
 Pixels = NDArray[np.uint8]
 
@@ -87,6 +89,20 @@ def test_pixels_outside_the_margin_do_not_bleed_in() -> None:
     changed[outside] = 255 - changed[outside]
     boxes = [BOXES["inside"]]
     np.testing.assert_array_equal(crop_faces(image, boxes), crop_faces(changed, boxes))
+
+
+@pytest.mark.parametrize("framing", [STANDARD, Framing(80, 20), ALIGNED])
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_a_face_in_a_turned_photo_is_cut_out_upright(turn: int, framing: Framing) -> None:
+    image = photo()
+    (face,) = faces_in([(100, 60, 180, 150)])
+    lying = turned_back(face, turn, (300, 200))
+    standing = cut_faces(np.rot90(image, turn), [face], framing)
+    found = cut_faces(image, [lying], framing)
+    # whole pixels are cut out, which may shift a crop by one
+    for one, other in ((found.framed, standing.framed), (found.standard, standing.standard)):
+        apart = np.abs(one.astype(int) - other).mean()
+        assert apart < 0.5 * np.abs(np.rot90(one[0]).astype(int) - other[0]).mean()
 
 
 def test_the_photo_is_left_as_it_was() -> None:

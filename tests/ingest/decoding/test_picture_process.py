@@ -91,6 +91,18 @@ def test_a_face_at_the_edge_is_in_a_whole_square_too(tmp_path: Path, box: Box) -
     assert any(is_like(pixel, BLUE) for pixel in colours)
 
 
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_a_face_that_lies_is_shown_upright(tmp_path: Path, turn: int) -> None:
+    path = tmp_path / "lying.png"
+    standing = np.full((300, 300, 3), BLUE, np.uint8)
+    standing[:150] = RED  # above
+    Image.fromarray(np.rot90(standing, -turn)).save(path)
+    order = replace(order_of(path, (300, 300), (100, 100, 200, 200)), turn=turn)
+    found = made(PictureOrder.from_head(order.to_head()))
+    assert is_like(found.getpixel((75, 20)), RED)
+    assert is_like(found.getpixel((75, 130)), BLUE)
+
+
 def test_a_small_face_is_not_blown_up_and_a_large_one_fits(tmp_path: Path) -> None:
     path = tmp_path / "small.png"
     painted(400, 300, (100, 100, 140, 140)).save(path)

@@ -1,5 +1,7 @@
 """The real detector on drawn portraits."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,9 +10,11 @@ from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from numpy.typing import NDArray
 from PIL import Image
 
-from ingest.interfaces import MIN_FACE_PX
+from index.base.turns import quarter_turns
+from ingest.interfaces import MIN_FACE_PX, DetectedFace
 from ingest.networks.models import Models
 from ingest.networks.torch_nets import mtcnn_stage
+from ingest.networks.turning import turned_back
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(300)]
 
@@ -100,3 +104,40 @@ def test_large_photos_are_searched_for_faces_of_their_size(
     (small_face,), (large_face,) = models.detector.detect([pixels[0], large])
     scaled = np.array(small_face.box) * 2400 / 320
     np.testing.assert_allclose(large_face.box, scaled, atol=60)
+
+
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_faces_in_a_turned_photo_are_where_they_are_in_the_upright_one(
+    models: Models, pixels: list[NDArray[np.uint8]], turn: int
+) -> None:
+    standing = models.detector.detect(pixels)
+    lying = models.detector.detect([np.rot90(image, turn) for image in pixels])
+    for image, expected, found in zip(pixels, standing, lying, strict=True):
+        assert len(found) == len(expected)
+        size = (image.shape[1], image.shape[0])
+        for one, other in zip(expected, found, strict=True):
+            assert turns_of(other) == -turn % 4
+            np.testing.assert_allclose(turned_back(other, turn, size).box, one.box, atol=3)
+
+
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_one_person_who_lies_beside_another_who_stands_is_found(
+    models: Models, people: list[NDArray[np.uint8]], turn: int
+) -> None:
+    one, other = people
+    (faces,) = models.detector.detect([np.concatenate([one, np.rot90(other, turn)], axis=1)])
+    assert sorted(turns_of(face) for face in faces) == sorted([0, -turn % 4])
+    assert all(face.probability > 0.99 for face in faces)
+
+
+def turns_of(face: DetectedFace) -> int:
+    (turns,) = quarter_turns(np.array([face.landmarks])).tolist()
+    return turns
+
+
+@pytest.fixture
+def people(faces_folder: Path) -> list[NDArray[np.uint8]]:
+    """Photos of equal size of two people, who stand; drawn ones are less sure."""
+    folders = sorted(path for path in (faces_folder / "lfw").iterdir() if path.is_dir())[:2]
+    paths = [min(folder.iterdir()) for folder in folders]
+    return [np.asarray(Image.open(path).convert("RGB")) for path in paths]

@@ -1,10 +1,13 @@
 """What people look at: only faces of the active generation, only names below the roots."""
 
+import numpy as np
+import pytest
+
 from index.database.engine import Database
 from index.database.queries import browse, generations, stored_images
 from index.database.queries.browse import Filter
 from index.database.states import GenerationState
-from tests.index.builders import ask, image, index_file, small_generation
+from tests.index.builders import ask, by_hand, image, index_file, small_generation
 
 ROOTS = ("/in", "/other")
 
@@ -23,9 +26,29 @@ def test_only_faces_of_the_active_generation_have_a_place(database: Database) ->
         place = browse.face_place(connection, first)
         assert place is not None
         assert (place.image_id, place.sha256) == (image_id, image("a").sha256)
-        assert (place.box, place.size) == ((0, 0, 60, 80), (640, 480))
+        assert (place.box, place.size, place.turn) == ((0, 0, 60, 80), (640, 480), 0)
         assert browse.face_place(connection, second) is None
         assert browse.face_place(connection, 10**18 - 1) is None
+
+
+@pytest.mark.parametrize("turn", [0, 1, 2, 3])
+def test_a_face_says_which_turn_brings_it_upright(database: Database, turn: int) -> None:
+    generation = small_generation(database)
+    index_file(database, generation.id, "/in/a.jpg", image("a"))
+    eyes, mouth = {
+        0: ((50, 40), (50, 80)),
+        1: ((80, 50), (40, 50)),
+        2: ((50, 80), (50, 40)),
+        3: ((40, 50), (80, 50)),
+    }[turn]
+    landmarks = np.array([eyes, eyes, (50, 50), mouth, mouth], "<f4").tobytes()
+    by_hand(database, "UPDATE faces SET landmarks = :landmarks", landmarks=landmarks)
+    ((face,),) = ask(database, "SELECT id FROM faces")
+    assert isinstance(face, int)
+    with database.read() as connection:
+        place = browse.face_place(connection, face)
+    assert place is not None
+    assert place.turn == turn
 
 
 def test_faces_are_counted_in_the_active_generation(database: Database) -> None:
