@@ -43,6 +43,7 @@ def report(summary: "Summary") -> None:
     print(
         f"{summary.indexed} indexed, {summary.no_face} without a face, "
         f"{len(summary.failed)} failed"
+        + (f", {summary.no_photo} passed over (no photos)" if summary.no_photo else "")
         + (f", {summary.pending} still queued" if summary.pending else "")
     )
     if summary.pending:

@@ -80,6 +80,7 @@ class UnreadableImageError(IngestError):
         maybe_partial: the bytes look cut off, so the file may still be being written; or the
             decoder was ended from outside. The file is tried a few more times.
         may_pass: the system failed to read the file; its bytes are not known.
+        no_photo: the file is known to be something else, such as a video.
         forbidden: the system does not allow reading it. A change to a folder, a group or a share
             may allow it again, without any change to the file.
     """
@@ -91,11 +92,13 @@ class UnreadableImageError(IngestError):
         maybe_partial: bool = False,
         may_pass: bool = False,
         forbidden: bool = False,
+        no_photo: bool = False,
     ) -> None:
         super().__init__(reason)
         self.maybe_partial = maybe_partial
         self.may_pass = may_pass
         self.forbidden = forbidden
+        self.no_photo = no_photo
 
     def bare(self) -> "UnreadableImageError":
         """A copy without the traceback, whose frames hold the bytes of files; safe to keep."""
@@ -104,6 +107,7 @@ class UnreadableImageError(IngestError):
             maybe_partial=self.maybe_partial,
             may_pass=self.may_pass,
             forbidden=self.forbidden,
+            no_photo=self.no_photo,
         )
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from index.base.ignoring import Ignored
+
 MAX_NAME_BYTES = 4096
 MAX_TIME_NS = 2**63 - 1  # in 2262; file systems allow later times, the database's integers do not
-IGNORED_SUFFIXES = (".tmp", ".part", ".crdownload", "~")  # left behind by uploads and editors
 
 
 class Signature(NamedTuple):  # made by the thousand, in a third of a dataclass's time
@@ -49,16 +50,6 @@ def is_utf8(path: str) -> bool:
     return True
 
 
-def is_ignored(name: str) -> bool:
-    """Whether a file or folder of this name is ignored: it is hidden, or marked as unfinished."""
-    return name.startswith(".") or name.endswith(IGNORED_SUFFIXES)
-
-
-def has_ignored(below: str) -> bool:
-    """Whether a file or folder of a path *below* a root is ignored, and so everything in it."""
-    return any(map(is_ignored, below.split("/")))
-
-
 def real_path(given: Path) -> str:
     """The absolute path of *given*, with links resolved, except a link at its very end."""
     if given.is_dir() and not given.is_symlink():
@@ -79,11 +70,13 @@ def is_in_any(path: str, places: Iterable[str]) -> bool:
 class Roots:
     """The folders whose files callers may ask about."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        """Relative names start from the first of *folders*."""
+    def __init__(self, folders: Sequence[Path], ignored: Ignored | None = None) -> None:
+        """Relative names start from the first of *folders*; None ignores what is by default."""
+        self._ignored = ignored or Ignored()
         self._spelt = [os.path.normpath(folder) for folder in folders]
         self.real = [os.path.realpath(folder) for folder in folders]
-        self._first = self.real[0].rstrip("/") + "/"
+        self._folders = [root.rstrip("/") + "/" for root in self.real]
+        self._first = self._folders[0]
         self._prefixes = [
             (root.rstrip("/") + "/", real.rstrip("/") + "/")
             for spelt, real in zip(self._spelt, self.real, strict=True)
@@ -106,15 +99,24 @@ class Roots:
 
     def holds(self, path: str) -> bool:
         """Whether a real path lies below a root."""
-        return any(path.startswith(root.rstrip("/") + "/") for root in self.real)
+        return self._below(path) is not None
 
-    def ignores(self, path: str) -> bool:
+    def ignores(self, path: str, *, is_folder: bool = False) -> bool:
         """Whether a real path, or a folder on the way to it from its root, is ignored."""
-        try:
-            below = path[len(self.root_of(path)) :]
-        except FileNotFoundError:
-            return True
-        return has_ignored(below)
+        below = self._below(path)
+        return below is None or self._ignored.path(below, is_folder=is_folder)
+
+    def ignores_entry(self, path: str, *, is_folder: bool = False) -> bool:
+        """Whether what is at a real path is ignored by its own name; folders above may be, too."""
+        below = self._below(path)
+        return self._ignored.entry(path if below is None else below, is_folder=is_folder)
+
+    def _below(self, path: str) -> str | None:
+        """A real path as seen from its root; None outside."""
+        for root in self._folders:
+            if path.startswith(root):
+                return path[len(root) :]
+        return None
 
     def root_of(self, path: str) -> str:
         """The root that a real path lies below.
@@ -134,12 +136,30 @@ class Roots:
             FileNotFoundError: nothing is there, or a link is on the way, which is not followed.
         """
         self.root_of(path)
-        if not _is_open(os.path.dirname(path), dict.fromkeys(self.real, True)):
+        if not self.is_open(os.path.dirname(path), dict.fromkeys(self.real, True)):
             raise FileNotFoundError(path)
         try:
             return os.lstat(path)
         except NotADirectoryError as error:
             raise FileNotFoundError(path) from error
+
+    def is_open(self, folder: str, known: dict[str, bool]) -> bool:
+        """Whether no folder from the root down to *folder* is a symbolic link or ignored.
+
+        *known* holds at least the roots; the folders looked at are added to it.
+        """
+        unknown: list[str] = []
+        while (found := known.get(folder)) is None:
+            unknown.append(folder)
+            folder = folder.rpartition("/")[0] or "/"
+        for inner in reversed(unknown):
+            found = (
+                found
+                and not self.ignores_entry(inner, is_folder=True)
+                and not os.path.islink(inner)
+            )
+            known[inner] = found
+        return found
 
 
 class Finder:
@@ -169,8 +189,7 @@ class Finder:
         path = self._roots.locate(name)
         if path is None:
             return None
-        folder, _, last = path.rpartition("/")
-        if is_ignored(last):
+        if self._roots.ignores_entry(path):
             return None
         try:
             found = os.lstat(path)
@@ -178,25 +197,11 @@ class Finder:
             return None
         if stat.S_ISDIR(found.st_mode):
             return None
+        folder = path.rpartition("/")[0]
         is_open = self._open_folders.get(folder)
         if is_open is None:
-            is_open = _is_open(folder, self._open_folders)
+            is_open = self._roots.is_open(folder, self._open_folders)
         return (path, found) if is_open else None
-
-
-def _is_open(folder: str, known: dict[str, bool]) -> bool:
-    """Whether no folder from the root down to *folder* is a symbolic link or ignored.
-
-    *known* holds at least the roots; the folders looked at are added to it.
-    """
-    unknown: list[str] = []
-    while (found := known.get(folder)) is None:
-        unknown.append(folder)
-        folder = folder.rpartition("/")[0] or "/"
-    for inner in reversed(unknown):
-        found = found and not is_ignored(inner.rpartition("/")[2]) and not os.path.islink(inner)
-        known[inner] = found
-    return found
 
 
 def refusal(path: str, found: os.stat_result) -> str | None:

@@ -19,7 +19,8 @@ from pydantic_settings import (
 from index.base import setting_errors
 from index.base.choices import Confinement, DistanceScale, FaceChoice, Linkage, WatchMode
 from index.base.errors import ConfigError
-from index.base.paths import Roots, has_ignored, is_in
+from index.base.ignoring import DEFAULT_PATTERNS, Ignored
+from index.base.paths import Roots, is_in
 
 DEFAULT_CONFIG = Path("config.yaml")
 DATABASE_NAME = "person_count.db"  # in the data folder
@@ -38,6 +39,15 @@ def _absolute(path: Path) -> Path:
         return path.expanduser().absolute()
     except RuntimeError as error:
         raise ValueError("names the home of a user who does not exist") from error
+
+
+def _check_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    for pattern in patterns:
+        try:
+            Ignored([pattern])
+        except ValueError as error:
+            raise ValueError(f"{pattern!r} is no pattern of a .gitignore") from error
+    return patterns
 
 
 AbsolutePath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_absolute)]
@@ -60,6 +70,10 @@ class Settings(BaseSettings):
     )
     roots: tuple[AbsolutePath, ...] = Field(
         (), description="More folders to watch; requests may name their files."
+    )
+    ignore: Annotated[tuple[str, ...], AfterValidator(_check_patterns)] = Field(
+        DEFAULT_PATTERNS,
+        description="Names of files and folders to leave alone, as in a .gitignore.",
     )
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
@@ -159,7 +173,7 @@ class Settings(BaseSettings):
 
     def resolve_roots(self) -> Roots:
         """The same for looking files up, with links resolved as they are now."""
-        return Roots(self.all_roots)
+        return Roots(self.all_roots, Ignored(self.ignore))
 
     @classmethod
     def settings_customise_sources(
@@ -208,7 +222,7 @@ def load_settings(config: Path | None = None, **overrides: object) -> Settings:
             f"{config or DEFAULT_CONFIG} cannot be read: {_one_line(error)}"
         ) from error
     _refuse_nested(made.all_roots)
-    refuse_watched_data(made.data, made.all_roots)
+    refuse_watched_data(made)
     return made
 
 
@@ -222,15 +236,17 @@ def _refuse_nested(roots: Sequence[Path]) -> None:
             )
 
 
-def refuse_watched_data(data: Path, roots: Sequence[Path]) -> None:
-    """Raise ConfigError if *data* is watched: its files change all the time and never settle."""
-    real = os.path.realpath(data)
-    for root in roots:
+def refuse_watched_data(settings: Settings) -> None:
+    """Raise ConfigError if the data folder is watched: its files change all the time."""
+    real = os.path.realpath(settings.data)
+    ignored = Ignored(settings.ignore)
+    for root in settings.all_roots:
         outer = os.path.realpath(root)
-        if is_in(real, outer) and not has_ignored(real[len(outer) :]):
+        below = real[len(outer) :].lstrip("/")
+        if is_in(real, outer) and not ignored.path(below, is_folder=True):
             raise ConfigError(
-                f"setting data: {data} is, or lies in, {root}, which is watched for photos; "
-                "keep it elsewhere"
+                f"setting data: {settings.data} is, or lies in, {root}, which is watched for "
+                "photos; keep it elsewhere"
             )
 
 

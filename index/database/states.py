@@ -9,6 +9,7 @@ class FileState(StrEnum):
     PENDING = "pending"
     INDEXED = "indexed"
     FAILED = "failed"
+    NO_PHOTO = "no_photo"  # something else, known by its name or by its bytes
 
 
 class GenerationState(StrEnum):

@@ -56,6 +56,7 @@ class WorkReport:
     faces: int = 0
     failed: int = 0
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    no_photo: int = 0
 
 
 @dataclass(frozen=True, slots=True)

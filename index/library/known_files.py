@@ -29,7 +29,11 @@ class FileStatus(StrEnum):
     NO_FACE = "no_face"  # it was read, and no face in it counts
     PENDING = "pending"
     FAILED = "failed"
+    NO_PHOTO = "no_photo"  # a video, a side-car file or the like
     UNKNOWN = "unknown"  # no such file, or none that may be asked about
+
+
+_UNREAD = {FileState.FAILED: FileStatus.FAILED, FileState.NO_PHOTO: FileStatus.NO_PHOTO}
 
 
 class KnownFile(NamedTuple):
@@ -38,7 +42,7 @@ class KnownFile(NamedTuple):
     Attributes:
         name: as the caller wrote it.
         status: never NO_FACE here; only choosing the faces shows whether any count.
-        reason: why it failed, else None.
+        reason: why it failed or is no photo, else None.
         image_id: its content, if COUNTED.
     """
 
@@ -102,8 +106,8 @@ def compare(places: FoundFiles, rows: Mapping[str, FileRow]) -> tuple[list[Known
             known.append(KnownFile(name, FileStatus.PENDING))
         elif row.state is FileState.INDEXED:
             known.append(KnownFile(name, FileStatus.COUNTED, None, row.image_id))
-        elif row.state is FileState.FAILED:
-            known.append(KnownFile(name, FileStatus.FAILED, row.error))
+        elif row.state in _UNREAD:
+            known.append(KnownFile(name, _UNREAD[row.state], row.error))
         else:
             if not row.priority:
                 wanted.waiting.add(row.path)

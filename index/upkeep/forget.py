@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.base.errors import ConfigError
-from index.base.paths import Roots, display, is_ignored, is_in, real_path, signature_of
+from index.base.paths import Roots, display, is_in, real_path, signature_of
 from index.base.progress import Progress
 from index.database.engine import Database
 from index.database.holders import refuse_other_holders
@@ -149,7 +149,7 @@ def make_plan(
         if not inside and (not here or any(is_in(root, path) for root in roots.real)):
             raise ConfigError(f"{given} lies outside the drop folder {roots.real[0]} and the roots")
         # outside the roots, only photos that a library still knows are ours to forget
-        photos = [photo for photo in _photos(path) if inside or display(photo) in here]
+        photos = [photo for photo in _photos(path, roots) if inside or display(photo) in here]
         if not here and not photos:
             raise ConfigError(f"there is no {given}, neither on the disk nor in the library")
         rows |= here
@@ -162,17 +162,25 @@ def make_plan(
     return plan
 
 
-def _photos(path: str) -> Iterator[str]:
+def _photos(path: str, roots: Roots) -> Iterator[str]:
     """Regular files at and below *path* that ingest would look at."""
     if not os.path.isdir(path) or os.path.islink(path):
         if os.path.isfile(path) and not os.path.islink(path):
             yield path
         return
     for top, folders, names in os.walk(path):
-        folders[:] = [name for name in folders if not is_ignored(name)]
+        folders[:] = [
+            name
+            for name in folders
+            if not roots.ignores_entry(os.path.join(top, name), is_folder=True)
+        ]
         for name in sorted(names):
             found = os.path.join(top, name)
-            if not is_ignored(name) and os.path.isfile(found) and not os.path.islink(found):
+            if (
+                not roots.ignores_entry(found)
+                and os.path.isfile(found)
+                and not os.path.islink(found)
+            ):
                 yield found
 
 

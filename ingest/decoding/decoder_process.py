@@ -36,7 +36,7 @@ ALIGNED = 0xFFFFFFFF  # the margin of crops that are aligned
 # the full image's width and height (0 of crops); then the reason, if there is one, in UTF-8.
 ANSWER = struct.Struct("<QcIIII")
 READY = b"ready"
-DONE, UNREADABLE, PARTIAL, TOO_LARGE = b"d", b"u", b"p", b"m"
+DONE, UNREADABLE, PARTIAL, NO_PHOTO, TOO_LARGE = b"d", b"u", b"p", b"n", b"m"
 MOST_REASON_BYTES = 400
 
 
@@ -77,7 +77,7 @@ def _answer(question: bytes, arena: mmap.mmap, output_at: int) -> bytes:
             np.frombuffer(arena, np.uint8, part.size, output_at)[:] = part.reshape(-1)
             output_at += part.size
     except UnreadableImageError as error:
-        return _refusal(number, PARTIAL if error.maybe_partial else UNREADABLE, str(error))
+        return _refusal(number, _outcome_of(error), str(error))
     except MemoryError:
         return _refusal(number, TOO_LARGE, "")
     except Exception as error:  # noqa: BLE001 - on foreign bytes Pillow may raise anything
@@ -97,6 +97,12 @@ def faces_of(points: NDArray[np.float64]) -> list[DetectedFace]:
         DetectedFace((row[0][0], row[0][1], row[1][0], row[1][1]), 1.0, tuple(map(tuple, row[2:])))
         for row in points.tolist()
     ]
+
+
+def _outcome_of(error: UnreadableImageError) -> bytes:
+    if error.no_photo:
+        return NO_PHOTO
+    return PARTIAL if error.maybe_partial else UNREADABLE
 
 
 def _crops(data: bytes, megapixels: int, faces: bytes, framing: Framing) -> FaceCrops:

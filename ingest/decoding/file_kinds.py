@@ -140,7 +140,8 @@ def _unread(data: bytes) -> UnreadableImageError:
 
 def _refusal(kind: str, cure: str | None) -> UnreadableImageError:
     what_to_do = f", which is not read: {cure}" if cure else ", not a photo"
-    return UnreadableImageError(f"it is {kind}{what_to_do}")
+    no_photo = cure not in {_SAVE, _DEVELOP}
+    return UnreadableImageError(f"it is {kind}{what_to_do}", no_photo=no_photo)
 
 
 def camera_raw() -> UnreadableImageError:

@@ -26,6 +26,7 @@ from ingest.decoding.decoder_process import (
     DONE,
     FACE_NUMBERS,
     MOST_REASON_BYTES,
+    NO_PHOTO,
     PARTIAL,
     QUESTION,
     READY,
@@ -174,11 +175,13 @@ class Sandbox:
             raise DecoderLostError(
                 f"decoding it needs more memory than max_megapixels: {self.max_megapixels} allows"
             )
-        if outcome not in {UNREADABLE, PARTIAL}:
+        if outcome not in {UNREADABLE, PARTIAL, NO_PHOTO}:
             raise self._nonsense()
         text = answer[ANSWER.size :].decode("utf-8", "replace")
         reason = "".join(c if c.isprintable() else "?" for c in text)
-        raise UnreadableImageError(reason, maybe_partial=outcome == PARTIAL)
+        raise UnreadableImageError(
+            reason, maybe_partial=outcome == PARTIAL, no_photo=outcome == NO_PHOTO
+        )
 
     def _exchange(self, question: bytes, seconds: int) -> bytes:
         patience = seconds * PATIENCE

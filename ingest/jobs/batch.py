@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from index.base.errors import UnreadableImageError
+from index.base.other_files import has_image_ending
 from index.database.queries.queue import Claim
 from index.database.queries.stored_images import NewImage
+from index.database.states import FileState
 from index.upkeep.erasure_log import FORGOTTEN
 from ingest.networks.models import Outcome
 
@@ -26,6 +28,18 @@ class Batch:
     def refuse(self, digests: Iterable[bytes]) -> None:
         """Mark content as unreadable that was forgotten on request."""
         self.outcomes.update((digest, UnreadableImageError(FORGOTTEN)) for digest in digests)
+
+    def state_of(self, claim: Claim) -> FileState:
+        """The state that a file gets that was read, or could not be.
+
+        A file that is named like a photo and is none is a failure: a photo may have been lost.
+        """
+        error = self.failure(claim)
+        if error is None:
+            return FileState.INDEXED
+        if error.no_photo and not has_image_ending(claim.path):
+            return FileState.NO_PHOTO
+        return FileState.FAILED
 
     def failure(self, claim: Claim) -> UnreadableImageError | None:
         """The reason why a file is no readable image; None if it is one."""

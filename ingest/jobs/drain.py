@@ -41,6 +41,7 @@ class Summary:
     indexed: int = 0
     no_face: int = 0
     pending: int = 0  # left in the queue: interrupted, or their disk may be missing
+    no_photo: int = 0  # videos, side-car files and the like: passed over
     failed: list[tuple[str, str]] = field(default_factory=list)  # path, reason
 
 
@@ -60,13 +61,14 @@ def collect(roots: Roots, paths: Iterable[Path]) -> list[tuple[str, os.stat_resu
                 f"{given} lies outside the drop folder {roots.real[0]}; copy it there, or add its "
                 "folder to roots in config.yaml"
             )
-        if path not in roots.real and roots.ignores(path):
+        is_folder = os.path.isdir(path) and not os.path.islink(path)
+        if path not in roots.real and roots.ignores(path, is_folder=is_folder):
             raise ConfigError(
                 f"{given} is ignored and cannot be asked about: its name, or that of a folder "
-                "above it, begins with a dot or says that it is unfinished"
+                "above it, begins with a dot or is one that the setting ignore names"
             )
-        if os.path.isdir(path) and not os.path.islink(path):
-            found.extend(Walk().files(path))
+        if is_folder:
+            found.extend(Walk().files(path, roots))
         else:
             found.append((path, os.lstat(path)))
     return found
@@ -184,6 +186,8 @@ class Drain:
                 summary.failed.append((name, "it disappeared while it was waiting"))
             elif row.state is FileState.PENDING:
                 summary.pending += 1
+            elif row.state is FileState.NO_PHOTO:
+                summary.no_photo += 1
             elif row.state is FileState.FAILED:
                 summary.failed.append((name, row.error or "unknown"))
             elif row.image_id in faceless:

@@ -57,7 +57,7 @@ def load_labelled(
     )
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder}")
-    refuse_watched_data(own.data, own.all_roots)
+    refuse_watched_data(own)
     with Database(prepare_evaluation(settings.data)) as database:
         _refuse_other_model(database, own, model_id)
         summary = Drain(database, own, stop).catch_up(progress)

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -14,12 +15,14 @@ from index.base.errors import (
     UnreadableImageError,
     UnsettledFileError,
 )
+from index.base.other_files import passed_over
 from index.base.paths import is_in_any, signature_of
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import generations, queue, sightings, stored_images
 from index.database.queries.generations import GenerationRow
 from index.database.queries.queue import Claim
+from index.database.states import FileState
 from index.library.ingest_report import WorkReport
 from index.library.settling import RETRY_SECONDS, ready_at, retry_at
 from index.upkeep.erasure_log import ErasureLog
@@ -92,13 +95,14 @@ class Worker:
         """Log the results, and add them to the report."""
         images = batch.images()
         faces = sum(len(image.faces) for image in images)
-        failed = sum(batch.failure(claim) is not None for claim in claims)
+        states = Counter(batch.state_of(claim) for claim in claims)
         log.info(
-            "ingest.batch files=%d images=%d faces=%d failed=%d seconds=%.2f",
+            "ingest.batch files=%d images=%d faces=%d failed=%d no_photo=%d seconds=%.2f",
             files,
             len(images),
             faces,
-            failed,
+            states[FileState.FAILED],
+            states[FileState.NO_PHOTO],
             seconds,
         )
         done = self._done
@@ -107,7 +111,8 @@ class Worker:
             files=done.files + files,
             images=done.images + len(images),
             faces=done.faces + faces,
-            failed=done.failed + failed,
+            failed=done.failed + states[FileState.FAILED],
+            no_photo=done.no_photo + states[FileState.NO_PHOTO],
         )
 
     def _put_off(self, claims: list[Claim]) -> None:
@@ -172,6 +177,9 @@ class Worker:
     def _read(self, claim: Claim, batch: Batch) -> bytes | None:
         """The bytes of a claimed file, or None after adding the reason to *batch*."""
         limit = self._settings.max_file_bytes
+        if reason := passed_over(claim.path):
+            batch.failures[claim] = UnreadableImageError(reason, no_photo=True)
+            return None
         try:
             with self._models.stages.stage("read"):
                 root = self._roots.root_of(claim.path)
@@ -207,7 +215,7 @@ class Worker:
             if claim in found or claim in batch.put_off:
                 continue
             if error := batch.failure(claim):
-                _fail(connection, claim, error, now)
+                _fail(connection, claim, error, now, batch.state_of(claim))
             else:
                 self._recheck(connection, claim, now, was_read=claim in batch.digests)
 
@@ -239,7 +247,13 @@ class Worker:
         queue.requeue_changed(connection, claim, signature, settled)
 
 
-def _fail(connection: Connection, claim: Claim, error: UnreadableImageError, now: float) -> None:
+def _fail(
+    connection: Connection,
+    claim: Claim,
+    error: UnreadableImageError,
+    now: float,
+    state: FileState = FileState.FAILED,
+) -> None:
     """Mark a claimed file as failed, and plan when to try it again, if ever."""
     again = retry_at(claim.attempts + 1, now, forever=error.may_pass or error.forbidden)
     if error.may_pass:
@@ -247,4 +261,4 @@ def _fail(connection: Connection, claim: Claim, error: UnreadableImageError, now
         return
     if not (error.maybe_partial or error.forbidden):
         again = None
-    stored_images.unlink_file(connection, claim, str(error), again, now)
+    stored_images.unlink_file(connection, claim, str(error), again, now, state=state)

@@ -90,11 +90,15 @@ class Scanner:
         states = self._states(root)
         with self._database.read() as connection:
             rows = signatures_below(connection, root)
-        return RootPass(root, states, rows)
+        return RootPass(root, self._roots, states, rows)
 
     def _remove_missing(self, made: RootPass) -> int:
         """Remove the rows of missing files where that is sure. Returns how many."""
-        gone = 0
+        ignored = made.ignored()
+        if ignored:
+            log.info("scan.ignored removed=%d: the setting ignore names them now", len(ignored))
+            self._forget(ignored)
+        gone = len(ignored)
         for state, found, missing in list(made.findings()):
             before, after = self._judge(state, found)
             _log_hold(before, after, found)
@@ -172,7 +176,8 @@ class Scanner:
                 log.warning("scan.file_unreadable reason=%s", error.strerror)
                 continue
             if stat.S_ISDIR(status.st_mode):
-                there.extend(Walk().files(path))
+                if not self._roots.ignores(path, is_folder=True):
+                    there.extend(Walk().files(path, self._roots))
             else:
                 there.append((path, status))
         self.record(there)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from index.base.paths import is_ignored
+from index.base.paths import Roots
 from index.database.queries.places import Identity
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Walk:
     unreadable: dict[str, str | None] = field(default_factory=dict)
     mounts: dict[str, Identity] = field(default_factory=dict)
 
-    def files(self, folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    def files(self, folder: str, roots: Roots) -> Iterator[tuple[str, os.stat_result]]:
         """Every file below *folder* that is not ignored, with its lstat; follows no links."""
         top = identity(folder)
         waiting = [(folder, top.device if top else None)]
@@ -52,7 +52,9 @@ class Walk:
                     self.unreadable[here] = error.strerror
                 continue
             for entry in found:
-                status = None if is_ignored(entry.name) else self._status(entry)
+                if roots.ignores_entry(entry.path, is_folder=_is_folder(entry)):
+                    continue
+                status = self._status(entry)
                 if status is None:
                     continue
                 if not stat.S_ISDIR(status.st_mode):
@@ -82,4 +84,12 @@ class Walk:
             path, slash, _ = path.rpartition("/")
             if not slash:
                 return True
+        return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder; what cannot be looked at is none."""
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
         return False

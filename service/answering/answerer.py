@@ -24,7 +24,8 @@ Result = TypeVar("Result")
 WAIT_STEP_SECONDS = 0.5  # looks again at least this often, even without a commit
 # the statuses that all files must have for an answer
 READ = (FileStatus.COUNTED,)
-SETTLED = (*READ, FileStatus.FAILED, FileStatus.UNKNOWN)
+UNREAD = (FileStatus.FAILED, FileStatus.NO_PHOTO)
+SETTLED = (*READ, *UNREAD, FileStatus.UNKNOWN)
 ANY = tuple(FileStatus)
 
 
@@ -128,11 +129,11 @@ def refuse_missing(files: Sequence[KnownFile]) -> None:
     if FileStatus.UNKNOWN in statuses:
         # the contract's sentence; naming the file would tell what else is on the disk
         raise RequestError(HTTPStatus.NOT_FOUND, "File does not exist")
-    if FileStatus.FAILED in statuses:
-        failed = files[statuses.index(FileStatus.FAILED)]
-        raise RequestError(
-            HTTPStatus.UNPROCESSABLE_ENTITY, f"{failed.name} is no readable image: {failed.reason}"
-        )
+    for file in files:
+        if file.status in UNREAD:
+            raise RequestError(
+                HTTPStatus.UNPROCESSABLE_ENTITY, f"{file.name} is no readable image: {file.reason}"
+            )
 
 
 def _still_pending(look: Look) -> RequestError:

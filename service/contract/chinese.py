@@ -70,7 +70,9 @@ CHINESE = {
     "One sentence that names what is wrong.": "一句话，说明错在哪里。",
     "Always ok.": "恒为 ok。",
     "Always ready.": "恒为 ready。",
-    "Files by state: waiting, read, failed.": ("各状态的文件数：等待读取、已读取、失败。"),
+    "Files by state: waiting, read, failed, no photo.": (
+        "各状态的文件数：等待读取、已读取、失败、不是照片。"
+    ),
     "The model that answers use.": "作答所用的模型。",
     "The vector index in memory: whether it is loaded, its faces, its rebuilds.": (
         "内存中的向量索引：是否已载入、人脸数、重建次数。"
@@ -128,17 +130,16 @@ CHINESE = {
         "未计入的原因：太小、不像人脸，或不是最突出的。"
     ),
     "The path as the caller gave it.": "调用方给出的路径。",
-    "Whether it was counted, has no face that counts, waits, failed or does not exist.": (
-        "已计入、没有可计数的人脸、等待中、失败，或不存在。"
-    ),
-    "Why it failed.": "失败的原因。",
+    "Whether it was counted, has no face that counts, waits, failed, is no photo or "
+    "does not exist.": ("已计入、没有可计数的人脸、等待中、失败、不是照片，或不存在。"),
+    "Why it failed or is no photo.": "失败或不是照片的原因。",
     "width of the upright photo in pixels; given if it has faces": (
         "转正后照片的宽度，单位像素；有人脸时才给出"
     ),
     "its height; boxes are in these pixels": "转正后照片的高度；人脸边框以此像素为单位",
     "A page of the list.": "列表的一页。",
     "The path to use in requests.": "提问时所用的路径。",
-    "Whether it waits, was read or failed.": "等待中、已读取，或失败。",
+    "Whether it waits, was read, failed or is no photo.": "等待中、已读取、失败，或不是照片。",
     "how many faces were found, counted or not; null: not known yet": (
         "找到的人脸数，无论是否计入；null 表示尚不知道"
     ),
@@ -192,6 +193,7 @@ CHINESE = {
     ),
     "Faces that were found.": "找到的人脸数。",
     "Files that failed.": "失败的文件数。",
+    "Files that are no photos, such as videos.": "不是照片的文件数，例如视频。",
     "Seconds in each stage, added up over all threads.": ("各阶段所用的秒数，为所有线程之和。"),
     # the page
     "Key-person counting: the API": "关键人员计数：接口文档",

@@ -33,10 +33,11 @@ MEMBERS = {
     "Health": {"status": "Always ok."},
     "Readiness": {"status": "Always ready."},
     "Status": {
-        "files": "Files by state: waiting, read, failed.",
+        "files": "Files by state: waiting, read, failed, no photo.",
         "files.pending": "Files that wait to be read.",
         "files.indexed": "Files whose faces are known.",
         "files.failed": "Files that could not be read.",
+        "files.no_photo": "Files that are no photos, such as videos.",
         "model": "The model that answers use.",
         "index": "The vector index in memory: whether it is loaded, its faces, its rebuilds.",
         "confinement": "What decoders are confined by here, which make the pictures of faces.",
@@ -73,6 +74,7 @@ MEMBERS = {
         "ingest.work.images": "Images that were analysed; copies of known ones are not.",
         "ingest.work.faces": "Faces that were found.",
         "ingest.work.failed": "Files that failed.",
+        "ingest.work.no_photo": "Files that are no photos, such as videos.",
         "ingest.work.stage_seconds": "Seconds in each stage, added up over all threads.",
     },
     "Face": _FACE,
@@ -112,16 +114,16 @@ MEMBERS = {
         "prominent face.",
         "files": "Every file and what became of it.",
         "files[].filepath": "The path as the caller gave it.",
-        "files[].status": "Whether it was counted, has no face that counts, waits, failed or "
-        "does not exist.",
-        "files[].reason": "Why it failed.",
+        "files[].status": "Whether it was counted, has no face that counts, waits, failed, is no "
+        "photo or does not exist.",
+        "files[].reason": "Why it failed or is no photo.",
     }
     | {f"left_out[].{name}": meaning for name, meaning in _FACE.items()},
     "Files": {
         "files": "A page of the list.",
         "files[].filepath": "The path to use in requests.",
-        "files[].state": "Whether it waits, was read or failed.",
-        "files[].reason": "Why it failed.",
+        "files[].state": "Whether it waits, was read, failed or is no photo.",
+        "files[].reason": "Why it failed or is no photo.",
     },
     "Retry": {
         "filepaths": "Paths of the files to read again.",

@@ -168,6 +168,7 @@ _WORK: Schema = {  # index.library.ingest_report.WorkReport
         "images": INTEGER,
         "faces": INTEGER,
         "failed": INTEGER,
+        "no_photo": INTEGER,
         "stage_seconds": {"type": "object", "additionalProperties": NUMBER},
     },
 }
@@ -178,7 +179,7 @@ _CONFINEMENT: Schema = {  # index.base.kernel.Offer
 _STATUS: Schema = {  # operators' figures: more may be added, so others are allowed
     "type": "object",
     "properties": {
-        "files": record({"pending": INTEGER, "indexed": INTEGER, "failed": INTEGER}),
+        "files": record({state.value: INTEGER for state in FileState}),
         "model": TEXT,
         "index": {"type": "object", "required": ["ready", "faces", "rebuilds"]},
         "confinement": _CONFINEMENT,

@@ -27,8 +27,8 @@ LIST_PARAMETERS = (
     Parameter(
         "state",
         choice(FileState),
-        english="Only files in this state.",
-        chinese="只列出处于此状态的文件。",
+        english="Only files in this state; without it, all but those that are no photos.",
+        chinese="只列出处于此状态的文件；不给出时列出除“不是照片”之外的所有文件。",
     ),
     Parameter(
         "limit",

@@ -24,6 +24,7 @@ _WORK = {
     "images": "Images analysed: files without copies of known content.",
     "faces": "Faces found in them.",
     "failed": "Files that could not be read.",
+    "no_photo": "Files that are no photos.",
 }
 _WATCHING = {
     "observer_restarts": "How often watching had to be restarted.",

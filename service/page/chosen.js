@@ -7,7 +7,7 @@ import { change, currentDocument, state, unchoose, whenChanged } from "./state.j
 
 const SHOWN = 60; // and so many times more each time that somebody asks for more
 const GROWTH = 5;
-const ORDER = ["failed", "unknown", "pending", "no_face", "counted", "asked"];
+const ORDER = ["failed", "unknown", "no_photo", "pending", "no_face", "counted", "asked"];
 
 let most = SHOWN;
 

@@ -76,7 +76,12 @@ function problemNotice() {
 
 function incompleteNotice(found) {
   if (found === null || found.complete) return null;
-  const parts = { pending: "incompletePending", failed: "incompleteFailed", unknown: "incompleteUnknown" };
+  const parts = {
+    pending: "incompletePending",
+    failed: "incompleteFailed",
+    no_photo: "incompleteNoPhoto",
+    unknown: "incompleteUnknown",
+  };
   const lines = [el("strong", {}, t("incomplete"))];
   for (const [status, name] of Object.entries(parts)) {
     const count = found.files.filter((file) => file.status === status).length;

@@ -54,6 +54,7 @@ export const en = {
   status_no_face: "no face that counts",
   status_pending: "being read …",
   status_failed: "cannot be read",
+  status_no_photo: "no photo",
   status_unknown: "no such file",
   status_asked: "…",
 
@@ -72,6 +73,7 @@ export const en = {
     `The process that reads photos has not reported for ${plural(minutes, "minute", "minutes")}: it may be stuck or not running.`,
   libraryHeld: ({ count }) =>
     `${photos(count)} ${count === 1 ? "is" : "are"} missing; a disk may have dropped out. See: person-count removals`,
+  libraryNoPhotos: ({ count }) => `${plural(count, "file is no photo", "files are no photos")}`,
   failedTitle: ({ count }) => `${photos(count)} could not be read`,
   retry: "Try again",
   retryOne: ({ name }) => `Try ${name} again`,
@@ -121,6 +123,7 @@ export const en = {
   incompletePending: ({ count }) =>
     `${photos(count)} ${count === 1 ? "is" : "are"} still being read; the number will update by itself.`,
   incompleteFailed: ({ count }) => `${photos(count)} cannot be read.`,
+  incompleteNoPhoto: ({ count }) => `${plural(count, "file is no photo", "files are no photos")}.`,
   incompleteUnknown: ({ count }) => (count === 1 ? "1 file does not exist." : `${number(count)} files do not exist.`),
   chainedNotice: ({ count }) => (count === 1
     ? "One person's faces lie far apart: it may be two people."

@@ -124,6 +124,7 @@ function figures({ files, faces, ingest }) {
     faces === undefined ? null : el("span", { class: "muted" }, t("libraryFaces", { count: faces })))];
   if (files.pending > 0) parts.push(...progress(files));
   else parts.push(el("p", { class: "muted" }, t("libraryIdle")));
+  if (files.no_photo > 0) parts.push(el("p", { class: "muted" }, t("libraryNoPhotos", { count: files.no_photo })));
   return [...parts, ...troubles(ingest).map((text) => el("p", { class: "error-text" }, text))];
 }
 

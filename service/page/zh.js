@@ -52,6 +52,7 @@ export const zh = {
   status_no_face: "没有可计数的人脸",
   status_pending: "正在读取…",
   status_failed: "无法读取",
+  status_no_photo: "不是照片",
   status_unknown: "文件不存在",
   status_asked: "…",
 
@@ -68,6 +69,7 @@ export const zh = {
   libraryRestarting: "目前没有在读取照片：读取进程正在重新启动。",
   librarySilent: ({ minutes }) => `读取照片的进程已有 ${number(minutes)} 分钟没有报告：可能卡住了，或没有运行。`,
   libraryHeld: ({ count }) => `${photos(count)}不见了，可能有磁盘掉线。请查看：person-count removals`,
+  libraryNoPhotos: ({ count }) => `${number(count)} 个文件不是照片`,
   failedTitle: ({ count }) => `${photos(count)}无法读取`,
   retry: "重试",
   retryOne: ({ name }) => `重试 ${name}`,
@@ -113,6 +115,7 @@ export const zh = {
   incomplete: "这个人数还不完整。",
   incompletePending: ({ count }) => `${photos(count)}仍在读取，完成后人数会自动更新。`,
   incompleteFailed: ({ count }) => `${photos(count)}无法读取。`,
+  incompleteNoPhoto: ({ count }) => `${number(count)} 个文件不是照片。`,
   incompleteUnknown: ({ count }) => `${number(count)} 个文件不存在。`,
   chainedNotice: ({ count }) => `有 ${number(count)} 个人的人脸彼此相差较大，可能其实是两个人。`,
   samePhotoNotice: ({ count }) => `有 ${number(count)} 个人在同一张照片中出现两次：可能是镜子或拼图，也可能是两个人。`,

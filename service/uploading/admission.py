@@ -7,6 +7,7 @@ from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
 from index.base.errors import RequestError, bad_request
+from index.base.ignoring import Ignored
 from index.base.settings import Settings
 from index.base.tokens import Scope
 from index.counting.question import decode_text
@@ -45,6 +46,7 @@ class Uploads:
 
     def __init__(self, settings: Settings, guard: Guard) -> None:
         self._guard = guard
+        self._ignored = Ignored(settings.ignore)
         self._max_bytes = settings.max_file_bytes
         self._max_mib = settings.max_file_mib
         self._closed: tuple[RequestError, float] | None = None
@@ -65,7 +67,9 @@ class Uploads:
         check_same_origin(headers)
         path, asks, _ = target.partition("?")
         name = path.rpartition("/")[2]
-        check_name(decode_text(unquote_to_bytes(name), "the name"))
+        name = check_name(decode_text(unquote_to_bytes(name), "the name"))
+        if self._ignored.entry(name):
+            raise bad_request("the setting ignore names files called so, and they are not read")
         if asks:
             raise bad_request("an upload takes no parameters")
         kind = headers.get("Content-Type", "").strip().lower()

@@ -13,7 +13,6 @@ from http import HTTPStatus
 
 from index.base.errors import RequestError, bad_request
 from index.base.image_formats import ENDINGS
-from index.base.paths import IGNORED_SUFFIXES, is_ignored
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +45,6 @@ def check_name(name: str) -> str:
         raise bad_request("the name contains a control character")
     if name.startswith(".") or name != name.strip():
         raise bad_request("the name must not start with a dot, nor start or end with a space")
-    if is_ignored(name):
-        raise bad_request(f"the watcher ignores names that end in {', '.join(IGNORED_SUFFIXES)}")
     if not stem or (dot + suffix).lower() not in ENDINGS:
         raise bad_request(f"the name must end in one of {', '.join(ENDINGS)}")
     if stem.partition(".")[0].strip().lower() in _DEVICES:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 
+from index.base.ignoring import DEFAULT_PATTERNS
 from index.base.parameters import Parameter
 from index.base.settings import Settings
 from index.counting.question import PARAMETERS
@@ -46,6 +48,8 @@ def default_of(name: str) -> str:
     value = Settings.model_fields[name].default
     if value is None or value == ():
         return "none"
+    if isinstance(value, tuple):
+        return "see below"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -60,13 +64,18 @@ def test_every_setting_is_documented_with_its_default_and_meaning(name: str) -> 
     assert documented_settings().get(name) == expected
 
 
+def test_the_default_of_ignore_can_be_copied() -> None:
+    page = text_of(PROJECT / "docs" / "configuration.md")
+    block = re.search(r"```yaml\n(ignore: .*?)```", page, re.DOTALL)
+    assert block is not None
+    assert tuple(yaml.safe_load(block[1])["ignore"]) == DEFAULT_PATTERNS
+
+
 def test_no_setting_is_documented_that_does_not_exist() -> None:
     assert set(documented_settings()) <= set(Settings.model_fields)
 
 
 def test_the_shipped_configuration_is_valid() -> None:
-    import yaml  # noqa: PLC0415 - only here
-
     given = yaml.safe_load(text_of(PROJECT / "config.yaml"))
     assert set(given) <= set(Settings.model_fields)
     Settings(**given)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from index.base.image_formats import ENDINGS, FORMATS, MEDIA_TYPES, named
+from index.base.other_files import KINDS
 from index.base.settings import Settings
 from ingest.decoding.sizes import file_megapixels
 from service.handlers.assets import assets
@@ -32,6 +33,15 @@ def test_docs_photos_has_the_table_of_all_formats_and_no_other() -> None:
     start = next(n for n, line in enumerate(lines) if line.startswith("| format |")) + 2
     assert lines[start : start + len(FORMATS)] == rows()
     assert lines[start + len(FORMATS)] == ""
+
+
+def test_docs_photos_has_the_table_of_what_is_known_by_its_name() -> None:
+    rows = [
+        f"| {kind.name} | {' '.join(f'`{ending}`' for ending in kind.endings)} |" for kind in KINDS
+    ]
+    assert "\n".join(["| kind | names end in |", "|---|---|", *rows, ""]) in text_of(
+        "docs/photos.md"
+    )
 
 
 def test_the_readme_names_all_formats() -> None:

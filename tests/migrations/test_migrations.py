@@ -17,6 +17,7 @@ from index.database.engine import Database
 from index.database.migration import integrity_problems, migrate
 from index.database.queries import embeddings, generations, queue, stored_images
 from index.database.revisions import MIGRATIONS, head_revision
+from index.database.states import FileState
 from index.vectors.snapshot_writer import write_snapshot
 from index.vectors.space import Space
 from index.vectors.vector_index import VectorIndex
@@ -59,7 +60,7 @@ class TestFromEmpty:
         assert migrate(path) == (None, head_revision())
         with Database(path) as database, database.read() as connection:
             assert integrity_problems(connection) == []
-            assert queue.counts(connection) == {"pending": 0, "indexed": 0, "failed": 0}
+            assert queue.counts(connection) == dict.fromkeys(FileState, 0)
 
     def test_only_the_owner_can_read_it(self, path: Path) -> None:
         migrate(path)
@@ -229,6 +230,28 @@ class TestThereAndBack:
         assert columns(path, "generations") == (
             "id model_id model profile state created_at pruned_upto"
         )
+
+    def test_files_that_failed_for_good_are_read_again_once(self, path: Path) -> None:
+        """Of those some are no photos, and some are of formats that are read since."""
+        populate(path)
+        rows = [(7, None, 1), (8, 99.5, 1), (9, None, 0)]  # the last is a link
+        for number, ready_at, attempts in rows:
+            run(
+                path,
+                "INSERT INTO files (id, path, size, mtime_ns, ctime_ns, inode, state, attempts, "
+                f"error, priority, ready_at) VALUES ({number}, '/in/{number}', 1, 2, 3, '9', "
+                f"'failed', {attempts}, 'why', 0, {ready_at or 'NULL'})",
+            )
+        migrate(path)
+        found = "SELECT id, state, error, attempts, ready_at FROM files WHERE id >= 7 ORDER BY id"
+        assert run(path, found) == [
+            (7, "pending", None, 0, 0.0),
+            (8, "failed", "why", 1, 99.5),
+            (9, "failed", "why", 0, None),
+        ]
+        run(path, "UPDATE files SET state = 'no_photo' WHERE id = 7")
+        alembic(path, command.downgrade, "0006")  # which knows no such state
+        assert run(path, "SELECT state FROM files WHERE id = 7") == [("failed",)]
 
     def test_revisions_form_one_line(self) -> None:
         script = ScriptDirectory(str(MIGRATIONS))

@@ -20,6 +20,7 @@ class Filter:
     Attributes:
         roots: real paths; files below the first one have names relative to it.
         search: a part of the name, upper or lower case; empty: any.
+        state: only files in this state; None: all but those that are no photos.
         before: only files with a smaller id, so first seen earlier; None: all.
     """
 
@@ -35,7 +36,7 @@ class ListedFile:
 
     Attributes:
         name: as a caller would write it.
-        reason: why it failed, else None.
+        reason: why it failed or is no photo, else None.
         faces: the number found in it, whether they count or not; None: not known yet.
     """
 
@@ -67,7 +68,9 @@ def list_files(connection: Connection, chosen: Filter, limit: int) -> list[Liste
         some = some.where(_contains(name, chosen.search))
     if chosen.state is FileState.INDEXED:
         some = some.where(func.coalesce(File.state, "") == chosen.state)
-    elif chosen.state is not None:
+    elif chosen.state is None:  # what is no photo is of no use to a question
+        some = some.where(func.coalesce(File.state, "") != FileState.NO_PHOTO)
+    else:
         some = some.where(File.state == chosen.state)  # few rows: an index is welcome
     rows = connection.execute(some.order_by(File.id.desc()).limit(limit)).all()
     return [ListedFile(row[0], row[1], FileState(row[2]), row[3], row[4]) for row in rows]

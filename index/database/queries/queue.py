@@ -1,4 +1,4 @@
-"""The queue of work: the files that are pending, in hand, done or failed.
+"""The queue of work: the files that are pending, in hand, done, failed or no photos.
 
 A pending row with a ready_at is work; without one, a worker has claimed it. A failed row with a
 ready_at is tried again then; without one, it waits until the file changes.
@@ -32,6 +32,7 @@ class Claim:
 
 # indexed files never have a ready_at; saying so keeps queries out of their part of the index
 _QUEUED = File.state.in_((FileState.PENDING, FileState.FAILED))
+_NOT_INDEXED = File.state.in_(tuple(state for state in FileState if state != FileState.INDEXED))
 
 
 def prioritise(connection: Connection, paths: Sequence[str]) -> None:
@@ -166,11 +167,16 @@ def fail(
     retry_at: float | None,
     *,
     image_id: int | None = None,
+    state: FileState = FileState.FAILED,
 ) -> bool:
-    """Mark a claimed file as failed; try it again at *retry_at*, or when it changes."""
+    """Mark a claimed file as failed; try it again at *retry_at*, or when it changes.
+
+    Args:
+        state: NO_PHOTO for what is something else.
+    """
     values = _result(
         failed,
-        state=FileState.FAILED,
+        state=state,
         image_id=image_id,
         attempts=failed.attempts + 1,
         error=reason,
@@ -220,7 +226,7 @@ def counts(connection: Connection) -> dict[str, int]:
     """
     total = connection.scalar(select(func.count()).select_from(File)) or 0
     found = connection.execute(
-        select(File.state, func.count()).where(_QUEUED).group_by(File.state)
+        select(File.state, func.count()).where(_NOT_INDEXED).group_by(File.state)
     ).all()
     queued = {row[0]: row[1] for row in found}
     return {state.value: queued.get(state, 0) for state in FileState} | {

@@ -12,6 +12,7 @@ from index.database.engine import upsert
 from index.database.queries import analyses, queue, sightings
 from index.database.queries.lookup import Lookup, in_lists
 from index.database.schema import Analysis, Change, Face, File, Image, table
+from index.database.states import FileState
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +143,20 @@ def _images_of(connection: Connection, claims: Iterable[queue.Claim]) -> list[in
 
 
 def unlink_file(
-    connection: Connection, claim: queue.Claim, reason: str, retry_at: float | None, now: float
+    connection: Connection,
+    claim: queue.Claim,
+    reason: str,
+    retry_at: float | None,
+    now: float,
+    *,
+    state: FileState = FileState.FAILED,
 ) -> bool:
-    """Mark a claimed file as failed, without an image. Returns False if it has changed since."""
+    """Mark a claimed file as failed, or as no photo by *state*, without an image.
+
+    Returns: False if it has changed since.
+    """
     before = _images_of(connection, [claim])
-    failed = queue.fail(connection, claim, reason, retry_at)
+    failed = queue.fail(connection, claim, reason, retry_at, state=state)
     sightings.mark_orphans(connection, before, now)
     return failed
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from index.base.paths import Finder, Roots, display, is_ignored, is_utf8, refusal
+from index.base.ignoring import Ignored
+from index.base.paths import Finder, Roots, display, is_utf8, refusal
 
 COMPOSED = unicodedata.normalize("NFC", "Zoé.jpg")
 DECOMPOSED = unicodedata.normalize("NFD", "Zoé.jpg")
@@ -212,7 +213,6 @@ class TestLooking:
         self, tree: Path, roots: Roots, name: str
     ) -> None:
         (tree / "inbox" / name).touch()
-        assert is_ignored(name)
         assert look(roots, name) is None
 
     @pytest.mark.parametrize("folder", [".thumbnails", "upload.tmp", "sub/.git"])
@@ -222,6 +222,19 @@ class TestLooking:
         (tree / "inbox" / folder).mkdir(parents=True)
         (tree / "inbox" / folder / "e.jpg").touch()
         assert look(roots, f"{folder}/e.jpg") is None
+
+    def test_files_that_the_setting_names_are_not_found(self, tree: Path) -> None:
+        chosen = Roots([tree / "inbox"], Ignored(["private/", "/sub/b.jpg", "*.jpg", "!a.jpg"]))
+        for name in ("private/a.jpg", "sub/a.jpg", "private.jpg/a.jpg"):
+            (tree / "inbox" / name).parent.mkdir(exist_ok=True)
+            (tree / "inbox" / name).touch()
+        assert look(chosen, "private/a.jpg") is None
+        assert look(chosen, "sub/b.jpg") is None
+        assert look(chosen, "private.jpg/a.jpg") is None
+        assert look(chosen, "sub/a.jpg") == f"{tree}/inbox/sub/a.jpg"
+        assert chosen.ignores(f"{tree}/inbox/private/a.jpg")
+        assert not chosen.ignores(f"{tree}/inbox/sub/a.jpg")
+        assert chosen.ignores(f"{tree}/elsewhere.jpg")
 
     def test_a_root_below_a_hidden_folder_is_a_root_like_any_other(self, tree: Path) -> None:
         hidden = tree / ".cache" / "inbox.tmp"
@@ -241,7 +254,3 @@ class TestShowing:
         assert display(path) == "/in/\\xff人.jpg"
         assert not is_utf8(path)
         display(path).encode("utf-8")
-
-    @pytest.mark.parametrize("name", ["a.jpg", "tmp", "part", "a.tmp.jpg", "~a.jpg", "a.TMP"])
-    def test_ordinary_names_are_not_ignored(self, name: str) -> None:
-        assert not is_ignored(name)

@@ -282,3 +282,19 @@ class TestWords:
     ) -> None:
         monkeypatch.setenv("PERSON_COUNT_ROOTS", given)
         assert "PERSON_COUNT_ROOTS must be a list in JSON" in refusal()
+
+
+class TestIgnore:
+    def test_a_list_takes_the_place_of_the_default(self, config: Path) -> None:
+        config.write_text('ignore: ["raw/", "#recycle"]')
+        assert load_settings(config).ignore == ("raw/", "#recycle")
+
+    def test_what_is_no_pattern_is_refused(self, config: Path) -> None:
+        config.write_text('ignore: ["!"]')
+        assert "'!' is no pattern of a .gitignore" in refusal(config)
+
+    def test_data_may_lie_where_it_names(self, config: Path, tmp_path: Path) -> None:
+        config.write_text('ignore: ["keep/"]')
+        inbox = tmp_path / "inbox"
+        load_settings(config, inbox=inbox, data=inbox / "keep")
+        assert "watched for photos" in refusal(config, inbox=inbox, data=inbox / "@eaDir")

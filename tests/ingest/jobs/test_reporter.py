@@ -31,6 +31,7 @@ def test_a_report_holds_every_figure_and_its_age(database: Database) -> None:
         "images": 5,
         "faces": 9,
         "failed": 1,
+        "no_photo": 0,
         "stage_seconds": {"decode": 1.25},
     }
 

@@ -115,8 +115,8 @@ def test_an_operator_who_says_so_during_a_scan_is_heard(
     library.scanner.scan()
     real = Walk.files
 
-    def files(walk: Walk, folder: str) -> object:
-        yield from real(walk, folder)
+    def files(walk: Walk, folder: str, roots: Roots) -> object:
+        yield from real(walk, folder, roots)
         assert library.accept() == 60
 
     monkeypatch.setattr(Walk, "files", files)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from index.base.paths import is_in
+from index.base.paths import Roots, is_in
 from index.database.queries import places
 from index.database.queries.places import HoldReason, Identity
 from index.upkeep.forget import forget
@@ -86,10 +86,10 @@ def mount(library: Library, monkeypatch: pytest.MonkeyPatch) -> Mount:
     device: list[str | None] = [None]
     real_files, real_identity = Walk.files, findings.identity
 
-    def files(walk: Walk, folder: str) -> object:
+    def files(walk: Walk, folder: str, roots: Roots) -> object:
         if device[0] is not None:
             walk.mounts[place] = Identity(device[0], "1")
-        return real_files(walk, folder)
+        return real_files(walk, folder, roots)
 
     def identity(path: str) -> Identity | None:
         mounted = path == place and device[0] is not None

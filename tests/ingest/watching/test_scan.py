@@ -12,7 +12,7 @@ from index.database.engine import Database
 from index.database.queries.files import signatures_below
 from ingest.watching import scan as module
 from ingest.watching.scan import Scanner
-from tests.ingest.builders import Names, write
+from tests.ingest.builders import Ingest, Names, write
 
 
 def test_new_changed_and_deleted_files_are_counted(scanner: Scanner, inbox: Path) -> None:
@@ -231,3 +231,46 @@ def test_a_folder_that_vanishes_during_the_scan_is_gone(
     monkeypatch.setattr(os, "scandir", scandir)
     assert scanner.scan() == (0, 1)
     assert names() == {"c.jpg"}
+
+
+def test_what_the_setting_ignore_names_is_not_looked_into(ingest: Ingest) -> None:
+    """Or what was deleted on a network disk would still be there, in its trash."""
+    ingest.drop("a.png", 1)
+    for name in ("#recycle/b.png", "sub/@eaDir/c.png/thumb.png", "d.png.filepart"):
+        ingest.drop("x.png", 2)
+        (ingest.inbox / name).parent.mkdir(parents=True, exist_ok=True)
+        (ingest.inbox / "x.png").rename(ingest.inbox / name)
+    assert ingest.scanner.scan() == (1, 0)
+    ingest.scanner.examine([str(ingest.inbox / "#recycle"), str(ingest.inbox / "sub/@eaDir/c.png")])
+    assert ingest.rows().keys() == {"a.png"}
+
+
+def test_a_photo_that_is_moved_into_a_trash_is_gone(ingest: Ingest) -> None:
+    path = ingest.drop("a.png", 1)
+    ingest.index()
+    (ingest.inbox / "@Recycle").mkdir()
+    path.rename(ingest.inbox / "@Recycle/a.png")
+    ingest.scanner.examine([str(path), str(ingest.inbox / "@Recycle/a.png")])
+    assert ingest.rows() == {}
+
+
+def test_files_that_are_ignored_since_go_at_once_and_look_like_no_lost_disk(
+    ingest: Ingest, settings: Settings
+) -> None:
+    for number in range(60):
+        ingest.drop(f"raw/{number}.png", 1)
+    ingest.drop("a.png", 2)
+    ingest.scanner.scan()
+    chosen = settings.model_copy(update={"ignore": ("raw/",)})
+    scanner = Scanner(ingest.database, chosen.resolve_roots(), 0.0)
+    assert scanner.scan() == (0, 60)
+    assert ingest.rows().keys() == {"a.png"}
+    assert scanner.held.removals_held == 0
+
+
+def test_a_pattern_for_folders_holds_for_events_too(ingest: Ingest, settings: Settings) -> None:
+    chosen = settings.model_copy(update={"ignore": ("raw/",)})
+    scanner = Scanner(ingest.database, chosen.resolve_roots(), 0.0)
+    ingest.drop("raw/a.png", 1)
+    scanner.examine([str(ingest.inbox / "raw"), str(ingest.inbox / "raw/a.png")])
+    assert ingest.rows() == {}

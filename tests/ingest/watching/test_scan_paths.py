@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from index.base.paths import Roots
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import queue
@@ -175,7 +176,7 @@ def test_many_files_that_cannot_be_looked_at_cost_a_line_and_no_search_among_all
 
     monkeypatch.setattr(Walk, "_status", refuse)
     walk = Walk(Counting())
-    assert list(walk.files(str(inbox))) == []
+    assert list(walk.files(str(inbox), Roots([inbox]))) == []
     assert not any(walk.knows(str(inbox / f"{number}.jpg")) for number in range(50))
     assert walk.knows(str(inbox / "other.jpg"))
     assert [record.getMessage() for record in caplog.records] == [

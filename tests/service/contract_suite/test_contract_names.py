@@ -218,10 +218,20 @@ def test_a_link_says_nothing_of_what_it_points_to(service: Service) -> None:
     assert there.body.replace(b"link.png", b"none.png") == not_there.body
 
 
-@pytest.mark.parametrize("name", ["x.png.tmp", ".x.png", "x.part", "x.png~", ".folder/x.png"])
+@pytest.mark.parametrize(
+    "name", ["x.png.tmp", ".x.png", "x.part", "x.png~", ".folder/x.png", "#recycle/x.png"]
+)
 def test_files_that_the_watcher_ignores_do_not_exist(service: Service, name: str) -> None:
     service.drop(name, 1)
     assert service.ask(name).body == NOT_THERE
+
+
+def test_files_that_the_setting_names_do_not_exist(make_service: Callable[..., Service]) -> None:
+    service = make_service(ignore=("private/",))
+    for name in ("private/x.png", "@eaDir/x.png"):
+        service.drop(name, 1)
+    assert service.ask("private/x.png").body == NOT_THERE
+    assert service.ask("@eaDir/x.png").status == 200  # the default is no longer in force
 
 
 def test_a_file_that_was_deleted_is_missing_at_once(service: Service) -> None:

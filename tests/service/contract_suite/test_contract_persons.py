@@ -55,6 +55,30 @@ def test_persons_tells_each_file_apart_and_says_it_is_incomplete(library: Servic
     assert set(reasons.values()) == {None}
 
 
+def test_what_is_no_photo_is_said_to_be_none(service: Service) -> None:
+    service.drop("a.png", 1)
+    (service.settings.inbox / "a.MOV").write_bytes(b"a film")
+    (service.settings.inbox / "notes").write_text("words")
+    found = service.ask("a.png", "a.MOV", "notes", path="/persons").json
+    assert (found["person_num"], found["complete"]) == (1, False)
+    reasons = {file["filepath"]: (file["status"], file.get("reason")) for file in found["files"]}
+    assert reasons == {
+        "a.png": ("counted", None),
+        "a.MOV": ("no_photo", "by its ending .mov it is a video, not a photo"),
+        "notes": ("no_photo", "it is a text, not a photo"),
+    }
+    for name in ("a.MOV", "notes"):
+        answer = service.ask("a.png", name)
+        assert answer.status == 422
+        assert answer.json["error"] == f"{name} is no readable image: {reasons[name][1]}"
+    assert service.send("GET", "/status").json["files"] == {
+        "pending": 0,
+        "indexed": 1,
+        "failed": 0,
+        "no_photo": 2,
+    }
+
+
 def test_persons_is_complete_without_a_single_face(library: Service) -> None:
     found = library.ask("wall.png", path="/persons").json
     assert (found["person_num"], found["persons"], found["complete"]) == (0, [], True)

@@ -56,6 +56,23 @@ def test_every_listed_name_can_be_asked_about(library: Service) -> None:
     assert listed(library, "?state=pending") == []
 
 
+def test_what_is_no_photo_is_listed_only_when_it_is_asked_for(service: Service) -> None:
+    service.drop("a.png", 1)
+    (service.settings.inbox / "a.mov").write_bytes(b"a film")
+    for name in ("a.mov", "a.png"):
+        service.ask(name)
+    assert listed(service) == ["a.png"]
+    assert listed(service, "?search=a.") == ["a.png"]
+    assert service.send("GET", "/files?state=no_photo").json["files"] == [
+        {
+            "filepath": "a.mov",
+            "state": "no_photo",
+            "faces": None,
+            "reason": "by its ending .mov it is a video, not a photo",
+        }
+    ]
+
+
 def test_pages_follow_each_other_without_gap_or_repetition(library: Service) -> None:
     everything = listed(library, "?limit=200")
     found: list[str] = []

@@ -80,9 +80,21 @@ def test_no_other_name_gets_anything_written_anywhere(shared: Service, name: str
 
 
 @pytest.mark.parametrize("name", ["x.PNG.tmp", "x.png.part", "x.png.crdownload", "x.png~"])
-def test_a_name_that_the_watcher_leaves_alone_is_refused_as_such(name: str) -> None:
-    with pytest.raises(RequestError, match="the watcher ignores names that end in"):
+def test_names_of_unfinished_files_are_refused(name: str) -> None:
+    with pytest.raises(RequestError, match="the name must end in one of"):
         check_name(name)
+
+
+def test_names_that_the_setting_ignore_covers_are_refused(
+    make_service: Callable[..., Service],
+) -> None:
+    """Nobody could ask about such a photo."""
+    service = make_service(ignore=("private*", "/old.png"))
+    for name in ("private.png", "old.png"):
+        answer = put(service, name, png(1))
+        assert answer.status == 400
+        assert "setting ignore" in answer.json["error"]
+    assert put(service, "new.png", png(1)).status == 201
 
 
 @pytest.mark.parametrize(

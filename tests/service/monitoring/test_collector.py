@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import event, text
 
 from index.base import kernel
+from index.database.states import FileState
 from index.library.ingest_report import IngestReport, WatcherReport, WorkReport, store_report
 from index.library.status import read_status
 from index.vectors.snapshot_writer import write_snapshot
@@ -29,8 +30,7 @@ from tests.waiting import wait_until
 def test_files_by_state_and_faces_follow_ingest(service: Service) -> None:
     wait_until(lambda: Scrape(service).value("index_ready") == 1, "an index")
     before = Scrape(service)
-    states = ("pending", "indexed", "failed")
-    assert [before.value("files", state=state) for state in states] == [0, 0, 0]
+    assert [before.value("files", state=state) for state in FileState] == [0, 0, 0, 0]
     names = [service.drop("a.png", 1), service.drop("b.png", 1, 2, seed=1)]
     (service.settings.inbox / "c.jpg").write_text("no image")
     assert service.ask(*names).status == 200

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import pytest
 
 from index.base import kernel
+from index.database.states import FileState
 from index.library.ingest_report import IngestReport, WatcherReport, WorkReport, store_report
 from tests.fakes import save_picture
 from tests.index.builders import fake_generation
@@ -70,7 +71,7 @@ def test_status_tells_numbers_and_no_names(library: Service) -> None:
         "confinement",
         "ingest",
     }
-    assert found["files"] == {"pending": 0, "indexed": 12, "failed": 1}
+    assert found["files"] == {"pending": 0, "indexed": 12, "failed": 1, "no_photo": 0}
     assert (found["images"], found["faceless_images"], found["faces"]) == (11, 1, 13)
     assert found["model"] == "fake-1"
     assert found["snapshot"] is None
@@ -96,7 +97,7 @@ def test_status_before_anything_is_indexed(make_service: Callable[..., Service])
     service = make_service(never_ingested=True)
     found = service.send("GET", "/status").json
     assert set(found) == {"files", "index", "confinement", "ingest"}
-    assert found["files"] == {"pending": 0, "indexed": 0, "failed": 0}
+    assert found["files"] == dict.fromkeys(FileState, 0)
 
 
 @pytest.mark.parametrize("name", ["status", "healthz", "readyz"])

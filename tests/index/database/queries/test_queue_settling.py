@@ -24,7 +24,12 @@ class TestSettling:
         with database.write() as connection:
             [image_id] = stored_images.record_images(connection, small.id, [image("a")]).values()
             assert queue.finish(connection, {given: image_id})
-            assert queue.counts(connection) == {"pending": 0, "indexed": 1, "failed": 0}
+            assert queue.counts(connection) == {
+                "pending": 0,
+                "indexed": 1,
+                "failed": 0,
+                "no_photo": 0,
+            }
             queue.requeue(connection, ["/a"], NOW)
             assert queue.backlog(connection, NOW) == (1, NOW, False)
 
