@@ -15,10 +15,12 @@ def verify(config: Config = None) -> None:
     """
     from index.base.settings import load_settings
     from index.database.engine import Database
+    from index.database.temporary_copy import remove_abandoned
     from index.upkeep.verify import verify as verify_database
 
     settings = load_settings(config)
     with Database(settings.database_path) as database:
+        remove_abandoned(settings.data)
         findings = verify_database(database)
     for problem in findings.problems:
         tell(f"wrong: {problem}")

@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from index.database.engine import Database
 from index.database.holders import refuse_other_holders
 from index.database.migration import migrate
 from index.database.queries import analyses, generations
+from index.database.temporary_copy import temporary_copy
 from index.upkeep.erasure import Erased, eraser, finish_erasures
 from index.upkeep.erasure_proof import fresh_snapshot
 from index.upkeep.verify import verify
@@ -68,7 +68,7 @@ def back_up(source: Path, target: Path, progress: Progress) -> Contents:
         raise ConfigError(f"there is a {target} already; give another name")
     if not source.is_file():
         raise ConfigError(f"there is no database at {source}")
-    with _temporary(target.with_name(f".{target.name}.partial")) as copy:
+    with temporary_copy(target.with_name(f".{target.name}.partial"), source.parent) as copy:
         copy_database(source, copy, progress)
         contents = _check(copy, f"{source} was not backed up")
         merge_log(copy)
@@ -95,7 +95,7 @@ def restore(backup: Path, data: Path, path: Path, progress: Progress) -> Restore
     with exclusive(data, "ingest"), exclusive(data, "reindex"):
         if _release(path):
             _finish(path, data)
-        with _temporary(restoring(path)) as copy:
+        with temporary_copy(restoring(path), data) as copy:
             copy_database(backup, copy, progress)
             _upgrade(backup, copy)
             _check(copy, f"{backup} was not restored")
@@ -104,16 +104,6 @@ def restore(backup: Path, data: Path, path: Path, progress: Progress) -> Restore
             merge_log(copy)
             kept = _switch(copy, path)
     return Restored(contents, erased, kept)
-
-
-@contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    """The path of a temporary database; any file there is removed before and afterwards."""
-    remove(path)
-    try:
-        yield path
-    finally:
-        remove(path)
 
 
 def _check(path: Path, failure: str) -> Contents:

@@ -16,6 +16,7 @@ from index.database.holders import refuse_other_holders
 from index.database.queries import erasures, queue
 from index.database.queries.files import FileRow, rows_of
 from index.database.states import ErasureAction, FileState
+from index.database.temporary_copy import remove_abandoned
 from index.upkeep import byte_search
 from index.upkeep.erasure import Erased, eraser
 from index.upkeep.erasure_log import FORGOTTEN, ErasureLog
@@ -76,6 +77,7 @@ def forget(
             folder cannot be searched.
     """
     refuse_other_holders(database.path)
+    remove_abandoned(data)
     with evaluation_library(data) as evaluation, eraser(database, data) as at_work:
         searched_files(data)  # raises if a file cannot be searched, before anything is erased
         plan = make_plan((database, evaluation), roots, paths, progress)
