@@ -25,7 +25,7 @@ WAIT_STEP_SECONDS = 0.5  # looks again at least this often, even without a commi
 # the statuses that all files must have for an answer
 READ = (FileStatus.COUNTED,)
 UNREAD = (FileStatus.FAILED, FileStatus.NO_PHOTO)
-SETTLED = (*READ, *UNREAD, FileStatus.UNKNOWN)
+SETTLED = tuple(status for status in FileStatus if status is not FileStatus.PENDING)
 ANY = tuple(FileStatus)
 
 
