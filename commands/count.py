@@ -37,7 +37,7 @@ def count(
     settings = load_settings(config)
     configure_logging(verbose=False)
     try:
-        question = build_question({"filepath": files, **given}, settings)
+        question = build_question({"filepath": files, **given}, settings, in_json=True)
         database = Database(settings.database_path) if settings.database_path.exists() else None
         with progress_bar("reading") as progress:
             counter = DirectCount(settings, database)

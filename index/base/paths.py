@@ -1,15 +1,20 @@
 """Finds the file that a name means, and keeps names within the roots."""
 
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from index.base import foreign_names
 from index.base.ignoring import Ignored
 
 MAX_NAME_BYTES = 4096
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
+_ESCAPED = re.compile(r"\\x([89a-f][0-9a-f])")  # as display() writes bytes
 MAX_TIME_NS = 2**63 - 1  # in 2262; file systems allow later times, the database's integers do not
 
 
@@ -39,6 +44,11 @@ def _within_range(time_ns: int) -> int:
 def display(path: str) -> str:
     r"""A path as text for the database: bytes that are no UTF-8 become \xNN."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def on_one_line(name: str) -> str:
+    r"""A name for a sentence: control characters become \n, \t or \xNN."""
+    return _CONTROL.sub(lambda char: char[0].encode("unicode_escape").decode(), name)
 
 
 def is_utf8(path: str) -> bool:
@@ -77,11 +87,14 @@ class Roots:
         self.real = [os.path.realpath(folder) for folder in folders]
         self._folders = [root.rstrip("/") + "/" for root in self.real]
         self._first = self._folders[0]
-        self._prefixes = [
+        pairs = [
             (root.rstrip("/") + "/", real.rstrip("/") + "/")
             for spelt, real in zip(self._spelt, self.real, strict=True)
             for root in (spelt, real)
         ]
+        # exact ones first: two folders may have names of the same characters
+        forms = [(form, real) for root, real in pairs for form in _forms(root)]
+        self._prefixes = [*pairs, *(form for form in forms if form not in pairs)]
 
     def locate(self, name: str) -> str | None:
         """The absolute path that *name* stands for, or None when it lies outside every root.
@@ -170,25 +183,28 @@ class Finder:
         self._open_folders = {root: os.path.realpath(root) == root for root in roots.real}
 
     def look(self, name: str) -> tuple[str, os.stat_result] | None:
-        """Find the file that a caller's *name* means.
+        r"""Find the file that a caller's *name* means.
 
-        A name that is not there is tried again in Unicode's composed form (NFC), since some
-        clients send the decomposed one.
+        If there is no file of exactly that name, each folder and the file are looked for in
+        Unicode's composed and decomposed forms (NFC and NFD), too: macOS writes one, most callers
+        send the other. Then \xNN may stand for a byte of a name that is no UTF-8; see display().
 
         Returns: its absolute path and lstat; None when nothing is there, when it lies outside
             the roots, when it or a folder on the way is ignored, when a folder on the way is a
             symbolic link, or when it is a folder.
         """
-        found = self._look(name)
-        if found is None and not name.isascii():
-            composed = unicodedata.normalize("NFC", name)
-            return self._look(composed) if composed != name else None
-        return found
-
-    def _look(self, name: str) -> tuple[str, os.stat_result] | None:
         path = self._roots.locate(name)
         if path is None:
             return None
+        found = self._look(path)
+        if found is None and not name.isascii():
+            found = self._look_in_both_forms(path)
+        if found is None and _ESCAPED.search(name):
+            root = self._roots.root_of(path)
+            found = self._look(root + _ESCAPED.sub(_byte_of, path[len(root) :]))
+        return found
+
+    def _look(self, path: str) -> tuple[str, os.stat_result] | None:
         if self._roots.ignores_entry(path):
             return None
         try:
@@ -203,6 +219,43 @@ class Finder:
             is_open = self._roots.is_open(folder, self._open_folders)
         return (path, found) if is_open else None
 
+    def _look_in_both_forms(self, path: str) -> tuple[str, os.stat_result] | None:
+        """Go down from the root; the form that was given comes first at each step."""
+        root = self._roots.root_of(path).rstrip("/")
+        parts = path[len(root) + 1 :].split("/")
+        waiting = [(root, 0)]  # folders that are there, and how many of the parts lead to them
+        while waiting:
+            folder, depth = waiting.pop()
+            spelt = [f"{folder}/{part}" for part in _forms(parts[depth])]
+            if depth + 1 == len(parts):
+                files = filter(None, map(self._look, spelt))
+                if found := next(files, None):
+                    return found
+            else:
+                there = [inner for inner in spelt if _is_folder(inner)]
+                waiting += [(inner, depth + 1) for inner in reversed(there)]
+        return None
+
+
+def _forms(text: str) -> list[str]:
+    """A text as it is, composed, and decomposed, each once."""
+    if text.isascii():
+        return [text]
+    return list(dict.fromkeys((text, *(unicodedata.normalize(form, text) for form in _FORMS))))
+
+
+def _is_folder(path: str) -> bool:
+    """Whether there is a folder; links are not followed."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _byte_of(escaped: re.Match[str]) -> str:
+    r"""The byte that display() has written as \xNN, as os.fsdecode() would."""
+    return os.fsdecode(bytes.fromhex(escaped[1]))
+
 
 def refusal(path: str, found: os.stat_result) -> str | None:
     """The reason why a file is never read, or None."""
@@ -211,5 +264,5 @@ def refusal(path: str, found: os.stat_result) -> str | None:
     if not stat.S_ISREG(found.st_mode):
         return "it is not a regular file"
     if not is_utf8(path):
-        return "its name is not valid UTF-8"
+        return foreign_names.what_to_rename(path)
     return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from index.base.paths import Finder, Roots, is_utf8, signature_of
+from index.base.paths import Finder, Roots, display, is_utf8, on_one_line, signature_of
 from index.database.engine import Database
 from index.database.queries import queue, sightings, stored_images
 from index.database.queries.files import FileRow, files_of, rows_of
@@ -42,7 +42,7 @@ class KnownFile(NamedTuple):
     Attributes:
         name: as the caller wrote it.
         status: never NO_FACE here; only choosing the faces shows whether any count.
-        reason: why it failed or is no photo, else None.
+        reason: why it failed or is no photo, or how to spell an unknown name; else None.
         image_id: its content, if COUNTED.
     """
 
@@ -78,14 +78,14 @@ def find_files(roots: Roots, names: Sequence[str]) -> FoundFiles:
     finder = Finder(roots)
     # a root's name may be no UTF-8, and then the database cannot look it up
     return {
-        name: place if (place := finder.look(name)) and is_utf8(place[0]) else None
+        name: place if (place := finder.look(name)) and is_utf8(roots.root_of(place[0])) else None
         for name in names
     }
 
 
 def paths_in(places: FoundFiles) -> list[str]:
     """The paths of the files that are there, each once."""
-    return list(dict.fromkeys(place[0] for place in places.values() if place))
+    return list(dict.fromkeys(display(place[0]) for place in places.values() if place))
 
 
 def compare(places: FoundFiles, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile], Wanted]:
@@ -100,7 +100,7 @@ def compare(places: FoundFiles, rows: Mapping[str, FileRow]) -> tuple[list[Known
         if place is None:
             known.append(KnownFile(name, FileStatus.UNKNOWN))
             continue
-        row = rows.get(place[0])
+        row = rows.get(display(place[0]))
         if row is None or row.signature != signature_of(place[1]) or _is_contradictory(row):
             wanted.stale[place[0]] = place[1]
             known.append(KnownFile(name, FileStatus.PENDING))
@@ -113,6 +113,19 @@ def compare(places: FoundFiles, rows: Mapping[str, FileRow]) -> tuple[list[Known
                 wanted.waiting.add(row.path)
             known.append(KnownFile(name, FileStatus.PENDING))
     return known, wanted
+
+
+def respell(roots: Roots, known: Sequence[KnownFile]) -> list[KnownFile]:
+    """Say of unknown names that are spelt as on Windows how to spell them, if that is a file."""
+    finder = Finder(roots)
+    return [
+        file._replace(reason=f"{on_one_line(file.name)} is spelt as on Windows; write {right}")
+        if file.status is FileStatus.UNKNOWN
+        and "\\" in file.name
+        and finder.look(right := file.name.replace("\\", "/"))
+        else file
+        for file in known
+    ]
 
 
 def _is_contradictory(row: FileRow) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from index.base.arrays import FloatMatrix
 from index.base.errors import RequestError, UnreadableImageError
+from index.base.paths import on_one_line
 from index.base.progress import Progress
 from index.base.settings import Settings
 from index.counting.answer import Answer, answer_question, choose_faces
@@ -126,7 +127,9 @@ class DirectCount:
 
 
 def _unreadable(name: str, reason: str) -> RequestError:
-    return RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{name} is no readable image: {reason}")
+    return RequestError(
+        HTTPStatus.UNPROCESSABLE_ENTITY, f"{on_one_line(name)} is no readable image: {reason}"
+    )
 
 
 def _row(face: NewFace, number: int, image: int, size: tuple[int, int]) -> FaceRow:

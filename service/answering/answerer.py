@@ -9,7 +9,8 @@ from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
-from index.base.errors import RequestError
+from index.base.errors import RequestError, bad_request
+from index.base.paths import on_one_line
 from index.base.settings import Settings
 from index.counting.question import Question
 from index.database.engine import Database
@@ -124,15 +125,19 @@ class Answerer:
 
 
 def refuse_missing(files: Sequence[KnownFile]) -> None:
-    """Raise 404 if a file is missing, else 422 if one cannot be read."""
+    """Raise 404 if a file is missing, or 400 with its right spelling; else 422 if one is unread."""
     statuses = [file.status for file in files]
+    for file in files:
+        if file.status is FileStatus.UNKNOWN and file.reason:
+            raise bad_request(file.reason)
     if FileStatus.UNKNOWN in statuses:
         # the contract's sentence; naming the file would tell what else is on the disk
         raise RequestError(HTTPStatus.NOT_FOUND, "File does not exist")
     for file in files:
         if file.status in UNREAD:
             raise RequestError(
-                HTTPStatus.UNPROCESSABLE_ENTITY, f"{file.name} is no readable image: {file.reason}"
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"{on_one_line(file.name)} is no readable image: {file.reason}",
             )
 
 

@@ -23,6 +23,7 @@ from index.library.known_files import (
     find_files,
     look_up,
     paths_in,
+    respell,
 )
 from index.vectors.space import Space
 from service.answering.follower import Follower
@@ -96,7 +97,8 @@ class LibraryReader:
 
     def look(self, names: Sequence[str]) -> Look:
         """Only look at the files."""
-        return Look(*look_up(self._database, self._roots, names))
+        files, wanted = look_up(self._database, self._roots, names)
+        return Look(respell(self._roots, files), wanted)
 
     def answer(self, question: Question, enough: Sequence[FileStatus], *, is_long: bool) -> Look:
         """Look at the files, gather their faces in the same transaction, and count.
@@ -112,6 +114,7 @@ class LibraryReader:
         with self._database.read() as connection:
             cached = cached_files(connection, paths_in(places))
             files, wanted = compare(places, cached.files)
+            files = respell(self._roots, files)
             if not all(file.status in enough for file in files):
                 return Look(files, wanted)
             generation = _generation(cached)

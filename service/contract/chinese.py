@@ -132,6 +132,9 @@ CHINESE = {
     "The path as the caller gave it.": "调用方给出的路径。",
     "Whether it was counted, has no face that counts, waits, failed, is no photo or "
     "does not exist.": ("已计入、没有可计数的人脸、等待中、失败、不是照片，或不存在。"),
+    "Why it failed or is no photo, or how to spell its name.": (
+        "失败或不是照片的原因，或者名称应当如何书写。"
+    ),
     "Why it failed or is no photo.": "失败或不是照片的原因。",
     "width of the upright photo in pixels; given if it has faces": (
         "转正后照片的宽度，单位像素；有人脸时才给出"

@@ -116,7 +116,7 @@ MEMBERS = {
         "files[].filepath": "The path as the caller gave it.",
         "files[].status": "Whether it was counted, has no face that counts, waits, failed, is no "
         "photo or does not exist.",
-        "files[].reason": "Why it failed or is no photo.",
+        "files[].reason": "Why it failed or is no photo, or how to spell its name.",
     }
     | {f"left_out[].{name}": meaning for name, meaning in _FACE.items()},
     "Files": {

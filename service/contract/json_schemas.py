@@ -47,20 +47,21 @@ def choice(kind: type[StrEnum], **more: str) -> Schema:
     return {"type": "string", "enum": [str(value) for value in kind], **more}
 
 
-def filepath_schema(settings: Settings) -> Schema:
-    """The files of a question."""
+def filepath_schema(settings: Settings, *, in_json: bool = False) -> Schema:
+    """The files of a question; see index.counting.question.check_filepath."""
+    letter = r"[^\u0000]" if in_json else r"[^\u0000-\u001f\u007f]"
     filepath = {
         "type": "string",
         "minLength": 1,
         "maxLength": MAX_NAME_BYTES,  # in bytes: fewer characters, if they are not ASCII
-        "pattern": r"^[^\u0000-\u001f\u007f]+$",
+        "pattern": f"^{letter}+$",
     }
     return array(filepath, minItems=1, maxItems=settings.max_request_files)
 
 
 def schemas(settings: Settings) -> dict[str, Schema]:
     """Every named schema."""
-    filepaths = filepath_schema(settings)
+    filepaths = filepath_schema(settings, in_json=True)
     options = {parameter.name: parameter.schema(settings) for parameter in PARAMETERS}
     found = {
         "Question": record({"filepaths": filepaths}, options),

@@ -185,7 +185,7 @@ class BaseHandler(RequestHandler):
 
     def question_of_body(self) -> Question:
         """The question in a JSON body. Raises RequestError, whose text names the mistake."""
-        return build_question(_members(self.json_body()), self.settings_)
+        return build_question(_members(self.json_body()), self.settings_, in_json=True)
 
     def json_body(self) -> dict[str, Any]:
         """The object in a JSON body; the URL may have no parameters. Raises RequestError, 400."""

@@ -104,5 +104,5 @@ class RetryHandler(BaseHandler):
         for name in names:
             if not isinstance(name, str):
                 raise bad_request("filepaths must be a list of strings")
-            check_filepath(name)
+            check_filepath(name, in_json=True)
         return names

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from index.base.ignoring import Ignored
-from index.base.paths import Finder, Roots, display, is_utf8, refusal
+from index.base.paths import Finder, Roots, display, is_utf8, on_one_line, refusal
 
 COMPOSED = unicodedata.normalize("NFC", "Zoé.jpg")
 DECOMPOSED = unicodedata.normalize("NFD", "Zoé.jpg")
+FORMS = (COMPOSED, DECOMPOSED)
 
 
 @pytest.fixture
@@ -184,12 +185,86 @@ class TestLooking:
         for name in (COMPOSED, DECOMPOSED):
             assert look(roots, name) == f"{tree}/inbox/{COMPOSED}"
 
-    def test_a_decomposed_name_on_disk_is_found_as_it_is_only(
+    def test_a_decomposed_name_on_disk_is_found_by_both_forms(
         self, tree: Path, roots: Roots
     ) -> None:
         (tree / "inbox" / DECOMPOSED).touch()
-        assert look(roots, DECOMPOSED) == f"{tree}/inbox/{DECOMPOSED}"
-        assert look(roots, COMPOSED) is None
+        for name in (COMPOSED, DECOMPOSED):
+            assert look(roots, name) == f"{tree}/inbox/{DECOMPOSED}"
+            assert look(roots, f"{tree}/inbox/{name}") == f"{tree}/inbox/{DECOMPOSED}"
+
+    @pytest.mark.parametrize("folder", [COMPOSED, DECOMPOSED])
+    @pytest.mark.parametrize("name", [COMPOSED, DECOMPOSED])
+    def test_folders_may_be_of_another_form_than_files(
+        self, tree: Path, roots: Roots, folder: str, name: str
+    ) -> None:
+        there = tree / "inbox" / folder / "sub" / name
+        there.parent.mkdir(parents=True)
+        there.touch()
+        for asked in (f"{one}/sub/{two}" for one in FORMS for two in FORMS):
+            assert look(roots, asked) == str(there)
+
+    def test_where_both_forms_are_folders_the_file_is_found_in_either(
+        self, tree: Path, roots: Roots
+    ) -> None:
+        for folder, name in ((COMPOSED, "a.jpg"), (DECOMPOSED, "b.jpg")):
+            (tree / "inbox" / folder).mkdir()
+            (tree / "inbox" / folder / name).touch()
+            (tree / "inbox" / folder / "both.jpg").touch()
+        for folder in FORMS:
+            assert look(roots, f"{folder}/a.jpg") == f"{tree}/inbox/{COMPOSED}/a.jpg"
+            assert look(roots, f"{folder}/b.jpg") == f"{tree}/inbox/{DECOMPOSED}/b.jpg"
+            assert look(roots, f"{folder}/both.jpg") == f"{tree}/inbox/{folder}/both.jpg"
+
+    def test_a_root_may_be_of_the_other_form(self, tree: Path) -> None:
+        for folder in FORMS:
+            (tree / "homes" / folder).mkdir(parents=True)
+            (tree / "homes" / folder / "a.jpg").touch()
+        (tree / "homes" / DECOMPOSED / "b.jpg").touch()
+        decomposed = Roots([tree / "homes" / DECOMPOSED])
+        for folder in FORMS:
+            found = look(decomposed, f"{tree}/homes/{folder}/b.jpg")
+            assert found == f"{tree}/homes/{DECOMPOSED}/b.jpg"
+        both = Roots([tree / "homes" / DECOMPOSED, tree / "homes" / COMPOSED])
+        for folder in FORMS:
+            asked = f"{tree}/homes/{folder}/a.jpg"
+            assert look(both, asked) == asked
+
+    def test_no_form_opens_a_way_through_links_or_into_what_is_ignored(
+        self, tree: Path, roots: Roots
+    ) -> None:
+        (tree / "inbox" / DECOMPOSED).symlink_to(tree / "more")
+        hidden = "." + DECOMPOSED
+        (tree / "inbox" / hidden).mkdir()
+        (tree / "inbox" / hidden / "a.jpg").touch()
+        assert look(roots, f"{COMPOSED}/d.jpg") is None
+        assert look(roots, f".{COMPOSED}/a.jpg") is None
+        assert look(roots, "é/" * 1000 + "a.jpg") is None
+
+    def test_bytes_that_are_no_utf8_are_found_as_they_are_shown(
+        self, tree: Path, roots: Roots
+    ) -> None:
+        folder, name = "照片".encode("gbk"), "全家福.jpg".encode("gbk")
+        path = os.path.join(os.fsencode(tree / "inbox"), folder, name)
+        os.mkdir(os.path.dirname(path))
+        with open(path, "wb"):
+            pass
+        shown = display(os.fsdecode(path))
+        assert look(roots, shown) == os.fsdecode(path)
+        assert look(roots, shown.removeprefix(f"{tree}/inbox/")) == os.fsdecode(path)
+
+    def test_a_name_that_only_looks_like_such_bytes_comes_first(
+        self, tree: Path, roots: Roots
+    ) -> None:
+        with open(os.fsencode(tree / "inbox") + b"/\xff.jpg", "wb"):
+            pass
+        assert look(roots, r"\xff.jpg") == os.fsdecode(os.fsencode(tree / "inbox") + b"/\xff.jpg")
+        (tree / "inbox" / r"\xff.jpg").touch()
+        assert look(roots, r"\xff.jpg") == str(tree / "inbox" / r"\xff.jpg")
+
+    @pytest.mark.parametrize("name", [r"\x2e\x2e/secret.jpg", r"sub\x2fb.jpg", r"\x00.jpg"])
+    def test_no_other_byte_is_spelt_out(self, roots: Roots, name: str) -> None:
+        assert look(roots, name) is None
 
     def test_both_forms_side_by_side_are_two_files(self, tree: Path, roots: Roots) -> None:
         for name in (COMPOSED, DECOMPOSED):
@@ -244,6 +319,9 @@ class TestLooking:
 
 
 class TestShowing:
+    def test_a_name_stays_on_its_line(self) -> None:
+        assert on_one_line("a\nb\tc\r\x7f人 é.jpg") == r"a\nb\tc\r\x7f人 é.jpg"
+
     def test_text_is_shown_as_it_is(self) -> None:
         for path in ("/a b/人.jpg", "/Zoé", "/back\\slash"):
             assert display(path) == path

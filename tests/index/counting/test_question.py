@@ -125,8 +125,8 @@ class TestFilepaths:
         [
             ("", "filepath is empty"),
             ("a\x00b", "filepath contains a control character"),
-            ("a\nb", "filepath contains a control character"),
-            ("a\x7f", "filepath contains a control character"),
+            ("a\nb", "filepath contains a control character; a JSON body may name such a file"),
+            ("a\x7f", "filepath contains a control character; a JSON body may name such a file"),
             ("\ud800.jpg", "filepath is not valid Unicode"),
             ("x" * 4097, "filepath is longer than 4096 bytes"),
             ("人" * 1366, "filepath is longer than 4096 bytes"),
@@ -136,6 +136,16 @@ class TestFilepaths:
         self, settings: Settings, name: str, sentence: str
     ) -> None:
         assert refused({"filepath": ["a.jpg", name]}, settings) == (400, sentence)
+
+    @pytest.mark.parametrize("name", ["a\nb.jpg", "a\tb.jpg", "Icon\r", "\x7f"])
+    def test_a_json_body_may_name_any_file(self, settings: Settings, name: str) -> None:
+        question = build_question({"filepath": [name]}, settings, in_json=True)
+        assert question.filepaths == (name,)
+
+    def test_no_body_names_what_can_be_no_path(self, settings: Settings) -> None:
+        for name in ("", "a\0b", "\ud800.jpg", "x" * 4097):
+            with pytest.raises(RequestError, match="filepath"):
+                build_question({"filepath": [name]}, settings, in_json=True)
 
     def test_a_path_may_have_4096_bytes(self, settings: Settings) -> None:
         assert build_question({"filepath": ["人" * 1365 + "x"]}, settings).filepaths

@@ -68,7 +68,7 @@ def test_what_is_never_read_is_sighted_with_the_reason(tmp_path: Path) -> None:
     assert reasons == {
         "link.jpg": "it is a symbolic link, and links are not followed",
         "pipe.jpg": "it is not a regular file",
-        r"\xff.jpg": "its name is not valid UTF-8",
+        r"\xff.jpg": "its name is not valid UTF-8; rename it, perhaps to ÿ.jpg",
     }
 
 

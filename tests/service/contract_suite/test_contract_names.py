@@ -1,11 +1,13 @@
 """The API contract: which names are found, and that what lies outside looks like nothing."""
 
+import os
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from index.base.paths import display
 from ingest.watching.scan import Scanner
 from tests.fakes import save_picture
 from tests.service.running import NOT_THERE, Service, refusal
@@ -84,11 +86,52 @@ def test_a_decomposed_name_finds_the_composed_file(library: Service) -> None:
     assert answer.json["person_num"] == 1
 
 
-def test_a_decomposed_file_is_found_by_its_own_name_only(service: Service) -> None:
-    decomposed = unicodedata.normalize("NFD", "José.png")
+def test_a_decomposed_file_is_found_by_both_forms(service: Service) -> None:
+    """macOS writes such names, in folders of such names."""
+    decomposed = unicodedata.normalize("NFD", "Zoé/José.png")
     service.drop(decomposed, 1)
-    assert service.ask(decomposed).json["person_num"] == 1
-    assert service.ask("José.png").body == NOT_THERE
+    answer = service.ask("Zoé/José.png", decomposed)
+    assert answer.json["filepaths"] == ["Zoé/José.png", decomposed]
+    assert answer.json["person_num"] == 1
+    assert len(service.send("GET", "/files").json["files"]) == 1
+
+
+def test_a_name_with_a_line_break_can_be_asked_about_in_a_json_body(service: Service) -> None:
+    names = [service.drop("a\nb.png", 1), service.drop("tab\t.png", 2)]
+    answer = service.post({"filepaths": names})
+    assert (answer.json["filepaths"], answer.json["person_num"]) == (names, 2)
+    assert "JSON body" in refusal(service.ask(names[0]), 400)
+    (service.settings.inbox / "text\n.jpg").write_text("words")
+    broken = service.post({"filepaths": ["text\n.jpg"]})
+    assert refusal(broken, 422).startswith(r"text\n.jpg is no readable image")
+
+
+def test_a_name_as_on_windows_is_told_how_to_be_spelt(service: Service) -> None:
+    service.drop("party/2019/a.png", 1)
+    answer = service.ask("party\\2019\\a.png")
+    assert refusal(answer, 400) == (
+        "party\\2019\\a.png is spelt as on Windows; write party/2019/a.png"
+    )
+    explained = service.ask("party\\2019\\a.png", "party\\b.png", path="/persons").json["files"]
+    assert [file["status"] for file in explained] == ["unknown", "unknown"]
+    assert "write party/2019/a.png" in explained[0]["reason"]
+    assert "reason" not in explained[1]
+    assert service.ask("party\\b.png").body == NOT_THERE  # no file by any spelling
+    service.drop("back\\slash.png", 2)  # such a name is possible here
+    assert service.ask("back\\slash.png").status == 200
+
+
+def test_a_name_in_another_encoding_says_what_to_rename(service: Service) -> None:
+    folder = os.fsencode(service.settings.inbox)
+    picture = service.settings.inbox / service.drop("x.png", 1)
+    os.rename(os.fsencode(picture), folder + b"/" + "全家福.png".encode("gbk"))
+    shown = display(os.fsdecode("全家福.png".encode("gbk")))
+    answer = service.ask(shown)
+    assert refusal(answer, 422) == (
+        f"{shown} is no readable image: its name is not valid UTF-8; "
+        "rename it, perhaps to 全家福.png"
+    )
+    assert [file["filepath"] for file in service.send("GET", "/files").json["files"]] == [shown]
 
 
 # --- 404 -----------------------------------------------------------------------------------------

@@ -293,5 +293,10 @@ def test_a_name_that_is_no_utf8_is_shown_with_its_reason(service: Service) -> No
         "filepath": "caf\\xe9.png",
         "state": "failed",
         "faces": None,
-        "reason": "its name is not valid UTF-8",
+        "reason": "its name is not valid UTF-8; rename it, perhaps to café.png",
     }
+    answer = service.ask("caf\\xe9.png")  # the name as it is listed
+    assert (answer.status, answer.json["error"]) == (
+        422,
+        r"caf\xe9.png is no readable image: " + file["reason"],
+    )
