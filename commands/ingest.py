@@ -38,8 +38,10 @@ def report(summary: "Summary") -> None:
     Raises:
         typer.Exit: with 1 if a file failed, with 130 if files are left.
     """
+    from index.base.paths import on_one_line
+
     for path, reason in summary.failed:
-        tell(f"failed: {path}: {reason}")
+        tell(f"failed: {on_one_line(path)}: {reason}")
     print(
         f"{summary.indexed} indexed, {summary.no_face} without a face, "
         f"{len(summary.failed)} failed"

@@ -32,7 +32,7 @@ from playwright.sync_api import (
 )
 
 import tests.service.running as services
-from ingest.interfaces import Crops
+from ingest.interfaces import STANDARD, Crops
 from ingest.networks.models import Models
 from service.edge.tls import self_signed
 from tests.fakes import DIM, FakeDetector
@@ -52,6 +52,7 @@ class ArcEncoder:
 
     model_id = "fake-1"
     dim = DIM
+    framing = STANDARD
 
     def encode(self, crops: Crops) -> NDArray[np.float32]:
         raw = np.zeros((len(crops), DIM), np.float32)

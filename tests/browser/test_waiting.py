@@ -125,6 +125,31 @@ def test_held_removals_and_a_silent_ingest_are_said(
         expect(found.page.locator("#library")).to_contain_text(text)
 
 
+NO_PHOTOS = {
+    "en-US": ("2 files are no photos", "no photo", "1 file is no photo."),
+    "zh-CN": ("2 个文件不是照片", "不是照片", "1 个文件不是照片。"),
+}
+
+
+@pytest.mark.parametrize("locale", NO_PHOTOS)
+def test_what_is_no_photo_is_counted_offered_to_nobody_and_no_failure(
+    make_page_service: Callable[..., Service], visit: Begin, locale: str
+) -> None:
+    service = make_page_service()
+    service.drop("a.png", 1)
+    for name in ("a.mov", "a.aae"):
+        (service.settings.inbox / name).write_bytes(b"anything")
+    assert service.ask("a.png", "a.mov", "a.aae").status == 422
+    found = visit(service, locale=locale)
+    found.open("a.png", "a.mov")
+    passed_over, status, notice = NO_PHOTOS[locale]
+    expect(found.page.locator("#library")).to_contain_text(passed_over)
+    expect(found.page.locator(".failures")).to_have_count(0)
+    expect(found.page.locator("#found li")).to_have_count(1)
+    expect(found.page.locator(".chosen-row.is-no_photo")).to_contain_text(status)
+    expect(found.page.locator("#notices")).to_contain_text(notice)
+
+
 def test_failures_that_are_not_all_listed_are_asked_for_once_a_minute_not_at_every_look(
     make_page_service: Callable[..., Service], visit: Begin
 ) -> None:
