@@ -29,6 +29,9 @@ CHINESE = {
     "Upload a photo into the drop folder; 201 if it is new there.": (
         "把照片放进投放文件夹；若此前没有，返回 201。"
     ),
+    "Send its bytes as application/octet-stream, or as the type of the image.": (
+        "请求体就是文件内容，类型为 application/octet-stream 或该图像的类型。"
+    ),
     # the answers
     "the answer": "结果",
     "the request is malformed, or addressed to another host; `error` says what is wrong": (
@@ -202,9 +205,10 @@ CHINESE = {
     "Key-person counting: the API": "关键人员计数：接口文档",
     "Key-person counting": "关键人员计数",
     "The API": "接口文档",
-    "How many different people appear in exactly these photos? One GET request gives the "
-    "answer; you need no client library.": (
-        "恰好在这些照片中，一共出现了多少个不同的人？一个 GET 请求即可得到答案，无需任何客户端库。"
+    "关键人员计数: how many different people appear in exactly these photos? One GET request gives "
+    "the answer; you need no client library. HEAD is answered wherever GET is.": (
+        "关键人员计数：恰好在这些照片中，一共出现了多少个不同的人？一个 GET 请求即可得到答案，"
+        "无需任何客户端库。凡是支持 GET 的地址也支持 HEAD。"
     ),
     "Copy": "复制",
     "Copied": "已复制",

@@ -32,6 +32,7 @@ def docs_page(document: Document, settings: Settings, language: str, base: str) 
             language=language,
             languages=LANGUAGES,
             version=document["info"]["version"],
+            description=document["info"]["description"],
             base=base,
             self_signed=own,
             tokens=settings.tokens is not None,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from index.base.choices import DEFAULT_THRESHOLD
-from index.base.image_formats import MEDIA_TYPES
 from index.base.parameters import Parameter
 from index.base.settings import Settings
 from index.base.tokens import Scope
@@ -18,6 +17,7 @@ from service.contract.descriptions import PARAMETERS
 from service.contract.json_schemas import (
     INTEGER,
     PATH_PARTS,
+    TEXT,
     filepath_schema,
     reference,
     schemas,
@@ -27,9 +27,15 @@ from service.contract.translation import with_chinese
 
 OPENAPI = "3.1.0"
 VERSION = "1.0.0"  # of the contract, not of the program
+# in ASCII: generators make the names of packages from it
+TITLE = "Key-person counting"
+DESCRIPTION = (
+    "关键人员计数: how many different people appear in exactly these photos? One GET request gives "
+    "the answer; you need no client library. HEAD is answered wherever GET is."
+)
 JSON = "application/json"
 JPEG = "image/jpeg"
-_UPLOADED = (*MEDIA_TYPES, "application/octet-stream")
+_UPLOADED = "application/octet-stream"  # and image/*, which generators do not know
 _GROUP = re.compile(r"\(\?P<(\w+)>[^)]*\)")  # a part of an address that callers choose
 
 _MEANING = {
@@ -80,6 +86,8 @@ class Operation:
     """The common part of the methods of one path.
 
     Attributes:
+        name: with the method before it the operation's id, of which generators make names.
+        tag: the group of operations, of which generators make modules.
         answer: the schema of status 200; None for this description itself and for other *kinds*.
         kinds: the media types of status 200.
         headers: more headers of status 200.
@@ -91,6 +99,8 @@ class Operation:
         asks: it takes a question.
     """
 
+    name: str
+    tag: str
     summary: str
     answer: str | None
     refusals: tuple[int, ...] = ()
@@ -106,6 +116,8 @@ class Operation:
 
 OPERATIONS = {
     "/person_count": Operation(
+        "PersonCount",
+        "counting",
         "How many different key persons appear in exactly these files?",
         "Count",
         (401, 404, 422, 503),
@@ -115,6 +127,8 @@ OPERATIONS = {
         example=_COUNT,
     ),
     "/persons": Operation(
+        "Persons",
+        "counting",
         "The same count, explained.",
         "Persons",
         (401, 503),
@@ -122,32 +136,72 @@ OPERATIONS = {
         description="Counts the files that have been read; `complete` and `files` say what is "
         "missing.",
     ),
-    "/status": Operation("Counts and states for operators.", "Status", (401,)),
-    "/metrics": Operation("LibraryStatus for Prometheus.", None, (401,), kinds=("text/plain",)),
-    "/healthz": Operation("Is the process alive?", "Health", example={"status": "ok"}),
-    "/readyz": Operation(
-        "Can it answer questions?", "Readiness", (503,), example={"status": "ready"}
+    "/status": Operation(
+        "Status", "operations", "Counts and states for operators.", "Status", (401,)
     ),
-    "/openapi.json": Operation("This description.", None),
-    "/docs": Operation("This documentation, in Chinese and English.", None, kinds=("text/html",)),
-    "/": Operation("The web page.", None, kinds=("text/html",)),
+    "/metrics": Operation(
+        "Metrics",
+        "operations",
+        "LibraryStatus for Prometheus.",
+        None,
+        (401,),
+        kinds=("text/plain",),
+    ),
+    "/healthz": Operation(
+        "Health", "operations", "Is the process alive?", "Health", example={"status": "ok"}
+    ),
+    "/readyz": Operation(
+        "Readiness",
+        "operations",
+        "Can it answer questions?",
+        "Readiness",
+        (503,),
+        example={"status": "ready"},
+    ),
+    "/openapi.json": Operation("Description", "documentation", "This description.", None),
+    "/docs": Operation(
+        "Docs",
+        "documentation",
+        "This documentation, in Chinese and English.",
+        None,
+        kinds=("text/html",),
+    ),
+    "/": Operation("Page", "page", "The web page.", None, kinds=("text/html",)),
     "/faces/{face}.jpg": Operation(
-        "A face's picture.", None, (401, 404, 503), kinds=(JPEG,), headers=_SIZE
+        "Face", "faces", "A face's picture.", None, (401, 404, 503), kinds=(JPEG,), headers=_SIZE
     ),
     "/faces/{face}/photo.jpg": Operation(
-        "The photo that a face is on.", None, (401, 404, 503), kinds=(JPEG,), headers=_SIZE
+        "FacePhoto",
+        "faces",
+        "The photo that a face is on.",
+        None,
+        (401, 404, 503),
+        kinds=(JPEG,),
+        headers=_SIZE,
     ),
     "/files": Operation(
-        "The files that requests may name, newest first.", "Files", (401, 503), lists=True
+        "Files",
+        "files",
+        "The files that requests may name, newest first.",
+        "Files",
+        (401, 503),
+        lists=True,
     ),
-    "/files/retry": Operation("Read failed files again.", "Queued", (401, 403), body="Retry"),
+    "/files/retry": Operation(
+        "FilesRetry", "files", "Read failed files again.", "Queued", (401, 403), body="Retry"
+    ),
     "/files/{name}": Operation(
+        "File",
+        "files",
         "Upload a photo into the drop folder; 201 if it is new there.",
         "Uploaded",
         (401, 403, 409, 411, 415, 503, 507),
         created=True,
+        description="Send its bytes as application/octet-stream, or as the type of the image.",
     ),
-    "/assets/{name}": Operation("A file of the page.", None, (404,), kinds=_ASSETS),
+    "/assets/{name}": Operation(
+        "Asset", "page", "A file of the page.", None, (404,), kinds=_ASSETS
+    ),
 }
 
 
@@ -165,7 +219,7 @@ def describe(routes: Iterable[Route], settings: Settings) -> Document:
     """
     found = {
         "openapi": OPENAPI,
-        "info": {"title": "关键人员计数 (key-person counting)", "version": VERSION},
+        "info": {"title": TITLE, "version": VERSION, "description": DESCRIPTION},
         # the second is the documented base URL, which ends in the first part of the path
         "servers": [{"url": "/"}, {"url": "/person_count"}],
         "paths": {path_of(route): _path(route, settings) for route in routes},
@@ -180,6 +234,7 @@ def describe(routes: Iterable[Route], settings: Settings) -> Document:
 def _path(route: Route, settings: Settings) -> Document:
     operation = OPERATIONS[path_of(route)]
     common: Document = {
+        "tags": [operation.tag],
         "summary": operation.summary,
         **({"description": operation.description} if operation.description else {}),
         "responses": _responses(operation),
@@ -189,16 +244,22 @@ def _path(route: Route, settings: Settings) -> Document:
     if chosen := _chosen(path_of(route)):
         found["parameters"] = chosen
     if "get" in route.__dict__:
-        found["get"] = common | {"parameters": _parameters(operation, settings)}
+        found["get"] = (
+            common | _id("get", operation) | {"parameters": _parameters(operation, settings)}
+        )
     if "post" in route.__dict__:
         question = operation.body == "Question"
         content = _json(reference(operation.body), _QUESTION if question else None)
         body = {"required": True, "content": content}
-        found["post"] = common | {"requestBody": body}
+        found["post"] = common | _id("post", operation) | {"requestBody": body}
     if "put" in route.__dict__:
-        body = {"required": True, "content": {kind: {"schema": _BYTES} for kind in _UPLOADED}}
-        found["put"] = common | {"requestBody": body}
+        body = {"required": True, "content": {_UPLOADED: {"schema": _BYTES}}}
+        found["put"] = common | _id("put", operation) | {"requestBody": body}
     return found
+
+
+def _id(method: str, operation: Operation) -> Document:
+    return {"operationId": method + operation.name}
 
 
 def _parameters(operation: Operation, settings: Settings) -> list[Document]:
@@ -233,7 +294,9 @@ def _chosen(path: str) -> list[Document]:
 
 def _responses(operation: Operation) -> Document:
     answer = reference(operation.answer) if operation.answer else {"type": "object"}
-    content: Document = {kind: {} for kind in operation.kinds}
+    content: Document = {
+        kind: {"schema": _BYTES if kind.startswith("image/") else TEXT} for kind in operation.kinds
+    }
     if JSON in content:
         content |= _json(answer, operation.example)
     answered: Document = {"description": "the answer", "content": content}

@@ -102,9 +102,16 @@ class BaseHandler(RequestHandler):
         self.guard.check_host(self.request.headers)
         if self.SCOPE is not None:
             self.guard.check_token(self.request.headers, self.SCOPE)
-            if self.request.method == "GET":  # browsers check other methods before they send them
+            if self.request.method in (
+                "GET",
+                "HEAD",
+            ):  # browsers check other methods before they send them
                 check_not_embedded(self.request.headers)
         return None
+
+    def head(self, *parts: str, **named: str) -> Awaitable[None] | None:
+        """Answer as to GET; Tornado sends the headers alone."""
+        return self.get(*parts, **named)
 
     def on_connection_close(self) -> None:
         """Make room for others after the caller has hung up."""
@@ -156,9 +163,11 @@ class BaseHandler(RequestHandler):
         """Set no ETag: answers are not cached."""
 
     def allowed_methods(self) -> list[str]:
-        """The methods that this handler defines itself."""
-        own = (method for method in METHODS if method in self.__class__.__dict__)
-        return [method.upper() for method in own]
+        """The methods that this handler defines itself, and HEAD beside GET."""
+        own = [method.upper() for method in METHODS if method in self.__class__.__dict__]
+        return [
+            one for method in own for one in ([method, "HEAD"] if method == "GET" else [method])
+        ]
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:  # noqa: ANN401 - tornado's
         """Log unforeseen errors, but not callers' mistakes."""

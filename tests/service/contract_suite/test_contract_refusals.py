@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from email.message import Message
 from urllib.parse import quote
 
 import pytest
@@ -109,7 +110,11 @@ def test_any_query_gets_an_answer_of_the_promised_shape(
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 @pytest.mark.parametrize(
     ("path", "allowed"),
-    [("/person_count", "GET, POST"), ("/persons", "GET, POST"), ("/healthz", "GET")],
+    [
+        ("/person_count", "GET, HEAD, POST"),
+        ("/persons", "GET, HEAD, POST"),
+        ("/healthz", "GET, HEAD"),
+    ],
 )
 def test_other_methods_are_refused_with_those_allowed(
     library: Service, method: str, path: str, allowed: str
@@ -122,11 +127,11 @@ def test_other_methods_are_refused_with_those_allowed(
 def test_an_invented_method_is_refused_in_the_same_shape(library: Service) -> None:
     answer = library.send("BREW", "/person_count?filepath=a.png")
     assert "method" in refusal(answer, 405)
-    assert answer.headers["Allow"] == "GET, POST"
+    assert answer.headers["Allow"] == "GET, HEAD, POST"
 
 
 def test_posting_to_an_address_that_only_answers_get_is_refused(library: Service) -> None:
-    assert library.post({}, path="/status").headers["Allow"] == "GET"
+    assert library.post({}, path="/status").headers["Allow"] == "GET, HEAD"
 
 
 def test_head_gets_a_head_and_leaves_the_connection_usable(library: Service) -> None:
@@ -134,12 +139,49 @@ def test_head_gets_a_head_and_leaves_the_connection_usable(library: Service) -> 
     try:
         connection.request("HEAD", "/person_count?filepath=a.png")
         head = connection.getresponse()
-        assert (head.status, head.read()) == (405, b"")
-        assert head.headers["Allow"] == "GET, POST"
+        assert (head.status, head.read()) == (200, b"")
         connection.request("GET", "/person_count?filepath=a.png")
-        assert json.loads(connection.getresponse().read())["person_num"] == 1
+        answer = connection.getresponse()
+        assert json.loads(answer.read())["person_num"] == 1
+        assert varying(head.headers) == varying(answer.headers)
     finally:
         connection.close()
+
+
+def varying(headers: Message) -> dict[str, str]:
+    """The headers, without those that differ between any two answers."""
+    return {name: headers[name] for name in headers if name not in {"Date", "X-Request-Id"}}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/person_count",
+        "/person_count?filepath=none.png",
+        "/person_count?filepath=broken.jpg",
+        "/persons?filepath=a.png",
+        "/healthz",
+        "/openapi.json",
+        "/docs",
+        "/",
+        "/assets/main.js",
+        "/assets/none.js",
+        "/files",
+        "/faces/999.jpg",
+        "/nothing",
+    ],
+)
+def test_head_answers_like_get_without_a_body(library: Service, path: str) -> None:
+    head, answer = library.send("HEAD", path), library.send("GET", path)
+    assert (head.status, head.body) == (answer.status, b"")
+    assert varying(head.headers) == varying(answer.headers)
+
+
+def test_head_is_refused_where_get_is(library: Service) -> None:
+    head = library.send("HEAD", "/files/retry")
+    assert (head.status, head.headers["Allow"]) == (405, "POST")
+    foreign = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    assert library.send("HEAD", "/person_count?filepath=a.png", headers=foreign).status == 400
 
 
 def test_too_many_files_are_refused(make_service: Callable[..., Service]) -> None:

@@ -83,4 +83,4 @@ def test_no_other_file_is_reached(library: Service, name: str) -> None:
 
 def test_the_page_can_only_be_read(library: Service) -> None:
     answer = library.send("POST", "/", b"x")
-    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
