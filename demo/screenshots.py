@@ -20,7 +20,7 @@ IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 LANGUAGES = ("en", "zh")
 SCHEMES = ("light", "dark")
 WIDTH_PX, HEIGHT_PX = 1180, 1320  # tall enough for three people
-COLOURS = 192  # of a palette: a fifth of the file, and nobody sees it
+COLOURS = 192  # of a palette: the file is a fifth as large, and looks the same
 
 
 def main() -> None:

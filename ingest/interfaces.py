@@ -16,12 +16,12 @@ Landmarks = tuple[tuple[float, float], ...]  # eyes, nose, corners of the mouth:
 
 CROP_PX = 160  # of FaceNet's input, and of the crops whose sharpness is measured
 CROP_MARGIN_PX = 32  # of those
-MIN_FACE_PX = 40  # smaller faces are not looked for
+MIN_FACE_PX = 40  # smaller faces are ignored
 
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """How a network wants a face cut out.
+    """The crops of faces that a network needs.
 
     Attributes:
         edge_px: of the square crop.
@@ -33,7 +33,7 @@ class Framing:
     margin_px: int | None
 
 
-STANDARD = Framing(CROP_PX, CROP_MARGIN_PX)  # what sharpness is measured on, and FaceNet's
+STANDARD = Framing(CROP_PX, CROP_MARGIN_PX)  # for sharpness, and for FaceNet
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class Encoder(Protocol):
     """Turns face crops into embeddings.
 
     Attributes:
-        dim: how many numbers an embedding has.
-        framing: how it wants its crops.
+        dim: the number of numbers of an embedding.
+        framing: the crops that it needs.
     """
 
     model_id: str

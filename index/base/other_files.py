@@ -1,7 +1,7 @@
-"""Files that are known by their names to be no photos: videos, side-cars, documents and the like.
+"""Knows by their names files that are no photos: videos, side-cars, documents and the like.
 
-A phone's export or a folder on a network disk is full of them. They are passed over unread. A name
-that is not listed here is no reason: such a file is read, and its bytes tell.
+A phone's export or a folder on a network disk is full of them. They are passed over unread. Files
+with other names are read, and their bytes decide.
 """
 
 import os
@@ -59,7 +59,7 @@ _OF_NAME = {name: kind.name for kind in KINDS for name in kind.whole_names}
 
 
 def passed_over(path: str) -> str | None:
-    """The reason why a file of this name is no photo; None when the name does not tell."""
+    """The reason why a file of this name is no photo, or None if the name does not tell."""
     name = path.rpartition("/")[2].lower()
     if name in _OF_NAME:
         return f"by its name it is {_OF_NAME[name]}, not a photo"

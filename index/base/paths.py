@@ -81,7 +81,7 @@ class Roots:
     """The folders whose files callers may ask about."""
 
     def __init__(self, folders: Sequence[Path], ignored: Ignored | None = None) -> None:
-        """Relative names start from the first of *folders*; None ignores what is by default."""
+        """Relative names start from the first of *folders*; no *ignored*: the default patterns."""
         self._ignored = ignored or Ignored()
         self._spelt = [os.path.normpath(folder) for folder in folders]
         self.real = [os.path.realpath(folder) for folder in folders]
@@ -120,7 +120,7 @@ class Roots:
         return below is None or self._ignored.path(below, is_folder=is_folder)
 
     def ignores_entry(self, path: str, *, is_folder: bool = False) -> bool:
-        """Whether what is at a real path is ignored by its own name; folders above may be, too."""
+        """Whether a real path is ignored by its own name, without the folders above it."""
         below = self._below(path)
         return self._ignored.entry(path if below is None else below, is_folder=is_folder)
 

@@ -1,4 +1,4 @@
-"""The data folder is its owner's alone, whatever the umask and whoever made it."""
+"""Keeps the data folder private to its owner, even with another umask or another maker."""
 
 import logging
 import os

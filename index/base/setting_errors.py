@@ -13,7 +13,7 @@ _WORDS = {
     "string_type": "must be text; quote it",
     "tuple_type": "must be a list, such as [a, b]",
 }
-# settings of earlier versions, and what is to be written now
+# settings of earlier versions, and their replacements
 _REPLACED = {
     "weights": "is called model now: for casia-webface write model: facenet, for vggface2 "
     "model: facenet-vggface2; a path stays as it is",

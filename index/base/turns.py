@@ -1,4 +1,4 @@
-"""Which way up a face lies in its photo: scans and messengers lose the tag that says so."""
+"""Finds which way up a face lies in its photo: scans and messengers lose the orientation tag."""
 
 import numpy as np
 

@@ -1,9 +1,10 @@
 """Merges groups of faces, the pair with the largest gain in evidence first.
 
 The search takes hundreds of dependent steps over short arrays. In numpy the calls alone would take
-twenty times as long as the arithmetic, so numba compiles it. Compiled, it also runs without the
-lock of Python, so that other threads go on. But compiling takes a second or two; a handful of faces
-is merged sooner without it. Both ways run the same functions, to the same last bit.
+twenty times as long as the arithmetic, so numba compiles it. Compiled, it also runs without
+Python's lock, so that other threads go on. But compiling takes a second or two, and a handful of
+faces is merged sooner without it. Both ways run the same functions, with results equal to the last
+bit.
 index.counting.evidence explains the formulas.
 """
 
@@ -22,7 +23,7 @@ Number = Any
 Merges = tuple[IntVector, IntVector, DoubleVector]
 MergeAll = Callable[[FloatMatrix, Table, Table, float, float], Merges]
 
-HANDFUL = 48  # of faces take 50 ms without compiling
+HANDFUL = 48  # so many faces take 50 ms without compiling
 
 # Each group has the number of one of its faces. best is its largest gain with any other group. If
 # stale, the partner has changed since, and best is only an upper bound.
@@ -50,7 +51,7 @@ class Weights(NamedTuple):
 
 
 def compile_now() -> None:
-    """Compile now, which takes a second or two, instead of when many faces are merged first."""
+    """Compile now, which takes a second or two, instead of at the first merge of many faces."""
     merges_of(np.ones((2, 2), np.float32), Weights(1.0, 1.0, 0.0), math.inf, _compiled())
 
 

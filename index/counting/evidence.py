@@ -35,8 +35,8 @@ from index.counting.agglomeration import Weights, merges_of
 from index.vectors.space import Scatter
 
 SAME_PHOTO = 4.0
-LEADING = 8  # rows that agree in so many numbers are copies, or nearly
-SPARE = 1e-9  # of a gain: whether a height lies below the cut is for the caller to say
+LEADING = 8  # rows that agree in their first 8 numbers are copies, or nearly
+SPARE = 1e-9  # of a gain; the search goes that much further, and the caller compares the heights
 
 
 def merge_by_evidence(
@@ -67,7 +67,7 @@ def merge_by_evidence(
 
 
 def _formula(scatter: Scatter) -> tuple[Weights, float, float]:
-    """The formula's weights, and what lone faces of cosine similarity c gain: slope c + offset."""
+    """The weights, and the gain of lone faces of cosine similarity c: slope c + offset."""
     r = scatter.rho / (1 - scatter.rho)
     k = r / (1 - scatter.rho)
     slope = 2 * k / (1 + 2 * r)

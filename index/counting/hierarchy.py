@@ -87,10 +87,10 @@ def hierarchy(
     Memory grows with n²: 4 to 8 bytes a pair.
 
     Args:
-        photos: (n,) a number for the photo of each face, which only evidence asks for; None means
-            that every face has a photo of its own.
-        below: merges at this distance or above may be left out, which saves finding them.
-        scatter: the model's, which only evidence asks for.
+        photos: (n,) a number for the photo of each face, used by evidence only; None means that
+            every face has a photo of its own.
+        below: merges at this distance or above may be left out, which saves time.
+        scatter: the model's, used by evidence only.
     """
     count = len(vectors)
     if count < 2:  # noqa: PLR2004 - nothing to merge

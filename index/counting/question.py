@@ -142,7 +142,7 @@ def build_question(
         in_json: they come from a JSON body; see check_filepath().
 
     Raises:
-        RequestError: 400 or 413, naming what is wrong.
+        RequestError: 400 or 413; its text names the mistake.
     """
     check_known(given, (FILEPATH, *(parameter.name for parameter in PARAMETERS)))
     names = given.get(FILEPATH, ())

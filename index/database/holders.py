@@ -1,9 +1,10 @@
-"""Who has a database open: by its path, even after another file has taken that path.
+"""Finds the processes that have a database open, even after another file has taken its path.
 
-SQLite's locks belong to a file. If a database is moved away, and another is put in its place, they
-say nothing of a process that still uses the first. So each holder also has an abstract Unix socket,
-whose name says which path it opened and which file that was. It is gone with its process, and
-everyone may read the list. Containers with a network of their own do not see each other's.
+SQLite's locks belong to a file. If a database is moved away and another takes its place, they do
+not show a process that still uses the first. So each holder also has an abstract Unix socket, whose
+name tells the path it opened and the file it found there. The socket disappears with its process,
+and every process may read the list. Containers with separate networks do not see each other's
+sockets.
 """
 
 import hashlib
@@ -24,7 +25,7 @@ Identity = tuple[int, int] | None  # device and inode of a file, whatever its na
 
 
 def identity_of(path: Path) -> Identity:
-    """The file that is at *path* now."""
+    """The identity of the file that is now at *path*."""
     try:
         found = os.stat(path)
     except OSError:
@@ -37,22 +38,22 @@ def _words(identity: Identity) -> str:
 
 
 def _prefix(path: Path) -> str:
-    """The beginning of the names of its holders, without the path itself, which may be private."""
+    """The beginning of the holders' names, without the path itself, which may be private."""
     return f"person-count/{hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]}/"
 
 
 class Hold:
-    """This process has opened a path and found a file there. Others see it until close()."""
+    """Shows other processes, until close(), that this one has opened a path, and which file."""
 
     def __init__(self, path: Path) -> None:
-        """Take what is at *path*, which must exist; raises OSError."""
+        """Hold the file at *path*, which must exist; raises OSError."""
         self._path = path
         self._resources = ExitStack()
         self._identity = identity_of(path)
         if sys.platform != "linux":
             return
-        # while it is held, no other file gets its number; unlike others, closing such a descriptor
-        # drops none of SQLite's locks
+        # while it is open, no other file gets its inode number; closing an O_PATH descriptor drops
+        # none of SQLite's locks, unlike others
         self._resources.callback(os.close, os.open(path, os.O_PATH | os.O_CLOEXEC))
         with suppress(OSError):
             made = self._resources.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
@@ -60,19 +61,19 @@ class Hold:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the path still leads to that file."""
+        """Whether the path still leads to the same file."""
         return identity_of(self._path) == self._identity
 
     def close(self) -> None:
-        """Let it go; harmless when called again."""
+        """Release the file; harmless when called again."""
         self._resources.close()
 
 
 def refuse_other_holders(path: Path) -> None:
-    """Make sure that no process uses another file than the one that is at *path* now.
+    """Make sure that no process uses another file than the one now at *path*.
 
     Raises:
-        WriterBusyError: one does; what is done here would not reach it.
+        WriterBusyError: one does; changes made here would not reach it.
     """
     try:
         listed = LIST.read_text(encoding="utf-8", errors="replace")

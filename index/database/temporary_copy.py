@@ -1,9 +1,9 @@
-"""Copies of the database that must not outlive the command that makes them, wherever they are.
+"""Copies of the database that must not outlive the command that makes them.
 
-A command that is killed cannot remove its copy. An unnamed file (O_TMPFILE) would vanish by itself,
-but SQLite opens databases by name. So a note in the data folder says where the copy is, before it
-is made. Its maker holds a lock on the note. A note without a holder is of a killed command: every
-later backup, forget and verify removes that copy.
+A killed command cannot remove its copy. An unnamed file (O_TMPFILE) would vanish by itself, but
+SQLite opens databases by name. So before a command makes a copy, it writes a note with the copy's
+path into the data folder, and locks the note. A note without a lock belongs to a killed command:
+every later backup, forget and verify removes that copy.
 """
 
 import fcntl
@@ -27,7 +27,7 @@ def temporary_copy(path: Path, data: Path) -> Iterator[Path]:
 
     Args:
         path: any file there is removed first. The copy may be moved to its final name.
-        data: the data folder that the copy is of.
+        data: the data folder whose database is copied.
     """
     remove_abandoned(data)
     remove(path)
@@ -48,7 +48,7 @@ def temporary_copy(path: Path, data: Path) -> Iterator[Path]:
 
 
 def remove_abandoned(data: Path) -> None:
-    """Remove the copies of killed commands. A disk that is not there now gets another chance."""
+    """Remove the copies of killed commands; those on a missing disk are removed another time."""
     for note in data.glob(_PATTERN):
         try:
             handle = os.open(note, os.O_RDONLY | os.O_CLOEXEC)
@@ -62,7 +62,7 @@ def remove_abandoned(data: Path) -> None:
                 log.warning("store.copy_removed; a command that was killed had left it")
             if path.parent.is_dir():
                 note.unlink(missing_ok=True)
-        except BlockingIOError:  # its command is at work
+        except BlockingIOError:  # its command is still running
             continue
         finally:
             os.close(handle)

@@ -1,4 +1,4 @@
-"""How many persons there are in some of the folders: what a change of the model changes."""
+"""Counts the persons in a sample of folders, to show the effect of a change of the model."""
 
 import os
 import random
@@ -32,12 +32,12 @@ class FolderCounts:
 
     @property
     def total(self) -> int:
-        """The sum over the folders; who is in several counts in each."""
+        """The sum over the folders; a person in several folders counts in each."""
         return sum(self.persons.values())
 
 
 def sample_folders(database: Database) -> Folders:
-    """Up to MOST_FOLDERS folders with indexed photos, the same as long as the library stays so."""
+    """Up to MOST_FOLDERS folders with indexed photos; the same while the library is the same."""
     found: Folders = {}
     with database.read() as connection:
         for path, image in files.indexed_images(connection):
@@ -53,7 +53,7 @@ def count_in_folders(
 ) -> FolderCounts | None:
     """Count the persons in each of *folders* at the default threshold; None in an empty library.
 
-    Folders with damaged rows are left out: a re-index, which may be what cures them, goes on.
+    Folders with damaged rows are left out, since a re-index may be the cure and must go on.
     """
     with database.read() as connection:
         generation = generations.active(connection)

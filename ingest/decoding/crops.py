@@ -10,8 +10,8 @@ from PIL import Image
 from index.base.turns import quarter_turns
 from ingest.interfaces import STANDARD, Box, Crops, DetectedFace, Framing, Landmarks, RgbImage
 
-# Where the landmarks go in an aligned crop, as a share of its edge: the template that InsightFace
-# made usual (deepinsight/insightface, arcface_dst), which is given in pixels of 112.
+# The landmarks' places in an aligned crop, as shares of its edge: InsightFace's template
+# (deepinsight/insightface, arcface_dst), given in pixels of a crop of 112.
 TEMPLATE = (
     np.array(
         [
@@ -21,7 +21,7 @@ TEMPLATE = (
     )
     / 112
 )  # fmt: skip
-SPARE_PX = 2.0  # around what an aligned crop shows, for the interpolation
+SPARE_PX = 2.0  # around the part that an aligned crop shows, for the interpolation
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class FaceCrops:
 
     Attributes:
         standard: (n, 160, 160, 3), for their sharpness.
-        framed: (n, edge, edge, 3), for the network; the same array where it takes the standard.
+        framed: (n, edge, edge, 3), for the network; the same array if it takes standard crops.
     """
 
     standard: Crops

@@ -12,7 +12,7 @@ from ingest.networks import network_reading, runtime
 from ingest.networks.network_files import network_file
 from ingest.networks.recogniser import Recogniser
 
-BLOCK = 40  # a chunk of LFW photos; more brings little, and takes memory for each
+BLOCK = 40  # crops a call: a chunk of LFW photos; more gains little speed and takes more memory
 FACENET_DIM = 512
 
 
@@ -35,7 +35,7 @@ class NetworkEncoder:
             precision: "bf16" or "f32" for OpenVINO; None is the best that costs no accuracy.
 
         Raises:
-            ModelUnavailableError: its file cannot be had, or is no such network.
+            ModelUnavailableError: its file cannot be loaded, or is no such network.
         """
         self.model_id = recogniser.model_id
         self.framing = recogniser.framing
@@ -59,7 +59,7 @@ class NetworkEncoder:
 def _facenet(
     recogniser: Recogniser, folder: Path, device: str, precision: str | None
 ) -> runtime.Net:
-    """FaceNet, converted once; its source is not looked at again."""
+    """FaceNet, converted once; its source is not read again."""
 
     def convert() -> ov.Model:
         from ingest.networks import facenet_weights, torch_nets  # noqa: PLC0415 - takes seconds

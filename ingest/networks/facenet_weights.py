@@ -1,6 +1,6 @@
 """Reads the weights of FaceNet: a state_dict, or the frozen TensorFlow graph.
 
-Nothing is unpickled that could run code.
+It loads no pickle that could run code.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def _from_checkpoint(path: Path) -> Tensors:
         if path.suffix == ".safetensors":
             return load_file(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises pickle's, zip's and its own
+    except Exception as error:  # torch raises its own errors, pickle's and zip's
         raise ModelUnavailableError(f"{path} is no state_dict: {error}") from error
     named = isinstance(loaded, dict) and all(isinstance(key, str) for key in loaded)
     if not named or not all(torch.is_tensor(value) for value in loaded.values()):
@@ -43,10 +43,10 @@ def _from_checkpoint(path: Path) -> Tensors:
 
 
 def _from_graph(path: Path) -> Tensors:
-    """The state_dict that computes what the frozen graph computes.
+    """The state_dict that computes the same as the frozen graph.
 
-    The graph's batch norms are folded into its convolutions, so that here each becomes the
-    identity (mean 0, variance 1 − ε) with the folded offset as its bias.
+    The graph's batch norms are folded into its convolutions. So each one becomes the identity here
+    (mean 0, variance 1 − ε), with the folded offset as its bias.
     """
     constants = float_constants(path.read_bytes())
     tensors: Tensors = {}
@@ -77,7 +77,7 @@ def _tensor(array: NDArray[np.float32]) -> torch.Tensor:
 
 
 def _kernel(array: NDArray[np.float32]) -> torch.Tensor:
-    """A kernel in TensorFlow's order (height, width, in, out) in torch's (out, in, h, w)."""
+    """Turn a kernel from TensorFlow's order (height, width, in, out) to torch's (out, in, h, w)."""
     return _tensor(array.transpose(3, 2, 0, 1))
 
 

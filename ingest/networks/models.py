@@ -137,7 +137,7 @@ def torch_device(setting: str) -> str:
 
 
 def _has_driver() -> bool:
-    """Whether there is a driver of NVIDIA's, without which importing torch would be for nothing."""
+    """Whether NVIDIA's driver is there; without it, importing torch would be useless."""
     try:
         ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
@@ -155,8 +155,8 @@ def load_models(settings: Settings, model: str) -> Models:
     """Load the detector, and the recogniser that the setting *model* means.
 
     Raises:
-        ConfigError: it means none.
-        ModelUnavailableError: its network cannot be had.
+        ConfigError: there is no such model.
+        ModelUnavailableError: its network cannot be loaded.
         DecoderUnavailableError: no process can be started to decode in.
         ConfigError: setting confinement requires what the kernel lacks.
     """
@@ -172,10 +172,10 @@ def load_models(settings: Settings, model: str) -> Models:
             NetworkEncoder(describe(model), folder, device=device),
             decoders,
         )
-    except OSError as error:  # as of a folder that another user made
+    except OSError as error:  # for example a folder that another user made
         said = f"{error.strerror}: {error.filename or folder}"
         raise ModelUnavailableError(f"the networks cannot be read or kept: {said}") from error
-    # what was imported for them stays; each time the collector goes through it takes 0.15 s
+    # the imported modules stay for good: freeze them, or each collection spends 0.15 s on them
     gc.collect()
     gc.freeze()
     return models
@@ -185,7 +185,7 @@ def load_generation(settings: Settings, generation: GenerationRow) -> Models:
     """Load the models that a generation was made with.
 
     Raises:
-        ConfigError, ModelUnavailableError: they cannot be had, or are no longer the same.
+        ConfigError, ModelUnavailableError: they cannot be loaded, or are no longer the same.
     """
     models = load_models(settings, generation.model)
     if models.encoder.model_id != generation.model_id:

@@ -1,4 +1,4 @@
-"""Where the file of a recogniser lies, and whether it is the right one."""
+"""Finds the file of a recogniser, and checks that it is the right one."""
 
 import hashlib
 import importlib.util
@@ -12,10 +12,10 @@ def network_file(recogniser: Recogniser, folder: Path) -> Path:
     """The recogniser's file, checked.
 
     Args:
-        folder: where fetched networks are kept.
+        folder: keeps fetched networks.
 
     Raises:
-        ModelUnavailableError: it is not there, or not what it should be; the text says what to do.
+        ModelUnavailableError: it is missing, or has another SHA-256; the text names the cure.
     """
     path = find_file(recogniser, folder)
     if path is None:
@@ -30,7 +30,7 @@ def network_file(recogniser: Recogniser, folder: Path) -> Path:
 
 
 def find_file(recogniser: Recogniser, folder: Path) -> Path | None:
-    """Where the file lies, unchecked: beside its description, in its package, or in *folder*."""
+    """The file's path, unchecked: beside its description, in its package, or in *folder*."""
     if recogniser.source.package:
         places = _package_folders(recogniser.source.package)
     else:
@@ -41,13 +41,13 @@ def find_file(recogniser: Recogniser, folder: Path) -> Path | None:
 
 
 def sha256_of(path: Path) -> str:
-    """Its SHA-256 in hex."""
+    """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _package_folders(package: str) -> list[Path]:
-    """The folders of an installed package. Its code is not imported: it may need what we lack."""
+    """The folders of an installed package. Its code is not imported: it may need other packages."""
     found = importlib.util.find_spec(package)
     return [Path(place) for place in (found.submodule_search_locations or ())] if found else []
 

@@ -1,4 +1,4 @@
-"""Reads a recogniser's network in any of OpenVINO's formats, and fits it to photos' crops."""
+"""Reads a recogniser's network in any of OpenVINO's formats, and fits it to crops of photos."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def read(path: Path, recogniser: Recogniser) -> ov.Model:
     """The network from uint8 RGB crops (n, edge, edge, 3), for any n, to embeddings (n, d).
 
     Raises:
-        ModelUnavailableError: it cannot be read, or takes or gives something else.
+        ModelUnavailableError: it cannot be read, or has another input or output.
     """
     try:
         model = core().read_model(path)
@@ -41,7 +41,7 @@ def read(path: Path, recogniser: Recogniser) -> ov.Model:
 
 
 def embedding_length(model: ov.Model) -> int:
-    """How many numbers the network gives for a face.
+    """The number of numbers that the network gives for a face.
 
     Raises:
         ModelUnavailableError: it does not give a list of numbers for each.
@@ -55,7 +55,7 @@ def embedding_length(model: ov.Model) -> int:
 
 
 def _layout(model: ov.Model, path: Path, edge: int) -> str:
-    """NHWC or NCHW, by where the colours are."""
+    """NHWC or NCHW, by the axis of the colours."""
     shape = model.inputs[0].partial_shape
     if len(shape) == IMAGES:
         for layout in ("NHWC", "NCHW"):
@@ -71,7 +71,7 @@ def _layout(model: ov.Model, path: Path, edge: int) -> str:
 def _free_batch(model: ov.Model, layout: str, edge: int) -> None:
     """Let the network take any number of faces.
 
-    Some exports write the batch that they were made with into their reshapes, too.
+    Some exports also write their own batch size into their reshapes.
     """
     batch = model.inputs[0].partial_shape[0]
     if batch.is_static:
@@ -83,7 +83,7 @@ def _free_batch(model: ov.Model, layout: str, edge: int) -> None:
 
 
 def _free_reshape(node: ov.Node, batch: int) -> None:
-    """Replace *batch* in front of a constant target shape by "as many as there are"."""
+    """Replace *batch* at the front of a constant target shape by -1, for any number."""
     target = node.input_value(1).get_node()
     if target.get_type_name() != "Constant":
         return
@@ -94,7 +94,7 @@ def _free_reshape(node: ov.Node, batch: int) -> None:
 
 
 def _fed_with_crops(model: ov.Model, layout: str, recogniser: Recogniser) -> ov.Model:
-    """Put in front of the network what its description says of the input."""
+    """Put the steps in front of the network that turn crops into its described input."""
     steps = PrePostProcessor(model)
     given = steps.input()
     given.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))

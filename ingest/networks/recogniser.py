@@ -1,6 +1,6 @@
 """Descriptions of recognisers: how to run a network that turns faces into vectors.
 
-A description is a TOML file of a few fields (docs/models.md); the network's own file lies beside
+A description is a TOML file of a few fields (docs/models.md). The network's own file lies beside
 it, or with the other networks below the data folder. Three descriptions are shipped.
 """
 
@@ -25,7 +25,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class Source(BaseModel):
-    """Where a network's file comes from; none of these for one that lies there.
+    """The source of a network's file; without any of these, the file is in its place already.
 
     Attributes:
         package: the Python package that ships it.
@@ -55,16 +55,16 @@ class Recogniser(BaseModel):
     """A description.
 
     Attributes:
-        sha256: of the file, 64 hex digits; nothing else is loaded.
+        sha256: of the file, 64 hex digits; another file is not loaded.
         architecture: None for a network that OpenVINO reads by itself (ONNX, TFLite, its own IR, a
             frozen TensorFlow graph); inception-resnet-v1 for weights of FaceNet.
         input_px: the edge of the square input.
         channels: the order of the colours in it.
-        mean, scale: pixels 0 to 255 go in as (pixel − mean) / scale; one number, or one a channel.
-        crop: box, the detector's with a margin; or landmarks, aligned by the five of them.
+        mean, scale: pixels 0 to 255 go in as (pixel − mean) / scale; one number or one each.
+        crop: box: the detector's box with a margin; or landmarks: aligned by the five landmarks.
         margin_px: of a box, in pixels of the input, both sides together.
-        licence: what the source says of it, for people.
-        folder: where the description lies; None if it is shipped.
+        licence: the source's words about it, for people.
+        folder: the description's folder; None if it is shipped.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -96,14 +96,14 @@ class Recogniser(BaseModel):
         return self
 
     def _recipe(self) -> tuple[object, ...]:
-        """How a face becomes the network's input."""
+        """The steps from a face to the network's input."""
         return self.input_px, self.channels, self.mean, self.scale, self.crop, self.margin_px
 
     @property
     def model_id(self) -> str:
-        """Name and 16 hex digits of whatever vectors depend on: they can be compared within it.
+        """Name and 16 hex digits of everything that vectors depend on; equal ids are comparable.
 
-        FaceNet's input is always made alike, so that there the file's SHA-256 says it all.
+        FaceNet's input is always made in the same way, so its vectors depend on the file alone.
         """
         if self.architecture is not None:
             return f"{self.name}-{self.sha256[:16]}"
@@ -112,7 +112,7 @@ class Recogniser(BaseModel):
 
     @property
     def framing(self) -> Framing:
-        """How it wants faces cut out."""
+        """The crops that it needs."""
         return Framing(self.input_px, None if self.crop == "landmarks" else self.margin_px)
 
 
@@ -122,7 +122,7 @@ def describe(model: str) -> Recogniser:
     The path of a state_dict of FaceNet (.pt, .safetensors) stands for a description of it.
 
     Raises:
-        ConfigError: there is none, or it is malformed; the text says what to do.
+        ConfigError: there is none, or it is malformed; the text names the cure.
     """
     if model in SHIPPED:
         return _parsed((FOLDER / f"{model}.toml").read_text("utf-8"), None)
@@ -148,7 +148,7 @@ def describe(model: str) -> Recogniser:
 def _file(model: str) -> Path | None:
     try:
         path = Path(model).expanduser()
-    except RuntimeError:  # the home of a user that there is not
+    except RuntimeError:  # the home of a user who does not exist
         return None
     return path.absolute() if path.is_file() else None
 
@@ -170,7 +170,7 @@ def _of_state_dict(path: Path) -> Recogniser:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     facenet = describe(SHIPPED[0])
-    # not validated: the name need not fit, for libraries hold it since before descriptions were
+    # not validated: libraries from before descriptions may hold other names
     return facenet.model_copy(
         update={
             "name": path.stem, "file": path.name, "sha256": digest, "licence": "",

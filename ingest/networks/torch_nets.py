@@ -1,7 +1,7 @@
-"""All that needs torch: MTCNN and FaceNet as torch modules, and their conversion for OpenVINO.
+"""The parts that need torch: MTCNN and FaceNet as torch modules, and their conversion for OpenVINO.
 
-Importing torch takes seconds and hundreds of megabytes, so this module is imported only where a
-network has to be converted, which happens once, and where it runs on a GPU.
+Importing torch takes seconds and hundreds of megabytes. So this module is imported only to convert
+a network, which happens once, and to run on a GPU.
 """
 
 import warnings
@@ -18,11 +18,11 @@ from ingest.networks.facenet_weights import Tensors
 from ingest.networks.runtime import Pixels
 from ingest.networks.summed_area import FloatArray
 
-MTCNN = {"pnet": (PNet, None), "rnet": (RNet, 24), "onet": (ONet, 48)}  # and their input's edge
+MTCNN = {"pnet": (PNet, None), "rnet": (RNet, 24), "onet": (ONet, 48)}  # with the input's edge
 
 
 class TorchNet:
-    """The network as it is, on any torch device."""
+    """The unconverted network, on any torch device."""
 
     def __init__(self, module: torch.nn.Module, device: str) -> None:
         """Move *module* to *device* ("cpu", "cuda", "cuda:1")."""
@@ -113,7 +113,7 @@ def convert_facenet(tensors: Tensors) -> ov.Model:
 def trace(module: torch.nn.Module, example: torch.Tensor, shape: Sequence[int]) -> ov.Model:
     """The traced model for input of *shape*, -1 for any size."""
     with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch.jit.trace is deprecated, and all OpenVINO takes
+        warnings.simplefilter("ignore")  # torch.jit.trace is deprecated, but OpenVINO needs it
         return ov.convert_model(module, example_input=example, input=list(shape))
 
 

@@ -1,7 +1,7 @@
-"""Faces that lie on their side or on their head: the geometry of quarter turns, and which to keep.
+"""Faces on their side or upside down: the geometry of quarter turns, and the choice among finds.
 
-A turn is numpy.rot90's *k*: the quarter turns anticlockwise that the photo was given before it was
-looked at. Boxes and landmarks always come back in pixels of the photo as it is.
+A turn is numpy.rot90's *k*: the photo was turned by so many quarters, anticlockwise, before the
+search. Boxes and landmarks are always in pixels of the unturned photo.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from index.base.turns import quarter_turns
 from ingest.interfaces import Box, DetectedFace
 
 TURNS = (1, 2, 3)
-# Measured on half A of the people, see docs/accuracy.md. The turn that brings a photo upright shows
-# a LIKELY face at least, in every photo. So do 4 in 100 wrong turns; 4 in 1,000 show a SURE one.
+# Measured on half A of the people, see docs/accuracy.md: in every photo the right turn shows at
+# least a LIKELY face. So do 4 in 100 wrong turns, and 4 in 1,000 show a SURE one.
 LIKELY = 0.98
 SURE = 0.997
-SAME_PLACE = 0.3  # of the smaller box, that two finds share which cannot both be faces
+SAME_PLACE = 0.3  # of the smaller box: two finds that share more cannot both be faces
 
 
 def turned_back(face: DetectedFace, turn: int, size: tuple[int, int]) -> DetectedFace:
@@ -40,14 +40,14 @@ def _turned_back(
 
 
 def best_of(looks: Mapping[int, list[DetectedFace]]) -> list[DetectedFace]:
-    """The faces of a photo that was looked at in several turns.
+    """The faces of a photo that was searched in several turns.
 
-    One turn is the photo's own: all that was found in it stays. What was found in others stays when
-    it is sure, as of a person who lies beside others who stand, or likely as the photo stands; of
-    two finds in one place the more probable one does.
+    One turn is the photo's own, and all its finds stay. Of other turns, only SURE finds stay, such
+    as a person who lies beside others who stand; of the unturned photo LIKELY finds stay, too. If
+    two finds share one place, the more probable one stays.
 
     Args:
-        looks: what was found after each turn, turn 0 among them, in pixels of the photo.
+        looks: the finds after each turn, including turn 0, in pixels of the photo.
     """
     found = {turn: faces if not turn else _lying(faces, turn) for turn, faces in looks.items()}
     own = max(found, key=lambda turn: (_top(found[turn]), -turn))
@@ -69,7 +69,7 @@ def best_of(looks: Mapping[int, list[DetectedFace]]) -> list[DetectedFace]:
 
 
 def _lying(faces: Sequence[DetectedFace], turn: int) -> list[DetectedFace]:
-    """Those of *faces* that this turn brings upright: in a wrong one the nets see what is not."""
+    """The *faces* that this turn brings upright; after a wrong turn the nets find false ones."""
     turns = quarter_turns(np.array([face.landmarks for face in faces], np.float32))
     return [face for face, own in zip(faces, turns.tolist(), strict=True) if own == turn]
 
@@ -79,7 +79,7 @@ def _top(faces: Sequence[DetectedFace]) -> float:
 
 
 def _shared(one: Box, other: Box) -> float:
-    """The area that two boxes share, as a part of the smaller one's."""
+    """The area that two boxes share, as a part of the smaller box's area."""
     wide = min(one[2], other[2]) - max(one[0], other[0])
     high = min(one[3], other[3]) - max(one[1], other[1])
     least = min((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))

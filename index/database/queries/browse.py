@@ -68,7 +68,7 @@ def list_files(connection: Connection, chosen: Filter, limit: int) -> list[Liste
         some = some.where(_contains(name, chosen.search))
     if chosen.state is FileState.INDEXED:
         some = some.where(func.coalesce(File.state, "") == chosen.state)
-    elif chosen.state is None:  # what is no photo is of no use to a question
+    elif chosen.state is None:  # questions need no files that are no photos
         some = some.where(func.coalesce(File.state, "") != FileState.NO_PHOTO)
     else:
         some = some.where(File.state == chosen.state)  # few rows: an index is welcome

@@ -172,7 +172,7 @@ def fail(
     """Mark a claimed file as failed; try it again at *retry_at*, or when it changes.
 
     Args:
-        state: NO_PHOTO for what is something else.
+        state: FAILED, or NO_PHOTO for other kinds of files.
     """
     values = _result(
         failed,
