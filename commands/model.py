@@ -101,7 +101,7 @@ def show_command(name: Name, config: Config = None) -> None:
     for field, value in (described | source).items():
         print(f"{field}: {value}")
     print(f"model id: {recogniser.model_id}")
-    print(f"file: {path or 'missing'}")
+    print(f"path: {path or 'missing'}")
     for line in _profile_lines(shipped_profile(name, dim=1)):
         print(line)
 
