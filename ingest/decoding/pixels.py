@@ -89,7 +89,7 @@ def decode_reduced(
         return _decode(data, kind, max_megapixels, edge_px)
     except UnidentifiedImageError as error:
         raise UnreadableImageError(
-            f"it is a {kind.name} image of an unsupported kind, or broken"
+            f"it is broken, or a kind of {kind.name} that is not read"
         ) from error
     except _MALFORMED as error:
         text = " ".join(str(error).lower().split())
