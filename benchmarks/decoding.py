@@ -33,8 +33,9 @@ sys.path = [place for place in sys.path if Path(place or ".").resolve() != Path(
 from index.base.errors import UnreadableImageError  # noqa: E402
 from index.base.settings import Settings  # noqa: E402
 from ingest.decoding.decoder_pool import Decoder, Decoders  # noqa: E402
-from ingest.decoding.sandbox import BYTES_PER_FILE_BYTE  # noqa: E402
+from ingest.decoding.sandbox import BYTES_PER_FILE_BYTE, LEAST_FILE_BYTES  # noqa: E402
 from ingest.decoding.sizes import BYTES_PER_PIXEL, MEGA  # noqa: E402
+from ingest.interfaces import STANDARD, DetectedFace  # noqa: E402
 from ingest.networks.photos import DECODE_EDGE_PX  # noqa: E402
 
 MAX_MEGAPIXELS = 50
@@ -119,16 +120,18 @@ def measured(data: bytes, small: bytes) -> dict[str, Any]:
             decoder.decode(small, DECODE_EDGE_PX)
             idle = status(decoder, "VmHWM")
             found: list[Any] = []
-            first = seconds(decoder, lambda: found.extend(decoder.decode(data, DECODE_EDGE_PX)))
+            first = seconds(decoder, lambda: found.extend(decoder.decode(data, DECODE_EDGE_PX)[:2]))
             width, height = found[1]
             box = (width / 3, height / 3, width / 3 + 200, height / 3 + 200)
-            face = seconds(decoder, lambda: decoder.crops(data, [box]))
+            at = DetectedFace(box, 1.0, ((width / 3, height / 3),) * 5)
+            face = seconds(decoder, lambda: decoder.crops(data, [at], STANDARD))
             peak = status(decoder, "VmHWM")
     except UnreadableImageError as error:
         return {"refused": str(error)}
     finally:
         decoders.close()
-    limit = BYTES_PER_PIXEL * MEGA * MAX_MEGAPIXELS + BYTES_PER_FILE_BYTE * len(data)
+    file_bytes = max(len(data), LEAST_FILE_BYTES)
+    limit = BYTES_PER_PIXEL * MEGA * MAX_MEGAPIXELS + BYTES_PER_FILE_BYTE * file_bytes
     return {
         "size": found[1],
         "kept": found[0].shape[1::-1],

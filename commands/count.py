@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from commands.console import Config, progress_bar
+from commands.console import Config, progress_bar, tell
 from commands.question_options import with_question_options
 from index.base.errors import RequestError
 
@@ -46,6 +46,8 @@ def count(
         if as_json:
             print(json.dumps(error_document(error.status, str(error)), ensure_ascii=False))
         raise
+    for name, note in counter.notes.items():
+        tell(f"read, but {name}: {note}")
     document = count_document(question, result.answer.person_num)
     if explain:
         told = Explanation(question, result.answer, result.vectors, counter.space)

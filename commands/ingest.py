@@ -42,6 +42,8 @@ def report(summary: "Summary") -> None:
 
     for path, reason in summary.failed:
         tell(f"failed: {on_one_line(path)}: {reason}")
+    for path, note in summary.noted:
+        tell(f"read, but {on_one_line(path)}: {note}")
     print(
         f"{summary.indexed} indexed, {summary.no_face} without a face, "
         f"{len(summary.failed)} failed"

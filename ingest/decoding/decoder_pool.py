@@ -10,8 +10,9 @@ from typing import TypeVar
 from index.base.errors import UnreadableImageError
 from ingest.decoding.crops import FaceCrops, joined
 from ingest.decoding.decoder_process import MOST_FACES
+from ingest.decoding.pixels import Decoded
 from ingest.decoding.sandbox import DecoderLostError, Sandbox
-from ingest.interfaces import DetectedFace, Framing, RgbImage
+from ingest.interfaces import DetectedFace, Framing
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Decoder:
         self._max_megapixels = max_megapixels
         self.sandbox = sandbox
 
-    def decode(self, data: bytes, edge_px: int | None) -> tuple[RgbImage, tuple[int, int]]:
+    def decode(self, data: bytes, edge_px: int | None) -> Decoded:
         """Decode a file; see pixels.decode_reduced.
 
         Raises:

@@ -36,7 +36,7 @@ ALIGNED = 0xFFFFFFFF  # the margin of crops that are aligned
 # the full image's width and height (0 of crops); then the reason, if there is one, in UTF-8.
 ANSWER = struct.Struct("<QcIIII")
 READY = b"ready"
-DONE, UNREADABLE, PARTIAL, NO_PHOTO, TOO_LARGE = b"d", b"u", b"p", b"n", b"m"
+DONE, CUT_OFF, UNREADABLE, PARTIAL, NO_PHOTO, TOO_LARGE = b"d", b"c", b"u", b"p", b"n", b"m"
 MOST_REASON_BYTES = 400
 
 
@@ -61,7 +61,7 @@ def _answer(question: bytes, arena: mmap.mmap, output_at: int) -> bytes:
     number, megapixels, seconds, size, edge_px, margin, faces = QUESTION.unpack_from(question)
     grant_processor(seconds)
     data = arena[:size]
-    full_size = (0, 0)
+    full_size, outcome = (0, 0), DONE
     parts: list[NDArray[np.uint8]]
     try:
         if faces:
@@ -71,8 +71,9 @@ def _answer(question: bytes, arena: mmap.mmap, output_at: int) -> bytes:
             if framing != STANDARD:
                 parts.append(crops.framed)
         else:
-            found, full_size = pixels.decode_reduced(data, megapixels, edge_px or None)
+            found, full_size, is_cut_off = pixels.decode_reduced(data, megapixels, edge_px or None)
             sizes, parts = found.shape[:2], [found]
+            outcome = CUT_OFF if is_cut_off else DONE
         for part in parts:
             np.frombuffer(arena, np.uint8, part.size, output_at)[:] = part.reshape(-1)
             output_at += part.size
@@ -82,7 +83,7 @@ def _answer(question: bytes, arena: mmap.mmap, output_at: int) -> bytes:
         return _refusal(number, TOO_LARGE, "")
     except Exception as error:  # noqa: BLE001 - on foreign bytes Pillow may raise anything
         return _refusal(number, UNREADABLE, f"it makes the decoder fail ({type(error).__name__})")
-    return ANSWER.pack(number, DONE, *sizes, *full_size)
+    return ANSWER.pack(number, outcome, *sizes, *full_size)
 
 
 def numbers_of(faces: Sequence[DetectedFace]) -> bytes:
@@ -107,7 +108,7 @@ def _outcome_of(error: UnreadableImageError) -> bytes:
 
 def _crops(data: bytes, megapixels: int, faces: bytes, framing: Framing) -> FaceCrops:
     """Crops of *faces*, which are in pixels of the file, even if the image had to be reduced."""
-    found, (width, height) = pixels.decode_reduced(data, megapixels, None)
+    found, (width, height), _ = pixels.decode_reduced(data, megapixels, None)
     ratio = np.array([found.shape[1] / width, found.shape[0] / height])
     points = np.frombuffer(faces, "<f8").reshape(-1, FACE_NUMBERS // 2, 2) * ratio
     return cut_faces(found, faces_of(points), framing)

@@ -74,7 +74,7 @@ def make_picture(order: PictureOrder, decoder: Decoder, max_bytes: int) -> bytes
         return None
     if hashlib.sha256(data).hexdigest() != order.sha256:
         return None
-    pixels, size = decoder.decode(data, _edge_needed(order))
+    pixels, size, _ = decoder.decode(data, _edge_needed(order))
     if size != order.size:
         return None
     if order.box is None:

@@ -1,6 +1,8 @@
 """Turns bytes into pixels: RGB uint8, upright, within the limits."""
 
 import struct
+from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -8,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from index.base.errors import UnreadableImageError
 from index.base.image_formats import JPEG, JPEG2000, ImageFormat
 from ingest.decoding.colours import to_rgb
+from ingest.decoding.cut_off import with_end
 from ingest.decoding.file_kinds import format_of
 from ingest.decoding.openers import (
     CUT_OFF,
@@ -58,14 +61,26 @@ _CUT_OFF = (
 _NO_MEMORY = ("unexpected c++ exception", "out of memory")  # of libheif and of other readers
 
 
+class Decoded(NamedTuple):
+    """A picture.
+
+    Attributes:
+        pixels: (height, width, 3), upright, transparency over white, read-only.
+        size: the full image's width and height, upright.
+        is_cut_off: a little of the file's end is missing; see cut_off.with_end.
+    """
+
+    pixels: RgbImage
+    size: tuple[int, int]
+    is_cut_off: bool = False
+
+
 def decode(data: bytes, max_megapixels: int) -> RgbImage:
     """Decode a file in full; see decode_reduced."""
-    return decode_reduced(data, max_megapixels, None)[0]
+    return decode_reduced(data, max_megapixels, None).pixels
 
 
-def decode_reduced(
-    data: bytes, max_megapixels: int, edge_px: int | None
-) -> tuple[RgbImage, tuple[int, int]]:
+def decode_reduced(data: bytes, max_megapixels: int, edge_px: int | None) -> Decoded:
     """Decode a file's main picture; see index.base.image_formats.
 
     Args:
@@ -74,9 +89,6 @@ def decode_reduced(
             BYTES_PER_PIXEL for each allowed pixel are refused before their pixels are decoded.
         edge_px: a JPEG is halved, quartered or divided by 8 while decoding, as far as share_for
             allows; None decodes in full.
-
-    Returns: the pixels (height, width, 3), upright, transparency over white, read-only; and the
-        full image's width and height, upright.
 
     Raises:
         UnreadableImageError: it has another format, is broken, or is too large or too small.
@@ -87,6 +99,19 @@ def decode_reduced(
     kind = format_of(data)
     try:
         return _decode(data, kind, max_megapixels, edge_px)
+    except UnreadableImageError as error:
+        completed = with_end(data) if kind is JPEG and error.maybe_partial else None
+        if completed is None:
+            raise
+        with suppress(UnreadableImageError):
+            found = _decode(completed, kind, max_megapixels, edge_px)
+            return found._replace(is_cut_off=True)
+        raise
+
+
+def _decode(data: bytes, kind: ImageFormat, max_megapixels: int, edge_px: int | None) -> Decoded:
+    try:
+        return _decode_whole(data, kind, max_megapixels, edge_px)
     except UnidentifiedImageError as error:
         raise UnreadableImageError(
             f"it is broken, or a kind of {kind.name} that is not read"
@@ -100,9 +125,9 @@ def decode_reduced(
         raise UnreadableImageError(reason, maybe_partial=cut_off) from error
 
 
-def _decode(
+def _decode_whole(
     data: bytes, kind: ImageFormat, max_megapixels: int, edge_px: int | None
-) -> tuple[RgbImage, tuple[int, int]]:
+) -> Decoded:
     most = max_megapixels * MEGA
     canvas = canvas_of(data, kind)
     if canvas is not None:
@@ -120,7 +145,7 @@ def _decode(
     turn = _UPRIGHT.get(orientation)  # like ImageOps.exif_transpose, with fewer copies
     if turn is not None:
         pixels = np.asarray(Image.fromarray(pixels).transpose(turn))
-    return pixels, (full[1], full[0]) if orientation in ON_ITS_SIDE else full
+    return Decoded(pixels, (full[1], full[0]) if orientation in ON_ITS_SIDE else full)
 
 
 def _reduce_decoding(

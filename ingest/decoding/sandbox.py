@@ -23,6 +23,7 @@ from ingest.decoding.crops import FaceCrops
 from ingest.decoding.decoder_process import (
     ALIGNED,
     ANSWER,
+    CUT_OFF,
     DONE,
     FACE_NUMBERS,
     MOST_REASON_BYTES,
@@ -34,6 +35,7 @@ from ingest.decoding.decoder_process import (
     UNREADABLE,
     numbers_of,
 )
+from ingest.decoding.pixels import Decoded
 from ingest.decoding.sandbox_process import RELEASE_BYTES, end, shared_memory, start
 from ingest.decoding.sizes import (
     BYTES_PER_PIXEL,
@@ -42,7 +44,7 @@ from ingest.decoding.sizes import (
     MIN_EDGE_PX,
     file_megapixels,
 )
-from ingest.interfaces import CROP_PX, STANDARD, DetectedFace, Framing, RgbImage
+from ingest.interfaces import CROP_PX, STANDARD, DetectedFace, Framing
 
 START_SECONDS = 60.0  # it takes a tenth of a second
 BYTES_PER_FILE_BYTE = 4
@@ -120,26 +122,27 @@ class Sandbox:
         """End the process; may be called again."""
         self._end()
 
-    def decode(self, data: bytes, edge_px: int | None) -> tuple[RgbImage, tuple[int, int]]:
+    def decode(self, data: bytes, edge_px: int | None) -> Decoded:
         """See pixels.decode_reduced.
 
         Raises:
             UnreadableImageError: the process says that it cannot be decoded.
             DecoderLostError: the process is gone.
         """
-        height, width, *full = self._ask(data, edge_px or 0)
+        outcome, (height, width, *full) = self._ask(data, edge_px or 0)
         edges_fit = max(height, width, *full) <= MAX_EDGE_PX and min(full) >= MIN_EDGE_PX
         pixels_fit = height * width <= self.max_megapixels * MEGA and full[0] * full[1] <= (
             max(file_megapixels(kind, self.max_megapixels) for kind in FORMATS) * MEGA
         )
         if not (edges_fit and pixels_fit and 0 < height * width <= full[0] * full[1]):
             raise self._nonsense()
-        return self._result((height, width, 3), data), (full[0], full[1])
+        pixels = self._result((height, width, 3), data)
+        return Decoded(pixels, (full[0], full[1]), is_cut_off=outcome == CUT_OFF)
 
     def crops(self, data: bytes, faces: Sequence[DetectedFace], framing: Framing) -> FaceCrops:
         """Crops of a file decoded in full, of at most most_faces; raises as decode does."""
         margin = ALIGNED if framing.margin_px is None else framing.margin_px
-        count, edge, *_ = self._ask(data, framing.edge_px, numbers_of(faces), margin)
+        _, (count, edge, *_) = self._ask(data, framing.edge_px, numbers_of(faces), margin)
         if (count, edge) != (len(faces), framing.edge_px):
             raise self._nonsense()
         pixels = self._result((count * _crop_bytes(framing),), data)
@@ -151,8 +154,8 @@ class Sandbox:
 
     def _ask(
         self, data: bytes, edge_px: int, faces: bytes = b"", margin: int = 0
-    ) -> tuple[int, int, int, int]:
-        """The sizes in an answer, which the caller has to check."""
+    ) -> tuple[bytes, list[int]]:
+        """Ask the process. Returns what became of it, and sizes, which the caller has to check."""
         if not self.answers:
             self._wait_until_ready()
         self.answers += 1
@@ -168,8 +171,8 @@ class Sandbox:
         number, outcome, *sizes = ANSWER.unpack_from(answer)
         if number != self.answers:
             raise self._nonsense()
-        if outcome == DONE:
-            return sizes[0], sizes[1], sizes[2], sizes[3]
+        if outcome in {DONE, CUT_OFF}:
+            return outcome, sizes
         if outcome == TOO_LARGE:
             self.close()  # its memory may stay so full that the next file finds none
             raise DecoderLostError(

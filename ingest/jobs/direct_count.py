@@ -16,7 +16,7 @@ from index.base.settings import Settings
 from index.counting.answer import Answer, answer_question, choose_faces
 from index.counting.question import Question
 from index.database.engine import Database
-from index.database.queries import generations
+from index.database.queries import generations, stored_images
 from index.database.queries.faces import FaceRow, stored_faces
 from index.database.queries.stored_images import NewFace
 from index.vectors.space import Profile, Space, shipped_profile
@@ -41,12 +41,16 @@ class DirectCount:
     """Reads files as the calling user; takes faces that the library has already from there.
 
     It stores nothing: photos outside the drop folder leave no trace.
+
+    Attributes:
+        notes: by file name, what is wrong with files that were read all the same.
     """
 
     def __init__(self, settings: Settings, database: Database | None) -> None:
         self._settings = settings
         self._database = database
         self._generation = None
+        self.notes: dict[str, str] = {}
         if database is not None:
             with database.read() as connection:
                 self._generation = generations.active(connection)
@@ -118,11 +122,16 @@ class DirectCount:
         if self._database is not None and self._generation is not None:
             with self._database.read() as connection:
                 known = stored_faces(connection, self._generation.id, digest)
+                images = stored_images.image_ids(connection, [digest])
+                for note in stored_images.notes_of(connection, list(images.values())).values():
+                    self.notes[name] = note
             if known is not None:
                 return known
         (image,) = self._models.analyse([(digest, data)], self._settings.max_megapixels)
         if isinstance(image, UnreadableImageError):
             raise _unreadable(name, str(image)) from image
+        if image.note:
+            self.notes[name] = image.note
         return [(face, image.size) for face in image.faces]
 
 

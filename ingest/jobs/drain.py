@@ -14,7 +14,7 @@ from index.base.paths import Roots, display, is_in_any, real_path
 from index.base.progress import Progress
 from index.base.settings import Settings
 from index.database.engine import Database
-from index.database.queries import analyses, generations, queue
+from index.database.queries import analyses, generations, queue, stored_images
 from index.database.queries.files import rows_of
 from index.database.states import FileState
 from index.upkeep.erasure import finish_erasures
@@ -43,6 +43,7 @@ class Summary:
     pending: int = 0  # left in the queue: interrupted, or their disk may be missing
     no_photo: int = 0  # videos, side-car files and the like: passed over
     failed: list[tuple[str, str]] = field(default_factory=list)  # path, reason
+    noted: list[tuple[str, str]] = field(default_factory=list)  # read; path, and what is wrong
 
 
 def collect(roots: Roots, paths: Iterable[Path]) -> list[tuple[str, os.stat_result]]:
@@ -180,8 +181,11 @@ class Drain:
             rows = rows_of(connection, names)
             images = [row.image_id for row in rows.values() if row.image_id is not None]
             faceless = analyses.faceless(connection, images)
+            notes = stored_images.notes_of(connection, images)
         for name in dict.fromkeys(names):
             row = rows.get(name)
+            if row is not None and row.image_id in notes:
+                summary.noted.append((name, notes[row.image_id]))
             if row is None:
                 summary.failed.append((name, "it disappeared while it was waiting"))
             elif row.state is FileState.PENDING:

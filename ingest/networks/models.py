@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 BATCH_PIXELS = 48_000_000  # decoded and in memory together, besides one more image
 
+CUT_OFF_NOTE = "its end is missing; nearly all of the picture is there"
+
 Outcome = NewImage | UnreadableImageError
 Outcomes = dict[int, Outcome]  # by a file's number among the contents
 
@@ -65,8 +67,9 @@ class Models:
         with self.decoders.decoder(max_megapixels) as decoder:
             for photos in self._opened([data for _, data in contents], decoder, outcomes):
                 for number, faces in self._faces(photos, decoder, outcomes):
-                    size = photos[number].full_size
-                    outcomes[number] = NewImage(contents[number][0], size, faces)
+                    photo = photos[number]
+                    note = CUT_OFF_NOTE if photo.is_cut_off else None
+                    outcomes[number] = NewImage(contents[number][0], photo.full_size, faces, note)
                 photos.clear()  # before the next ones are decoded
         return [outcomes[number] for number in range(len(contents))]
 

@@ -9,7 +9,7 @@ from ingest.decoding.crops import FaceCrops, crop_boxes, cut_faces
 from ingest.decoding.decoder_pool import Decoder
 from ingest.interfaces import CROP_PX, Box, DetectedFace, Framing, RgbImage
 
-DECODE_EDGE_PX = 2000  # a JPEG is halved, quartered … while its longest edge stays at least this
+DECODE_EDGE_PX = 2000  # how far a JPEG is halved, quartered …; see share_for
 # smallest crop before scaling, as a multiple of its edge, that keeps cos > 0.999 to one of the
 # full photo
 SHARP = 2
@@ -22,11 +22,13 @@ class Photo:
     Attributes:
         data: the file's bytes.
         full_size: width and height of the file's image, upright, in pixels.
+        is_cut_off: see cut_off.with_end.
     """
 
     data: bytes
     pixels: RgbImage
     full_size: tuple[int, int]
+    is_cut_off: bool = False
 
     @property
     def ratio(self) -> tuple[float, float]:

@@ -6,12 +6,17 @@ from index.counting.answer import Answer
 from index.counting.documents import Document, count_document, explanation_document
 from index.counting.explanation import Explanation
 from index.counting.question import Question
+from index.database.engine import Database
+from index.database.queries import stored_images
 from index.library.known_files import FileStatus, KnownFile
 from service.answering.library_reader import Reply
 
 
-def persons_document(question: Question, reply: Reply) -> Document:
+def persons_document(database: Database, question: Question, reply: Reply) -> Document:
     """The answer of /persons: the count explained."""
+    images = [file.image_id for file in reply.files if file.image_id is not None]
+    with database.read() as connection:
+        notes = stored_images.notes_of(connection, images)
     names: dict[int, list[str]] = {}
     for file in reply.files:
         if file.image_id is not None:
@@ -27,6 +32,7 @@ def persons_document(question: Question, reply: Reply) -> Document:
         "files": [
             {"filepath": file.name, "status": file.status}
             | ({"reason": file.reason} if file.reason else {})
+            | ({"note": notes[file.image_id]} if file.image_id in notes else {})
             | _size(sizes.get(file.image_id) if file.image_id is not None else None)
             for file in _with_faces(reply.files, reply.answer)
         ],

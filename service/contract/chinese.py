@@ -139,6 +139,7 @@ CHINESE = {
         "失败或不是照片的原因，或者名称应当如何书写。"
     ),
     "Why it failed or is no photo.": "失败或不是照片的原因。",
+    "What is wrong with it although it was read.": "虽已读取，但文件有何问题。",
     "width of the upright photo in pixels; given if it has faces": (
         "转正后照片的宽度，单位像素；有人脸时才给出"
     ),

@@ -117,6 +117,7 @@ MEMBERS = {
         "files[].status": "Whether it was counted, has no face that counts, waits, failed, is no "
         "photo or does not exist.",
         "files[].reason": "Why it failed or is no photo, or how to spell its name.",
+        "files[].note": "What is wrong with it although it was read.",
     }
     | {f"left_out[].{name}": meaning for name, meaning in _FACE.items()},
     "Files": {
@@ -124,6 +125,7 @@ MEMBERS = {
         "files[].filepath": "The path to use in requests.",
         "files[].state": "Whether it waits, was read, failed or is no photo.",
         "files[].reason": "Why it failed or is no photo.",
+        "files[].note": "What is wrong with it although it was read.",
     },
     "Retry": {
         "filepaths": "Paths of the files to read again.",

@@ -74,7 +74,9 @@ def schemas(settings: Settings) -> dict[str, Schema]:
         "Link": record(_LINK),
         "Person": record(_PERSON),
         "Persons": record(_COUNT | _EXPLANATION),
-        "Files": record({"files": array(record(_LISTED, {"reason": TEXT})), "next": _CURSOR}),
+        "Files": record(
+            {"files": array(record(_LISTED, {"reason": TEXT, "note": TEXT})), "next": _CURSOR}
+        ),
         "Retry": {"oneOf": [record({"filepaths": filepaths}), record({"failed": {"const": True}})]},
         "Queued": record({"queued": INTEGER}),
         "Uploaded": record({"filepath": TEXT}),
@@ -113,6 +115,7 @@ _PERSON: dict[str, Schema] = {
 }
 _MORE_OF_A_FILE: dict[str, Schema] = {
     "reason": TEXT,
+    "note": TEXT,
     "width": {
         "type": "integer",
         "description": "width of the upright photo in pixels; given if it has faces",

@@ -45,6 +45,7 @@ def files_document(database: Database, chosen: Filter, limit: int) -> Document:
         "files": [
             {"filepath": file.name, "state": file.state, "faces": file.faces}
             | ({"reason": file.reason} if file.reason else {})
+            | ({"note": file.note} if file.note else {})
             for file in shown
         ],
         "next": str(shown[-1].id) if len(found) > limit else None,

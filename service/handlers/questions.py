@@ -44,6 +44,6 @@ class PersonsHandler(BaseHandler):
     async def _answer(self, question: Question) -> None:
         async with self.question_limit.admit(self.caller):
             reply = await self.answerer.explain(question)
-            explain = partial(persons_document, question, reply)
+            explain = partial(persons_document, self.database, question, reply)
             document = await self.answerer.run(explain, is_long=reply.is_long)
         self.send(document)

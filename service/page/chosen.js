@@ -20,7 +20,7 @@ export function startChosen() {
   render();
 }
 
-/** Per file: its status, the reason if it failed, and how many of its faces count. */
+/** Per file: its status, the reason if it failed, a note if there is one, and how many of its faces count. */
 function statuses(document) {
   const files = new Map((document?.files ?? []).map((file) => [file.filepath, { ...file, count: 0 }]));
   for (const person of document?.persons ?? []) {
@@ -45,7 +45,7 @@ function render() {
   ));
 }
 
-function chosenRow({ filepath, status, reason, count }) {
+function chosenRow({ filepath, status, reason, note, count }) {
   const remove = el("button", {
     type: "button",
     class: "icon-button",
@@ -53,7 +53,8 @@ function chosenRow({ filepath, status, reason, count }) {
     data: { focus: `chosen:${filepath}` },
     on: { click: () => removeRow(filepath) },
   }, "×");
-  const about = [t(`status_${status}`, { count }), reason ? el("span", { class: "reason", lang: "en" }, reason) : null];
+  const why = reason ?? note;
+  const about = [t(`status_${status}`, { count }), why ? el("span", { class: "reason", lang: "en" }, why) : null];
   return el("li", { class: `chosen-row is-${status}`, data: { status } },
     el("span", { class: "dot", "aria-hidden": "true" }),
     nameOnOneLine(filepath),

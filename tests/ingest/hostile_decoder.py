@@ -15,7 +15,6 @@ from collections.abc import Callable
 from index.base.errors import UnreadableImageError
 from ingest.decoding import decoder_process, pixels
 from ingest.decoding.decoder_process import ANSWER, DONE, QUESTION, UNREADABLE
-from ingest.interfaces import RgbImage
 from tests.ingest import payload
 
 FORBIDDEN = ("torch", "openvino", "sqlite3", "pysqlite3", "sqlalchemy", "scipy", "watchdog")
@@ -99,9 +98,7 @@ def main() -> None:
         os.setresuid(*[os.getuid()] * 3)
     decode_reduced, answer = pixels.decode_reduced, decoder_process._answer
 
-    def hostile_decode(
-        data: bytes, max_megapixels: int, edge_px: int | None
-    ) -> tuple[RgbImage, tuple[int, int]]:
+    def hostile_decode(data: bytes, max_megapixels: int, edge_px: int | None) -> pixels.Decoded:
         if deed := DEEDS.get(_first_word(data)):
             deed()
         if _first_word(data) == b"payload":

@@ -21,7 +21,7 @@ def reason(decoder: Decoder, data: bytes, *, for_good: bool = True) -> str:
 
 
 def is_well(decoder: Decoder) -> bool:
-    found, size = decoder.decode(PHOTO, None)
+    found, size, _ = decoder.decode(PHOTO, None)
     return size == (64, 48) and np.array_equal(found, scene())
 
 

@@ -253,6 +253,10 @@ class TestThereAndBack:
         alembic(path, command.downgrade, "0006")  # which knows no such state
         assert run(path, "SELECT state FROM files WHERE id = 7") == [("failed",)]
 
+    def test_the_eighth_is_never_edited_either(self, path: Path) -> None:
+        alembic(path, command.upgrade, "0008")
+        assert columns(path, "images") == ("id sha256 width height orphaned_at created_at note")
+
     def test_revisions_form_one_line(self) -> None:
         script = ScriptDirectory(str(MIGRATIONS))
         revisions = [revision.revision for revision in script.walk_revisions()]

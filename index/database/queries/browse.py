@@ -45,6 +45,7 @@ class ListedFile:
     state: FileState
     reason: str | None
     faces: int | None
+    note: str | None
 
 
 def list_files(connection: Connection, chosen: Filter, limit: int) -> list[ListedFile]:
@@ -60,7 +61,8 @@ def list_files(connection: Connection, chosen: Filter, limit: int) -> list[Liste
         .where(Analysis.image_id == File.image_id, Generation.state == GenerationState.ACTIVE)
         .scalar_subquery()
     )
-    some = select(File.id, name, File.state, File.error, faces)
+    note = select(Image.note).where(Image.id == File.image_id).scalar_subquery()
+    some = select(File.id, name, File.state, File.error, faces, note)
     some = some.where(or_(*[_is_below(root) for root in chosen.roots]))
     if chosen.before is not None:
         some = some.where(File.id < chosen.before)
@@ -73,7 +75,7 @@ def list_files(connection: Connection, chosen: Filter, limit: int) -> list[Liste
     else:
         some = some.where(File.state == chosen.state)  # few rows: an index is welcome
     rows = connection.execute(some.order_by(File.id.desc()).limit(limit)).all()
-    return [ListedFile(row[0], row[1], FileState(row[2]), row[3], row[4]) for row in rows]
+    return [ListedFile(row[0], row[1], FileState(row[2]), *row[3:]) for row in rows]
 
 
 def _is_below(root: str) -> ColumnElement[bool]:

@@ -33,6 +33,7 @@ class NewImage:
     sha256: bytes
     size: tuple[int, int]  # width, height in pixels, orientation applied
     faces: Sequence[NewFace]
+    note: str | None = None  # what is wrong with it although it was read
 
 
 FACES_AT_ONCE = 500  # copies 1 MB of vectors
@@ -42,6 +43,7 @@ _IMAGE_IDS = Lookup(Image.sha256, select(Image.sha256, Image.id))
 _ADD_ANALYSIS = insert(table(Analysis))
 _ADD_FACES = insert(table(Face)).returning(Face.id)
 _ADD_CHANGE = insert(table(Change))
+_NOTES = Lookup(Image.id, select(Image.id, Image.note).where(Image.note.is_not(None)))
 _IMAGES_OF_FILES = Lookup(File.id, select(File.image_id))
 
 
@@ -58,7 +60,12 @@ def record_images(
     connection.execute(
         _ADD_IMAGE,
         [
-            {"sha256": image.sha256, "width": image.size[0], "height": image.size[1]}
+            {
+                "sha256": image.sha256,
+                "width": image.size[0],
+                "height": image.size[1],
+                "note": image.note,
+            }
             for image in wanted.values()
         ],
     )
@@ -111,6 +118,11 @@ def _values(face: NewFace) -> dict[str, object]:
 def image_ids(connection: Connection, digests: Collection[bytes]) -> dict[bytes, int]:
     """The image ids, by SHA-256, of the *digests* that are stored."""
     return dict(_IMAGE_IDS.rows(connection, list(digests)))
+
+
+def notes_of(connection: Connection, images: Sequence[int]) -> dict[int, str]:
+    """The notes on those of *images*, by id, that have one."""
+    return dict(_NOTES.rows(connection, images))
 
 
 def known_images(

@@ -12,6 +12,8 @@ from index.base.errors import UnreadableImageError
 from ingest.decoding import allowed_calls
 from ingest.decoding.decoder_pool import Decoders
 from ingest.decoding.pixels import decode_reduced
+from ingest.interfaces import STANDARD
+from tests.ingest.boxed import faces_in
 from tests.ingest.samples import SAMPLES
 from tests.ingest.sandboxed import LIMIT, is_well, reason
 
@@ -38,9 +40,10 @@ def test_every_format_is_decoded_with_the_system_calls_on_the_list(
 ) -> None:
     with strict.decoder(LIMIT) as confined:
         for edge_px in (None, 16):
-            _, size = confined.decode(SAMPLES[kind], edge_px)
+            _, size, _ = confined.decode(SAMPLES[kind], edge_px)
             assert size == decode_reduced(SAMPLES[kind], LIMIT, edge_px)[1]
-        assert len(confined.crops(SAMPLES[kind], [(1.0, 2.0, 30.0, 40.0)])) == 1
+        faces = faces_in([(1.0, 2.0, 30.0, 40.0)])
+        assert len(confined.crops(SAMPLES[kind], faces, STANDARD).standard) == 1
         with suppress(UnreadableImageError):
             confined.decode(SAMPLES[kind][: len(SAMPLES[kind]) // 2], None)
         assert confined.sandbox is not None

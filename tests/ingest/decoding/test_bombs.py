@@ -66,7 +66,7 @@ def test_more_pixel_data_than_the_picture_has_is_not_unpacked(
 ) -> None:
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 48, 8, 0, 0, 0, 0))
     data = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
-    found, size = decoder.decode(data, 2000)
+    found, size, _ = decoder.decode(data, 2000)
     assert size == (64, 48)
     assert not found.any()
     assert peak_mib(decoder) < MODEST_MIB
@@ -84,7 +84,7 @@ def test_metadata_that_unpacks_to_very_much_is_not_unpacked(
     decoder: Decoder, packed: bytes, kind: bytes, before: bytes
 ) -> None:
     try:
-        _, size = decoder.decode(png(64, 48, 8, 0, ROWS, chunk(kind, before + packed)), 2000)
+        _, size, _ = decoder.decode(png(64, 48, 8, 0, ROWS, chunk(kind, before + packed)), 2000)
         assert size == (64, 48)
     except UnreadableImageError as error:
         assert "broken" in str(error)  # noqa: PT017 - either is right
@@ -131,7 +131,7 @@ def test_a_webp_that_lies_about_its_size_is_refused(
     for at in range(20, 34):  # the frame's header, whichever kind it is
         forged = data[:at] + b"\xff\xff" + data[at + 2 :]
         try:
-            found, (width, height) = decoder.decode(bytes(forged), None)
+            found, (width, height), _ = decoder.decode(bytes(forged), None)
             assert found.shape == (height, width, 3)
         except UnreadableImageError as error:
             assert str(error)  # noqa: PT017 - either is right
@@ -158,7 +158,7 @@ def test_of_a_long_animation_only_the_first_frame_is_decoded(decoder: Decoder, k
     frames = [Image.fromarray(rng.integers(0, 255, (200, 300, 3), np.uint8)) for _ in range(3)]
     options = {"lossless": True} if kind == "WEBP" else {}
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:] * 60, **options)
-    found, _ = decoder.decode(data, None)
+    found, *_ = decoder.decode(data, None)
     np.testing.assert_array_equal(found, np.asarray(frames[0]))
     assert peak_mib(decoder) < MODEST_MIB
 
@@ -218,7 +218,7 @@ def test_a_tiff_that_unpacks_to_200_megapixels_is_kept_within_its_memory(
     mode = "1" if compression == "group4" else "L"
     data = encoded(Image.new(mode, (14_000, 14_000)), "TIFF", compression=compression)
     assert len(data) < 4_000_000
-    found, size = decoder.decode(data, None)
+    found, size, _ = decoder.decode(data, None)
     assert size == (14_000, 14_000)
     assert found.shape == (7_000, 7_000, 3)
     assert peak_mib(decoder) < 700
@@ -234,7 +234,7 @@ def test_a_gif_that_unpacks_to_190_megapixels_is_kept_within_its_memory(decoder:
 def test_many_pages_of_a_tiff_are_not_read(decoder: Decoder) -> None:
     first = Image.fromarray(scene())
     pages = [Image.new("RGB", (50, 50))] * 300
-    found, _ = decoder.decode(encoded(first, "TIFF", save_all=True, append_images=pages), None)
+    found, *_ = decoder.decode(encoded(first, "TIFF", save_all=True, append_images=pages), None)
     np.testing.assert_array_equal(found, scene())
     assert peak_mib(decoder) < MODEST_MIB
 
@@ -244,5 +244,5 @@ def test_pages_of_a_tiff_in_a_circle_end(decoder: Decoder) -> None:
     (first,) = struct.unpack_from("<I", data, 4)
     (tags,) = struct.unpack_from("<H", data, first)
     after = first + 2 + 12 * tags
-    found, _ = decoder.decode(data[:after] + data[4:8] + data[after + 4 :], None)
+    found, *_ = decoder.decode(data[:after] + data[4:8] + data[after + 4 :], None)
     np.testing.assert_array_equal(found, scene())

@@ -52,9 +52,9 @@ def outcome(
     """What becomes of a file, in this process unless told so: pixels and size, or the reason."""
     try:
         if decoder is None:
-            pixels, (width, height) = decode_reduced(data, LIMIT, edge_px)
+            pixels, (width, height), _ = decode_reduced(data, LIMIT, edge_px)
         else:
-            pixels, (width, height) = decoder.decode(data, edge_px)
+            pixels, (width, height), _ = decoder.decode(data, edge_px)
     except UnreadableImageError as error:
         return f"{error} {error.maybe_partial}"
     assert pixels.dtype == np.uint8

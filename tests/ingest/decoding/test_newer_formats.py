@@ -177,7 +177,7 @@ def test_of_several_pictures_of_a_heic_the_main_one_counts() -> None:
 
 def test_a_thumbnail_in_a_heic_is_never_taken_for_the_photo() -> None:
     data = encoded(Image.fromarray(np.repeat(FLAT, 2, 1)), "HEIF", thumbnails=[200])
-    found, size = decode_reduced(data, LIMIT, 100)
+    found, size, _ = decode_reduced(data, LIMIT, 100)
     assert size == (640, 240)
     assert found.shape == (240, 640, 3)
 
@@ -231,7 +231,7 @@ def test_a_photo_with_an_orientation_in_the_file_and_in_exif_is_turned_once(
     # as phones write it: the container says how to turn it, and EXIF says so again
     data = with_exif(kind, orientation, orientation)
     assert orientation == 1 or b"irot" in data or b"imir" in data
-    found, size = decode_reduced(data, LIMIT, None)
+    found, size, _ = decode_reduced(data, LIMIT, None)
     expected = TURNED[orientation](FLAT)
     looks_like(found, expected)
     assert size == (expected.shape[1], expected.shape[0])
@@ -252,7 +252,7 @@ def test_exif_and_xmp_alone_do_not_turn_what_has_a_place_of_its_own_for_it(kind:
 def test_a_tiff_is_turned_once(orientation: int, options: dict[str, object]) -> None:
     tags = {0x0112: orientation, 700: xmp_of(orientation)}
     data = encoded(Image.fromarray(scene()), "TIFF", tiffinfo=tags, **options)
-    found, size = decode_reduced(data, LIMIT, None)
+    found, size, _ = decode_reduced(data, LIMIT, None)
     expected = TURNED[orientation](scene())
     np.testing.assert_array_equal(found, expected)
     assert size == (expected.shape[1], expected.shape[0])

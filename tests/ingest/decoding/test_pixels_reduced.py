@@ -22,7 +22,7 @@ def test_a_jpeg_is_reduced_only_as_far_as_its_edge_allows() -> None:
         (250, 250),
         (9, 125),
     ]:
-        found, size = decode_reduced(data, LIMIT, edge_px)
+        found, size, _ = decode_reduced(data, LIMIT, edge_px)
         assert size == (1000, 600)
         assert found.shape == (width * 600 // 1000, width, 3)
         small = np.asarray(image.resize((width, found.shape[0]), Image.Resampling.BOX))
@@ -32,7 +32,7 @@ def test_a_jpeg_is_reduced_only_as_far_as_its_edge_allows() -> None:
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "HEIF", "AVIF", "TIFF", "GIF", "JPEG2000"])
 def test_other_formats_are_not_reduced_for_a_look(kind: str) -> None:
     data = encoded(Image.fromarray(scene(100, 200)), kind)
-    found, size = decode_reduced(data, LIMIT, 50)
+    found, size, _ = decode_reduced(data, LIMIT, 50)
     assert found.shape == (100, 200, 3)
     assert size == (200, 100)
 
@@ -41,7 +41,7 @@ def test_a_reduced_image_is_turned_upright_and_so_is_its_size() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     data = encoded(Image.fromarray(scene(600, 1000)), "JPEG", quality=95, exif=exif)
-    found, size = decode_reduced(data, LIMIT, 500)
+    found, size, _ = decode_reduced(data, LIMIT, 500)
     assert size == (600, 1000)
     assert found.shape == (500, 300, 3)
     close_to(found[40:60, -60:-40].mean((0, 1))[None, None], np.array([[[202, 20, 20]]]), 10)
@@ -51,7 +51,7 @@ def test_a_reduced_image_is_turned_upright_and_so_is_its_size() -> None:
 def test_a_long_strip_is_reduced_like_any_other(edge_px: int) -> None:
     # 65,500: libjpeg writes none longer
     data = encoded(Image.new("RGB", (65_500, MIN_EDGE_PX), "white"), "JPEG")
-    found, size = decode_reduced(data, LIMIT, edge_px)
+    found, size, _ = decode_reduced(data, LIMIT, edge_px)
     assert size == (65_500, MIN_EDGE_PX)
     assert found.shape[1] >= edge_px
 
@@ -59,7 +59,7 @@ def test_a_long_strip_is_reduced_like_any_other(edge_px: int) -> None:
 @pytest.mark.parametrize("edge_px", [None, 2000])
 def test_a_small_image_is_never_reduced_nor_enlarged(edge_px: int | None) -> None:
     data = encoded(Image.fromarray(scene()), "JPEG", quality=98, subsampling=0)
-    found, size = decode_reduced(data, LIMIT, edge_px)
+    found, size, _ = decode_reduced(data, LIMIT, edge_px)
     assert size == (64, 48)
     close_to(found, scene(), 12)
 
@@ -110,7 +110,7 @@ def test_an_image_of_more_pixels_than_are_kept_is_given_back_reduced(
     kind: str, options: dict[str, object]
 ) -> None:
     image = smooth(1500, 1600)  # 2.4 million
-    found, size = decode_reduced(encoded(image, kind, **options), 2, None)
+    found, size, _ = decode_reduced(encoded(image, kind, **options), 2, None)
     assert size == (1600, 1500)
     assert found.shape == (750, 800, 3)
     close_to(found, np.asarray(image.reduce(2)), 12)
@@ -130,17 +130,17 @@ def test_images_of_every_mode_are_reduced_in_bands_as_in_one_go(
     else:
         image = image.convert(mode)
     data = encoded(image, kind)
-    whole, _ = decode_reduced(data, 50, None)
+    whole, *_ = decode_reduced(data, 50, None)
     monkeypatch.setattr(colours, "BAND_PIXELS", 20_000)
-    banded, _ = decode_reduced(data, 50, None)
+    banded, *_ = decode_reduced(data, 50, None)
     np.testing.assert_array_equal(banded, whole)
-    found, _ = decode_reduced(data, 1, None)
+    found, *_ = decode_reduced(data, 1, None)
     np.testing.assert_array_equal(found, np.asarray(Image.fromarray(whole).reduce(2)))
 
 
 def test_a_jpeg_2000_without_smaller_versions_in_it_is_reduced_all_the_same() -> None:
     image = smooth(1100, 1300)
-    found, size = decode_reduced(encoded(image, "JPEG2000", num_resolutions=1), 1, None)
+    found, size, _ = decode_reduced(encoded(image, "JPEG2000", num_resolutions=1), 1, None)
     assert size == (1300, 1100)
     assert found.shape == (550, 650, 3)
 
@@ -148,7 +148,7 @@ def test_a_jpeg_2000_without_smaller_versions_in_it_is_reduced_all_the_same() ->
 def test_a_turned_image_of_more_pixels_than_are_kept_is_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    found, size = decode_reduced(encoded(smooth(1100, 1300), "PNG", exif=exif), 1, None)
+    found, size, _ = decode_reduced(encoded(smooth(1100, 1300), "PNG", exif=exif), 1, None)
     assert size == (1100, 1300)
     close_to(
         found, np.asarray(smooth(1100, 1300).transpose(Image.Transpose.ROTATE_270).reduce(2)), 2

@@ -90,7 +90,7 @@ def noisy(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.95])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.9])
 def test_an_image_that_is_cut_off_may_still_be_on_its_way(kind: str, share: float) -> None:
     whole = noisy(kind)
     error = refused(whole[: int(share * len(whole))])
@@ -98,7 +98,7 @@ def test_an_image_that_is_cut_off_may_still_be_on_its_way(kind: str, share: floa
     assert "cut off" in str(error)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP"])  # of JPEG, see test_cut_off.py
 def test_an_image_cut_off_anywhere_is_refused_or_whole(kind: str) -> None:
     whole = noisy(kind)
     expected = decode(whole, LIMIT)

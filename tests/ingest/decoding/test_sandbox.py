@@ -30,9 +30,9 @@ from tests.waiting import wait_until
 @pytest.mark.parametrize("kind", SAMPLES)
 @pytest.mark.parametrize("edge_px", [None, 16])
 def test_every_format_has_the_same_pixels_as_without(kind: str, edge_px: int | None) -> None:
-    expected, expected_size = decode_reduced(SAMPLES[kind], LIMIT, edge_px)
+    expected, expected_size, _ = decode_reduced(SAMPLES[kind], LIMIT, edge_px)
     with DECODERS.decoder(LIMIT) as confined:
-        found, size = confined.decode(SAMPLES[kind], edge_px)
+        found, size, _ = confined.decode(SAMPLES[kind], edge_px)
     np.testing.assert_array_equal(found, expected)
     assert size == expected_size
     assert found.flags.c_contiguous
@@ -47,10 +47,10 @@ def test_a_large_photo_has_the_same_pixels_and_crops_as_without(orientation: int
     data = encoded(Image.fromarray(scene(2200, 4100)), "JPEG", quality=80, exif=exif)
     boxes = [(700.5, 800.25, 900.0, 1100.0), (-5.0, 10.0, 95.5, 130.0), (50.0, 60.0, 51.0, 61.0)]
     with DECODERS.decoder(LIMIT) as confined:
-        found, size = confined.decode(data, 2000)
+        found, size, _ = confined.decode(data, 2000)
         crops = confined.crops(data, faces_in(boxes), STANDARD)
         aligned = confined.crops(data, faces_in(boxes), ALIGNED)
-    expected, expected_size = decode_reduced(data, LIMIT, 2000)
+    expected, expected_size, _ = decode_reduced(data, LIMIT, 2000)
     assert max(found.shape) == 2050
     np.testing.assert_array_equal(found, expected)
     assert size == expected_size
@@ -83,7 +83,7 @@ def test_the_largest_crop_that_a_description_allows_fits() -> None:
 
 def test_pixels_outlive_the_next_file() -> None:
     with DECODERS.decoder(LIMIT) as confined:
-        found, _ = confined.decode(PHOTO, None)
+        found, *_ = confined.decode(PHOTO, None)
         confined.decode(encoded(Image.new("RGB", (64, 48), "red"), "PNG"), None)
     np.testing.assert_array_equal(found, scene())
 

@@ -20,6 +20,7 @@ from ingest.jobs.drain import Summary, collect
 from tests.fakes import save_picture
 from tests.ingest.builders import Ingest
 from tests.ingest.draining import Draining
+from tests.ingest.samples import jpeg
 from tests.waiting import wait_until
 
 # --- which files ---------------------------------------------------------------------------------
@@ -288,3 +289,14 @@ def test_when_the_other_process_ends_before_it_is_done_the_rest_is_done_here(
         draining.stop.set()
         asking.join()
     assert results[0].indexed == 1
+
+
+def test_a_photo_that_lacks_its_end_is_indexed_and_named(draining: Draining) -> None:
+    cut = draining.inbox / "cut.jpg"
+    cut.write_bytes(jpeg()[:-100])
+    (draining.inbox / "copy.jpg").write_bytes(cut.read_bytes())
+    (draining.inbox / "whole.jpg").write_bytes(jpeg())
+    summary = draining.run(draining.inbox)
+    assert (summary.no_face, summary.failed) == (3, [])
+    note = "its end is missing; nearly all of the picture is there"
+    assert sorted(summary.noted) == [(str(cut.with_name("copy.jpg")), note), (str(cut), note)]

@@ -9,6 +9,7 @@ import pytest
 
 from index.database.queries import browse
 from ingest.watching.scan import Scanner
+from tests.ingest.samples import jpeg
 from tests.service.running import Answer, Service
 from tests.waiting import wait_until
 
@@ -46,6 +47,27 @@ def test_the_newest_files_come_first_with_what_is_known_of_them(service: Service
         ],
         "next": None,
     }
+
+
+def test_a_photo_that_lacks_its_end_has_a_note_wherever_it_is_named(service: Service) -> None:
+    (service.settings.inbox / "cut.jpg").write_bytes(jpeg()[:-100])
+    (service.settings.inbox / "whole.jpg").write_bytes(jpeg())
+    assert service.ask("cut.jpg", "whole.jpg").json["person_num"] == 0
+    (whole, cut) = service.send("GET", "/files").json["files"]
+    if cut["filepath"] != "cut.jpg":
+        whole, cut = cut, whole
+    assert "note" not in whole
+    assert cut == {
+        "filepath": "cut.jpg",
+        "state": "indexed",
+        "faces": 0,
+        "note": "its end is missing; nearly all of the picture is there",
+    }
+    files = service.ask("cut.jpg", "whole.jpg", path="/persons").json["files"]
+    assert files == [
+        {"filepath": "cut.jpg", "status": "no_face", "note": cut["note"]},
+        {"filepath": "whole.jpg", "status": "no_face"},
+    ]
 
 
 def test_every_listed_name_can_be_asked_about(library: Service) -> None:
