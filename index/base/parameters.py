@@ -19,6 +19,13 @@ SHOWN = 40  # characters of a wrong value that a refusal repeats
 
 
 @dataclass(frozen=True, slots=True)
+class JsonNumber:
+    """A number in a JSON body, as the caller wrote it: answers repeat it so."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """The kind of a parameter's values.
 
@@ -26,11 +33,13 @@ class Kind:
         schema: JSON Schema of a value.
         parse: makes a value from a parameter's name and text. Raises RequestError, 400.
         choices: the possible values; None when there is no such list.
+        is_number: JSON bodies may give it as a number.
     """
 
     schema: Mapping[str, Any]
     parse: Callable[[str, str], Any]
     choices: type[StrEnum] | None = None
+    is_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +72,23 @@ class Parameter:
             found["default"] = int(text) if found["type"] == "integer" else text
         return found | {"description": self.english}
 
+    def json_schema(self, settings: "Settings") -> dict[str, Any]:
+        """JSON Schema of the member of a JSON body."""
+        found = self.schema(settings)
+        if self.kind.is_number and found["type"] == "string":
+            found |= {"type": ["string", "number"], "minimum": 0}
+        return found
+
     def text_of(self, value: object) -> str:
         """The text that a member of a JSON body stands for. Raises RequestError, 400."""
-        is_integer = self.kind.schema["type"] == "integer"
-        if type(value) is not (int if is_integer else str):
-            wanted = "an integer" if is_integer else "a string"
-            raise bad_request(f"{self.name!r} must be {wanted}")
-        return str(value)
+        if isinstance(value, JsonNumber) and self.kind.is_number:
+            return value.text
+        if isinstance(value, str) and self.kind.schema["type"] == "string":
+            return value
+        wanted = "a string"
+        if self.kind.is_number:
+            wanted = "an integer" if self.kind.schema["type"] == "integer" else "a number"
+        raise bad_request(f"{self.name!r} must be {wanted}")
 
 
 def choice(kind: type[StrEnum]) -> Kind:
@@ -94,7 +113,7 @@ def whole_number(least: int, most: int) -> Kind:
             return int(text)
         raise bad_request(f"{name} must be a number from {least} to {most}, not {text[:SHOWN]!r}")
 
-    return Kind({"type": "integer", "minimum": least, "maximum": most}, parse)
+    return Kind({"type": "integer", "minimum": least, "maximum": most}, parse, is_number=True)
 
 
 def check_known(given: Iterable[str], known: Sequence[str]) -> None:

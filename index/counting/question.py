@@ -28,7 +28,9 @@ PARAMETERS = (
     Parameter(
         "threshold",
         Kind(
-            {"type": "string", "pattern": f"^({DECIMAL})$"}, lambda _, text: parse_threshold(text)
+            {"type": "string", "pattern": f"^({DECIMAL})$"},
+            lambda _, text: parse_threshold(text),
+            is_number=True,
         ),
         english="How far apart two faces of one person may be; a larger one counts fewer persons.",
         chinese="同一个人的两张人脸最多相差多远；阈值越大，人数越少。",

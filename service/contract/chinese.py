@@ -29,8 +29,10 @@ CHINESE = {
     "Upload a photo into the drop folder; 201 if it is new there.": (
         "把照片放进投放文件夹；若此前没有，返回 201。"
     ),
-    "Send its bytes as application/octet-stream, or as the type of the image.": (
-        "请求体就是文件内容，类型为 application/octet-stream 或该图像的类型。"
+    "Send its bytes, as curl -T does. The type may be missing, application/octet-stream or the "
+    "image's own.": (
+        "请求体就是文件内容，与 curl -T 相同。"
+        "类型可以省略，也可以是 application/octet-stream 或该图像的类型。"
     ),
     # the answers
     "the answer": "结果",
@@ -58,9 +60,8 @@ CHINESE = {
         "图像文件的路径：相对于投放文件夹，或位于某个已配置文件夹之下的绝对路径；"
         "每个图像重复一次该参数。"
     ),
-    "Paths of the image files, as in the parameter filepath.": (
-        "各图像文件的路径，同参数 filepath。"
-    ),
+    "Paths of the image files, as in the parameter filepath; the list may also be called "
+    "filepath.": "各图像文件的路径，同参数 filepath；该列表也可以叫作 filepath。",
     "Always 1: a count was made.": "成功时恒为 1。",
     "Every file path as the caller gave it, order and duplicates kept.": (
         "调用方给出的每个文件路径，保持原样、顺序和重复。"

@@ -24,7 +24,10 @@ _FACE = {
 }
 # by name of the schema; members of an object in a member are member.inner, in a list member[].inner
 MEMBERS = {
-    "Question": {"filepaths": "Paths of the image files, as in the parameter filepath."},
+    "Question": {
+        "filepaths": "Paths of the image files, as in the parameter filepath; the list may also be "
+        "called filepath."
+    },
     "Count": _COUNT,
     "Error": {
         "cord": "The HTTP status once more; spelt like this.",

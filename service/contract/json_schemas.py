@@ -62,7 +62,7 @@ def filepath_schema(settings: Settings, *, in_json: bool = False) -> Schema:
 def schemas(settings: Settings) -> dict[str, Schema]:
     """Every named schema."""
     filepaths = filepath_schema(settings, in_json=True)
-    options = {parameter.name: parameter.schema(settings) for parameter in PARAMETERS}
+    options = {parameter.name: parameter.json_schema(settings) for parameter in PARAMETERS}
     found = {
         "Question": record({"filepaths": filepaths}, options),
         "Count": record(_COUNT),

@@ -197,7 +197,8 @@ OPERATIONS = {
         "Uploaded",
         (401, 403, 409, 411, 415, 503, 507),
         created=True,
-        description="Send its bytes as application/octet-stream, or as the type of the image.",
+        description="Send its bytes, as curl -T does. The type may be missing, "
+        "application/octet-stream or the image's own.",
     ),
     "/assets/{name}": Operation(
         "Asset", "page", "A file of the page.", None, (404,), kinds=_ASSETS

@@ -3,18 +3,26 @@
 import json
 from http import HTTPStatus
 
-from index.base.errors import RequestError
+from index.base.errors import RequestError, bad_request
 from index.base.logs import request_id
 from index.counting.documents import error_document
 
 REQUEST_ID = "X-Request-ID"
-WRONG_KIND = "send the body as Content-Type application/json"
+MULTIPART = "multipart/form-data"  # forms with a file in them send it
 # answers are about faces: no cache may keep them, no browser guess their type
 HEADERS = {
     "Content-Type": "application/json; charset=utf-8",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+def wrong_kind(kind: str) -> RequestError:
+    """The refusal of a body whose media type is *kind*, in lower case."""
+    sentence = 'send JSON such as {"filepaths": ["a.jpg"]}, with Content-Type application/json'
+    if kind == MULTIPART:
+        sentence += "; a photo itself is sent with PUT /files/NAME"
+    return bad_request(sentence)
 
 
 def common_headers() -> dict[str, str]:

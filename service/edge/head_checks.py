@@ -18,7 +18,7 @@ from tornado.httputil import (
 from index.base.errors import RequestError, bad_request
 from index.base.logs import request_id
 from index.base.tokens import Scope
-from service.contract.refusals import REQUEST_ID, WRONG_KIND
+from service.contract.refusals import MULTIPART, REQUEST_ID, wrong_kind
 from service.edge.streams import AnyStream
 from service.guards.auth import Guard
 from service.uploading.admission import Uploads, content_length
@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 MIB = 1 << 20
 MAX_BODY_BYTES = 8 * MIB
 FEW_PARAMETERS = 100  # to parse more takes time, so the token is checked first
-FORM = "application/x-www-form-urlencoded"  # Tornado would parse it before any handler
+# Tornado would parse the first, and refuse the second, before any handler
+FORMS = ("application/x-www-form-urlencoded", MULTIPART)
 _ABSOLUTE = re.compile(r"https?://(?P<host>[^/?#]*)(?P<rest>.*)", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # goes into logs and answers unchanged
 
@@ -75,7 +76,10 @@ class HeadChecks(HTTPMessageDelegate):
             self._uploads.check(target, headers)
             return
         if (content_length(headers) or 0) > MAX_BODY_BYTES:
-            raise _too_large(f"the body is larger than {MAX_BODY_BYTES} bytes")
+            raise _too_large(
+                f"the body is larger than {MAX_BODY_BYTES} bytes; "
+                "a photo itself is sent with PUT /files/NAME"
+            )
         if "Transfer-Encoding" in headers:
             sentence = f"the body is malformed or larger than {MAX_BODY_BYTES} bytes"
             self._stream.refusal = bad_request(sentence)
@@ -84,8 +88,8 @@ class HeadChecks(HTTPMessageDelegate):
             self._guard.check_host(headers)
             self._guard.check_token(headers, Scope.READ)
         kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if has_body and kind == FORM:
-            raise bad_request(WRONG_KIND)
+        if has_body and kind in FORMS:
+            raise wrong_kind(kind)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Pass it on."""

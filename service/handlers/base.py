@@ -16,16 +16,17 @@ from index.base.errors import (
     StoreUnavailableError,
     bad_request,
 )
+from index.base.parameters import JsonNumber
 from index.base.paths import Roots
 from index.base.settings import Settings
 from index.base.tokens import Scope
 from index.counting.documents import Document, error_document
-from index.counting.question import PARAMETERS, Question, build_question, decode_text
+from index.counting.question import FILEPATH, PARAMETERS, Question, build_question, decode_text
 from index.database.engine import Database
 from service.answering.answerer import Answerer
 from service.children.picture_maker import Pictures
 from service.contract.addresses import METHODS
-from service.contract.refusals import WRONG_KIND, common_headers, headers_of
+from service.contract.refusals import common_headers, headers_of, wrong_kind
 from service.guards.auth import Guard
 from service.guards.limits import Caller, QuestionLimit
 from service.guards.same_origin import check_not_embedded
@@ -202,12 +203,17 @@ class BaseHandler(RequestHandler):
             raise bad_request("give parameters in the body, not the URL")
         kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
-            raise bad_request(WRONG_KIND)
+            raise wrong_kind(kind)
         # a thread would not help: parsing holds Python's lock all the time
         if self.request.body.count(b"[") + self.request.body.count(b"{") > MAX_BRACKETS:
             raise bad_request("the body is more than a list of files")
         try:
-            found = json.loads(self.request.body, object_pairs_hook=_each_once)
+            found = json.loads(
+                self.request.body,
+                object_pairs_hook=_each_once,
+                parse_float=JsonNumber,
+                parse_int=JsonNumber,
+            )
         except (ValueError, RecursionError) as error:
             raise bad_request("the body is not valid JSON") from error
         if not isinstance(found, dict):
@@ -226,13 +232,14 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _members(found: dict[str, Any]) -> dict[str, Sequence[str]]:
-    filepaths = found.pop("filepaths", [])
+    lists = [name for name in ("filepaths", FILEPATH) if name in found]
+    if len(lists) > 1:
+        raise bad_request("give the list as filepaths or as filepath, not both")
+    filepaths = found.pop(lists[0]) if lists else []
     if not isinstance(filepaths, list) or not all(isinstance(name, str) for name in filepaths):
-        raise bad_request("filepaths must be a list of strings")
+        raise bad_request(f"{lists[0]} must be a list of strings")
     texts = {name: [_text(name, value)] for name, value in found.items()}
-    if "filepath" in found:
-        raise bad_request("unknown member 'filepath'; the list is called filepaths")
-    return {"filepath": filepaths, **texts}
+    return {FILEPATH: filepaths, **texts}
 
 
 def _text(name: str, value: object) -> str:

@@ -17,11 +17,13 @@ from service.guards.same_origin import check_same_origin
 from service.uploading.drop_folder import check_name
 
 ROUTE = PREFIX + "files/(?P<name>[^/]+)"
-OCTETS = "application/octet-stream"
 MAX_UPLOADS = 4  # at once
 CLOSED_SECONDS = 10.0  # then the drop folder is tried again
 MAX_LENGTH_DIGITS = 19  # of a Content-Length; zeros before a number may be any number
 
+# types that say nothing of a body: of curl -T, of curl --data-binary, and of browsers for HEIC and
+# JPEG 2000 where their system does not know them; the name says what it is
+_UNSAID = ("", "application/x-www-form-urlencoded", "application/octet-stream")
 _TARGET = re.compile(ROUTE)
 
 
@@ -72,11 +74,11 @@ class Uploads:
             raise bad_request("the setting ignore names files called so, and they are not read")
         if asks:
             raise bad_request("an upload takes no parameters")
-        kind = headers.get("Content-Type", "").strip().lower()
-        # browsers call HEIC and JPEG 2000 that where their system does not know them
-        if not kind.startswith("image/") and kind != OCTETS:
+        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if not kind.startswith("image/") and kind not in _UNSAID:
             raise RequestError(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send an image, as Content-Type image/jpeg"
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                "send the bytes of the image alone, as Content-Type image/jpeg or as curl -T does",
             )
         length = self._length(headers)
         if self.under_way >= MAX_UPLOADS:

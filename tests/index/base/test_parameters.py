@@ -5,7 +5,15 @@ from enum import StrEnum
 import pytest
 
 from index.base.errors import RequestError
-from index.base.parameters import Parameter, check_known, choice, parse_all, whole_number
+from index.base.parameters import (
+    JsonNumber,
+    Kind,
+    Parameter,
+    check_known,
+    choice,
+    parse_all,
+    whole_number,
+)
 from index.base.settings import FaceChoice, Settings
 
 
@@ -18,6 +26,12 @@ NUMBER = Parameter("number", whole_number(1, 20), english="How many.", chinese="
 FRUIT = Parameter("fruit", choice(Fruit), english="Which.", chinese="水果")
 FACES = Parameter(
     "faces", choice(FaceChoice), english="Faces.", chinese="脸", setting="counted_faces"
+)
+SHARE = Parameter(
+    "share",
+    Kind({"type": "string"}, lambda _, text: float(text), is_number=True),
+    english="How much.",
+    chinese="份额",
 )
 ALL = (NUMBER, FRUIT, FACES)
 
@@ -70,16 +84,20 @@ def test_a_schema_says_type_default_and_meaning(settings: Settings) -> None:
         "description": "Which.",
     }
     assert FACES.schema(settings)["default"] == settings.counted_faces
+    assert SHARE.schema(settings)["type"] == "string"
+    assert SHARE.json_schema(settings)["type"] == ["string", "number"]
+    assert FRUIT.json_schema(settings) == FRUIT.schema(settings)
 
 
 def test_members_of_a_body_have_the_type_that_the_schema_says() -> None:
-    assert NUMBER.text_of(5) == "5"
+    assert NUMBER.text_of(JsonNumber("5")) == "5"
+    assert SHARE.text_of(JsonNumber("0.50")) == SHARE.text_of("0.50") == "0.50"
     assert FRUIT.text_of("pear") == "pear"
     for parameter, value, wanted in (
         (NUMBER, "5", "an integer"),
         (NUMBER, True, "an integer"),
-        (NUMBER, 5.0, "an integer"),
-        (FRUIT, 5, "a string"),
+        (FRUIT, JsonNumber("5"), "a string"),
+        (SHARE, None, "a number"),
         (FRUIT, None, "a string"),
     ):
         with pytest.raises(RequestError, match=f"'{parameter.name}' must be {wanted}"):

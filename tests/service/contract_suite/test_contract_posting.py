@@ -91,7 +91,29 @@ def test_json_is_recognised_by_its_type(library: Service, kind: str) -> None:
     ],
 )
 def test_another_content_type_is_refused(library: Service, kind: str | None) -> None:
-    refusal(library.post({"filepaths": ["a.png"]}, content_type=kind), 400)
+    sentence = refusal(library.post({"filepaths": ["a.png"]}, content_type=kind), 400)
+    assert '{"filepaths": ["a.jpg"]}' in sentence
+    assert "application/json" in sentence
+    assert ("PUT /files/NAME" in sentence) == (kind or "").startswith("multipart")
+
+
+@pytest.mark.parametrize(
+    "written", ["0.3", "0.30", "3e-1", "0", "1", "-0", "1.50000000000000000001"]
+)
+def test_a_threshold_may_be_a_json_number_and_is_repeated_as_written(
+    library: Service, written: str
+) -> None:
+    body = f'{{"filepaths": ["a.png", "b.png"], "threshold": {written}}}'.encode()
+    expected = library.ask("a.png", "b.png", threshold=written)
+    assert library.post(body).body == expected.body
+    assert expected.json["threshold"] == written
+
+
+def test_the_list_may_be_called_filepath(library: Service) -> None:
+    names = ["both.png", "a.png", "both.png"]
+    for path in ("/person_count", "/persons"):
+        expected = library.post({"filepaths": names}, path=path).body
+        assert library.post({"filepath": names}, path=path).body == expected
 
 
 BAD_BODIES = [
@@ -116,7 +138,13 @@ BAD_BODIES = [
     (b'{"filepaths": [["a.png"]]}', "filepaths"),
     (b'{"filepaths": ["a\\u0000.png"]}', "filepath"),
     (b'{"filepaths": ["\\ud800.png"]}', "filepath"),
-    (b'{"filepaths": ["a.png"], "threshold": 0.2}', "threshold"),
+    (b'{"filepaths": ["a.png"], "threshold": -0.2}', "threshold"),
+    (b'{"filepaths": ["a.png"], "threshold": 1e999}', "threshold"),
+    (b'{"filepaths": ["a.png"], "threshold": NaN}', "threshold"),
+    (b'{"filepaths": ["a.png"], "threshold": Infinity}', "threshold"),
+    (b'{"filepaths": ["a.png"], "threshold": true}', "threshold"),
+    (b'{"filepath": "a.png"}', "filepath must be a list"),
+    (b'{"filepath": [1]}', "filepath must be a list"),
     (b'{"filepaths": ["a.png"], "threshold": null}', "threshold"),
     (b'{"filepaths": ["a.png"], "threshold": ["0.2"]}', "threshold"),
     (b'{"filepaths": ["a.png"], "threshold": "\\ud800"}', "threshold"),

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 import threading
 from pathlib import Path
 
@@ -24,6 +25,21 @@ def test_a_photo_that_is_sent_can_be_asked_about(service: Service) -> None:
     assert (stat.S_IMODE(found.st_mode), found.st_nlink) == (0o600, 1)
     assert everything_in(service) == {"a.png": data, "b.png": data}
     assert service.send("GET", "/files").json["files"][0]["filepath"] == "b.png"
+
+
+@pytest.mark.parametrize("options", ["-T FILE", "-X PUT --data-binary @FILE"])
+def test_curl_uploads_a_photo_without_saying_what_it_is(
+    service: Service, tmp_path: Path, options: str
+) -> None:
+    """A large one too: for those curl waits until it is told to go on."""
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(png(1) + bytes(3 << 20))
+    url = f"https://127.0.0.1:{service.thread.port}/files/photo.png"
+    given = options.replace("FILE", str(photo)).split()
+    curl = ["curl", "-sS", "--noproxy", "*", "--cacert", str(service.certificate), *given, url]
+    answered = subprocess.run(curl, capture_output=True, check=True).stdout
+    assert answered == b'{"filepath": "photo.png"}'
+    assert everything_in(service) == {"photo.png": photo.read_bytes()}
 
 
 def test_a_name_that_is_taken_is_never_overwritten(service: Service) -> None:

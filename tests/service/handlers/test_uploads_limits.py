@@ -32,8 +32,7 @@ def test_heads_that_promise_nothing_good_are_refused_before_the_body(
     )
     both = "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"
     assert refused(service, image + both, b"3\r\nabc\r\n0\r\n\r\n") in (400, 411)
-    assert refused(service, "Content-Length: 3\r\n") == 415
-    for kind in ("text/html", "multipart/form-data", "application/x-www-form-urlencoded", "imag/e"):
+    for kind in ("text/html", "multipart/form-data; boundary=x", "text/plain", "imag/e"):
         assert refused(service, f"Content-Type: {kind}\r\nContent-Length: 3\r\n") == 415
     assert everything_in(service) == {}
     assert put(service, "a.png", bytes(MIB)).status == 201
