@@ -103,10 +103,8 @@ class BaseHandler(RequestHandler):
         self.guard.check_host(self.request.headers)
         if self.SCOPE is not None:
             self.guard.check_token(self.request.headers, self.SCOPE)
-            if self.request.method in (
-                "GET",
-                "HEAD",
-            ):  # browsers check other methods before they send them
+            # browsers check other methods before they send them
+            if self.request.method in ("GET", "HEAD"):
                 check_not_embedded(self.request.headers)
         return None
 
