@@ -146,7 +146,7 @@ def test_evaluating_and_calibrating_on_labelled_portraits(place: Place) -> None:
 def test_a_reindex_embeds_everything_anew_and_the_library_is_sound(place: Place) -> None:
     done = program(place.config, "reindex")
     assert done.code == 0
-    assert done.out.startswith("12 images, 12 faces, now with facenet")
+    assert "\n12 images, 12 faces, now with facenet" in done.out
     verified = program(place.config, "verify")
     assert (verified.code, verified.out, verified.err) == (0, "all is well: 12 faces\n", "")
     status = json.loads(program(place.config, "status").out)
