@@ -20,7 +20,7 @@ SHOWN = 40  # characters of a wrong value that a refusal repeats
 
 @dataclass(frozen=True, slots=True)
 class JsonNumber:
-    """A number in a JSON body, as the caller wrote it: answers repeat it so."""
+    """A number in a JSON body, in the caller's spelling, which answers repeat."""
 
     text: str
 

@@ -70,7 +70,7 @@ class Image(Base):
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     width: Mapped[int]  # pixels, orientation applied
     height: Mapped[int]
-    note: Mapped[str | None] = mapped_column(Text)  # what is wrong with it although it was read
+    note: Mapped[str | None] = mapped_column(Text)  # the fault of a file that was read all the same
     orphaned_at: Mapped[float | None] = mapped_column(Float, index=True)  # when its last file went
     # when it was first indexed; retention starts here
     created_at: Mapped[float] = mapped_column(Float, default=time.time, index=True)

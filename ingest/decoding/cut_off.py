@@ -1,4 +1,4 @@
-"""Which JPEGs lack so little of their end that they are read all the same."""
+"""Completes JPEGs that are cut off so near their end that they can still be read."""
 
 import re
 import struct
@@ -24,7 +24,7 @@ _GREY = 128  # the decoder fills blocks with it that have no data (ITU-T T.81, A
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """A part of a JPEG: its marker, what its head says, where it ends with its data."""
+    """A part of a JPEG: its marker, its head, and the end of its data."""
 
     marker: int
     body: bytes
@@ -34,7 +34,7 @@ class _Segment:
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """What one pass over the picture adds (ITU-T T.81, B.2.3).
+    """One pass over the picture, and the detail that it adds (ITU-T T.81, B.2.3).
 
     Attributes:
         components: their numbers, such as brightness and two colours.
@@ -52,7 +52,7 @@ class _Scan:
 
 
 def with_end(jpeg: bytes) -> bytes | None:
-    """A JPEG that is cut off, with an end put to it, if nearly all of its picture is there.
+    """A JPEG that was cut off, with an end marker added, if nearly all of its picture is there.
 
     At most MOST_MISSING of it may be missing; of a progressive one, a part of the last pass, which
     brings the last bit of its finest detail.
@@ -109,14 +109,14 @@ def _scans(segments: Sequence[_Segment]) -> tuple[bytes, bool, list[_Scan]]:
 
 
 def _has_last_pass(components: bytes, scans: Sequence[_Scan]) -> bool:
-    """Whether the last of *scans* completes the picture, and brings nothing but last bits."""
+    """Whether the last of *scans* completes the picture, and adds only last bits."""
     finished = [scan for scan in scans if scan.is_finished]
     before, after = (_unknown_bits(components, some) for some in (finished, scans))
     return before <= _LAST_BIT and after == 0
 
 
 def _unknown_bits(components: bytes, scans: Sequence[_Scan]) -> int:
-    """How many bits at the end of a coefficient are unknown after *scans*, at most."""
+    """The most bits at the end of a coefficient that are unknown after *scans*."""
     unknown = {component: np.full(_COEFFICIENTS, 99) for component in components}
     for scan in scans:
         for component in scan.components:
@@ -125,9 +125,9 @@ def _unknown_bits(components: bytes, scans: Sequence[_Scan]) -> int:
 
 
 def _share_missing(jpeg: bytes) -> float:
-    """The share of a picture, 0 to 1, for which there is no data: grey up to its end.
+    """The share of a picture, 0 to 1, without data: it is grey up to the picture's end.
 
-    Looked for at an eighth of its size, where each pixel is the mean of a block.
+    It is measured at an eighth of the size, where each pixel is the mean of a block.
     """
     with Image.open(BytesIO(jpeg), formats=("JPEG",)) as image:
         image.draft("L", (1, 1))

@@ -155,7 +155,7 @@ class Sandbox:
     def _ask(
         self, data: bytes, edge_px: int, faces: bytes = b"", margin: int = 0
     ) -> tuple[bytes, list[int]]:
-        """Ask the process. Returns what became of it, and sizes, which the caller has to check."""
+        """Ask the process. Returns the outcome, and sizes that the caller has to check."""
         if not self.answers:
             self._wait_until_ready()
         self.answers += 1

@@ -43,7 +43,7 @@ class Summary:
     pending: int = 0  # left in the queue: interrupted, or their disk may be missing
     no_photo: int = 0  # videos, side-car files and the like: passed over
     failed: list[tuple[str, str]] = field(default_factory=list)  # path, reason
-    noted: list[tuple[str, str]] = field(default_factory=list)  # read; path, and what is wrong
+    noted: list[tuple[str, str]] = field(default_factory=list)  # path, fault of a read file
 
 
 def collect(roots: Roots, paths: Iterable[Path]) -> list[tuple[str, os.stat_result]]:

@@ -33,7 +33,7 @@ class NewImage:
     sha256: bytes
     size: tuple[int, int]  # width, height in pixels, orientation applied
     faces: Sequence[NewFace]
-    note: str | None = None  # what is wrong with it although it was read
+    note: str | None = None  # the fault of a file that was read all the same
 
 
 FACES_AT_ONCE = 500  # copies 1 MB of vectors
