@@ -1,6 +1,7 @@
 """count: counts the persons in files, without a server."""
 
 import json
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -38,8 +39,9 @@ def count(
     configure_logging(verbose=False)
     try:
         question = build_question({"filepath": files, **given}, settings, in_json=True)
-        database = Database(settings.database_path) if settings.database_path.exists() else None
-        with progress_bar("reading") as progress:
+        path = settings.database_path
+        library = Database(path) if path.exists() else nullcontext()
+        with library as database, progress_bar("reading") as progress:
             counter = DirectCount(settings, database)
             result = counter.answer(question, progress)
     except RequestError as error:

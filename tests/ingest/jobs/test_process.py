@@ -16,7 +16,7 @@ from index.database.engine import Database
 from index.database.migration import migrate
 from index.database.queries import analyses, generations, queue, snapshots
 from index.database.queries.generations import GenerationRow
-from index.database.states import GenerationState
+from index.database.states import FileState, GenerationState
 from index.library.ingest_report import stored_report
 from index.upkeep.verify import verify
 from ingest.jobs import process as module
@@ -103,7 +103,7 @@ def test_it_waits_while_its_database_is_moved_away(
     save_picture(settings.inbox / "new.png", 1)
     wait_until(lambda: "store.waits part=ingest" in caplog.text, "it waits")
     with Database(settings.database_path) as other, other.read() as connection:
-        assert queue.counts(connection) == {"pending": 0, "indexed": 0, "failed": 0}
+        assert queue.counts(connection) == dict.fromkeys(FileState, 0)
     settings.data.rename(settings.data.with_name("other"))
     moved.rename(settings.data)
 
