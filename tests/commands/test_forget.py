@@ -124,8 +124,9 @@ def test_what_the_proof_could_not_look_into_is_named_before_anything_is_erased(
 
 
 def test_an_evaluation_that_lies_on_another_disk_is_searched_as_well(
-    run: Run, library: Path, config: Path
+    run: Run, library: Path, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("index.upkeep.erasure_proof.ROUND_SECONDS", 0.0)
     other = config.parent / "other disk"
     other.mkdir()
     (config.parent / "data" / "evaluation").symlink_to(other)

@@ -123,6 +123,7 @@ def test_an_interrupted_erasure_is_finished_there_too(
         with Database(config.parent / "data" / "person_count.db") as database:
             finish_erasures(database, config.parent / "data")
     else:
+        monkeypatch.setattr("commands.evaluate.DRAWS", 5)
         assert run("evaluate", people, "--config", config).code == 0
     assert holders(evaluation(config), wanted) == []
 

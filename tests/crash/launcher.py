@@ -35,7 +35,11 @@ _NETWORKS = (
 
 
 def without_networks() -> None:
-    """Keep torch and OpenVINO from being imported by this process."""
+    """Keep torch and OpenVINO from being imported by this process, and numba from compiling.
+
+    Compiling takes each process seconds; the few faces here are as well counted without.
+    """
+    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
     for name in _NETWORKS:
         sys.modules.setdefault(name, MagicMock(name=name))
 

@@ -4,7 +4,10 @@ from tests.crash.launcher import without_networks
 
 without_networks()
 
-import commands.forget
+import index.base.logs
+import index.base.settings
+import index.database.migration
+import index.upkeep.backup
 import index.upkeep.erasure
 import index.upkeep.erasure_proof
 import index.upkeep.forget
