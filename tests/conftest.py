@@ -13,7 +13,7 @@ from index.database.queries.generations import GenerationRow
 from tests.index.builders import fake_generation, open_copy
 
 DEFAULT_FACES = Path(__file__).resolve().parent.parent.parent / "shared" / "faces"
-ENDING_SECONDS = 10.0  # for a thread that has nothing more to do
+ENDING_SECONDS = 30.0  # for a thread that has nothing more to do
 
 
 @pytest.fixture(autouse=True)

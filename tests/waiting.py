@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-DEADLINE_SECONDS = 15.0  # nothing here takes a tenth of that unless it hangs
+DEADLINE_SECONDS = 60.0  # nothing here takes a tenth of that unless it hangs
+SOON_SECONDS = 12.0  # for what ends of itself, and must not need a limit: those are 15 and more
 STEP_SECONDS = 0.01
 
 

@@ -11,7 +11,7 @@ from index.base.choices import DistanceScale
 from index.database.engine import Database
 from index.database.queries.generations import GenerationRow
 from service.answering.follower import Follower
-from service.edge import server, streams
+from service.edge import connections, server, streams
 from tests.fakes import save_picture
 from tests.service.running import NOT_THERE, Service, running_service
 from tests.waiting import wait_until
@@ -52,6 +52,7 @@ def brief_linger(monkeypatch: pytest.MonkeyPatch) -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers that start now cut slow clients off within a second."""
     monkeypatch.setattr(server, "IDLE_SECONDS", 0.7)
+    monkeypatch.setattr(connections, "SILENT_SECONDS", 0.7)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """python -m service.health, which containers ask whether to restart."""
 
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -18,8 +19,15 @@ def test_a_service_that_answers_is_healthy(
     assert health.check(given) is None
 
 
-def test_one_that_does_not_answer_is_not(service: Service) -> None:
+def test_one_that_refuses_is_not(service: Service) -> None:
     other = service.settings.model_copy(update={"port": service.thread.port, "tls": False})
+    assert health.check(other) == "the answer is 400"  # whoever speaks plain HTTP to TLS is told
+
+
+def test_where_nobody_listens_there_is_no_answer(service: Service) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    other = service.settings.model_copy(update={"port": port})
     assert "no answer from 127.0.0.1" in (health.check(other) or "")
 
 

@@ -17,7 +17,7 @@ import pytest
 from service.edge.server import MAX_HEAD_BYTES
 from service.edge.streams import MAX_HEADER_BYTES, make_stream
 from tests.service.running import NOT_THERE, Service, read_to_end
-from tests.waiting import wait_until
+from tests.waiting import SOON_SECONDS, wait_until
 
 MIB = 1 << 20
 
@@ -137,7 +137,7 @@ def test_what_may_be_asked_at_most_by_get_fits_into_the_head(either: Service) ->
 def test_a_head_that_does_not_end_is_cut_off(either: Service, start: bytes) -> None:
     with either.open_socket() as bare:
         bare.sendall(start)
-        assert seconds_until_closed(bare) < 5
+        assert seconds_until_closed(bare) < SOON_SECONDS
     assert either.answerer.in_hand == 0
 
 
@@ -145,7 +145,7 @@ def test_a_head_that_does_not_end_is_cut_off(either: Service, start: bytes) -> N
 def test_a_head_that_drips_is_cut_off_although_bytes_keep_coming(either: Service) -> None:
     with either.open_socket() as bare:
         bare.settimeout(0.1)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + SOON_SECONDS
         while time.monotonic() < deadline:
             try:
                 bare.sendall(b"a")
@@ -156,14 +156,14 @@ def test_a_head_that_drips_is_cut_off_although_bytes_keep_coming(either: Service
             except OSError:
                 break
         else:
-            pytest.fail("a dripping client was served for five seconds")
+            pytest.fail(f"a dripping client was served for {SOON_SECONDS} seconds")
 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_handshake_that_never_comes_is_cut_off(make_service: Callable[..., Service]) -> None:
     service = make_service()
     with socket.create_connection(("127.0.0.1", service.thread.port), timeout=10) as bare:
-        assert seconds_until_closed(bare) < 5
+        assert seconds_until_closed(bare) < SOON_SECONDS
 
 
 @pytest.mark.usefixtures("impatient")
@@ -172,7 +172,7 @@ def test_a_body_that_does_not_end_is_cut_off(either: Service) -> None:
         bare.sendall(
             b"POST /person_count HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{"
         )
-        assert seconds_until_closed(bare) < 5
+        assert seconds_until_closed(bare) < SOON_SECONDS
     assert either.answerer.in_hand == 0
 
 
