@@ -35,6 +35,7 @@ OLDEST_USABLE = {
     "numba": "0.66",
     "numpy": "2.0",
     "openvino": "2026.1",
+    "pathspec": "1.0",
     "prometheus-client": "0.26",
     "pydantic-settings": "2.10",
     "rich": "14",
