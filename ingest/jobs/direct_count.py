@@ -103,7 +103,7 @@ class DirectCount:
             sentence = f"{name} is a folder; name the files in it"
             raise RequestError(HTTPStatus.NOT_FOUND, sentence)
         if not path.is_file():
-            raise RequestError(HTTPStatus.NOT_FOUND, f"there is no file {name}")
+            raise RequestError(HTTPStatus.NOT_FOUND, f"there is no file {on_one_line(name)}")
         try:
             with path.open("rb") as stream:
                 data = stream.read(limit + 1)
