@@ -55,14 +55,14 @@ def converse(bare: socket.socket, data: bytes, seconds: float = 10.0) -> bytes:
     pytest.fail(f"still connected after {seconds} s")
 
 
-def check_refused(answer: bytes) -> None:
+def check_refused(answer: bytes, named: str = "POST") -> None:
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 414 ")
     assert b"Content-Type: application/json; charset=utf-8" in head
     document = json.loads(body)
     assert list(document) == ["cord", "error"]
     assert document["cord"] == 414
-    assert "POST" in document["error"]
+    assert named in document["error"]
 
 
 def failures(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -91,7 +91,8 @@ def test_an_address_that_is_too_long_is_answered(either: Service, beyond: int) -
 def test_headers_that_are_too_long_are_answered(either: Service) -> None:
     lines = b"".join(b"X-%d: %s\r\n" % (n, b"a" * 1000) for n in range(MAX_HEAD_BYTES // 1000))
     with either.open_socket() as bare:
-        check_refused(converse(bare, b"GET /person_count HTTP/1.1\r\nHost: localhost\r\n" + lines))
+        start = b"GET /person_count HTTP/1.1\r\nHost: localhost\r\n"
+        check_refused(converse(bare, start + lines), f"{MAX_HEADER_BYTES} bytes")
 
 
 @pytest.mark.usefixtures("brief_linger")
@@ -256,6 +257,22 @@ def test_only_the_address_may_be_long(either: Service, name: str) -> None:
     path = "/docs" if name == "Accept-Language" else "/assets/main.js"
     assert either.send("GET", path, headers={name: "a," * (MAX_HEADER_BYTES // 2)}).status == 414
     assert either.send("GET", path, headers={name: "a," * (MAX_HEADER_BYTES // 4)}).status == 200
+
+
+@pytest.mark.usefixtures("brief_linger")
+def test_a_long_header_is_refused_while_it_arrives(either: Service) -> None:
+    with either.open_socket() as bare:
+        bare.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * MAX_HEADER_BYTES)
+        check_refused(bare.recv(1 << 16), f"{MAX_HEADER_BYTES} bytes")
+
+
+@pytest.mark.parametrize("start", [b"", b"\r\n", b"\n"])
+@pytest.mark.parametrize("headers", [b"", b"Host: x\r\n"])
+def test_the_shortest_heads_are_understood(either: Service, start: bytes, headers: bytes) -> None:
+    version = b"1.1" if headers else b"1.0"
+    with either.open_socket() as bare:
+        bare.sendall(start + b"GET /healthz HTTP/" + version + b"\r\n" + headers + b"\r\n")
+        assert bare.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize(
