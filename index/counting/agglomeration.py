@@ -2,15 +2,16 @@
 
 The search takes hundreds of dependent steps over short arrays. In numpy the calls alone would take
 twenty times as long as the arithmetic, so numba compiles it. Compiled, it also runs without
-Python's lock, so that other threads go on. But compiling takes a second or two, and a handful of
-faces is merged sooner without it. Both ways run the same functions, with results equal to the last
-bit.
+Python's lock, so that other threads go on. But compiling takes a second or two: a command that
+merges a handful of faces is done sooner without it. A service compiles at its start. Both ways
+run the same functions, with results equal to the last bit.
 index.counting.evidence explains the formulas.
 """
 
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from threading import Event
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ Merges = tuple[IntVector, IntVector, DoubleVector]
 MergeAll = Callable[[FloatMatrix, Table, Table, float, float], Merges]
 
 HANDFUL = 48  # so many faces take 50 ms without compiling
+_IS_COMPILED = Event()
 
 # Each group has the number of one of its faces. best is its largest gain with any other group. If
 # stale, the partner has changed since, and best is only an upper bound.
@@ -53,6 +55,7 @@ class Weights(NamedTuple):
 def compile_now() -> None:
     """Compile now, which takes a second or two, instead of at the first merge of many faces."""
     merges_of(np.ones((2, 2), np.float32), Weights(1.0, 1.0, 0.0), math.inf, _compiled())
+    _IS_COMPILED.set()
 
 
 def merges_of(
@@ -62,12 +65,14 @@ def merges_of(
 
     Args:
         dots: (n, n) dot products, C-contiguous, symmetric; overwritten.
-        merge_all: compiled or not; None chooses by n.
+        merge_all: compiled or not; None takes the faster one, which for a handful of faces depends
+            on whether `compile_now` is done.
 
     Returns: for each merge a face of the one group, a face of the other, and the gain.
     """
     if merge_all is None:
-        merge_all = _plain() if len(dots) <= HANDFUL else _compiled()
+        is_plain = len(dots) <= HANDFUL and not _IS_COMPILED.is_set()
+        merge_all = _plain() if is_plain else _compiled()
     groups, sizes = _lone(len(dots), weights)
     return merge_all(dots, groups, sizes, weights.stray, least_gain)
 
