@@ -1,7 +1,7 @@
 """Turns the libraries' errors about settings into sentences for operators."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 from pydantic import ValidationError
@@ -36,6 +36,19 @@ def of_value(error: ValidationError, known: Collection[str]) -> str:
         near = get_close_matches(name, known, 1)
         return f"setting {name}: {said}" + (f"; did you mean {near[0]}?" if near else "")
     return f"setting {name}: {said} (given: {first['input']!r})"
+
+
+def of_replaced(variables: Iterable[str]) -> str | None:
+    """A sentence for a variable that sets what is replaced; pydantic passes over unknown ones.
+
+    Args:
+        variables: the names of the environment's variables.
+    """
+    names = {variable.upper() for variable in variables}
+    for name, said in _REPLACED.items():
+        if (variable := f"PERSON_COUNT_{name.upper()}") in names:
+            return f"the environment's {variable}: setting {name} {said}"
+    return None
 
 
 def of_environment(error: SettingsError) -> str:

