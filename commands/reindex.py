@@ -4,14 +4,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.console import Config, interrupted, progress_bar, stop_on_signals
+from commands.console import Config, interrupted, interruptible, progress_bar, stop_on_signals
 from commands.ingest import report
 from index.base.plurals import counted
 
 if TYPE_CHECKING:
     from index.library.folder_counts import FolderCounts
+    from ingest.jobs.reindex import ReindexResult
 
 SHOWN_FOLDERS = 10  # of those whose count the re-index changes
+NOT_YET = "start it again to go on, nothing has changed yet"
+SWITCHED = "the re-index is done; only the count after it is missing"
 
 
 def reindex(
@@ -50,20 +53,30 @@ def reindex(
             report(summary)
             return
         with exclusive(settings.data, "reindex"):
+            # first: whoever lacks the model's network need not wait for the count
+            reindexer = Reindexer(database, settings, model or settings.model, stop)
             folders = sample_folders(database)
-            before = count_in_folders(database, settings, folders)
+            with progress_bar("counting before") as bar:
+                progress = interruptible(bar, stop, NOT_YET)
+                before = count_in_folders(database, settings, folders, progress)
             if before:
                 _print_count(before)
-            with progress_bar("re-indexing") as progress:
-                outcome = Reindexer(database, settings, model or settings.model, stop).run(progress)
-            after = count_in_folders(database, settings, folders)
-    if outcome is None:
-        raise interrupted("start it again to go on, nothing has changed yet")
+            with progress_bar("re-indexing") as bar:
+                outcome = reindexer.run(bar)
+            if outcome is None:
+                raise interrupted(NOT_YET)
+            _print_outcome(outcome)
+            with progress_bar("counting after") as bar:
+                progress = interruptible(bar, stop, SWITCHED)
+                after = count_in_folders(database, settings, folders, progress)
+    if before and after:
+        _print_difference(before, after)
+
+
+def _print_outcome(outcome: "ReindexResult") -> None:
     earlier = f" ({outcome.already_done} done earlier)" if outcome.already_done else ""
     images, faces = counted(outcome.images, "image"), counted(outcome.faces, "face")
     print(f"{images}{earlier}, {faces}, now with {outcome.model_id}")
-    if before and after:
-        _print_difference(before, after)
 
 
 def _print_count(counts: "FolderCounts") -> None:

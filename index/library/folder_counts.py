@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from index.base.errors import StoreError
+from index.base.progress import Progress
 from index.base.settings import Settings
 from index.counting import grouping
 from index.counting.key_faces import why_left_out
@@ -49,21 +50,27 @@ def sample_folders(database: Database) -> Folders:
 
 
 def count_in_folders(
-    database: Database, settings: Settings, folders: Folders
+    database: Database, settings: Settings, folders: Folders, progress: Progress
 ) -> FolderCounts | None:
     """Count the persons in each of *folders* at the default threshold; None in an empty library.
 
-    Folders with damaged rows are left out, since a re-index may be the cure and must go on.
+    Folders with damaged rows are left out, since a re-index may be the cure and must go on. Each
+    folder is read by itself: one long transaction would keep SQLite from emptying its log.
+
+    Args:
+        progress: is told of each folder before it is counted, and of the end.
     """
     with database.read() as connection:
         generation = generations.active(connection)
-        if generation is None:
-            return None
-        space = Space.calibrated(Profile.from_json(generation.profile))
-        persons = {}
-        for folder, images in folders.items():
-            with suppress(StoreError):
-                persons[folder] = _persons(connection, generation.id, space, settings, images)
+    if generation is None:
+        return None
+    space = Space.calibrated(Profile.from_json(generation.profile))
+    persons = {}
+    for done, (folder, images) in enumerate(folders.items()):
+        progress(done, len(folders))
+        with suppress(StoreError), database.read() as connection:
+            persons[folder] = _persons(connection, generation.id, space, settings, images)
+    progress(len(folders), len(folders))
     return FolderCounts(generation.model_id, persons)
 
 

@@ -27,7 +27,7 @@ from index.vectors import snapshot_writer
 from index.vectors.space import shipped_profile, stored_vector_space
 from ingest.decoding.reading import read_settled
 from ingest.interfaces import Encoder
-from ingest.networks.models import Models, load_models
+from ingest.networks.models import load_models
 from ingest.networks.pipeline import analyse_all, in_chunks, share_of
 from ingest.watching.missing_disks import uncertain_places
 
@@ -60,6 +60,12 @@ class Reindexer:
     def __init__(
         self, database: Database, settings: Settings, model: str, stop: threading.Event
     ) -> None:
+        """Load the model.
+
+        Raises:
+            ConfigError, ModelUnavailableError: it cannot be loaded.
+        """
+        self._models = load_models(settings, model)
         self._database = database
         self._settings = settings
         self._model = model
@@ -72,16 +78,15 @@ class Reindexer:
         Returns: the outcome; None when stopped before the switch.
 
         Raises:
-            ConfigError, ModelUnavailableError: the model cannot be loaded.
             IngestError: an indexed image can no longer be read, or its disk may be missing;
                 nothing has changed.
         """
-        models = load_models(self._settings, self._model)
-        generation = self._target(models)
+        encoder = self._models.encoder
+        generation = self._target(encoder)
         with self._database.read() as connection:
             already, _ = generations.progress(connection, generation.id)
         while True:
-            self._fill(generation, models, progress)
+            self._fill(generation, progress)
             if self._stop.is_set():
                 return None
             space = stored_vector_space(generation.profile)
@@ -91,22 +96,22 @@ class Reindexer:
         remove_retired(self._database)
         with self._database.read() as connection:
             totals = analyses.totals(connection, generation.id)
-        return ReindexResult(models.encoder.model_id, totals["images"], totals["faces"], already)
+        return ReindexResult(encoder.model_id, totals["images"], totals["faces"], already)
 
-    def _target(self, models: Models) -> GenerationRow:
+    def _target(self, encoder: Encoder) -> GenerationRow:
         """The generation to fill: that of an interrupted run, or a new one."""
         with self._database.write() as connection:
             found = generations.building(connection)
-            if found is not None and found.model_id == models.encoder.model_id:
+            if found is not None and found.model_id == encoder.model_id:
                 return found
             if found is not None:
                 log.info("reindex.other_abandoned model=%s", found.model_id)
                 generations.retire(connection, found.id)
             return generations.create(
                 connection,
-                model_id=models.encoder.model_id,
+                model_id=encoder.model_id,
                 model=self._model,
-                profile=self._profile(models.encoder),
+                profile=self._profile(encoder),
                 state=GenerationState.BUILDING,
                 now=time.time(),
             )
@@ -119,7 +124,7 @@ class Reindexer:
             return active.profile
         return shipped_profile(self._model, encoder.dim).to_json()
 
-    def _fill(self, generation: GenerationRow, models: Models, progress: Progress) -> None:
+    def _fill(self, generation: GenerationRow, progress: Progress) -> None:
         with self._database.read() as connection:
             # only once: it counts the whole library, which may take as long as a batch
             done, total = generations.progress(connection, generation.id)
@@ -136,7 +141,7 @@ class Reindexer:
             contents = ((sha256, data) for sha256, data in map(self._content, images) if data)
             limit = self._settings.max_megapixels
             chunks = in_chunks(contents, share_of(len(images)))
-            found = [outcome for _, outcome in analyse_all(models, chunks, limit)]
+            found = [outcome for _, outcome in analyse_all(self._models, chunks, limit)]
             with self._database.write() as connection:
                 present = stored_images.image_ids(connection, [sha256 for _, sha256 in images])
                 # images that are no longer present were forgotten meanwhile

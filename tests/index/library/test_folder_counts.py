@@ -14,6 +14,10 @@ from tests.ingest.builders import Ingest
 from tests.spaces import UNMEASURED
 
 
+def no_progress(done: int, total: int) -> None:
+    """Nobody looks."""
+
+
 @pytest.fixture
 def ingest(database: Database, settings: Settings, generation: object) -> Ingest:
     """Three folders of photos of painted people."""
@@ -29,8 +33,11 @@ def ingest(database: Database, settings: Settings, generation: object) -> Ingest
 
 def test_each_folders_own_photos_are_counted(ingest: Ingest, settings: Settings) -> None:
     folders = sample_folders(ingest.database)
-    found = count_in_folders(ingest.database, settings, folders)
+    told: list[tuple[int, int]] = []
+    progress = lambda *said: told.append(said)  # noqa: E731
+    found = count_in_folders(ingest.database, settings, folders, progress)
     assert found is not None
+    assert told == [(done, 4) for done in range(5)]
     inbox = str(settings.inbox)
     assert found.persons == {inbox: 0, f"{inbox}/a": 2, f"{inbox}/a/deep": 2, f"{inbox}/b": 1}
     assert (found.total, found.model_id) == (5, "fake-1")
@@ -53,12 +60,14 @@ def test_it_counts_as_answers_do(ingest: Ingest, settings: Settings) -> None:
     ingest.index()
     folders = sample_folders(ingest.database)
     one = settings.model_copy(update={"counted_faces": FaceChoice.ONE})
-    by_choice = [count_in_folders(ingest.database, way, folders) for way in (settings, one)]
+    by_choice = [
+        count_in_folders(ingest.database, way, folders, no_progress) for way in (settings, one)
+    ]
     assert [found.persons[f"{settings.inbox}/a"] for found in by_choice if found] == [4, 3]
     eager = replace(UNMEASURED, operating_distance=1.9, scatter=Scatter(0.5, 1.0))
     with ingest.database.write() as connection:
         generations.set_profile(connection, ingest.generation.id, eager.to_json())
-    found = count_in_folders(ingest.database, one, folders)
+    found = count_in_folders(ingest.database, one, folders, no_progress)
     assert found is not None
     assert set(found.persons.values()) == {0, 1}
 
@@ -66,11 +75,13 @@ def test_it_counts_as_answers_do(ingest: Ingest, settings: Settings) -> None:
 def test_a_damaged_folder_is_left_out(ingest: Ingest, settings: Settings) -> None:
     with ingest.database.write() as connection:
         connection.exec_driver_sql("UPDATE faces SET crc32 = crc32 + 1 WHERE id = 1")
-    found = count_in_folders(ingest.database, settings, sample_folders(ingest.database))
+    found = count_in_folders(
+        ingest.database, settings, sample_folders(ingest.database), no_progress
+    )
     assert found is not None
     assert len(found.persons) == 3
 
 
 def test_an_empty_library_has_none(database: Database, settings: Settings) -> None:
     assert sample_folders(database) == {}
-    assert count_in_folders(database, settings, {}) is None
+    assert count_in_folders(database, settings, {}, no_progress) is None

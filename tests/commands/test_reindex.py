@@ -1,0 +1,122 @@
+"""reindex: what it says of its effect, and what it says when it is interrupted."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from commands import reindex as command
+from index.base.errors import ModelUnavailableError
+from ingest.interfaces import Crops
+from ingest.jobs import reindex
+from ingest.networks.models import Models
+from tests.commands.conftest import Run, fill
+from tests.fakes import FakeEncoder, fake_models, save_picture
+
+pytestmark = pytest.mark.usefixtures("two_folders")
+BEFORE = "5 persons in 2 folders, by fake-1\n"
+SWITCHED = "6 images, 7 faces, now with dull-1\n"
+
+
+class Dull(FakeEncoder):
+    """Takes everybody for the same person; stops the command at the first photo, if asked to."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        super().__init__("dull-1")
+        self.stop = stop
+        self.stops = False
+
+    def encode(self, crops: Crops) -> NDArray[np.float32]:
+        if self.stops:
+            self.stop.set()
+        return np.ones((len(crops), self.dim), np.float32)
+
+
+@pytest.fixture
+def two_folders(library: Path, config: Path) -> None:
+    """Three persons in the drop folder, two in a folder of it."""
+    (library / "trip").mkdir()
+    save_picture(library / "trip" / "one.png", 1, seed=5)
+    save_picture(library / "trip" / "four.png", 4, seed=6)
+    fill(library, config.parent / "data")
+
+
+@pytest.fixture
+def stop(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """What Ctrl-C sets."""
+    event = threading.Event()
+    monkeypatch.setattr(command, "stop_on_signals", lambda: event)
+    return event
+
+
+@pytest.fixture
+def dull(stop: threading.Event, monkeypatch: pytest.MonkeyPatch) -> Dull:
+    """The encoder of every re-index."""
+    fake = fake_models()
+    encoder = Dull(stop)
+    models = Models(fake.detector, encoder, fake.decoders)
+    monkeypatch.setattr(reindex, "load_models", lambda *_: models)
+    return encoder
+
+
+@pytest.mark.usefixtures("dull")
+def test_it_says_how_many_persons_there_are_before_and_after(run: Run, config: Path) -> None:
+    outcome = run("reindex", "--config", config)
+    inbox = config.parent / "inbox"
+    assert outcome.code == 0
+    assert outcome.out == (
+        f"{BEFORE}{SWITCHED}"
+        "2 persons in 2 folders, by dull-1\n"
+        "the count changes in 2 of 2 folders\n"
+        f"  {inbox}: 3 -> 1\n"
+        f"  {inbox}/trip: 2 -> 1\n"
+    )
+
+
+def test_a_model_that_cannot_be_loaded_is_told_before_anything_is_counted(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> Models:
+        raise ModelUnavailableError("the network is not there")
+
+    monkeypatch.setattr(reindex, "load_models", missing)
+    outcome = run("reindex", "--config", config)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == "person-count: the network is not there\n"
+
+
+@pytest.mark.usefixtures("dull")
+def test_interrupted_while_it_counts_it_has_changed_nothing(
+    run: Run, config: Path, stop: threading.Event
+) -> None:
+    stop.set()
+    outcome = run("reindex", "--config", config)
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.err == f"interrupted; {command.NOT_YET}\n"
+    stop.clear()
+    assert run("reindex", "--config", config).out.startswith(BEFORE + SWITCHED)
+
+
+def test_interrupted_before_the_switch_it_goes_on_when_started_again(
+    run: Run, config: Path, dull: Dull
+) -> None:
+    dull.stops = True
+    outcome = run("reindex", "--config", config)
+    assert (outcome.code, outcome.out) == (130, BEFORE)
+    assert outcome.err == f"interrupted; {command.NOT_YET}\n"
+    dull.stops = False
+    dull.stop.clear()
+    again = run("reindex", "--config", config)
+    assert again.out.startswith(BEFORE + "6 images (6 done earlier), 7 faces, now with dull-1\n")
+
+
+@pytest.mark.usefixtures("dull")
+def test_interrupted_after_the_switch_it_says_that_only_the_count_is_missing(
+    run: Run, config: Path, stop: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reindex, "remove_retired", lambda _: stop.set())
+    outcome = run("reindex", "--config", config)
+    assert (outcome.code, outcome.out) == (130, BEFORE + SWITCHED)
+    assert outcome.err == f"interrupted; {command.SWITCHED}\n"
