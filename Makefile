@@ -12,7 +12,7 @@ install: $(READY)
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "person-count needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python packaging/install.py
 	touch $(READY)
 
 run: $(READY)
@@ -48,8 +48,9 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# STAY=1: goes on after its question, so that you can look at the page
 demo: $(READY)
-	$(BIN)/python -m demo
+	$(BIN)/python -m demo $(if $(STAY),--stay)
 
 # the pictures of the page in README.md and README.zh-CN.md; needs chromium
 screenshots: $(READY)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.console import Config, tell
+from commands.start_checks import check_start
 
 if TYPE_CHECKING:
     from index.base.setting_origins import Origin
@@ -31,6 +32,7 @@ def config(
     """
     from index.base.setting_origins import origins_of, unknown_variables
     from index.base.settings import load_settings
+    from index.base.watched_folders import missing_folders
 
     given = {"host": host, "port": port, "tls": False if http else None}
     settings = load_settings(config, **given)
@@ -45,30 +47,11 @@ def config(
             print(f"{line:<{VALUE_COLUMNS}}  # {_where(name, origins[name], file)}")
     for name in unknown_variables():
         tell(f"the environment's {name} is no setting and has no effect")
-    _check(settings)
+    check_start(settings)
+    for folder in missing_folders(settings):
+        tell(f"{folder} does not exist, and serve would make it; is it mistyped?")
     if not (show or as_json):
         tell("the settings are valid")
-
-
-def _check(settings: "Settings") -> None:
-    """Make the checks of serve and its ingest before they start, except those that make files.
-
-    Raises:
-        ConfigError: they would refuse to start; the text gives the reason.
-    """
-    from index.base.kernel import check_confinement
-    from index.base.tokens import read_tokens
-    from ingest.networks.recogniser import describe
-    from service.edge.tls import own_pair, server_context
-    from service.guards.auth import check_exposure
-
-    check_exposure(settings)
-    check_confinement(settings.confinement)
-    if settings.tls and (pair := own_pair(settings)):
-        server_context(*pair)
-    if settings.tokens is not None:
-        read_tokens(settings.tokens)
-    describe(settings.model)
 
 
 def _file(config: Path | None) -> Path | None:

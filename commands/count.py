@@ -13,7 +13,9 @@ from index.base.errors import RequestError
 
 @with_question_options
 def count(
-    files: Annotated[list[str], typer.Argument(help="Image files, anywhere on this machine.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Photos, or folders of photos, anywhere on this machine.")
+    ],
     given: dict[str, list[str]],
     explain: Annotated[
         bool, typer.Option("--explain", help="Print each person's faces, and how sure they are.")
@@ -21,13 +23,14 @@ def count(
     as_json: Annotated[bool, typer.Option("--json", help="The service's document.")] = False,
     config: Config = None,
 ) -> None:
-    """Count the persons in these files, without a server.
+    """Count the persons in these photos, without a server.
 
-    Nothing is stored.
+    A folder stands for every photo below it. What is no photo is passed over. Nothing is stored.
 
-    Example: person-count count a.jpg b.jpg --threshold 0.25 --explain
+    Example: person-count count a.jpg holiday --threshold 0.25 --explain
     """
     from index.base.logs import configure_logging
+    from index.base.paths import on_one_line
     from index.base.settings import load_settings
     from index.counting.documents import count_document, error_document, explanation_document
     from index.counting.explanation import Explanation, explanation_lines
@@ -49,7 +52,9 @@ def count(
             print(json.dumps(error_document(error.status, str(error)), ensure_ascii=False))
         raise
     for name, note in counter.notes.items():
-        tell(f"read, but {name}: {note}")
+        tell(f"read, but {on_one_line(name)}: {note}")
+    if counter.no_photos:
+        tell(_passed_over(counter.no_photos))
     document = count_document(question, result.answer.person_num)
     if explain:
         told = Explanation(question, result.answer, result.vectors, counter.space)
@@ -61,3 +66,12 @@ def count(
             print(line)
     else:
         print(result.answer.person_num)
+
+
+def _passed_over(reasons: dict[str, str]) -> str:
+    from index.base.paths import on_one_line
+    from index.base.plurals import counted
+
+    name, reason = next(iter(reasons.items()))
+    such_as = "" if len(reasons) == 1 else "such as "
+    return f"passed over: {counted(len(reasons), 'file')}, {such_as}{on_one_line(name)}: {reason}"

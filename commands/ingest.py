@@ -45,7 +45,7 @@ def report(summary: "Summary") -> None:
     for path, note in summary.noted:
         tell(f"read, but {on_one_line(path)}: {note}")
     print(
-        f"{summary.indexed} indexed, {summary.no_face} without a face, "
+        f"{summary.indexed} indexed, {summary.no_face} without a face that counts, "
         f"{len(summary.failed)} failed"
         + (f", {summary.no_photo} passed over (no photos)" if summary.no_photo else "")
         + (f", {summary.pending} still queued" if summary.pending else "")

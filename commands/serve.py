@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.console import Config, naming_folders, tell
+from commands.start_checks import check_start
 
 if TYPE_CHECKING:
     import ssl
@@ -29,29 +30,28 @@ def serve(
 ) -> None:
     """Watch the drop folder and answer questions over HTTPS.
 
+    The first start makes the database, the drop folder and a certificate.
+
     Example: person-count serve --port 8443
     """
     import asyncio
 
-    from index.base.kernel import check_confinement
     from index.base.logs import configure_logging, log_the_rest
     from index.base.settings import load_settings
     from index.database.engine import Database
     from service.children.ingest_keeper import IngestKeeper
     from service.edge.server import serve as serve_forever
-    from service.guards.auth import check_exposure
 
     tls = False if http else None
     settings = load_settings(config, host=host, port=port, tls=tls)
-    check_exposure(settings)
-    found = check_confinement(settings.confinement)
+    found = check_start(settings)
     configure_logging(verbose=True)
     log_the_rest()
     if found.lacking:
         log.warning("service.confinement_lacks what=%s; see docs/security.md", found.lacking)
     with naming_folders():
+        _make_missing(settings)
         context, sha256 = _tls(settings)
-        settings.inbox.mkdir(parents=True, exist_ok=True)
     keeper = None if no_ingest else IngestKeeper(_watch_command(config))
 
     def announce(bound_port: int) -> None:
@@ -89,6 +89,25 @@ def _greet(url: str, sha256: str | None, settings: "Settings") -> None:
     else:
         tell(f"certificate SHA-256 {sha256}")
     tell(f"drop folder {settings.inbox}")
+
+
+def _make_missing(settings: "Settings") -> None:
+    """Make the folders and the database that are not there yet, and say so."""
+    from index.base.watched_folders import make_folders
+    from index.database.migration import is_missing, migrate
+
+    on_terminal = sys.stderr.isatty()
+    for folder in make_folders(settings):
+        if on_terminal:
+            tell(f"{folder} did not exist and was made, empty; is it mistyped in the settings?")
+        else:
+            log.warning("service.folder_made folder=%s; it did not exist: is it mistyped?", folder)
+    if is_missing(settings.database_path):
+        _, revision = migrate(settings.database_path)
+        if on_terminal:
+            tell(f"made the database {settings.database_path}")
+        else:
+            log.info("service.database_made revision=%s", revision)
 
 
 def _tls(settings: "Settings") -> tuple["ssl.SSLContext | None", str | None]:

@@ -1,7 +1,12 @@
-"""make demo: draw 12 portraits of 4 people, drop them in, ask how many there are, over HTTPS."""
+"""make demo: draw 12 portraits of 4 people, drop them in, ask how many there are, over HTTPS.
 
+make demo STAY=1 goes on after that, so that people can look at the page.
+"""
+
+import argparse
 import json
 import re
+import signal
 import ssl
 import subprocess
 import sys
@@ -46,11 +51,10 @@ def service(folder: Path) -> Iterator[tuple[str, ssl.SSLContext]]:
     """Run the service in *folder*. Yields its base URL and a context that trusts it."""
     config = folder / "config.yaml"
     config.write_text(f"inbox: {folder / 'inbox'}\ndata: {folder / 'data'}\n", encoding="utf-8")
-    program = [sys.executable, "-m", "person_count"]
-    subprocess.run([*program, "migrate", "--config", str(config)], check=True)
     log = folder / "serve.log"
     with log.open("wb") as stream:
-        command = [*program, "serve", "--port", "0", "--config", str(config)]
+        command = [sys.executable, "-m", "person_count", "serve", "--port", "0"]
+        command += ["--config", str(config)]
         process = subprocess.Popen(command, stderr=stream)
         try:
             url = _address(log, process)
@@ -90,7 +94,21 @@ def demo_threshold() -> str:
     return f"{space.threshold(DRAWN_DISTANCE):.3f}"
 
 
-def main() -> None:
+def page(url: str, names: list[str], threshold: str) -> str:
+    """The address of the page that asks the same; *url* is that of the question."""
+    asked = urllib.parse.urlencode([("t", threshold), *(("f", name) for name in names)])
+    return f"{url.removesuffix('/person_count')}/#{asked}"
+
+
+def stay() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    asked = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, asked)
+    signal.sigwait(asked)
+    print("stopping")
+
+
+def main(*, staying: bool) -> None:
     """Run the demonstration."""
     threshold = demo_threshold()
     with tempfile.TemporaryDirectory(prefix="person-count-demo-") as name:
@@ -104,10 +122,17 @@ def main() -> None:
             print(f"threshold {threshold} instead of 0.2: drawn faces resemble each other")
             print(f"GET {url}?{query}\n")
             answer = ask(f"{url}?{query}", context)
-    print(answer)
-    if json.loads(answer).get("person_num") != PEOPLE:
-        sys.exit(f"expected {PEOPLE} persons")
+            print(answer)
+            if json.loads(answer).get("person_num") != PEOPLE:
+                sys.exit(f"expected {PEOPLE} persons")
+            if staying:
+                print(f"\nlook at the page: {page(url, names, threshold)}")
+                print("the browser warns of the certificate, which the demo made; Ctrl-C ends it")
+                sys.stdout.flush()
+                stay()
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--stay", action="store_true", help="go on, to look at the page")
+    main(staying=parser.parse_args().stay)

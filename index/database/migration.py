@@ -1,5 +1,6 @@
 """Migration: brings a database to the revision that this program needs."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,9 +10,27 @@ from sqlalchemy.exc import DBAPIError
 
 from index.base.errors import StoreError
 from index.base.private_folder import make_private
-from index.database.database_file import create_private
+from index.database.database_file import create_private, looks_like_database
 from index.database.engine import NO_DATABASE, open_engine, transient_errors
 from index.database.revisions import MIGRATIONS, head_revision, known_revisions, unknown
+
+
+def is_missing(path: Path) -> bool:
+    """Whether there is no database at *path*, or only what an interrupted creation left there."""
+    if not path.is_file():
+        return not os.path.lexists(path)
+    if path.stat().st_size == 0:
+        return True
+    if not looks_like_database(path):
+        return False
+    engine = open_engine(path, writer=False)
+    try:
+        with transient_errors(), engine.connect() as connection:
+            return connection.scalar(text("SELECT 1 FROM sqlite_master LIMIT 1")) is None
+    except DBAPIError:  # it is damaged; whoever opens it says so
+        return False
+    finally:
+        engine.dispose()
 
 
 def migrate(path: Path) -> tuple[str | None, str]:

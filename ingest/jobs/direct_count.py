@@ -1,15 +1,18 @@
 """Answers a question about files anywhere on this machine, without a server."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 
 import numpy as np
+from platformdirs import user_cache_dir
 
 from index.base.arrays import FloatMatrix
 from index.base.errors import RequestError, UnreadableImageError
+from index.base.other_files import has_image_ending
 from index.base.paths import on_one_line
 from index.base.progress import Progress
 from index.base.settings import Settings
@@ -20,7 +23,10 @@ from index.database.queries import generations, stored_images
 from index.database.queries.faces import FaceRow, stored_faces
 from index.database.queries.stored_images import NewFace
 from index.vectors.space import Profile, Space, shipped_profile
+from ingest.jobs.given_files import find_given, unreadable
 from ingest.networks.models import Models, load_generation, load_models
+
+NAMED = 3  # folders in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class DirectCount:
 
     Attributes:
         notes: by file name, what is wrong with files that were read all the same.
+        no_photos: by file name, why files were passed over.
     """
 
     def __init__(self, settings: Settings, database: Database | None) -> None:
@@ -51,6 +58,7 @@ class DirectCount:
         self._database = database
         self._generation = None
         self.notes: dict[str, str] = {}
+        self.no_photos: dict[str, str] = {}
         if database is not None:
             with database.read() as connection:
                 self._generation = generations.active(connection)
@@ -68,29 +76,46 @@ class DirectCount:
     def _models(self) -> Models:
         if self._generation is not None:
             return load_generation(self._settings, self._generation)
-        return load_models(self._settings, self._settings.model)
+        return load_models(self._settings, self._settings.model, self._networks_folder())
+
+    def _networks_folder(self) -> Path:
+        """Without a library the user's cache: photos' folders shall stay as they are."""
+        usual = self._settings.networks_folder
+        if self._database is not None or usual.is_dir():
+            return usual
+        return Path(user_cache_dir("person-count")) / "weights"
 
     def answer(self, question: Question, progress: Progress) -> DirectAnswer:
-        """Count the persons in the question's files.
+        """Count the persons in the question's files, and in the photos in its folders.
+
+        What is no photo is passed over.
 
         Raises:
             RequestError: a file is missing (404), unreadable (422), or there are too many faces.
+                No photo is among the files (422).
             ConfigError, ModelUnavailableError: the model cannot be loaded.
         """
+        given = find_given(question.names, self._settings)
+        self.no_photos = given.no_photos
         names: dict[bytes, list[str]] = {}
         faces: list[FaceRow] = []
         vectors: list[FloatMatrix] = []
-        for done, name in enumerate(question.names):
-            progress(done, len(question.names))
+        for done, name in enumerate(given.photos):
+            progress(done, len(given.photos))
             data = self._read(name)
             digest = hashlib.sha256(data).digest()
             if digest not in names:
-                for face, size in self._faces(name, digest, data):
+                found = self._faces(name, digest, data)
+                if found is None:
+                    continue
+                for face, size in found:
                     # numbers serve as ids, since the database gives none here
                     faces.append(_row(face, len(faces), len(names), size))
                     vectors.append(face.embedding)
             names.setdefault(digest, []).append(name)
-        progress(len(question.names), len(question.names))
+        progress(len(given.photos), len(given.photos))
+        if not names:
+            raise _no_photo(question.names, self.no_photos)
         counted, left_out = choose_faces(faces, question, self._settings.max_request_faces)
         raw = [vectors[face.id] for face in counted]
         unit = self.space.unit(np.stack(raw)) if raw else np.empty((0, self.space.dim), np.float32)
@@ -99,26 +124,23 @@ class DirectCount:
 
     def _read(self, name: str) -> bytes:
         path, limit = Path(name), self._settings.max_file_bytes
-        if path.is_dir():
-            sentence = f"{name} is a folder; name the files in it"
-            raise RequestError(HTTPStatus.NOT_FOUND, sentence)
         if not path.is_file():
             raise RequestError(HTTPStatus.NOT_FOUND, f"there is no file {on_one_line(name)}")
         try:
             with path.open("rb") as stream:
                 data = stream.read(limit + 1)
         except OSError as error:
-            raise _unreadable(name, f"it cannot be read ({error.strerror})") from error
+            raise unreadable(name, f"it cannot be read ({error.strerror})") from error
         if len(data) > limit:
-            raise _unreadable(
+            raise unreadable(
                 name, f"it is larger than the {self._settings.max_file_mib} MiB allowed"
             )
         return data
 
     def _faces(
         self, name: str, digest: bytes, data: bytes
-    ) -> list[tuple[NewFace, tuple[int, int]]]:
-        """The faces of an image and its size, from the library or found now."""
+    ) -> list[tuple[NewFace, tuple[int, int]]] | None:
+        """The faces of an image and its size, from the library or found now; None: no photo."""
         if self._database is not None and self._generation is not None:
             with self._database.read() as connection:
                 known = stored_faces(connection, self._generation.id, digest)
@@ -129,15 +151,25 @@ class DirectCount:
                 return known
         (image,) = self._models.analyse([(digest, data)], self._settings.max_megapixels)
         if isinstance(image, UnreadableImageError):
-            raise _unreadable(name, str(image)) from image
+            if image.no_photo and not has_image_ending(name):
+                self.no_photos[name] = str(image)
+                return None
+            raise unreadable(name, str(image)) from image
         if image.note:
             self.notes[name] = image.note
         return [(face, image.size) for face in image.faces]
 
 
-def _unreadable(name: str, reason: str) -> RequestError:
+def _no_photo(given: Sequence[str], no_photos: Mapping[str, str]) -> RequestError:
+    if not no_photos:
+        named = ", ".join(map(on_one_line, given[:NAMED]))
+        return RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, f"there is no photo in {named}")
+    name, reason = next(iter(no_photos.items()))
+    if len(no_photos) == 1:
+        return unreadable(name, reason)
     return RequestError(
-        HTTPStatus.UNPROCESSABLE_ENTITY, f"{on_one_line(name)} is no readable image: {reason}"
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        f"none of these {len(no_photos)} files is a photo; of {on_one_line(name)}: {reason}",
     )
 
 

@@ -14,9 +14,10 @@ from index.base.paths import Roots, display, is_in_any, real_path
 from index.base.progress import Progress
 from index.base.settings import Settings
 from index.database.engine import Database
-from index.database.queries import analyses, generations, queue, stored_images
+from index.database.queries import generations, queue, stored_images
 from index.database.queries.files import rows_of
 from index.database.states import FileState
+from index.library.face_counts import counted_faces
 from index.upkeep.erasure import finish_erasures
 from index.upkeep.verify import repair, verify
 from index.vectors import snapshot_writer
@@ -39,7 +40,7 @@ class Summary:
     """The files by outcome."""
 
     indexed: int = 0
-    no_face: int = 0
+    no_face: int = 0  # no face in them counts
     pending: int = 0  # left in the queue: interrupted, or their disk may be missing
     no_photo: int = 0  # videos, side-car files and the like: passed over
     failed: list[tuple[str, str]] = field(default_factory=list)  # path, reason
@@ -180,7 +181,7 @@ class Drain:
         with self._database.read() as connection:
             rows = rows_of(connection, names)
             images = [row.image_id for row in rows.values() if row.image_id is not None]
-            faceless = analyses.faceless(connection, images)
+            faces = counted_faces(connection, images, self._settings.counted_faces)
             notes = stored_images.notes_of(connection, images)
         for name in dict.fromkeys(names):
             row = rows.get(name)
@@ -194,7 +195,7 @@ class Drain:
                 summary.no_photo += 1
             elif row.state is FileState.FAILED:
                 summary.failed.append((name, row.error or "unknown"))
-            elif row.image_id in faceless:
+            elif row.image_id is not None and faces.get(row.image_id) == 0:
                 summary.no_face += 1
             else:
                 summary.indexed += 1

@@ -3,14 +3,14 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 
-from index.base.errors import ConfigError, StoreError, StoreUnavailableError, WatcherEndedError
+from index.base.errors import StoreError, StoreUnavailableError, WatcherEndedError
 from index.base.kernel import check_confinement
 from index.base.lock import exclusive
 from index.base.outage import Outage
 from index.base.settings import Settings
+from index.base.watched_folders import make_folders
 from index.database.engine import Database
 from index.database.queries import generations, queue, stored_images
 from index.upkeep.erasure import expire, finish_erasures
@@ -111,15 +111,6 @@ class Housekeeping:
         self._database.checkpoint()
 
 
-def _make(folders: Iterable[Path]) -> None:
-    """Make the folders to watch that are missing."""
-    for folder in folders:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(f"{error.strerror}: {folder}") from error
-
-
 def run_ingest(settings: Settings, stop: threading.Event) -> None:
     """Ingest until *stop* is set; the batch in hand is finished first.
 
@@ -134,7 +125,8 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
     found = check_confinement(settings.confinement)
     if found.lacking:
         log.warning("ingest.confinement_lacks what=%s; see docs/security.md", found.lacking)
-    _make(settings.all_roots)
+    for folder in make_folders(settings):
+        log.warning("ingest.folder_made folder=%s; it did not exist: is it mistyped?", folder)
     with (
         exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS, stop=stop),
         Database(settings.database_path) as database,

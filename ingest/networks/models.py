@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -154,8 +155,11 @@ def _torch_finds_gpu() -> bool:
     return finds_gpu()
 
 
-def load_models(settings: Settings, model: str) -> Models:
+def load_models(settings: Settings, model: str, folder: Path | None = None) -> Models:
     """Load the detector, and the recogniser that the setting *model* means.
+
+    Args:
+        folder: keeps the networks; None means that of the settings.
 
     Raises:
         ConfigError: there is no such model.
@@ -167,7 +171,7 @@ def load_models(settings: Settings, model: str) -> Models:
     decoders = Decoders()
     decoders.prepare(cores(), settings.max_megapixels)  # they get ready while networks are read
     device = torch_device(settings.device)
-    folder = settings.networks_folder
+    folder = folder or settings.networks_folder
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         models = Models(

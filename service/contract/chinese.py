@@ -148,8 +148,8 @@ CHINESE = {
     "A page of the list.": "列表的一页。",
     "The path to use in requests.": "提问时所用的路径。",
     "Whether it waits, was read, failed or is no photo.": "等待中、已读取、失败，或不是照片。",
-    "how many faces were found, counted or not; null: not known yet": (
-        "找到的人脸数，无论是否计入；null 表示尚不知道"
+    "how many of its faces count, by setting counted_faces; null: not known": (
+        "按设置 counted_faces 计入的人脸数；null 表示尚不知道"
     ),
     "`after` of the next page; null: this is the last": "下一页的 `after`；null 表示这是最后一页",
     "A file's name, percent-encoded.": "文件名，做百分号编码。",

@@ -144,7 +144,7 @@ _LISTED: dict[str, Schema] = {
     "state": choice(FileState),
     "faces": {
         "anyOf": [INTEGER, {"type": "null"}],
-        "description": "how many faces were found, counted or not; null: not known yet",
+        "description": "how many of its faces count, by setting counted_faces; null: not known",
     },
 }
 _WATCHER: Schema = {  # index.library.ingest_report.WatcherReport

@@ -12,9 +12,7 @@ from functools import partial
 
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
-from tornado.netutil import bind_sockets
 
-from index.base.errors import ConfigError
 from index.base.settings import Settings
 from index.counting.agglomeration import compile_now
 from index.database.engine import Database
@@ -26,6 +24,7 @@ from service.children.picture_maker import Pictures
 from service.edge.app import GuardedApplication, make_app
 from service.edge.connections import Connection, HandshakeComplaints
 from service.edge.head_checks import MAX_BODY_BYTES
+from service.edge.listening import listen
 from service.edge.streams import NO_TLS, make_stream
 from service.guards.limits import ConnectionLimit
 from service.monitoring.service_status import ServiceStatus
@@ -134,12 +133,7 @@ async def serve(
         answerer = Answerer(database, settings, follower, threads)
         status = ServiceStatus(database, follower, ingest)
         server = Server(make_app(answerer, settings, status, pictures), context)
-        try:
-            sockets = bind_sockets(settings.port, settings.host)
-        except OSError as error:
-            raise ConfigError(
-                f"cannot listen on {settings.host} port {settings.port}: {error.strerror}"
-            ) from error
+        sockets = listen(settings)
         if left := await asyncio.to_thread(sweep, str(settings.inbox)):
             log.info("service.swept partial_uploads=%d", left)
         server.add_sockets(sockets)

@@ -41,20 +41,31 @@ def self_signed(folder: Path, host: str) -> tuple[Path, Path]:
     Args:
         host: an address or name that callers may use besides localhost, 127.0.0.1 and ::1.
     """
-    certificate, key = folder / "tls.crt", folder / "tls.key"
-    names = _names(host)
-    if not (certificate.is_file() and key.is_file() and _still_good(certificate, names)):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        private = ec.generate_private_key(ec.SECP256R1())
-        pem = private.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        _write_private(key, pem)
-        made = _make_certificate(private, names)
-        _write_private(certificate, made.public_bytes(serialization.Encoding.PEM))
+    if present := present_pair(folder, host):
+        return present
+    certificate, key = _places(folder)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private = ec.generate_private_key(ec.SECP256R1())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    _write_private(key, pem)
+    made = _make_certificate(private, _names(host))
+    _write_private(certificate, made.public_bytes(serialization.Encoding.PEM))
     return certificate, key
+
+
+def present_pair(folder: Path, host: str) -> tuple[Path, Path] | None:
+    """The self-signed certificate and key in *folder* that are still good for *host*, or None."""
+    certificate, key = _places(folder)
+    is_good = certificate.is_file() and key.is_file() and _still_good(certificate, _names(host))
+    return (certificate, key) if is_good else None
+
+
+def _places(folder: Path) -> tuple[Path, Path]:
+    return folder / "tls.crt", folder / "tls.key"
 
 
 def _names(host: str) -> list[x509.GeneralName]:

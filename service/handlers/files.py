@@ -6,6 +6,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from index.base.choices import FaceChoice
 from index.base.errors import RequestError, bad_request
 from index.base.parameters import check_known, parse_all
 from index.base.paths import Finder, Roots, display
@@ -16,6 +17,7 @@ from index.counting.question import check_filepath
 from index.database.engine import Database
 from index.database.queries import browse, queue
 from index.database.queries.browse import Filter
+from index.library.face_counts import counted_faces
 from service.contract.addresses import PREFIX, SUFFIX
 from service.contract.list_parameters import LIST_PARAMETERS
 from service.guards.same_origin import check_same_origin
@@ -36,14 +38,20 @@ def parse_filter(
     return Filter(tuple(roots.real), search, found["state"], found["after"]), found["limit"]
 
 
-def files_document(database: Database, chosen: Filter, limit: int) -> Document:
-    """A page of the list, and the start of the next one."""
+def files_document(database: Database, chosen: Filter, limit: int, choice: FaceChoice) -> Document:
+    """A page of the list, and the start of the next one; *choice* says which faces count."""
     with database.read() as connection:
         found = browse.list_files(connection, chosen, limit + 1)
-    shown = found[:limit]
+        shown = found[:limit]
+        images = {file.image_id for file in shown if file.image_id is not None}
+        faces = counted_faces(connection, sorted(images), choice)
     return {
         "files": [
-            {"filepath": file.name, "state": file.state, "faces": file.faces}
+            {
+                "filepath": file.name,
+                "state": file.state,
+                "faces": None if file.image_id is None else faces.get(file.image_id),
+            }
             | ({"reason": file.reason} if file.reason else {})
             | ({"note": file.note} if file.note else {})
             for file in shown
@@ -61,7 +69,8 @@ class FilesHandler(BaseHandler):
         """Answer with a page of the list."""
         chosen, limit = parse_filter(self.query(), self.roots, self.settings_)
         async with self.question_limit.admit(self.caller):
-            listed = partial(files_document, self.database, chosen, limit)
+            choice = self.settings_.counted_faces
+            listed = partial(files_document, self.database, chosen, limit, choice)
             document = await self.answerer.run(listed)
         self.send(document)
 

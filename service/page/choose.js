@@ -118,9 +118,15 @@ function found(row, isChosen) {
     on: { change: () => (box.checked ? choose([row.filepath]) : unchoose([row.filepath])) },
   });
   box.checked = isChosen;
-  const about = row.state === "indexed" ? t("facesIn", { count: row.faces }) : t(`status_${row.state}`);
   return el("li", {}, el("label", { class: `found-row is-${row.state}` },
-    box, nameOnOneLine(row.filepath), el("span", { class: "about" }, about)));
+    box, nameOnOneLine(row.filepath), el("span", { class: "about" }, about(row))));
+}
+
+/** What is known of a file, in the words of the list of chosen ones. */
+function about({ state: known, faces, note }) {
+  if (known !== "indexed") return [t(`status_${known}`)];
+  const found = faces === 0 ? t("status_no_face") : t("facesIn", { count: faces });
+  return [found, note ? el("span", { class: "reason", lang: "en" }, note) : null];
 }
 
 function allButton() {

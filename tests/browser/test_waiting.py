@@ -13,6 +13,7 @@ from index.database.engine import Database
 from index.library.ingest_report import IngestReport, WatcherReport, store_report
 from tests.browser.conftest import ALBUM, Begin
 from tests.fakes import save_picture
+from tests.ingest.samples import jpeg
 from tests.service.running import Service
 from tests.waiting import wait_until
 
@@ -148,6 +149,19 @@ def test_what_is_no_photo_is_counted_offered_to_nobody_and_no_failure(
     expect(found.page.locator("#found li")).to_have_count(1)
     expect(found.page.locator(".chosen-row.is-no_photo")).to_contain_text(status)
     expect(found.page.locator("#notices")).to_contain_text(notice)
+
+
+def test_the_list_says_what_a_photo_lacks_and_what_has_no_face_in_the_words_of_an_answer(
+    make_page_service: Callable[..., Service], visit: Begin
+) -> None:
+    service = make_page_service()
+    (service.settings.inbox / "cut.jpg").write_bytes(jpeg()[:-100])
+    assert service.ask("cut.jpg").json["person_num"] == 0
+    found = visit(service)
+    found.open("cut.jpg")
+    said = "no face that countsits end is missing; nearly all of the picture is there"
+    for row in ("#found li .about", ".chosen-row .about"):
+        expect(found.page.locator(row)).to_have_text(said)
 
 
 def test_failures_that_are_not_all_listed_are_asked_for_once_a_minute_not_at_every_look(

@@ -70,7 +70,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> R
 
 def write_config(folder: Path, **more: object) -> Path:
     """A configuration whose folders lie in *folder*."""
-    chosen = {"inbox": str(folder / "inbox"), "data": str(folder / "data"), "settle_seconds": 0.0}
+    chosen = {
+        "inbox": str(folder / "inbox"),
+        "data": str(folder / "data"),
+        "settle_seconds": 0.0,
+        "port": 0,
+    }
     path = folder / "person-count.yaml"
     lines = [f"{name}: {json.dumps(value)}\n" for name, value in (chosen | more).items()]
     path.write_text("".join(lines), encoding="utf-8")

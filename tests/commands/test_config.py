@@ -15,6 +15,15 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
 def test_it_shows_every_setting_with_its_value_and_source(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,13 +59,14 @@ def test_json_has_the_same(run: Run, tmp_path: Path) -> None:
     assert set(document["settings"]) == set(Settings.model_fields)
     assert document["settings"]["tls"] == {"value": False, "source": "argument"}
     assert document["settings"]["settle_seconds"] == {"value": 0.0, "source": "file"}
-    assert document["settings"]["port"] == {"value": 8022, "source": "default"}
+    assert document["settings"]["scan_seconds"] == {"value": 600.0, "source": "default"}
 
 
-def test_without_show_it_only_checks(run: Run) -> None:
-    outcome = run("config")
+def test_without_show_it_only_checks(run: Run, empty_folder: Path) -> None:
+    outcome = run("config", "--port", 0)
     assert (outcome.code, outcome.out) == (0, "")
     assert outcome.err == "the settings are valid\n"
+    assert list(empty_folder.iterdir()) == []
     assert run("config", "--show").out.startswith("# no configuration file\n")
 
 
@@ -101,11 +111,12 @@ def test_it_reads_the_certificate_and_looks_for_the_model(run: Run, tmp_path: Pa
     assert run("config", "--config", write_config(tmp_path, **right)).code == 0
 
 
+@pytest.mark.usefixtures("empty_folder")
 def test_a_variable_that_is_no_setting_is_pointed_out(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PERSON_COUNT_INBX", "/photos")
-    outcome = run("config")
+    outcome = run("config", "--port", 0)
     assert outcome.code == 0
     assert "PERSON_COUNT_INBX is no setting" in outcome.err
 

@@ -9,6 +9,7 @@ import pytest
 from index.base.choices import DEFAULT_THRESHOLD
 from tests.commands.conftest import Run, fill, write_config
 from tests.fakes import save_picture
+from tests.ingest.samples import jpeg
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -106,3 +107,30 @@ def test_a_file_without_a_face_counts_nobody(run: Run, config: Path) -> None:
     assert run("count", nobody, "--config", config).out == "0\n"
     explained = run("count", nobody, "--explain", "--config", config).out
     assert explained.startswith("0 persons at threshold 0.2\n")
+
+
+def test_a_folder_is_counted_and_what_is_no_photo_is_passed_over(
+    run: Run, library: Path, config: Path
+) -> None:
+    (library / "a.aae").touch()
+    (library / "b.mov").touch()
+    outcome = run("count", library, "--json", "--config", config)
+    document = json.loads(outcome.out)
+    assert (document["filepaths"], document["person_num"]) == ([str(library)], 3)
+    assert outcome.err == (
+        f"passed over: 2 files, such as {library}/a.aae: "
+        "by its ending .aae it is a side-car file, not a photo\n"
+    )
+    one = run("count", *library.glob("*.png"), library / "b.mov", "--config", config)
+    assert (one.code, one.out) == (0, "3\n")
+    assert one.err.startswith(f"passed over: 1 file, {library}/b.mov: by its ending .mov")
+
+
+def test_a_photo_that_lacks_its_end_is_counted_with_a_note(run: Run, config: Path) -> None:
+    cut = config.parent / "inbox" / "cut.jpg"
+    cut.write_bytes(jpeg()[:-100])
+    fill(cut.parent, config.parent / "data")
+    outcome = run("count", cut, "--config", config)
+    assert (outcome.code, outcome.out) == (0, "0\n")
+    note = "its end is missing; nearly all of the picture is there"
+    assert outcome.err == f"read, but {cut}: {note}\n"

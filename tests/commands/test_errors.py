@@ -150,10 +150,24 @@ def test_a_file_too_large_is_refused_before_it_is_read_whole(
     assert "larger than the 1 MiB" in outcome.err
 
 
-def test_a_folder_to_count_is_told_from_a_missing_file(
+def test_a_folder_without_a_photo_is_told_from_a_missing_file(
     run: Run, library: Path, config: Path
 ) -> None:
-    assert_one_line(run("count", library, "--config", config), "is a folder; name the files")
+    empty = library / "empty"
+    empty.mkdir()
+    assert_one_line(run("count", empty, "--config", config), f"there is no photo in {empty}")
+    (empty / "a.mov").touch()
+    only = run("count", empty, "--config", config)
+    assert_one_line(only, f"{empty}/a.mov is no readable image: by its ending .mov it is a video")
+    (empty / "a.aae").touch()
+    both = run("count", empty, "--config", config)
+    assert_one_line(both, f"none of these 2 files is a photo; of {empty}/a.aae: by its ending")
+
+
+def test_a_link_in_a_folder_to_count_is_named(run: Run, library: Path, config: Path) -> None:
+    (library / "link.png").symlink_to(library / "one.png")
+    outcome = run("count", library, "--config", config)
+    assert_one_line(outcome, f"{library}/link.png is no readable image: it is a symbolic link")
 
 
 def test_a_gpu_that_is_not_there_is_named(

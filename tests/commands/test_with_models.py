@@ -76,7 +76,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 def test_ingest_sums_up_and_names_what_failed(place: Place) -> None:
     assert place.ingested.code == 1
-    assert place.ingested.out == "12 indexed, 0 without a face, 1 failed\n"
+    assert place.ingested.out == "12 indexed, 0 without a face that counts, 1 failed\n"
     assert place.ingested.err.splitlines() == [
         f"failed: {place.false_jpeg}: it is a text, not a photo"
     ]
@@ -152,4 +152,4 @@ def test_a_reindex_embeds_everything_anew_and_the_library_is_sound(place: Place)
     assert (status["files"]["indexed"], status["files"]["failed"]) == (12, 1)
     # the failed file is tried once more, and fails again
     again = program(place.config, "reindex", "--missing-only")
-    assert (again.code, again.out) == (1, "0 indexed, 0 without a face, 1 failed\n")
+    assert (again.code, again.out) == (1, "0 indexed, 0 without a face that counts, 1 failed\n")

@@ -36,6 +36,7 @@ OLDEST_USABLE = {
     "numpy": "2.0",
     "openvino": "2026.1",
     "pathspec": "1.0",
+    "platformdirs": "3",
     "prometheus-client": "0.26",
     "pydantic-settings": "2.10",
     "rich": "14",

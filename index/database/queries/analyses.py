@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, bindparam, func, select
 
-from index.database.queries import generations
 from index.database.queries.lookup import Lookup
 from index.database.schema import Analysis, Face, File
 from index.database.states import FileState
@@ -23,14 +22,6 @@ def face_counts(
     """The number of faces found in each analysed image of *images*; others are left out."""
     rows = _ANALYSES_BY_IMAGE.rows(connection, images, generation=generation_id)
     return {row[0]: row[1] for row in rows}
-
-
-def faceless(connection: Connection, images: Sequence[int]) -> set[int]:
-    """Those of *images* in which the active generation found no face."""
-    active = generations.active(connection)
-    if active is None:
-        return set()
-    return {image for image, n in face_counts(connection, active.id, images).items() if n == 0}
 
 
 def images_with_faces(connection: Connection, generation_id: int) -> list[int]:

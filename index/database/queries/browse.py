@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, case, func, or_, select
 
 from index.base.turns import quarter_turns
-from index.database.schema import Analysis, Face, File, Generation, Image
+from index.database.schema import Face, File, Generation, Image
 from index.database.states import FileState, GenerationState
 
 Box = tuple[float, float, float, float]
@@ -37,14 +37,15 @@ class ListedFile:
     Attributes:
         name: as a caller would write it.
         reason: why it failed or is no photo, else None.
-        faces: the number found in it, whether they count or not; None: not known yet.
+        image_id: its content; None: not known yet.
+        note: what is wrong with a file that was read all the same, else None.
     """
 
     id: int
     name: str
     state: FileState
     reason: str | None
-    faces: int | None
+    image_id: int | None
     note: str | None
 
 
@@ -55,14 +56,8 @@ def list_files(connection: Connection, chosen: Filter, limit: int) -> list[Liste
     for them. With one it would sort a million rows to show fifty of them.
     """
     name = _name(chosen.roots[0])
-    faces = (
-        select(Analysis.face_count)
-        .join(Generation, Generation.id == Analysis.generation_id)
-        .where(Analysis.image_id == File.image_id, Generation.state == GenerationState.ACTIVE)
-        .scalar_subquery()
-    )
     note = select(Image.note).where(Image.id == File.image_id).scalar_subquery()
-    some = select(File.id, name, File.state, File.error, faces, note)
+    some = select(File.id, name, File.state, File.error, File.image_id, note)
     some = some.where(or_(*[_is_below(root) for root in chosen.roots]))
     if chosen.before is not None:
         some = some.where(File.id < chosen.before)

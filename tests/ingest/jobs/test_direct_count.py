@@ -104,11 +104,54 @@ def refused(settings: Settings, *files: Path) -> RequestError:
 
 
 @pytest.mark.usefixtures("models")
-def test_a_missing_file_and_a_folder_are_named(settings: Settings, tmp_path: Path) -> None:
-    for path in (tmp_path / "none.png", tmp_path):
-        error = refused(settings, path)
-        assert error.status == HTTPStatus.NOT_FOUND
-        assert str(path) in str(error)
+def test_a_missing_file_is_named(settings: Settings, tmp_path: Path) -> None:
+    error = refused(settings, tmp_path / "none.png")
+    assert error.status == HTTPStatus.NOT_FOUND
+    assert str(tmp_path / "none.png") in str(error)
+
+
+@pytest.mark.usefixtures("models")
+def test_a_folder_stands_for_every_photo_below_it(settings: Settings, tmp_path: Path) -> None:
+    save_picture(tmp_path / "a.png", 1)
+    for name in ("in", ".hidden", "@eaDir"):
+        (tmp_path / name).mkdir()
+        save_picture(tmp_path / name / "b.png", 2 if name == "in" else 3)
+    assert count(settings, None, tmp_path) == 2
+    assert count(settings, None, tmp_path, tmp_path / "a.png") == 2
+    few = settings.model_copy(update={"max_request_files": 1})
+    assert refused(few, tmp_path).status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+@pytest.mark.usefixtures("models")
+def test_what_is_no_photo_is_passed_over_with_the_reason(
+    settings: Settings, tmp_path: Path
+) -> None:
+    photo = save_picture(tmp_path / "a.png", 1)
+    (tmp_path / "a.mov").write_bytes(b"a film")
+    (tmp_path / "list").write_text("only its bytes tell\n")
+    given = [str(photo), str(tmp_path / "a.mov"), str(tmp_path / "list")]
+    counter = DirectCount(settings, None)
+    question = build_question({"filepath": given}, settings)
+    assert counter.answer(question, lambda *_: None).answer.person_num == 1
+    assert counter.no_photos == {
+        given[1]: "by its ending .mov it is a video, not a photo",
+        given[2]: "it is a text, not a photo",
+    }
+
+
+def test_without_a_library_networks_go_to_the_users_cache(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folders: list[Path] = []
+    monkeypatch.setattr(module, "load_models", lambda *given: folders.append(given[2]) or made)
+    made = fake_models()
+    photo = save_picture(tmp_path / "a.png", 1)
+    assert count(settings, None, photo) == 1
+    assert folders == [tmp_path / "cache" / "person-count" / "weights"]
+    settings.networks_folder.mkdir(parents=True)  # somebody has fetched a network into it
+    assert count(settings, None, photo) == 1
+    assert folders[1:] == [settings.networks_folder]
 
 
 @pytest.mark.usefixtures("models")

@@ -273,7 +273,7 @@ def test_an_address_in_use_is_a_clear_error(settings: Settings, database: Databa
     finally:
         for one in taken:
             one.close()
-    assert text == f"cannot listen on 127.0.0.1 port {port}: Address already in use"
+    assert text.startswith(f"cannot listen on 127.0.0.1 port {port}: Address already in use; ")
 
 
 @pytest.mark.filterwarnings("ignore:Exception ignored:pytest.PytestUnraisableExceptionWarning")

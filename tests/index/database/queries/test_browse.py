@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from index.database.engine import Database
-from index.database.queries import browse, generations, stored_images
+from index.database.queries import browse, stored_images
 from index.database.queries.browse import Filter
 from index.database.states import GenerationState
 from tests.index.builders import ask, by_hand, image, index_file, small_generation
@@ -49,18 +49,6 @@ def test_a_face_says_which_turn_brings_it_upright(database: Database, turn: int)
         place = browse.face_place(connection, face)
     assert place is not None
     assert place.turn == turn
-
-
-def test_faces_are_counted_in_the_active_generation(database: Database) -> None:
-    retired = small_generation(database, GenerationState.RETIRED)
-    index_file(database, retired.id, "/in/a.jpg", image("a", 3))
-    active = small_generation(database)
-    with database.write() as connection:
-        stored_images.record_images(connection, active.id, [image("a", 2)])
-    with database.read() as connection:
-        assert generations.active(connection) is not None
-        (found,) = browse.list_files(connection, Filter(ROOTS), 10)
-    assert (found.name, found.faces) == ("a.jpg", 2)
 
 
 def test_a_root_is_a_folder_and_no_beginning_of_a_name(database: Database) -> None:

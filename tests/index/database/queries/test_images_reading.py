@@ -47,16 +47,11 @@ class TestCounting:
                 names["none"]: 0,
                 names["lacks"]: 3,
             }
-            assert analyses.faceless(connection, sorted(images)) == {names["none"]}
             assert analyses.totals(connection, small.id) == {
                 "images": 3,
                 "faceless_images": 1,
                 "faces": len(faces) + 1,  # the face of the image whose analysis is lost
             }
-
-    def test_without_a_generation_nothing_is_faceless(self, database: Database) -> None:
-        with database.read() as connection:
-            assert analyses.faceless(connection, [1]) == set()
 
     def test_thousands_of_images_are_looked_up_at_once(
         self, database: Database, small: GenerationRow
