@@ -21,6 +21,7 @@ from index.base.choices import Confinement, DistanceScale, FaceChoice, Linkage, 
 from index.base.errors import ConfigError
 from index.base.ignoring import DEFAULT_PATTERNS, Ignored
 from index.base.paths import Roots, is_in
+from index.base.web_addresses import check_networks, one_spelling
 
 DEFAULT_CONFIG = Path("config.yaml")
 DATABASE_NAME = "person_count.db"  # in the data folder
@@ -85,6 +86,12 @@ class Settings(BaseSettings):
     tls_key: AbsolutePath | None = Field(None, description="PEM file of its key.")
     hostnames: tuple[str, ...] = Field(
         (), description="More names under which callers may address the service."
+    )
+    public_url: Annotated[str, AfterValidator(one_spelling)] | None = Field(
+        None, description="The address that callers use, if a proxy stands in front."
+    )
+    proxies: Annotated[tuple[str, ...], AfterValidator(check_networks)] = Field(
+        (), description="Addresses of proxies: each may hold any number of the connections."
     )
     tokens: AbsolutePath | None = Field(
         None, description="File of bearer tokens; without it no caller needs a token."

@@ -19,10 +19,10 @@ MAX_WISHES = 20  # of an Accept-Language; browsers send a handful
 CERTIFICATE = "data/tls.crt"  # the self-signed certificate, with the default settings
 
 
-def docs_page(document: Document, settings: Settings, language: str, base: str) -> bytes:
-    """The page as HTML."""
+def docs_page(document: Document, settings: Settings, language: str, base: str, top: str) -> bytes:
+    """The page as HTML; *top* leads from it to the service's first address."""
     say: Say = in_chinese if language != ENGLISH else str
-    own = settings.tls and settings.tls_certificate is None
+    own = settings.tls and settings.tls_certificate is None and settings.public_url is None
     outline = Outline(document, say, base, CERTIFICATE if own else None)
     return (
         _templates()
@@ -34,6 +34,7 @@ def docs_page(document: Document, settings: Settings, language: str, base: str) 
             version=document["info"]["version"],
             description=document["info"]["description"],
             base=base,
+            top=top,
             self_signed=own,
             tokens=settings.tokens is not None,
             sections=tuple(outline.sections()),
@@ -68,6 +69,19 @@ def _quality(text: str) -> float:
 
 
 def base_url(settings: Settings, host: str) -> str:
-    """The URL of the service under *host*; https for other machines, whose proxy speaks TLS."""
+    """The URL of the service: its public one, or the one under *host*.
+
+    It has https for other machines: their proxy speaks TLS.
+    """
+    if settings.public_url is not None:
+        return settings.public_url.removesuffix("/")
     local = split_host_and_port(host.lower())[0] in LOCAL_NAMES
     return f"{'http' if local and not settings.tls else 'https'}://{host}"
+
+
+def way_up(path: str) -> str:
+    """The relative address of the service's first address, seen from *path*.
+
+    A proxy may have put the service below a path that the service does not know.
+    """
+    return "../" * (path.count("/") - 1) or "./"

@@ -221,8 +221,7 @@ def describe(routes: Iterable[Route], settings: Settings) -> Document:
     found = {
         "openapi": OPENAPI,
         "info": {"title": TITLE, "version": VERSION, "description": DESCRIPTION},
-        # the second is the documented base URL, which ends in the first part of the path
-        "servers": [{"url": "/"}, {"url": "/person_count"}],
+        "servers": _servers(settings),
         "paths": {path_of(route): _path(route, settings) for route in routes},
         "components": {
             "schemas": schemas(settings),
@@ -230,6 +229,13 @@ def describe(routes: Iterable[Route], settings: Settings) -> Document:
         },
     }
     return with_chinese(found)
+
+
+def _servers(settings: Settings) -> list[Document]:
+    """The second is the documented base URL, which ends in the first part of the path."""
+    first = settings.public_url or "/"
+    # generators put paths, which begin with a slash, behind it
+    return [{"url": first.removesuffix("/") or "/"}, {"url": first + "person_count"}]
 
 
 def _path(route: Route, settings: Settings) -> Document:

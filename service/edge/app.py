@@ -21,7 +21,7 @@ from service.children.picture_maker import Pictures
 from service.edge.head_checks import HeadChecks
 from service.edge.streams import AnyStream
 from service.guards.auth import Guard
-from service.guards.limits import WORK_SECONDS, QuestionLimit
+from service.guards.limits import WORK_SECONDS, Proxies, QuestionLimit
 from service.handlers.operations import HealthHandler, MetricsHandler, ReadyHandler
 from service.handlers.routes import HANDLERS, NothingHandler
 from service.monitoring.metrics import Metrics
@@ -45,6 +45,7 @@ class GuardedApplication(Application):
         uploads: Uploads,
         most: int,
         metrics: Metrics,
+        proxies: Proxies,
         **settings: Any,  # noqa: ANN401 - tornado's
     ) -> None:
         """Let in requests with at most *most* parameters."""
@@ -53,6 +54,7 @@ class GuardedApplication(Application):
         self._uploads = uploads
         self._most = most
         self.metrics = metrics
+        self.proxies = proxies
 
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
@@ -106,6 +108,7 @@ def make_app(
         uploads,
         most,
         metrics,
+        Proxies(settings.proxies),
         default_handler_class=NothingHandler,
         default_handler_args=deps,
         log_function=answered,

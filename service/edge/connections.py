@@ -9,7 +9,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 
 from service.edge.streams import AnyStream
-from service.guards.limits import SILENT_SECONDS, network_of
+from service.guards.limits import SILENT_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +27,11 @@ class Connection:
     """
 
     def __init__(
-        self, accepted: IOStream, address: str, gone: Callable[["Connection"], None]
+        self, accepted: IOStream, network: str | None, gone: Callable[["Connection"], None]
     ) -> None:
         """Call *gone* once, when it has been closed."""
         self.accepted = accepted
-        self.network = network_of(address)
+        self.network = network
         self.stream: AnyStream | None = None
         self._gone = gone
         self._loop = IOLoop.current()

@@ -26,7 +26,7 @@ from service.edge.connections import Connection, HandshakeComplaints
 from service.edge.head_checks import MAX_BODY_BYTES
 from service.edge.listening import listen
 from service.edge.streams import NO_TLS, make_stream
-from service.guards.limits import ConnectionLimit
+from service.guards.limits import ConnectionLimit, network_of
 from service.monitoring.service_status import ServiceStatus
 from service.uploading.drop_folder import sweep
 
@@ -54,6 +54,7 @@ class Server(HTTPServer):
         """Set the limits; *context* None means plain HTTP."""
         self._context = context
         self._connection_limit = ConnectionLimit()
+        self._proxies = application.proxies
         self._application = application
         logging.getLogger("tornado.general").addFilter(_HANDSHAKE_COMPLAINTS)
         super().initialize(
@@ -68,7 +69,8 @@ class Server(HTTPServer):
 
     def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
         """Serve a connection that was just accepted, or close it if there are too many."""
-        connection = Connection(stream, address[0], self._connection_limit.leave)
+        network = None if self._proxies.has(address[0]) else network_of(address[0])
+        connection = Connection(stream, network, self._connection_limit.leave)
         if not self._connection_limit.admit(connection):
             connection.hang_up()
             return

@@ -13,7 +13,9 @@ from tornado.httputil import split_host_and_port
 from index.base.errors import ConfigError, RequestError, bad_request
 from index.base.settings import Settings
 from index.base.tokens import Scope, Token, digest_of, read_tokens
+from index.base.web_addresses import web_address
 from service.contract.addresses import LOCAL_NAMES
+from service.guards.same_origin import Sites
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +86,10 @@ class HostNames:
 
     def __init__(self, settings: Settings) -> None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        self._known = LOCAL_NAMES | {name.lower() for name in (host, *settings.hostnames)}
+        names = {host, *settings.hostnames}
+        if settings.public_url is not None:
+            names.add(web_address(settings.public_url).host)
+        self._known = LOCAL_NAMES | {name.lower() for name in names}
 
     def check(self, headers: Mapping[str, str]) -> None:
         """Return if the request is addressed to one of the names.
@@ -102,16 +107,21 @@ class HostNames:
         if split_host_and_port(given.lower())[0] not in self._known:
             raise bad_request(
                 "the Host header names none of this service's names; "
-                "the operator adds names with the setting hostnames",
+                "the operator adds names with the setting hostnames, or public_url behind a proxy",
             )
 
 
 class Guard:
-    """The checks of host name and token for every request."""
+    """The checks of host name, token and web page for every request.
+
+    Attributes:
+        sites: the web pages that may use the service.
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Raises ConfigError if a tokens file is set and cannot be used."""
         self._names = HostNames(settings)
+        self.sites = Sites(settings)
         self._tokens = None if settings.tokens is None else Tokens(settings.tokens)
 
     def check_host(self, headers: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ import ipaddress
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Protocol
@@ -28,10 +28,10 @@ class Connection(Protocol):
     """A connection as its limit sees it.
 
     Attributes:
-        network: the caller's network; see network_of().
+        network: the caller's network; see network_of(). None for a proxy, which is many callers.
     """
 
-    network: str
+    network: str | None
 
     def speaks(self) -> None:
         """Record that the head of a request has arrived."""
@@ -55,6 +55,24 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network((int(known), IPV6_PREFIX), strict=False))
 
 
+class Proxies:
+    """The addresses of proxies, which carry the requests of many callers."""
+
+    def __init__(self, given: Iterable[str]) -> None:
+        """Each is an address or a network."""
+        self._networks = [ipaddress.ip_network(text) for text in given]
+
+    def has(self, address: str) -> bool:
+        """Whether a connection from *address* is a proxy's."""
+        try:
+            known = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            return False
+        if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped is not None:
+            known = known.ipv4_mapped
+        return any(known in network for network in self._networks)
+
+
 class ConnectionLimit:
     """Bounds the open connections, in all and by network; the silent ones are the first to go.
 
@@ -66,7 +84,7 @@ class ConnectionLimit:
     def __init__(self) -> None:
         self._open: dict[Connection, None] = {}  # an ordered set, the oldest first
         self._silent: dict[Connection, None] = {}
-        self._by_network: Counter[str] = Counter()
+        self._by_network: Counter[str | None] = Counter()
         self._refused = 0
         self._reported = -REPORT_SECONDS
 
@@ -98,8 +116,8 @@ class ConnectionLimit:
         if not self._by_network[connection.network]:
             del self._by_network[connection.network]
 
-    def _make_room(self, network: str) -> bool:
-        if self._by_network[network] >= MAX_CONNECTIONS_OF_ONE:
+    def _make_room(self, network: str | None) -> bool:
+        if network is not None and self._by_network[network] >= MAX_CONNECTIONS_OF_ONE:
             candidates = [one for one in self._silent if one.network == network]
         elif len(self._open) >= MAX_CONNECTIONS or len(self._silent) >= MAX_SILENT:
             candidates = list(self._silent)

@@ -10,38 +10,50 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from index.base.errors import RequestError, bad_request
+from index.base.settings import Settings
+from index.base.web_addresses import web_address
 
 _OWN = ("same-origin", "none")  # "none": a person typed the address
 
 
-def check_same_origin(headers: Mapping[str, str]) -> None:
-    """Return if no other site's page can have sent this request.
+class Sites:
+    """Which web pages may use the service through a visitor's browser: its own."""
 
-    Programs such as curl send neither header. A browser always sends Origin with a PUT or POST. It
-    also asks first whether a PUT is allowed, which the service never confirms.
+    def __init__(self, settings: Settings) -> None:
+        public = settings.public_url
+        self._public_origin = None if public is None else web_address(public).origin
 
-    Raises:
-        RequestError: 403.
-    """
-    origin = headers.get("Origin")
-    if _is_foreign(headers):
-        raise _refusal()
-    if origin is not None and _place(origin) != headers.get("Host", "").lower():
-        raise _refusal()
+    def check_same_origin(self, headers: Mapping[str, str]) -> None:
+        """Return if no other site's page can have sent this request.
 
+        Programs such as curl send neither header. A browser always sends Origin with a PUT or POST.
+        It also asks first whether a PUT is allowed, which the service never confirms.
 
-def check_not_embedded(headers: Mapping[str, str]) -> None:
-    """Return unless another site's page loads this into itself.
+        Raises:
+            RequestError: 403.
+        """
+        origin = headers.get("Origin")
+        if _is_foreign(headers) or not (origin is None or self._is_own(origin, headers)):
+            raise _refusal()
 
-    The page could not read the answer. But it would see whether an <object> loads, and how long
-    anything takes, and learn from that which files exist. Links from other sites are allowed.
+    def check_not_embedded(self, headers: Mapping[str, str]) -> None:
+        """Return unless another site's page loads this into itself.
 
-    Raises:
-        RequestError: 400, as for other requests that a page made a browser send.
-    """
-    place = headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")
-    if _is_foreign(headers) and place != ("navigate", "document"):
-        raise bad_request("pages of other sites may not load this into themselves")
+        The page could not read the answer. But it would see whether an <object> loads, and how long
+        anything takes, and learn from that which files exist. Links from other sites are allowed.
+
+        Raises:
+            RequestError: 400, as for other requests that a page made a browser send.
+        """
+        place = headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")
+        if _is_foreign(headers) and place != ("navigate", "document"):
+            raise bad_request("pages of other sites may not load this into themselves")
+
+    def _is_own(self, origin: str, headers: Mapping[str, str]) -> bool:
+        """Whether *origin* is the service's: a proxy may have put another Host into the request."""
+        if origin.strip().lower() == self._public_origin:
+            return True
+        return _place(origin) == headers.get("Host", "").lower()
 
 
 def _is_foreign(headers: Mapping[str, str]) -> bool:

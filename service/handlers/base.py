@@ -29,7 +29,6 @@ from service.contract.addresses import METHODS
 from service.contract.refusals import common_headers, headers_of, wrong_kind
 from service.guards.auth import Guard
 from service.guards.limits import Caller, QuestionLimit
-from service.guards.same_origin import check_not_embedded
 from service.monitoring.metrics import Metrics
 from service.monitoring.service_status import ServiceStatus
 from service.uploading.admission import Uploads
@@ -105,7 +104,7 @@ class BaseHandler(RequestHandler):
             self.guard.check_token(self.request.headers, self.SCOPE)
             # browsers check other methods before they send them
             if self.request.method in ("GET", "HEAD"):
-                check_not_embedded(self.request.headers)
+                self.guard.sites.check_not_embedded(self.request.headers)
         return None
 
     def head(self, *parts: str, **named: str) -> Awaitable[None] | None:

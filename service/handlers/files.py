@@ -20,7 +20,6 @@ from index.database.queries.browse import Filter
 from index.library.face_counts import counted_faces
 from service.contract.addresses import PREFIX, SUFFIX
 from service.contract.list_parameters import LIST_PARAMETERS
-from service.guards.same_origin import check_same_origin
 from service.handlers.base import BaseHandler
 
 
@@ -94,7 +93,7 @@ class RetryHandler(BaseHandler):
 
     async def post(self) -> None:
         """Answer how many files were put back into the queue."""
-        check_same_origin(self.request.headers)
+        self.guard.sites.check_same_origin(self.request.headers)
         names = self._names(self.json_body())
         again = partial(retry, self.database, self.roots, names)
         self.send({"queued": await self.answerer.write(again)})

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from tornado.web import HTTPError
 
 from service.contract.addresses import PREFIX, SUFFIX
-from service.contract.docs_page import base_url, docs_page, language_of
+from service.contract.docs_page import base_url, docs_page, language_of, way_up
 from service.contract.openapi import describe
 from service.handlers.assets import HEADERS as PAGE_HEADERS
 from service.handlers.assets import KINDS, AssetHandler, PageHandler
@@ -45,7 +45,8 @@ class DocsHandler(BaseHandler):
         language = language_of(asked, self.request.headers.get("Accept-Language", ""))
         base = base_url(self.settings_, self.request.host)
         document = describe(HANDLERS, self.settings_)
-        data = docs_page(document, self.settings_, language, base)  # 3 ms: not worth a thread
+        top = way_up(self.request.path)
+        data = docs_page(document, self.settings_, language, base, top)  # 3 ms: not worth a thread
         for name, value in PAGE_HEADERS.items():
             self.set_header(name, value)
         self.set_header("Content-Language", language)

@@ -1,4 +1,5 @@
-// Speaks to the service: the token, errors, and nothing else.
+// Speaks to the service: the token, errors, and nothing else. Addresses are relative, because a proxy may
+// have put the page below a path.
 
 const TOKEN = "person-count.token";
 
@@ -68,11 +69,11 @@ function post(path, document, signal) {
 
 /** The count of a question, explained. */
 export function askPersons(question, signal) {
-  return post("/persons", question, signal);
+  return post("persons", question, signal);
 }
 
 export function askStatus(signal) {
-  return json("/status", { signal });
+  return json("status", { signal });
 }
 
 /** One page of the files that the service knows. */
@@ -80,22 +81,22 @@ export function askFiles(given, signal) {
   const query = new URLSearchParams(
     Object.entries(given).filter(([, value]) => value !== "" && value !== null && value !== undefined),
   );
-  return json(`/files?${query}`, { signal });
+  return json(`files?${query}`, { signal });
 }
 
 /** How many files one question may have. */
 export async function askMostFiles() {
-  const { components } = await json("/openapi.json");
+  const { components } = await json("openapi.json");
   return components.schemas.Question.properties.filepaths.maxItems;
 }
 
 export function retryFiles(what) {
-  return post("/files/retry", what);
+  return post("files/retry", what);
 }
 
 /** Put a photo into the drop folder. Resolves to its path there. */
 export async function uploadFile(file) {
-  const path = `/files/${encodeURIComponent(file.name)}`;
+  const path = `files/${encodeURIComponent(file.name)}`;
   const headers = { "Content-Type": file.type || "application/octet-stream" };
   return (await json(path, { method: "PUT", headers, body: file })).filepath;
 }

@@ -83,7 +83,7 @@ export function crop(id, className = "crop") {
 }
 
 function cropPath(id) {
-  return `/faces/${id}.jpg`;
+  return `faces/${id}.jpg`;
 }
 
 async function show(frame) {

@@ -74,7 +74,7 @@ function caption(face) {
 
 async function fillStage(stage, face) {
   try {
-    const { url, width, height } = await picture(`/faces/${face.id}/photo.jpg`);
+    const { url, width, height } = await picture(`faces/${face.id}/photo.jpg`);
     const image = el("img", { src: url, alt: face.filepaths[0] });
     await image.decode();
     stage.replaceChildren(image, ...boxes(face, width || image.naturalWidth, height || image.naturalHeight));

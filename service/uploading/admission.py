@@ -13,7 +13,6 @@ from index.base.tokens import Scope
 from index.counting.question import decode_text
 from service.contract.addresses import PREFIX
 from service.guards.auth import Guard
-from service.guards.same_origin import check_same_origin
 from service.uploading.drop_folder import check_name
 
 ROUTE = PREFIX + "files/(?P<name>[^/]+)"
@@ -66,7 +65,7 @@ class Uploads:
         """
         self._guard.check_host(headers)
         self._guard.check_token(headers, Scope.ADMIN)
-        check_same_origin(headers)
+        self._guard.sites.check_same_origin(headers)
         path, asks, _ = target.partition("?")
         name = path.rpartition("/")[2]
         name = check_name(decode_text(unquote_to_bytes(name), "the name"))

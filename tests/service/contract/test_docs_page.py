@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -113,8 +114,17 @@ def test_every_link_within_it_leads_somewhere(documented: Service) -> None:
     inner = {link.removeprefix("#") for link in page.links if link.startswith("#")}
     assert inner <= set(page.ids)
     for link in set(page.loaded) - {f"#{name}" for name in inner}:
-        target = link if link.startswith("/") else f"/docs{link}"
-        assert documented.send("GET", target).status == 200, link
+        assert documented.send("GET", urljoin("/docs", link)).status == 200, link
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/", "/person_count/docs", "/person_count/docs/"])
+def test_its_addresses_are_relative_so_that_a_proxy_may_put_it_below_a_path(
+    documented: Service, path: str
+) -> None:
+    page = Page(documented.send("GET", path).body.decode())
+    below = {urljoin(f"/faces{path}", link).partition("?")[0] for link in page.loaded}
+    assert {"/faces/", "/faces/openapi.json", "/faces/assets/docs.css"} <= below
+    assert [link for link in page.loaded if link.startswith("/")] == []
 
 
 def test_nothing_on_it_comes_from_elsewhere_or_stands_in_line(documented: Service) -> None:
@@ -283,6 +293,8 @@ def test_behind_a_proxy_the_examples_speak_tls_without_our_certificate(settings:
     assert base_url(settings, "localhost:1") == "https://localhost:1"
     assert base_url(plain, "localhost:1") == "http://localhost:1"
     assert base_url(plain, "photos.example") == "https://photos.example"
+    public = settings.model_copy(update={"public_url": "https://nas/faces/"})
+    assert base_url(public, "localhost:1") == "https://nas/faces"
     document = describe(HANDLERS, plain)
     for base in ("http://localhost:1", "https://photos.example"):
-        assert b"tls.crt" not in docs_page.docs_page(document, plain, "en", base)
+        assert b"tls.crt" not in docs_page.docs_page(document, plain, "en", base, "./")
