@@ -26,6 +26,13 @@ class Linkage(StrEnum):
     COMPLETE = "complete"  # groups merge by the largest distance of their faces
 
 
+class Unreadable(StrEnum):
+    """What is done about files that cannot be read, in folders that a question names."""
+
+    REFUSE = "refuse"  # the question, naming the first of them
+    SKIP = "skip"  # them
+
+
 class WatchMode(StrEnum):
     """How the watcher notices changes in the folders."""
 

@@ -110,6 +110,17 @@ class Roots:
                 return real + path[len(prefix) :]
         return None
 
+    def root_at(self, name: str) -> str | None:
+        """The real path of the root that *name* stands for, or None if it means something else."""
+        path = "/" + os.path.normpath(os.path.join(self._spelt[0], name)).strip("/")
+        path = path.rstrip("/") + "/"
+        found = (real for prefix, real in self._prefixes if path == prefix)
+        return next((real.rstrip("/") or "/" for real in found), None)
+
+    def name_of(self, path: str) -> str:
+        """The name by which callers ask about a file at a real path; see display()."""
+        return display(path.removeprefix(self._first))
+
     def holds(self, path: str) -> bool:
         """Whether a real path lies below a root."""
         return self._below(path) is not None
@@ -183,19 +194,24 @@ class Finder:
         self._open_folders = {root: os.path.realpath(root) == root for root in roots.real}
 
     def look(self, name: str) -> tuple[str, os.stat_result] | None:
-        r"""Find the file that a caller's *name* means.
+        """Find the file that a caller's *name* means; None if it means none, or a folder."""
+        found = self.find(name)
+        return None if found is None or stat.S_ISDIR(found[1].st_mode) else found
 
-        If there is no file of exactly that name, each folder and the file are looked for in
+    def find(self, name: str) -> tuple[str, os.stat_result] | None:
+        r"""Find the file or folder that a caller's *name* means; a root may be named, too.
+
+        If there is nothing of exactly that name, each folder and the file are looked for in
         Unicode's composed and decomposed forms (NFC and NFD), too: macOS writes one, most callers
         send the other. Then \xNN may stand for a byte of a name that is no UTF-8; see display().
 
         Returns: its absolute path and lstat; None when nothing is there, when it lies outside
-            the roots, when it or a folder on the way is ignored, when a folder on the way is a
-            symbolic link, or when it is a folder.
+            the roots, when it or a folder on the way is ignored, or when a folder on the way is a
+            symbolic link.
         """
         path = self._roots.locate(name)
         if path is None:
-            return None
+            return self._look_at_root(name)
         found = self._look(path)
         if found is None and not name.isascii():
             found = self._look_in_both_forms(path)
@@ -204,16 +220,27 @@ class Finder:
             found = self._look(root + _ESCAPED.sub(_byte_of, path[len(root) :]))
         return found
 
-    def _look(self, path: str) -> tuple[str, os.stat_result] | None:
-        if self._roots.ignores_entry(path):
+    def _look_at_root(self, name: str) -> tuple[str, os.stat_result] | None:
+        root = self._roots.root_at(name)
+        if root is None or not self._open_folders[root]:
             return None
+        try:
+            found = os.lstat(root)
+        except OSError:
+            return None
+        return (root, found) if stat.S_ISDIR(found.st_mode) else None
+
+    def _look(self, path: str) -> tuple[str, os.stat_result] | None:
         try:
             found = os.lstat(path)
         except (OSError, ValueError):
             return None
         if stat.S_ISDIR(found.st_mode):
+            folder = path
+        elif self._roots.ignores_entry(path):
             return None
-        folder = path.rpartition("/")[0]
+        else:
+            folder = path.rpartition("/")[0]
         is_open = self._open_folders.get(folder)
         if is_open is None:
             is_open = self._roots.is_open(folder, self._open_folders)

@@ -155,8 +155,13 @@ class Settings(BaseSettings):
     wait_seconds: float = Field(
         30.0, ge=0, le=600, description="How long a request waits for files to be indexed."
     )
-    max_request_files: int = Field(10_000, ge=1, description="Most files in one request.")
+    max_request_files: int = Field(
+        10_000, ge=1, description="Most files in one request, those in its folders too."
+    )
     max_request_faces: int = Field(10_000, ge=1, description="Most faces in one request.")
+    max_folder_entries: int = Field(
+        100_000, ge=1, description="Most files and folders below the folders of one request."
+    )
 
     @property
     def database_path(self) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from index.base.choices import DEFAULT_THRESHOLD, FaceChoice, Linkage
+from index.base.choices import DEFAULT_THRESHOLD, FaceChoice, Linkage, Unreadable
 from index.base.errors import RequestError, bad_request
 from index.base.parameters import Kind, Parameter, check_known, choice, parse_all
 from index.base.paths import MAX_NAME_BYTES
@@ -50,6 +50,13 @@ PARAMETERS = (
         chinese="相似的人脸以何种方式归为同一个人。",
         setting="linkage",
     ),
+    Parameter(
+        "unreadable",
+        choice(Unreadable),
+        english="What to do if files in folders cannot be read: refuse the question, or skip them.",
+        chinese="文件夹中有文件无法读取时：refuse 拒绝回答，skip 跳过这些文件。",
+        default=Unreadable.REFUSE,
+    ),
 )
 # those that explained answers repeat; every answer repeats the threshold, as the caller wrote it
 OPTIONS = tuple(parameter for parameter in PARAMETERS if parameter.name != "threshold")
@@ -60,7 +67,7 @@ class Question:
     """How many different persons appear in exactly these files?
 
     Attributes:
-        filepaths: as the caller gave them, order and duplicates kept.
+        filepaths: files and folders as the caller gave them, order and duplicates kept.
         threshold_text: as the caller gave it.
         threshold: its value, finite, at least 0; this and the rest are the values of PARAMETERS.
     """
@@ -70,6 +77,7 @@ class Question:
     threshold: float
     faces: FaceChoice
     linkage: Linkage
+    unreadable: Unreadable = Unreadable.REFUSE
 
     @property
     def names(self) -> list[str]:

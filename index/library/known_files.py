@@ -8,18 +8,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from index.base.paths import Finder, Roots, display, is_utf8, on_one_line, signature_of
+from index.base.paths import Finder, Roots, display, on_one_line, signature_of
 from index.database.engine import Database
 from index.database.queries import queue, sightings, stored_images
 from index.database.queries.files import FileRow, files_of, rows_of
 from index.database.states import FileState
+from index.library.asked_files import AskedFiles, FoundFiles, look_at
 from index.library.settling import sighting_of
 
 log = logging.getLogger(__name__)
-
-
-# by name: the absolute path and lstat of a file; None if there is none that may be asked about
-FoundFiles = dict[str, tuple[str, os.stat_result] | None]
 
 
 class FileStatus(StrEnum):
@@ -73,27 +70,21 @@ class Wanted:
         self.waiting |= other.waiting
 
 
-def find_files(roots: Roots, names: Sequence[str]) -> FoundFiles:
-    """Look for each file. No file is opened."""
-    finder = Finder(roots)
-    # a root's name may be no UTF-8, and then the database cannot look it up
-    return {
-        name: place if (place := finder.look(name)) and is_utf8(roots.root_of(place[0])) else None
-        for name in names
-    }
-
-
-def paths_in(places: FoundFiles) -> list[str]:
-    """The paths of the files that are there, each once."""
-    return list(dict.fromkeys(display(place[0]) for place in places.values() if place))
-
-
-def compare(places: FoundFiles, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile], Wanted]:
+def compare(asked: AskedFiles, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile], Wanted]:
     """Compare each file with its row in *rows*, by path.
 
     A file that is new, or has changed since it was indexed, is reported as pending and wanted. So
-    is a file that is queued behind others.
+    is a file that is queued behind others. Files in folders that are no photos are left out.
     """
+    known, wanted = _compare(asked.places, rows)
+    if not asked.folders:
+        return known, wanted
+    known = [one for one in known if one.status != FileStatus.NO_PHOTO or one.name in asked.named]
+    closed = [KnownFile(name, FileStatus.FAILED, why) for name, why in asked.closed.items()]
+    return [*known, *closed], wanted
+
+
+def _compare(places: FoundFiles, rows: Mapping[str, FileRow]) -> tuple[list[KnownFile], Wanted]:
     known: list[KnownFile] = []
     wanted = Wanted()
     for name, place in places.items():
@@ -122,7 +113,7 @@ def respell(roots: Roots, known: Sequence[KnownFile]) -> list[KnownFile]:
         file._replace(reason=f"{on_one_line(file.name)} is spelt as on Windows; write {right}")
         if file.status is FileStatus.UNKNOWN
         and "\\" in file.name
-        and finder.look(right := file.name.replace("\\", "/"))
+        and finder.find(right := file.name.replace("\\", "/"))
         else file
         for file in known
     ]
@@ -136,11 +127,11 @@ def _is_contradictory(row: FileRow) -> bool:
 def look_up(
     database: Database, roots: Roots, names: Sequence[str]
 ) -> tuple[list[KnownFile], Wanted]:
-    """Find and compare files of these *names*, without their faces."""
-    places = find_files(roots, names)
+    """Find and compare files of these *names*, without their faces; folders are unknown here."""
+    asked = look_at(roots, names)
     with database.read() as connection:
-        rows = rows_of(connection, paths_in(places))
-    return compare(places, rows)
+        rows = rows_of(connection, asked.paths)
+    return compare(asked, rows)
 
 
 def queue_wanted(database: Database, wanted: Wanted, settle_seconds: float) -> None:

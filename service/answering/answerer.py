@@ -9,8 +9,10 @@ from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
+from index.base.choices import Unreadable
 from index.base.errors import RequestError, bad_request
 from index.base.paths import on_one_line
+from index.base.plurals import counted
 from index.base.settings import Settings
 from index.counting.question import Question
 from index.database.engine import Database
@@ -47,7 +49,7 @@ class Answerer:
         self._wait_seconds = settings.wait_seconds
         self._follower = follower
         self._threads = threads
-        self._reader = LibraryReader(database, self.roots, follower, settings.max_request_faces)
+        self._reader = LibraryReader(database, self.roots, follower, settings)
         self._requests = IndexRequests(database, settings.settle_seconds, threads.writes)
 
     async def run(self, work: Callable[[], Result], *, is_long: bool = False) -> Result:
@@ -95,25 +97,32 @@ class Answerer:
             if look.reply is not None:
                 return look.reply
             if is_strict:
-                refuse_missing(look.files)
+                refuse_missing(look.files, question)
+                _refuse_unreadable(look, question)
             if look.damaged:
                 await self.write(partial(requeue_damaged, self._database, look.damaged))
             elif look.is_long:
                 is_long = True
             elif time.monotonic() < deadline:
-                await self._wait_for(look.pending, deadline, is_strict=is_strict)
+                await self._wait_for(look.pending, deadline, question if is_strict else None)
             elif is_strict:
                 raise _still_pending(look)
             else:
                 enough = ANY
 
-    async def _wait_for(self, pending: Sequence[str], deadline: float, *, is_strict: bool) -> None:
-        """Wait until none of the files is pending, or until the deadline."""
+    async def _wait_for(
+        self, pending: Sequence[str], deadline: float, strict: Question | None
+    ) -> None:
+        """Wait until none of the files is pending, or until the deadline.
+
+        Args:
+            strict: the question, if one file that cannot be read refuses it.
+        """
         while pending and (seconds := deadline - time.monotonic()) > 0:
             await self._follower.next_commit(min(seconds, WAIT_STEP_SECONDS))
             look = await self._look(pending)
-            if is_strict:
-                refuse_missing(look.files)
+            if strict is not None:
+                refuse_missing(look.files, strict)
             pending = look.pending
 
     async def _look(self, names: Sequence[str]) -> Look:
@@ -124,8 +133,14 @@ class Answerer:
         return look
 
 
-def refuse_missing(files: Sequence[KnownFile]) -> None:
-    """Raise 404 if a file is missing, or 400 with its right spelling; else 422 if one is unread."""
+def refuse_missing(files: Sequence[KnownFile], question: Question) -> None:
+    """Look at the files that the *question* names itself.
+
+    Raises:
+        RequestError: 404, one is missing; 400 with its right spelling; 422, one is unread.
+    """
+    named = set(question.filepaths)
+    files = [file for file in files if file.name in named]
     statuses = [file.status for file in files]
     for file in files:
         if file.status is FileStatus.UNKNOWN and file.reason:
@@ -135,10 +150,25 @@ def refuse_missing(files: Sequence[KnownFile]) -> None:
         raise RequestError(HTTPStatus.NOT_FOUND, "File does not exist")
     for file in files:
         if file.status in UNREAD:
-            raise RequestError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"{on_one_line(file.name)} is no readable image: {file.reason}",
-            )
+            raise RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, _why_unread(file))
+
+
+def _refuse_unreadable(look: Look, question: Question) -> None:
+    """Raise 422 if files in folders cannot be read and are not to be skipped.
+
+    It waits for all files, so that it can say how many.
+    """
+    unread = [file for file in look.files if file.status is FileStatus.FAILED]
+    if unread and not look.pending and question.unreadable is Unreadable.REFUSE:
+        number = counted(len(unread), "file in the folders", "files in the folders")
+        raise RequestError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"{_why_unread(unread[0])}; {number} cannot be read, unreadable=skip counts the rest",
+        )
+
+
+def _why_unread(file: KnownFile) -> str:
+    return f"{on_one_line(file.name)} is no readable image: {file.reason}"
 
 
 def _still_pending(look: Look) -> RequestError:

@@ -1,28 +1,29 @@
 """Reads the files and faces of a question, and computes the answer. It blocks: use a thread."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from sqlalchemy import Connection
 
 from index.base.arrays import FloatMatrix
+from index.base.choices import Unreadable
 from index.base.errors import RequestError, StoreError, StoreUnavailableError
 from index.base.paths import Roots
+from index.base.settings import Settings
 from index.counting.answer import Answer, answer_question, join_faces
 from index.counting.question import Question
 from index.database.engine import Database
 from index.database.queries.faces import FaceRow
 from index.database.queries.generations import GenerationRow
+from index.library.asked_files import AskedFiles, TooManyEntriesError, find_files
 from index.library.file_cache import FileCache, cached_files
 from index.library.known_files import (
     FileStatus,
     KnownFile,
     Wanted,
     compare,
-    find_files,
     look_up,
-    paths_in,
     respell,
 )
 from index.vectors.space import Space
@@ -38,13 +39,15 @@ class Reply:
 
     Attributes:
         vectors: (n, d) unit vectors of the answer's faces, in order.
-        files: one for each different name, in the caller's order; those without a counted face are
-            COUNTED here, not NO_FACE.
+        files: one for each different name, in the caller's order, with the files of folders; those
+            without a counted face are COUNTED here, not NO_FACE.
+        folders: the names of the files in each folder, by the caller's name of the folder.
     """
 
     answer: Answer
     vectors: FloatMatrix
     files: tuple[KnownFile, ...]
+    folders: dict[str, list[str]]
     generation: GenerationRow
     space: Space
 
@@ -88,12 +91,12 @@ class LibraryReader:
     """Looks at the files of questions, and answers once all have a good enough status."""
 
     def __init__(
-        self, database: Database, roots: Roots, follower: Follower, max_faces: int
+        self, database: Database, roots: Roots, follower: Follower, settings: Settings
     ) -> None:
         self._database = database
         self._roots = roots
         self._follower = follower
-        self._max_faces = max_faces
+        self._settings = settings
 
     def look(self, names: Sequence[str]) -> Look:
         """Only look at the files."""
@@ -108,14 +111,20 @@ class LibraryReader:
             is_long: it may take long; otherwise questions with many faces are not counted.
 
         Raises:
-            RequestError: 413 for too many faces; 503 before anything was ever indexed.
+            RequestError: 413 for too many files or faces; 503 before anything was ever indexed.
         """
-        places = find_files(self._roots, question.names)
+        asked = self._find(question, is_long=is_long)
+        if asked is None or (len(asked.places) > LONG_FILES and not is_long):
+            return Look((), Wanted(), is_long=True)
         with self._database.read() as connection:
-            cached = cached_files(connection, paths_in(places))
-            files, wanted = compare(places, cached.files)
+            cached = cached_files(connection, asked.paths)
+            files, wanted = compare(asked, cached.files)
+            self._refuse_too_many(files)
             files = respell(self._roots, files)
-            if not all(file.status in enough for file in files):
+            skips = asked.closed.keys() | asked.places.keys() - asked.named
+            if not _are_enough(
+                files, enough, skips if question.unreadable is Unreadable.SKIP else ()
+            ):
                 return Look(files, wanted)
             generation = _generation(cached)
             images = {
@@ -126,12 +135,37 @@ class LibraryReader:
             if damaged := [number for number, image in images.items() if not image.is_whole]:
                 return Look(files, wanted, damaged=damaged)
             chosen = [image.chosen(question.faces) for image in images.values()]
-            counted, left_out = join_faces(chosen, self._max_faces)
+            counted, left_out = join_faces(chosen, self._settings.max_request_faces)
             if len(counted) > LONG_FACES and not is_long:
                 return Look(files, wanted, is_long=True)
             space, vectors = self._vectors(connection, generation, counted)
         answer = answer_question(question, counted, left_out, vectors, space)
-        return Look(files, wanted, Reply(answer, vectors, tuple(files), generation, space))
+        reply = Reply(answer, vectors, tuple(files), asked.folders, generation, space)
+        return Look(files, wanted, reply)
+
+    def _find(self, question: Question, *, is_long: bool) -> AskedFiles | None:
+        """The question's files; None if looking for them takes long, and *is_long* is not set."""
+        most = self._settings.max_folder_entries
+        try:
+            return find_files(
+                self._roots, question.names, most if is_long else min(most, LONG_FILES)
+            )
+        except TooManyEntriesError as error:
+            if not is_long:
+                return None
+            raise RequestError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"more than the {most} files and folders allowed are below these folders; "
+                "ask about smaller ones",
+            ) from error
+
+    def _refuse_too_many(self, files: Sequence[KnownFile]) -> None:
+        most = self._settings.max_request_files
+        if len(files) > most:
+            raise RequestError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"{len(files)} files, with those in the folders, are more than the {most} allowed",
+            )
 
     def _vectors(
         self, connection: Connection, generation: GenerationRow, faces: Sequence[FaceRow]
@@ -144,6 +178,16 @@ class LibraryReader:
             raise RequestError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "the index is damaged; run verify"
             ) from error
+
+
+def _are_enough(
+    files: Sequence[KnownFile], enough: Sequence[FileStatus], skipped: Container[str]
+) -> bool:
+    """Whether all *files* have a status that is *enough*; files *skipped* may fail, too."""
+    return all(
+        file.status in enough or (file.status is FileStatus.FAILED and file.name in skipped)
+        for file in files
+    )
 
 
 def _generation(cached: FileCache) -> GenerationRow:

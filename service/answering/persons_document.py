@@ -23,6 +23,7 @@ def persons_document(database: Database, question: Question, reply: Reply) -> Do
             names.setdefault(file.image_id, []).append(file.name)
     faces = [*reply.answer.faces, *(face for face, _ in reply.answer.left_out)]
     sizes = {face.image_id: face.image_size for face in faces}
+    there = {file.name for file in reply.files}  # without those that are no photos
     explanation = Explanation(question, reply.answer, reply.vectors, reply.space)
     return {
         **count_document(question, reply.answer.person_num),
@@ -35,6 +36,10 @@ def persons_document(database: Database, question: Question, reply: Reply) -> Do
             | ({"note": notes[file.image_id]} if file.image_id in notes else {})
             | _size(sizes.get(file.image_id) if file.image_id is not None else None)
             for file in _with_faces(reply.files, reply.answer)
+        ],
+        "folders": [
+            {"filepath": name, "photos": sum(inner in there for inner in inside)}
+            for name, inside in reply.folders.items()
         ],
     }
 

@@ -56,12 +56,13 @@ CHINESE = {
     ),
     # the parameters and members
     "Path of an image file, relative to the drop folder or absolute below one of the configured "
-    "folders; repeat it once for each image.": (
+    "folders; repeat it once for each image. The path of a folder stands for every photo below "
+    "it.": (
         "图像文件的路径：相对于投放文件夹，或位于某个已配置文件夹之下的绝对路径；"
-        "每个图像重复一次该参数。"
+        "每个图像重复一次该参数。文件夹的路径代表其下的所有照片。"
     ),
-    "Paths of the image files, as in the parameter filepath; the list may also be called "
-    "filepath.": "各图像文件的路径，同参数 filepath；该列表也可以叫作 filepath。",
+    "Paths of the image files or folders, as in the parameter filepath; the list may also be "
+    "called filepath.": "各图像文件或文件夹的路径，同参数 filepath；该列表也可以叫作 filepath。",
     "Always 1: a count was made.": "成功时恒为 1。",
     "Every file path as the caller gave it, order and duplicates kept.": (
         "调用方给出的每个文件路径，保持原样、顺序和重复。"
@@ -122,7 +123,13 @@ CHINESE = {
     "The count at thresholds from 0 to 0.4 in small steps.": "阈值从 0 到 0.4 逐步变化时的人数。",
     "The persons that were counted.": "计入的人员。",
     "Faces that were not counted, each with the reason.": "未计入的人脸，各附原因。",
-    "Every file and what became of it.": "每个文件及其状态。",
+    "Every file and what became of it; those in folders, too.": (
+        "每个文件及其状态，包括文件夹中的文件。"
+    ),
+    "Every folder that was asked about.": "请求中的每个文件夹。",
+    "How many photos are below it; `files` lists them, too.": (
+        "其下有多少张照片；`files` 也会列出它们。"
+    ),
     "Files that wait to be read.": "等待读取的文件数。",
     "Files whose faces are known.": "已知其中人脸的文件数。",
     "Files that could not be read.": "无法读取的文件数。",

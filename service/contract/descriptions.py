@@ -11,7 +11,8 @@ _COUNT = {
 # beside those that say it where they are declared
 PARAMETERS = {
     "filepath": "Path of an image file, relative to the drop folder or absolute below one of the "
-    "configured folders; repeat it once for each image.",
+    "configured folders; repeat it once for each image. The path of a folder stands for every "
+    "photo below it.",
     "name": "A file's name, percent-encoded.",
     "face": "A face's id.",
 }
@@ -25,8 +26,8 @@ _FACE = {
 # by name of the schema; members of an object in a member are member.inner, in a list member[].inner
 MEMBERS = {
     "Question": {
-        "filepaths": "Paths of the image files, as in the parameter filepath; the list may also be "
-        "called filepath."
+        "filepaths": "Paths of the image files or folders, as in the parameter filepath; the list "
+        "may also be called filepath."
     },
     "Count": _COUNT,
     "Error": {
@@ -115,12 +116,15 @@ MEMBERS = {
         "left_out": "Faces that were not counted, each with the reason.",
         "left_out[].reason": "Why it was not counted: small, improbable or not the most "
         "prominent face.",
-        "files": "Every file and what became of it.",
+        "files": "Every file and what became of it; those in folders, too.",
         "files[].filepath": "The path as the caller gave it.",
         "files[].status": "Whether it was counted, has no face that counts, waits, failed, is no "
         "photo or does not exist.",
         "files[].reason": "Why it failed or is no photo, or how to spell its name.",
         "files[].note": "What is wrong with it although it was read.",
+        "folders": "Every folder that was asked about.",
+        "folders[].filepath": "The path as the caller gave it.",
+        "folders[].photos": "How many photos are below it; `files` lists them, too.",
     }
     | {f"left_out[].{name}": meaning for name, meaning in _FACE.items()},
     "Files": {

@@ -134,6 +134,7 @@ _EXPLANATION: dict[str, Schema] = {
     "persons": array(reference("Person")),
     "left_out": array(record(_FACE | {"reason": TEXT})),
     "files": array(record({"filepath": TEXT, "status": choice(FileStatus)}, _MORE_OF_A_FILE)),
+    "folders": array(record({"filepath": TEXT, "photos": INTEGER})),
 }
 _CURSOR: Schema = {
     "anyOf": [{"type": "string"}, {"type": "null"}],
