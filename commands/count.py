@@ -53,6 +53,8 @@ def count(
         raise
     for name, note in counter.notes.items():
         tell(f"read, but {on_one_line(name)}: {note}")
+    for sentence in counter.skipped:
+        tell(f"skipped: {sentence}")
     if counter.no_photos:
         tell(_passed_over(counter.no_photos))
     document = count_document(question, result.answer.person_num)

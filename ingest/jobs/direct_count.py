@@ -11,6 +11,7 @@ import numpy as np
 from platformdirs import user_cache_dir
 
 from index.base.arrays import FloatMatrix
+from index.base.choices import Unreadable
 from index.base.errors import RequestError, UnreadableImageError
 from index.base.other_files import has_image_ending
 from index.base.paths import on_one_line
@@ -51,6 +52,7 @@ class DirectCount:
     Attributes:
         notes: by file name, what is wrong with files that were read all the same.
         no_photos: by file name, why files were passed over.
+        skipped: sentences about files in folders that could not be read and may be skipped.
     """
 
     def __init__(self, settings: Settings, database: Database | None) -> None:
@@ -59,6 +61,7 @@ class DirectCount:
         self._generation = None
         self.notes: dict[str, str] = {}
         self.no_photos: dict[str, str] = {}
+        self.skipped: list[str] = []
         if database is not None:
             with database.read() as connection:
                 self._generation = generations.active(connection)
@@ -102,16 +105,21 @@ class DirectCount:
         vectors: list[FloatMatrix] = []
         for done, name in enumerate(given.photos):
             progress(done, len(given.photos))
-            data = self._read(name)
-            digest = hashlib.sha256(data).digest()
-            if digest not in names:
-                found = self._faces(name, digest, data)
-                if found is None:
-                    continue
-                for face, size in found:
-                    # numbers serve as ids, since the database gives none here
-                    faces.append(_row(face, len(faces), len(names), size))
-                    vectors.append(face.embedding)
+            try:
+                data = self._read(name)
+                digest = hashlib.sha256(data).digest()
+                found = [] if digest in names else self._faces(name, digest, data)
+            except RequestError as error:
+                if question.unreadable is not Unreadable.SKIP or name in question.names:
+                    raise
+                self.skipped.append(str(error))
+                continue
+            if found is None:
+                continue
+            for face, size in found:
+                # numbers serve as ids, since the database gives none here
+                faces.append(_row(face, len(faces), len(names), size))
+                vectors.append(face.embedding)
             names.setdefault(digest, []).append(name)
         progress(len(given.photos), len(given.photos))
         if not names:

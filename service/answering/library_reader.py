@@ -146,10 +146,9 @@ class LibraryReader:
     def _find(self, question: Question, *, is_long: bool) -> AskedFiles | None:
         """The question's files; None if looking for them takes long, and *is_long* is not set."""
         most = self._settings.max_folder_entries
+        now = most if is_long else min(most, LONG_FILES)
         try:
-            return find_files(
-                self._roots, question.names, most if is_long else min(most, LONG_FILES)
-            )
+            return find_files(self._roots, question.names, now)
         except TooManyEntriesError as error:
             if not is_long:
                 return None

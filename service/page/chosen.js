@@ -7,7 +7,8 @@ import { change, currentDocument, state, unchoose, whenChanged } from "./state.j
 
 const SHOWN = 60; // and so many times more each time that somebody asks for more
 const GROWTH = 5;
-const ORDER = ["failed", "unknown", "no_photo", "pending", "no_face", "counted", "asked"];
+const ORDER = ["failed", "unknown", "no_photo", "pending", "folder", "no_face", "counted", "asked"];
+const TROUBLE = ["failed", "pending"];
 
 let most = SHOWN;
 
@@ -33,10 +34,16 @@ function statuses(document) {
 
 function render() {
   byId("chosen-card").hidden = state.files.length === 0;
-  byId("chosen-title").textContent = t("chosenCount", { count: state.files.length });
+  const current = currentDocument();
+  byId("chosen-title").textContent = t("chosenCount", { count: current?.files.length ?? state.files.length });
   // while a changed list is asked about, what is known of files that stay is still true
-  const known = statuses(currentDocument() ?? state.answer?.document);
+  const document = current ?? state.answer?.document;
+  const known = statuses(document);
+  for (const { filepath, photos } of document?.folders ?? []) {
+    known.set(filepath, { filepath, status: "folder", count: photos });
+  }
   const rows = state.files.map((name) => known.get(name) ?? { filepath: name, status: "asked" });
+  if (current !== null) rows.push(...troubleInFolders(known));
   rows.sort((one, other) => ORDER.indexOf(one.status) - ORDER.indexOf(other.status));
   const shown = rows.slice(0, most);
   keepingPlace(() => byId("chosen").replaceChildren(
@@ -45,8 +52,16 @@ function render() {
   ));
 }
 
-function chosenRow({ filepath, status, reason, note, count }) {
-  const remove = el("button", {
+/** The files of folders that need attention; the others are told by their number. */
+function troubleInFolders(known) {
+  const chosen = new Set(state.files);
+  return [...known.values()]
+    .filter(({ filepath, status }) => TROUBLE.includes(status) && !chosen.has(filepath))
+    .map((row) => ({ ...row, isInside: true }));
+}
+
+function chosenRow({ filepath, status, reason, note, count, isInside }) {
+  const remove = isInside ? null : el("button", {
     type: "button",
     class: "icon-button",
     "aria-label": t("remove", { name: filepath }),

@@ -33,7 +33,7 @@ function welcome() {
 function figure() {
   const count = currentCount();
   const found = currentDocument();
-  const files = state.files.length;
+  const files = found?.files.length ?? state.files.length; // folders hold several
   if (count === null) {
     const under = state.asking || state.problem === null;
     const waiting = state.status?.files.pending ?? 0;
@@ -117,6 +117,6 @@ function announce() {
 function standing() {
   const found = currentDocument();
   if (found === null || !isForThreshold(found)) return null;
-  const text = t("announce", { count: found.person_num, files: state.files.length, threshold: state.threshold });
+  const text = t("announce", { count: found.person_num, files: found.files.length, threshold: state.threshold });
   return found.complete ? text : `${text}. ${t("incomplete")}`;
 }

@@ -42,7 +42,7 @@ export const en = {
   nothingThere: "The drop folder is empty. Drop photos above, or copy them into the folder.",
   loading: "Loading …",
   facesIn: ({ count }) => faces(count),
-  pasteLabel: "One file name or path on each line",
+  pasteLabel: "One file name or path on each line; a folder stands for its photos",
   pastePlaceholder: "beach.jpg\nparty/dinner.jpg",
   pasteAdd: "Add these",
   chosen: "Chosen",
@@ -56,6 +56,7 @@ export const en = {
   status_failed: "cannot be read",
   status_no_photo: "no photo",
   status_unknown: "no such file",
+  status_folder: ({ count }) => `folder with ${photos(count)}`,
   status_asked: "…",
 
   library: "Library",

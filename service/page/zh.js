@@ -40,7 +40,7 @@ export const zh = {
   nothingThere: "投放文件夹是空的。请把照片拖到上面，或直接复制到该文件夹。",
   loading: "正在加载…",
   facesIn: ({ count }) => faces(count),
-  pasteLabel: "每行一个文件名或路径",
+  pasteLabel: "每行一个文件名或路径；文件夹代表其中的所有照片",
   pastePlaceholder: "海边.jpg\n聚会/晚餐.jpg",
   pasteAdd: "添加",
   chosen: "已选",
@@ -54,6 +54,7 @@ export const zh = {
   status_failed: "无法读取",
   status_no_photo: "不是照片",
   status_unknown: "文件不存在",
+  status_folder: ({ count }) => `文件夹，${photos(count)}`,
   status_asked: "…",
 
   library: "照片库",

@@ -188,3 +188,18 @@ def test_progress_is_told(settings: Settings, tmp_path: Path) -> None:
     found = DirectCount(settings, None).answer(question, lambda *at: told.append(at))
     assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert found.names == {n: [str(photo)] for n, photo in enumerate(photos)}
+
+
+def test_what_cannot_be_read_in_a_folder_is_skipped_only_if_that_is_wanted(
+    settings: Settings, models: Models, tmp_path: Path
+) -> None:
+    assert models.detector is not None
+    (tmp_path / "party").mkdir()
+    save_picture(tmp_path / "party" / "a.png", 1)
+    broken = tmp_path / "party" / "b.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0 cut short")
+    with pytest.raises(RequestError, match=r"b\.jpg is no readable image"):
+        count(settings, None, tmp_path / "party")
+    assert count(settings, None, tmp_path / "party", unreadable="skip") == 1
+    with pytest.raises(RequestError, match=r"b\.jpg is no readable image"):
+        count(settings, None, tmp_path / "party", broken, unreadable="skip")
