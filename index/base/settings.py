@@ -21,7 +21,7 @@ from index.base.choices import Confinement, DistanceScale, FaceChoice, Linkage, 
 from index.base.errors import ConfigError
 from index.base.ignoring import DEFAULT_PATTERNS, Ignored
 from index.base.paths import Roots, is_in
-from index.base.web_addresses import check_networks, one_spelling
+from index.base.web_addresses import check_networks, exact_origins, one_spelling
 
 DEFAULT_CONFIG = Path("config.yaml")
 DATABASE_NAME = "person_count.db"  # in the data folder
@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     )
     proxies: Annotated[tuple[str, ...], AfterValidator(check_networks)] = Field(
         (), description="Addresses of proxies: each may hold any number of the connections."
+    )
+    cors_origins: Annotated[tuple[str, ...], AfterValidator(exact_origins)] = Field(
+        (), description="Origins of other sites whose pages may use the service."
     )
     tokens: AbsolutePath | None = Field(
         None, description="File of bearer tokens; without it no caller needs a token."

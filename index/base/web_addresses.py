@@ -51,6 +51,20 @@ def one_spelling(text: str) -> str:
     return found.origin + found.path
 
 
+def exact_origins(given: tuple[str, ...]) -> tuple[str, ...]:
+    """The origins of *given* as browsers write them. Raises ValueError, also for *."""
+    found = []
+    for text in given:
+        try:
+            address = web_address(text)
+        except ValueError:
+            address = None
+        if address is None or address.path != "/":
+            raise ValueError(f"{text!r} is no origin such as https://app.example; each is exact")
+        found.append(address.origin)
+    return tuple(found)
+
+
 def check_networks(given: tuple[str, ...]) -> tuple[str, ...]:
     """Return *given* if each is an address or a network. Raises ValueError."""
     for text in given:

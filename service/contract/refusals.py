@@ -1,6 +1,7 @@
 """Refusals as they are sent: the contract's document and its headers."""
 
 import json
+from contextvars import ContextVar
 from http import HTTPStatus
 
 from index.base.errors import RequestError, bad_request
@@ -16,6 +17,11 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
+# what pages of other sites may read besides the body
+_READABLE = "Retry-After, X-Photo-Height, X-Photo-Width, X-Request-ID"
+# the origin whose pages may read the answer to this request
+reader: ContextVar[str | None] = ContextVar("reader", default=None)
+
 
 def wrong_kind(kind: str) -> RequestError:
     """The refusal of a body whose media type is *kind*, in lower case."""
@@ -27,8 +33,15 @@ def wrong_kind(kind: str) -> RequestError:
 
 def common_headers() -> dict[str, str]:
     """The headers of every answer."""
-    answered = request_id.get()
-    return HEADERS if answered is None else {**HEADERS, REQUEST_ID: answered}
+    answered, origin = request_id.get(), reader.get()
+    found = dict(HEADERS)
+    if answered is not None:
+        found[REQUEST_ID] = answered
+    if origin is not None:
+        found["Access-Control-Allow-Origin"] = origin
+        found["Access-Control-Expose-Headers"] = _READABLE
+        found["Vary"] = "Origin"
+    return found
 
 
 def headers_of(error: RequestError) -> dict[str, str]:

@@ -18,7 +18,7 @@ from tornado.httputil import (
 from index.base.errors import RequestError, bad_request
 from index.base.logs import request_id
 from index.base.tokens import Scope
-from service.contract.refusals import MULTIPART, REQUEST_ID, wrong_kind
+from service.contract.refusals import MULTIPART, REQUEST_ID, reader, wrong_kind
 from service.edge.streams import AnyStream
 from service.guards.auth import Guard
 from service.uploading.admission import Uploads, content_length
@@ -57,6 +57,7 @@ class HeadChecks(HTTPMessageDelegate):
         """Refuse, or let the request in."""
         line = _in_origin_form(cast(RequestStartLine, start_line), headers)
         request_id.set(_id_of(headers))  # in this connection's task; its handlers' tasks copy it
+        reader.set(self._guard.sites.allowed_origin(headers))
         try:
             _check_framing(line.version, headers)
             self._check(line.method, line.path, headers)
@@ -100,6 +101,7 @@ class HeadChecks(HTTPMessageDelegate):
         self._stream.refusal = None
         self._inside.finish()
         request_id.set(None)
+        reader.set(None)
 
     def on_connection_close(self) -> None:
         """Pass it on."""

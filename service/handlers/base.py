@@ -29,6 +29,7 @@ from service.contract.addresses import METHODS
 from service.contract.refusals import common_headers, headers_of, wrong_kind
 from service.guards.auth import Guard
 from service.guards.limits import Caller, QuestionLimit
+from service.guards.same_origin import CURE
 from service.monitoring.metrics import Metrics
 from service.monitoring.service_status import ServiceStatus
 from service.uploading.admission import Uploads
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 _DECLARED = {parameter.name: parameter for parameter in PARAMETERS}
 _JSON = json.JSONEncoder(ensure_ascii=False)
 
+REMEMBERED_SECONDS = 600  # by browsers, of what a page of another site may send
+_FROM_PAGES = "Authorization, Content-Type, X-Request-ID"  # headers that such a page may set
 MAX_ETAGS = 20  # of an If-None-Match; browsers send one
 MAX_BRACKETS = 100_000  # in a body, names included; parsing millions takes seconds
 _SENTENCES = {
@@ -100,7 +103,8 @@ class BaseHandler(RequestHandler):
     def prepare(self) -> Awaitable[None] | None:
         """Refuse requests for another host or without a right to ask, before any look-up."""
         self.guard.check_host(self.request.headers)
-        if self.SCOPE is not None:
+        # a browser asks for another site's page without that page's token
+        if self.SCOPE is not None and self.request.method != "OPTIONS":
             self.guard.check_token(self.request.headers, self.SCOPE)
             # browsers check other methods before they send them
             if self.request.method in ("GET", "HEAD"):
@@ -110,6 +114,27 @@ class BaseHandler(RequestHandler):
     def head(self, *parts: str, **named: str) -> Awaitable[None] | None:
         """Answer as to GET; Tornado sends the headers alone."""
         return self.get(*parts, **named)
+
+    def options(self, *_: str, **__: str) -> None:
+        """Tell a browser what a page of another site may send here (CORS).
+
+        Raises:
+            HTTPError: 405, no browser asks.
+            RequestError: 405, the page's origin is not one that the operator has named.
+        """
+        headers = self.request.headers
+        if "Origin" not in headers or "Access-Control-Request-Method" not in headers:
+            raise HTTPError(HTTPStatus.METHOD_NOT_ALLOWED)
+        if self.guard.sites.allowed_origin(headers) is None:
+            raise RequestError(
+                HTTPStatus.METHOD_NOT_ALLOWED, f"pages of this origin may not ask; {CURE}"
+            )
+        self.clear_header("Content-Type")
+        self.set_header("Access-Control-Allow-Methods", ", ".join(self.allowed_methods()))
+        self.set_header("Access-Control-Allow-Headers", _FROM_PAGES)
+        self.set_header("Access-Control-Max-Age", str(REMEMBERED_SECONDS))
+        self.set_status(HTTPStatus.NO_CONTENT)
+        self.finish()
 
     def on_connection_close(self) -> None:
         """Make room for others after the caller has hung up."""

@@ -50,7 +50,7 @@ class DocsHandler(BaseHandler):
         for name, value in PAGE_HEADERS.items():
             self.set_header(name, value)
         self.set_header("Content-Language", language)
-        self.set_header("Vary", "Accept-Language")
+        self.add_header("Vary", "Accept-Language")
         self.send_bytes(data, KINDS[".html"])
 
 

@@ -1,13 +1,15 @@
 """What a page of another site finds out in a real browser: not even which files there are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from index.base.tokens import Scope, add_token
 from tests.browser.conftest import PATIENCE_MILLISECONDS
 from tests.service.running import Service
 
@@ -51,6 +53,39 @@ def elsewhere(browser: Browser) -> Iterator[Page]:
         finally:
             site.shutdown()
             thread.join()
+
+
+FETCH = """async ([url, options]) => {
+  try {
+    const response = await fetch(url, options);
+    return [response.status, await response.text()];
+  } catch (error) {
+    return [0, error.name];
+  }
+}"""
+
+
+def test_a_page_of_a_named_origin_asks_and_uploads_and_others_do_not(
+    make_page_service: Callable[..., Service], elsewhere: Page, tmp_path: Path
+) -> None:
+    origin = elsewhere.evaluate("location.origin")
+    tokens = tmp_path / "tokens"
+    bearer = {"Authorization": f"Bearer {add_token(tokens, 'app', Scope.ADMIN)}"}
+    for named, expected in ((origin, [200, 201, 401]), ("https://app.example", [0, 0, 0])):
+        service = make_page_service(cors_origins=(named,), tokens=tokens)
+        service.drop("a.png", 1)
+        base = f"https://127.0.0.1:{service.thread.port}"
+        kind = {"Content-Type": "application/octet-stream"}
+        put = {"method": "PUT", "body": "x", "headers": bearer | kind}
+        said = [
+            elsewhere.evaluate(FETCH, [f"{base}{target}", options])
+            for target, options in (
+                ("/person_count?filepath=a.png", {"headers": bearer}),
+                ("/files/b.png", put),
+                ("/person_count?filepath=a.png", {"headers": {"Authorization": "Bearer x"}}),
+            )
+        ]
+        assert [status for status, _ in said] == expected
 
 
 def test_another_sites_page_cannot_tell_a_file_from_none(album: Service, elsewhere: Page) -> None:
