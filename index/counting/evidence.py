@@ -32,15 +32,21 @@ import numpy as np
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.counting.agglomeration import Weights, merges_of
+from index.counting.effort import Effort
 from index.vectors.space import Scatter
 
 SAME_PHOTO = 4.0
+DENSE_FACES = 10_000  # of more, no matrix holds all pairs: 400 MB do for these
 LEADING = 8  # rows that agree in their first 8 numbers are copies, or nearly
 SPARE = 1e-9  # of a gain; the search goes that much further, and the caller compares the heights
 
 
 def merge_by_evidence(
-    vectors: FloatMatrix, photos: IntVector, scatter: Scatter, below: float = math.inf
+    vectors: FloatMatrix,
+    photos: IntVector,
+    scatter: Scatter,
+    below: float = math.inf,
+    effort: Effort | None = None,
 ) -> tuple[IntVector, IntVector, DoubleVector]:
     """Merge unit *vectors* (n, d), found in *photos* (n,), until one group is left.
 
@@ -49,15 +55,28 @@ def merge_by_evidence(
     Args:
         vectors: float32, ordered by their LEADING numbers, so that copies are neighbours.
         below: merges at this height or above are not needed; the search ends close to it.
+        effort: the limits of merging more than DENSE_FACES.
 
     Returns: for each of up to n − 1 merges a face of the one group, a face of the other, and the
         height; heights ascend.
+
+    Raises:
+        RequestError: 413, more than DENSE_FACES cannot be merged exactly within the effort.
     """
     points, kept, copy_of = _distinct(vectors)
     copies = np.flatnonzero(kept[copy_of] != np.arange(len(vectors)))
-    dots = _similarities(points, _photo_mates(photos, copy_of))
+    mates = _photo_mates(photos, copy_of)
     weights, slope, offset = _formula(scatter)
-    first, second, gains = merges_of(dots, weights, offset + slope * (1 - below) - SPARE)
+    least_gain = offset + slope * (1 - below) - SPARE
+    if len(points) > DENSE_FACES:
+        from index.counting.sparse_evidence import sparse_merges_of  # noqa: PLC0415 - numba
+
+        points, line = np.ascontiguousarray(points), (slope, offset)
+        first, second, gains = sparse_merges_of(
+            points, mates, SAME_PHOTO, weights, line, least_gain, effort or Effort()
+        )
+    else:
+        first, second, gains = merges_of(_similarities(points, mates), weights, least_gain)
     heights = 1 - (gains - offset) / slope
     return (
         np.concatenate((kept[copy_of[copies]], kept[first])),
@@ -108,8 +127,9 @@ def _similarities(points: FloatMatrix, photo_mates: list[IntVector]) -> FloatMat
     one triangle and copies it.
     """
     dots: FloatMatrix = points @ points.T
-    plain = dots.copy() if photo_mates else dots  # a point may be in several photos
-    for mates in photo_mates:
-        block = np.ix_(mates, mates)
-        dots[block] = 1 - np.float32(SAME_PHOTO) * (1 - plain[block])
+    blocks = [np.ix_(mates, mates) for mates in photo_mates]
+    # all of them before any changes: a point may be in several photos
+    apart = [1 - np.float32(SAME_PHOTO) * (1 - dots[block]) for block in blocks]
+    for block, moved in zip(blocks, apart, strict=True):
+        dots[block] = moved
     return dots

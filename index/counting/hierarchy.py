@@ -16,6 +16,7 @@ from scipy.spatial.distance import squareform
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.choices import Linkage
+from index.counting.effort import Effort
 from index.counting.evidence import LEADING, merge_by_evidence
 from index.vectors.space import USUAL, Scatter
 
@@ -81,6 +82,7 @@ def hierarchy(
     photos: IntVector | None = None,
     below: float = math.inf,
     scatter: Scatter = USUAL,
+    effort: Effort | None = None,
 ) -> Hierarchy:
     """The hierarchy of unit *vectors* (n, d) under a linkage other than supported.
 
@@ -99,7 +101,9 @@ def hierarchy(
     order = content_order(vectors)
     if linkage is Linkage.EVIDENCE:
         photos = np.arange(count) if photos is None else photos
-        first, second, heights = merge_by_evidence(vectors[order], photos[order], scatter, below)
+        first, second, heights = merge_by_evidence(
+            vectors[order], photos[order], scatter, below, effort
+        )
     elif linkage is Linkage.SINGLE:
         first, second, heights = _single(vectors[order])
     else:

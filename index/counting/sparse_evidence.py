@@ -1,0 +1,92 @@
+"""The merges of index.counting.agglomeration for so many faces that no matrix holds all pairs.
+
+Faces are linked to their nearest neighbours, which FAISS finds. Merges are made along these links
+(index.counting.link_merging) and then proved against all pairs (index.counting.proof). The links
+that were missed are added, and the merges are made again, until the proof finds nothing missing.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.base.arrays import DoubleVector, FloatMatrix, IntVector
+from index.counting.agglomeration import Merges, Weights
+from index.counting.effort import Effort
+from index.counting.link_merging import Links, faces_of, merge_links, table_of_sizes
+from index.counting.proof import missed_links
+from index.vectors.neighbours import nearest
+
+NEIGHBOURS = 32  # fewer need more rounds; more cost memory, and bursts of photos outgrow any number
+BLOCK_LINKS = 1 << 14
+
+
+def sparse_merges_of(
+    points: FloatMatrix,
+    photo_mates: Sequence[IntVector],
+    same_photo: float,
+    weights: Weights,
+    line: tuple[float, float],
+    least_gain: float,
+    effort: Effort,
+) -> Merges:
+    """Merge lone faces as long as a merge gains more than *least_gain*, proved to be the best.
+
+    Args:
+        points: (n, d) float32, C-contiguous, different rows of length 1; n at least 2.
+        photo_mates: the points of each photo that has several.
+        same_photo: so many times counts the distance of two faces of one photo.
+        line: slope and offset: the gain of lone faces of similarity c is slope c + offset.
+
+    Returns: as index.counting.agglomeration.merges_of().
+
+    Raises:
+        RequestError: 413, the effort's limits.
+    """
+    count = len(points)
+    row, neighbour, beyond = nearest(points, NEIGHBOURS, effort.check_time)
+    together = _unique(count, *_pairs_in(photo_mates))
+    keys = np.union1d(_unique(count, row, neighbour), together)
+    sizes = table_of_sizes(count, weights)
+    while True:
+        links = _links(points, keys, together, same_photo)
+        effort.rounds, effort.links = effort.rounds + 1, len(keys)
+        history = merge_links(points, links, sizes, least_gain, effort)
+        missed = missed_links(points, links, history, sizes, beyond, line, least_gain, effort)
+        if not len(missed[0]):
+            return faces_of(history, count)
+        keys = np.union1d(keys, _unique(count, *missed))
+        effort.check_links(len(keys), count)
+
+
+def _pairs_in(groups: Sequence[IntVector]) -> tuple[IntVector, IntVector]:
+    """Each pair of points that share a group."""
+    none = np.empty(0, np.int64)
+    first, second = [none], [none]
+    for group in groups:
+        one, other = np.triu_indices(len(group), 1)
+        first.append(group[one])
+        second.append(group[other])
+    return np.concatenate(first), np.concatenate(second)
+
+
+def _unique(count: int, one: IntVector, other: IntVector) -> IntVector:
+    """Pairs as numbers, each once, ascending."""
+    return np.unique(np.minimum(one, other) * count + np.maximum(one, other))
+
+
+def _links(points: FloatMatrix, keys: IntVector, together: IntVector, same_photo: float) -> Links:
+    first, second = np.divmod(keys, len(points))
+    dot = _similarities(points, first, second)
+    shared = np.searchsorted(keys, together)
+    dot[shared] = 1 - same_photo * (1 - dot[shared])
+    return Links(first.astype(np.int32), second.astype(np.int32), dot)
+
+
+def _similarities(points: FloatMatrix, first: IntVector, second: IntVector) -> DoubleVector:
+    found: NDArray[np.float64] = np.empty(len(first))
+    for start in range(0, len(first), BLOCK_LINKS):
+        some = slice(start, start + BLOCK_LINKS)
+        left, right = points[first[some]].astype(np.float64), points[second[some]]
+        found[some] = np.einsum("ij,ij->i", left, right)
+    return found

@@ -1,0 +1,96 @@
+"""Merging along links, proved, makes the same persons as comparing all pairs."""
+
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from index.base.choices import Linkage
+from index.base.errors import RequestError
+from index.counting import effort, evidence, sparse_evidence
+from index.counting.effort import Effort
+from index.counting.hierarchy import Hierarchy, by_appearance, hierarchy
+from tests.index.builders import Matrix, unit
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+TOLERANCE = 5e-5  # of heights; dense sums are float32
+Photos = NDArray[np.int64]
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> tuple[Matrix, Photos]:
+    """Persons of some faces each, shared photos, and bursts of near-copies."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    count, dim = draw(st.integers(2, 120)), draw(st.sampled_from([16, 64]))
+    spread = draw(st.sampled_from([0.2, 0.6, 1.0]))
+    centres = rng.normal(size=(draw(st.integers(1, 30)), dim))
+    rows = centres[rng.integers(len(centres), size=count)] + spread * rng.normal(size=(count, dim))
+    bursts = np.repeat(rows[: draw(st.integers(0, 2))], 30, axis=0)
+    rows = np.concatenate((rows, bursts + 0.02 * rng.normal(size=bursts.shape)))
+    photos = rng.integers(draw(st.sampled_from([5, 60, 10_000])), size=len(rows))
+    return unit(rows), photos
+
+
+def sparse(
+    vectors: Matrix, photos: Photos, below: float, limits: Effort | None = None
+) -> Hierarchy:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evidence, "DENSE_FACES", 1)
+        return hierarchy(vectors, Linkage.EVIDENCE, photos, below, effort=limits)
+
+
+@pytest.mark.parametrize("neighbours", [2, 8])
+@given(
+    crowd=crowds(),
+    below=st.sampled_from([0.2, 0.45, 0.6, 0.75]),
+    random=st.randoms(use_true_random=False),
+)
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_persons_are_those_of_all_pairs_whatever_the_order(
+    neighbours: int, crowd: tuple[Matrix, Photos], below: float, random: Random
+) -> None:
+    vectors, photos = crowd
+    order = list(range(len(vectors)))
+    random.shuffle(order)
+    dense = hierarchy(vectors, Linkage.EVIDENCE, photos, below)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sparse_evidence, "NEIGHBOURS", neighbours)
+        found = sparse(np.ascontiguousarray(vectors[order]), photos[order], below)
+    near = min(len(dense.heights), len(found.heights))
+    np.testing.assert_allclose(found.heights[:near], dense.heights[:near], atol=TOLERANCE)
+    labels = np.empty(len(order), np.int64)
+    labels[order] = found.labels_at(below)
+    np.testing.assert_array_equal(by_appearance(labels), dense.labels_at(below))
+
+
+def test_missed_links_are_found_and_added() -> None:
+    """A burst of 40 near-copies has more links than the 2 that are searched."""
+    rng = np.random.default_rng(5)
+    rows = np.repeat(rng.normal(size=(4, 32)), 40, axis=0)
+    vectors = unit(rows + 0.3 * rng.normal(size=rows.shape))
+    limits = Effort()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sparse_evidence, "NEIGHBOURS", 2)
+        found = sparse(vectors, np.arange(len(vectors)), 0.5, limits)
+    assert limits.rounds > 1
+    assert limits.links > len(vectors)
+    dense = hierarchy(vectors, Linkage.EVIDENCE, below=0.5)
+    np.testing.assert_array_equal(found.labels_at(0.5), dense.labels_at(0.5))
+
+
+def test_what_takes_too_long_is_refused() -> None:
+    vectors = unit(np.random.default_rng(1).normal(size=(50, 16)))
+    with pytest.raises(RequestError, match="within 0 seconds") as caught:
+        sparse(vectors, np.arange(50), 0.5, Effort(seconds=0.0))
+    assert caught.value.status == 413
+
+
+def test_what_needs_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(effort, "LINKS_A_FACE", 1)
+    monkeypatch.setattr(sparse_evidence, "NEIGHBOURS", 2)
+    one_person = unit(1.0 + 0.2 * np.random.default_rng(1).normal(size=(200, 16)))
+    with pytest.raises(RequestError, match="200 faces are so alike"):
+        sparse(one_person, np.arange(200), 0.5)
