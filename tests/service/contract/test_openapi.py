@@ -1,14 +1,9 @@
 """The description at /openapi.json, checked against the running service by schemathesis."""
 
-import importlib
-import json
 import re
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -72,34 +67,6 @@ def test_generators_get_ascii_names_an_id_and_a_tag_for_each_operation(
     assert len(set(names)) == len(names)
     assert [name for name in names if not re.fullmatch("[a-z]+[A-Z][A-Za-z]+", name)] == []
     assert all(len(operation["tags"]) == 1 for operation in operations)
-
-
-def test_a_generated_client_asks_the_service(
-    described: Service, document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The real generator makes a package whose modules have names, and the package works."""
-    description = tmp_path / "openapi.json"
-    description.write_text(json.dumps(document), "utf-8")
-    tool = Path(sys.executable).parent / "openapi-python-client"
-    made = tmp_path / "made"
-    options = ["--path", str(description), "--meta", "setup", "--output-path", str(made)]
-    command = [str(tool), "generate", *options]
-    report = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "PUT /files" not in report.stdout  # each part that is missing would be named
-    api = made / "key_person_counting_client" / "api"
-    assert 'name="key-person-counting-client"' in (made / "setup.py").read_text("utf-8")
-    assert not (api / "default").exists()
-    assert (api / "files" / "put_file.py").exists()
-    monkeypatch.syspath_prepend(made)
-    asking = importlib.import_module("key_person_counting_client.api.counting.get_person_count")
-    client = importlib.import_module("key_person_counting_client").Client(
-        base_url=f"https://127.0.0.1:{described.thread.port}",
-        verify_ssl=described.client_context,
-        httpx_args={"trust_env": False},  # a proxy of this machine's
-    )
-    with client:
-        answer = asking.sync(client=client, filepath=list(FOLDER_FILES), threshold="0.2")
-    assert (answer.person_num, answer.threshold) == (3, "0.2")
 
 
 def test_it_speaks_of_the_choices_that_are_checked(settings: Settings) -> None:
