@@ -83,14 +83,18 @@ def _free_batch(model: ov.Model, layout: str, edge: int) -> None:
 
 
 def _free_reshape(node: ov.Node, batch: int) -> None:
-    """Replace *batch* at the front of a constant target shape by -1, for any number."""
+    """Replace *batch* at the front of a constant target shape by -1, for any number.
+
+    A -1 behind it, for what is left, becomes the size that this is.
+    """
     target = node.input_value(1).get_node()
-    if target.get_type_name() != "Constant":
+    shape = node.output(0).get_partial_shape()
+    if target.get_type_name() != "Constant" or shape.is_dynamic:
         return
-    shape = np.array(target.data, np.int64).ravel()
-    if len(shape) > 1 and shape[0] == batch and -1 not in shape:
-        shape[0] = -1
-        node.input(1).replace_source_output(opset13.constant(shape).output(0))
+    written = np.array(target.data, np.int64).ravel()
+    if len(written) > 1 and written[0] == batch:
+        sizes = np.array([-1, *(size.get_length() for size in list(shape)[1:])], np.int64)
+        node.input(1).replace_source_output(opset13.constant(sizes).output(0))
 
 
 def _fed_with_crops(model: ov.Model, layout: str, recogniser: Recogniser) -> ov.Model:

@@ -25,7 +25,9 @@ Describe = Callable[..., Recogniser]
 def describe(tmp_path: Path) -> Describe:
     """Saves a network beside a description of it; see network() for the arguments."""
 
-    def make(shape: Sequence[int], *, reshape: int = -1, **changes: object) -> Recogniser:
+    def make(
+        shape: Sequence[int], *, reshape: Sequence[int] = (-1, DIM), **changes: object
+    ) -> Recogniser:
         path = tmp_path / "own.xml"
         ov.save_model(network(shape, reshape), path, compress_to_fp16=False)
         given = {
@@ -41,11 +43,11 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def network(shape: Sequence[int], reshape: int) -> ov.Model:
+def network(shape: Sequence[int], reshape: Sequence[int]) -> ov.Model:
     """Sums each face's pixels, weighted by channel, and gives the sum DIM times.
 
     Args:
-        reshape: the batch that its last reshape is fixed to.
+        reshape: the shape that its last reshape is fixed to.
     """
     given = ops.parameter(list(shape), np.float32, name="faces")
     first = len(shape) == 4 and shape[1] == 3
@@ -53,7 +55,7 @@ def network(shape: Sequence[int], reshape: int) -> ov.Model:
     total = ops.reduce_sum(ops.multiply(given, ops.constant(weights)), ops.constant([1, 2, 3]))
     column = ops.reshape(total, ops.constant([-1, 1]), special_zero=False)
     wide = ops.multiply(column, ops.constant(np.ones((1, DIM), np.float32)))
-    last = ops.reshape(wide, ops.constant([reshape, DIM]), special_zero=False)
+    last = ops.reshape(wide, ops.constant(list(reshape)), special_zero=False)
     return ov.Model([ops.result(last)], [given])
 
 
@@ -67,15 +69,17 @@ def expected(crops: np.ndarray, mean: object, scale: float, channels: str = "RGB
 @pytest.mark.parametrize(
     ("shape", "reshape"),
     [
-        ((-1, 3, EDGE, EDGE), -1),
-        ((-1, EDGE, EDGE, 3), -1),
-        ((1, EDGE, EDGE, 3), 1),
-        ((2, 3, EDGE, EDGE), 2),  # as MobileFaceNet's
-        ((-1, 3, -1, -1), -1),
+        ((-1, 3, EDGE, EDGE), (-1, DIM)),
+        ((-1, EDGE, EDGE, 3), (-1, DIM)),
+        ((1, EDGE, EDGE, 3), (1, DIM)),
+        ((1, 3, EDGE, EDGE), (1, -1)),  # as PyTorch exports view(1, -1)
+        ((2, 3, EDGE, EDGE), (2, DIM)),  # as MobileFaceNet's
+        ((2, 3, EDGE, EDGE), (2, -1)),
+        ((-1, 3, -1, -1), (-1, DIM)),
     ],
 )
 def test_any_layout_and_batch_gives_an_embedding_a_face(
-    describe: Describe, tmp_path: Path, shape: Sequence[int], reshape: int, count: int
+    describe: Describe, tmp_path: Path, shape: Sequence[int], reshape: Sequence[int], count: int
 ) -> None:
     crops = np.random.default_rng(count).integers(0, 255, (count, EDGE, EDGE, 3), np.uint8)
     encoder = NetworkEncoder(describe(shape, reshape=reshape), tmp_path, precision="f32")
