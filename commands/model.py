@@ -24,42 +24,47 @@ def list_command(config: Config = None) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
+    from index.base.errors import ConfigError
     from index.base.settings import load_settings
     from ingest.networks.network_files import find_file
-    from ingest.networks.recogniser import SHIPPED, describe
+    from ingest.networks.recogniser import SHIPPED, describe, stored_name
 
     settings = load_settings(config)
     used = _used(settings)
-    names = [*SHIPPED, *sorted({settings.model, used or settings.model} - set(SHIPPED))]
-    table = Table(Column("model", no_wrap=True), "input", "network", "in use")
-    for name in names:
-        recogniser = describe(name)
+    configured = stored_name(settings.model)
+    own = {configured, used or configured} - set(SHIPPED)
+    table = Table(Column("model", overflow="fold", min_width=16), "input", "network", "in use")
+    for name in [*SHIPPED, *sorted(own)]:
+        use = _use(name, configured, used)
+        try:
+            recogniser = describe(name)
+        except ConfigError:  # its file was moved, or is malformed
+            table.add_row(name, "", "no description", use)
+            continue
         there = find_file(recogniser, settings.networks_folder) is not None
-        table.add_row(
-            name,
-            f"{recogniser.input_px} px, by {recogniser.crop}",
-            "ready" if there else f"missing; run: person-count model fetch {name}",
-            _use(name, settings, used),
-        )
+        crop = f"{recogniser.input_px} px, by {recogniser.crop}"
+        table.add_row(name, crop, "ready" if there else "missing", use)
     Console(highlight=False, markup=False).print(table)
+    print("a missing one comes by: person-count model fetch NAME")
 
 
 def _used(settings: "Settings") -> str | None:
     """The model of the library; None before there is one."""
     from index.database.engine import Database
     from index.database.queries import generations
+    from ingest.networks.recogniser import stored_name
 
     if not settings.database_path.exists():
         return None
     with Database(settings.database_path) as database, database.read() as connection:
         active = generations.active(connection)
-    return active.model if active else None
+    return stored_name(active.model) if active else None
 
 
-def _use(name: str, settings: "Settings", used: str | None) -> str:
+def _use(name: str, configured: str, used: str | None) -> str:
     if name == used:
         return "by the library"
-    return "configured" if name == settings.model and used is None else ""
+    return "configured" if name == configured and used is None else ""
 
 
 @app.command("fetch")

@@ -29,6 +29,7 @@ from ingest.decoding.reading import read_settled
 from ingest.interfaces import Encoder
 from ingest.networks.models import load_models
 from ingest.networks.pipeline import analyse_all, in_chunks, share_of
+from ingest.networks.recogniser import stored_name
 from ingest.watching.missing_disks import uncertain_places
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class Reindexer:
         self._models = load_models(settings, model)
         self._database = database
         self._settings = settings
-        self._model = model
+        self._model = stored_name(model)
         self._stop = stop
         self._roots = settings.resolve_roots()
 

@@ -27,7 +27,7 @@ from ingest.interfaces import DetectedFace, Detector, Encoder
 from ingest.networks.detector import MtcnnDetector
 from ingest.networks.encoder import NetworkEncoder
 from ingest.networks.photos import Photo, in_file_pixels, open_photo, sharp_crops
-from ingest.networks.recogniser import describe
+from ingest.networks.recogniser import describe, stored_name
 from ingest.networks.runtime import cores
 from ingest.networks.sharpness import sharpness
 from ingest.networks.stage_clock import StageClock
@@ -211,21 +211,22 @@ def open_generation(database: Database, settings: Settings) -> tuple[GenerationR
     """
     with database.read() as connection:
         generation = generations.active(connection)
+    configured = stored_name(settings.model)
     if generation is not None:
-        if generation.model != settings.model:
+        if stored_name(generation.model) != configured:
             log.warning(
                 "model.differs configured=%s used=%s; person-count reindex changes the library's",
-                settings.model,
+                configured,
                 generation.model,
             )
         return generation, load_generation(settings, generation)
-    models = load_models(settings, settings.model)
+    models = load_models(settings, configured)
     with database.write() as connection:
         generation = generations.active(connection) or generations.create(
             connection,
             model_id=models.encoder.model_id,
-            model=settings.model,
-            profile=shipped_profile(settings.model, models.encoder.dim).to_json(),
+            model=configured,
+            profile=shipped_profile(configured, models.encoder.dim).to_json(),
             state=GenerationState.ACTIVE,
             now=time.time(),
         )

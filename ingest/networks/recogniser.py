@@ -145,6 +145,15 @@ def describe(model: str) -> Recogniser:
         raise ConfigError(f"{path} is no description: it is not UTF-8") from error
 
 
+def stored_name(model: str) -> str:
+    """The setting *model* as a library keeps it, since the next command may run in another folder.
+
+    A path becomes absolute; a name stays.
+    """
+    path = None if model in SHIPPED else _file(model)
+    return model if path is None else str(path)
+
+
 def _file(model: str) -> Path | None:
     try:
         path = Path(model).expanduser()

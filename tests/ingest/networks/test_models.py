@@ -1,9 +1,13 @@
 """The models of a generation, and what they count."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import openvino as ov
 import pytest
+from openvino import opset13 as ops
 
 from index.base.choices import DistanceScale
 from index.base.errors import ModelUnavailableError
@@ -68,6 +72,54 @@ def test_a_group_photo_shows_several_people(calibrated: DirectCount, faces_folde
 
 
 # --- the generation's models ---------------------------------------------------------------------
+
+
+DESCRIPTION = """
+name = "tiny"
+file = "tiny.xml"
+sha256 = "{sha256}"
+input_px = 112
+channels = "RGB"
+mean = 127.5
+scale = 128
+crop = "landmarks"
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """The folder of tiny.toml, a description of a network that gives a face's mean colour."""
+    folder = tmp_path / "networks"
+    folder.mkdir()
+    given = ops.parameter([1, 3, 112, 112], np.float32)
+    mean = ops.reduce_mean(given, ops.constant([2, 3]))
+    flat = ops.reshape(mean, ops.constant([1, -1]), special_zero=True)
+    ov.save_model(ov.Model([ops.result(flat)], [given]), folder / "tiny.xml")
+    digest = hashlib.sha256((folder / "tiny.xml").read_bytes()).hexdigest()
+    (folder / "tiny.toml").write_text(DESCRIPTION.format(sha256=digest))
+    return folder
+
+
+def test_a_network_of_ones_own_is_used_through_the_settings_alone(
+    database: Database,
+    real_settings: Settings,
+    tiny: Path,
+    portraits: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a relative path, which the library keeps as an absolute one: services start elsewhere."""
+    monkeypatch.chdir(tiny)
+    settings = real_settings.model_copy(update={"model": "tiny.toml"})
+    generation, models = open_generation(database, settings)
+    (image,) = models.analyse([(b"", portraits[0].read_bytes())], settings.max_megapixels)
+    assert not isinstance(image, Exception)
+    (face,) = image.faces
+    assert face.embedding.shape == (3,)
+    assert generation.model == str(tiny / "tiny.toml")
+    monkeypatch.chdir(tiny.parent)
+    again, models = open_generation(database, settings)
+    assert again == generation
+    assert models.encoder.model_id.startswith("tiny-")
 
 
 def test_the_first_generation_is_made_of_the_settings_and_opened_again(
