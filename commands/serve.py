@@ -84,6 +84,8 @@ def _greet(url: str, sha256: str | None, settings: "Settings") -> None:
         log.info("service.listening url=%s certificate_sha256=%s", url, sha256)
         return
     tell(f"answering at {url}")
+    if settings.public_url is not None:
+        tell(f"callers ask {settings.public_url}person_count, through a proxy")
     if sha256 is None:
         tell("without TLS: let only a proxy on this machine reach it")
     else:

@@ -39,7 +39,7 @@ def test_a_log_that_is_no_terminal_gets_json_lines_only(make_service: Make) -> N
 
 
 def test_people_on_a_terminal_get_words(make_service: Make) -> None:
-    service = make_service(tls=False)
+    service = make_service(tls=False, public_url="https://nas/faces")
     ours, theirs = pty.openpty()
     command = [*PROGRAM, "serve", "--no-ingest", "--config", str(service.config)]
     service.process = subprocess.Popen(command, stderr=theirs, start_new_session=True)
@@ -56,6 +56,7 @@ def test_people_on_a_terminal_get_words(make_service: Make) -> None:
     os.close(ours)
     text = shown.decode()
     assert re.search(r"^answering at http://127\.0\.0\.1:\d+/person_count\r$", text, re.MULTILINE)
+    assert "callers ask https://nas/faces/person_count, through a proxy" in text
     assert "without TLS: let only a proxy on this machine reach it" in text
     assert re.search(r"^[\d-]{10} [\d:]{8} INFO service\.stopped\r$", text, re.MULTILINE)
     assert '{"' not in text

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
 
+from service.guards import limits
 from service.guards.limits import ConnectionLimit, Proxies
 from tests.fakes import save_picture
 from tests.service.proxying import Proxy, nginx_before
@@ -53,6 +55,35 @@ def test_another_host_is_refused_with_and_without_a_public_address(
     assert "public_url" in refusal(told, 400)
     named = make_service(public_url="https://nas/faces/")
     assert named.send("GET", "/healthz", headers={"Host": "nas"}).status == 200
+
+
+def test_nginx_itself_refuses_in_the_contracts_shape_while_the_service_is_down(
+    proxy: Proxy,
+) -> None:
+    proxy.service.thread.close()
+    status, body = proxy.send("GET", "person_count?filepath=a.png")
+    assert status == 503
+    assert list(json.loads(body)) == ["cord", "error"]
+
+
+def test_the_path_without_its_slash_leads_to_the_page(proxy: Proxy) -> None:
+    status, body = proxy.send("GET", "../faces")
+    assert (status, b"<title>" in body) == (200, True)
+
+
+def test_a_proxy_may_hold_more_connections_than_a_caller(
+    make_service: Callable[..., Service],
+) -> None:
+    for proxies, expected in ((("127.0.0.0/8",), 68), ((), limits.MAX_CONNECTIONS_OF_ONE)):
+        service = make_service(tls=False, proxies=proxies)
+        answered = 0
+        with ExitStack() as stack:
+            for _ in range(68):
+                one = stack.enter_context(service.open_socket())
+                with suppress(ConnectionError):
+                    one.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                    answered += b" 200 " in one.recv(1 << 16)
+        assert answered == expected
 
 
 def test_a_proxys_connections_are_not_limited_by_address() -> None:
