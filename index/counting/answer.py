@@ -12,6 +12,7 @@ from index.base.choices import FaceChoice
 from index.base.errors import RequestError
 from index.counting import grouping
 from index.counting.key_faces import why_left_out
+from index.counting.often_seen import NOBODY, TOO_FEW, seen_often
 from index.counting.question import Question
 from index.database.queries.faces import FaceRow
 from index.vectors.space import Space
@@ -22,9 +23,10 @@ class Answer:
     """The persons in the asked-for files.
 
     Attributes:
-        faces: those that count, by ascending id.
-        person_of: (n,) the person of each of them, numbered from 0 by first appearance.
-        left_out: the other faces, each with the reason.
+        faces: those that were grouped, by ascending id.
+        person_of: (n,) the person of each of them, numbered from 0 by first appearance; NOBODY if
+            its person is in too few photos to count.
+        left_out: the faces that count for no person, each with the reason, by ascending id.
     """
 
     faces: tuple[FaceRow, ...]
@@ -40,7 +42,8 @@ class Answer:
         """The faces of each person."""
         groups: list[list[FaceRow]] = [[] for _ in range(self.person_num)]
         for face, person in zip(self.faces, self.person_of, strict=True):
-            groups[person].append(face)
+            if person != NOBODY:
+                groups[person].append(face)
         return groups
 
 
@@ -98,4 +101,8 @@ def answer_question(
     labels = grouping.persons(
         vectors, space.cut(question.threshold), question.linkage, photos, space.profile.scatter
     )
-    return Answer(tuple(counted), labels, tuple(left_out))
+    person_of = seen_often(labels, photos, question.min_photos)
+    rare = [(face, TOO_FEW) for face, who in zip(counted, person_of, strict=True) if who == NOBODY]
+    if rare:
+        left_out = sorted([*left_out, *rare], key=lambda pair: pair[0].id)
+    return Answer(tuple(counted), person_of, tuple(left_out))

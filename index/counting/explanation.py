@@ -9,12 +9,13 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from index.base.arrays import FloatMatrix
+from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import Linkage
 from index.base.plurals import counted
 from index.counting.answer import Answer
 from index.counting.grouping import persons
 from index.counting.hierarchy import Hierarchy, hierarchy
+from index.counting.often_seen import NOBODY, counts_by_merges, seen_often
 from index.counting.question import Question
 from index.database.queries.faces import FaceRow
 from index.vectors.space import Space
@@ -73,12 +74,27 @@ class Explanation:
         self._space = space
 
     @cached_property
+    def _photos(self) -> IntVector:
+        return np.array([face.image_id for face in self._answer.faces], np.int64)
+
+    @cached_property
     def _hierarchy(self) -> Hierarchy | None:
         if self._question.linkage is Linkage.SUPPORTED:
             return None  # its groups are not nested: a higher threshold may split again
-        photos = np.array([face.image_id for face in self._answer.faces], np.int64)
         scatter = self._space.profile.scatter
-        return hierarchy(self._vectors, self._question.linkage, photos, scatter=scatter)
+        return hierarchy(self._vectors, self._question.linkage, self._photos, scatter=scatter)
+
+    @cached_property
+    def _counts(self) -> IntVector:
+        """The number of persons after each number of merges of the hierarchy."""
+        if self._hierarchy is None:
+            return np.empty(0, np.int64)
+        return counts_by_merges(self._hierarchy, self._photos, self._question.min_photos)
+
+    def _merges_at(self, threshold: float) -> int:
+        """The number of merges of the hierarchy at a threshold."""
+        distance = 1.0 - self._space.cut(threshold)
+        return 0 if self._hierarchy is None else self._hierarchy.merges_at(distance)
 
     def count_at(self, threshold: float) -> int:
         """The number of persons at a threshold.
@@ -89,8 +105,9 @@ class Explanation:
         if threshold == self._question.threshold:
             return self._answer.person_num
         if self._hierarchy is not None:
-            return self._hierarchy.persons_at(1.0 - self._space.cut(threshold))
+            return int(self._counts[self._merges_at(threshold)])
         labels = persons(self._vectors, self._space.cut(threshold), self._question.linkage)
+        labels = seen_often(labels, self._photos, self._question.min_photos)
         return int(labels.max()) + 1 if len(labels) else 0
 
     @cached_property
@@ -109,15 +126,26 @@ class Explanation:
         here, number = self._question.threshold, self._answer.person_num
         if self._hierarchy is not None:
             heights = [self._space.threshold(height) for height in self._hierarchy.heights]
-            merged = self._hierarchy.count - number
-            low = heights[merged - 1] if merged else 0.0
-            high = heights[merged] if merged < len(heights) else self._space.threshold(2.0)
+            first, last = self._same_count(number)
+            low = heights[first - 1] if first else 0.0
+            high = heights[last] if last < len(heights) else self._space.threshold(2.0)
             return max(low, 0.0), max(high, here)
         others = [at for at, count in self.curve if count != number]
         below = max((at for at in others if at < here), default=-1.0)
         above = min((at for at in others if at > here), default=math.inf)
         same = [here, *(at for at, _ in self.curve if below < at < above)]
         return min(same), max(same)
+
+    def _same_count(self, number: int) -> tuple[int, int]:
+        """The fewest and the most merges around the question's threshold with *number* persons."""
+        if self._question.min_photos == 1:  # the answer tells, to the last bit of a distance
+            return (len(self._answer.faces) - number,) * 2
+        first = last = self._merges_at(self._question.threshold)
+        while first > 0 and self._counts[first - 1] == number:
+            first -= 1
+        while last + 1 < len(self._counts) and self._counts[last + 1] == number:
+            last += 1
+        return first, last
 
     def interval(self) -> tuple[int, int]:
         """The least and the most persons at thresholds within INTERVAL_SHARE of the question's.
@@ -130,13 +158,16 @@ class Explanation:
         counts = [self.count_at(threshold) for threshold in (low, here, high)]
         if self._hierarchy is None:
             counts += [count for threshold, count in self.curve if low <= threshold <= high]
+        elif self._question.min_photos > 1:  # it may rise and fall in between
+            counts += self._counts[self._merges_at(low) : self._merges_at(high) + 1].tolist()
         return min(counts), max(counts)
 
     def persons(self) -> list[Person]:
         """Every counted person, in the answer's order."""
         rows: list[list[int]] = [[] for _ in range(self._answer.person_num)]
         for row, person in enumerate(self._answer.person_of):
-            rows[person].append(row)
+            if person != NOBODY:
+                rows[person].append(row)
         return [self._person(some) for some in rows]
 
     def _person(self, rows: list[int]) -> Person:

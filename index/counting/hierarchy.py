@@ -36,9 +36,13 @@ class Hierarchy:
     second: IntVector
     heights: DoubleVector
 
+    def merges_at(self, distance: float) -> int:
+        """The number of merges strictly below *distance*."""
+        return int(np.searchsorted(self.heights, distance, side="left"))
+
     def persons_at(self, distance: float) -> int:
         """The number of persons after all merges strictly below *distance*."""
-        return self.count - int(np.searchsorted(self.heights, distance, side="left"))
+        return self.count - self.merges_at(distance)
 
     def labels_at(self, distance: float) -> IntVector:
         """The person of each face after these merges: (n,) numbers from 0, by first appearance."""

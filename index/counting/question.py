@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from index.base.choices import DEFAULT_THRESHOLD, FaceChoice, Linkage, Unreadable
 from index.base.errors import RequestError, bad_request
-from index.base.parameters import Kind, Parameter, check_known, choice, parse_all
+from index.base.parameters import Kind, Parameter, check_known, choice, parse_all, whole_number
 from index.base.paths import MAX_NAME_BYTES
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ _NOT_ZERO = re.compile(r"[+-]?[0.]*[1-9]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
+MOST_PHOTOS = 1_000_000  # that a person may have to be in
 FILEPATH = "filepath"  # the only parameter that is repeated, and required
 # The others. To add one, add it here and its value to Question: parsing, /openapi.json, /docs in
 # both languages, explained answers and person-count count take it from here.
@@ -51,6 +52,13 @@ PARAMETERS = (
         setting="linkage",
     ),
     Parameter(
+        "min_photos",
+        whole_number(1, MOST_PHOTOS),
+        english="Count only persons who appear in at least so many different photos.",
+        chinese="只计至少出现在这么多张不同照片中的人。",
+        default="1",
+    ),
+    Parameter(
         "unreadable",
         choice(Unreadable),
         english="What to do if files in folders cannot be read: refuse the question, or skip them.",
@@ -77,6 +85,7 @@ class Question:
     threshold: float
     faces: FaceChoice
     linkage: Linkage
+    min_photos: int = 1
     unreadable: Unreadable = Unreadable.REFUSE
 
     @property

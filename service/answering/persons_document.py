@@ -51,7 +51,7 @@ def _size(pixels: tuple[int, int] | None) -> Document:
 
 def _with_faces(files: Sequence[KnownFile], answer: Answer) -> tuple[KnownFile, ...]:
     """Set the status of read files without a counted face to NO_FACE."""
-    with_face = {face.image_id for face in answer.faces}
+    with_face = {face.image_id for some in answer.persons() for face in some}
     return tuple(
         file._replace(status=FileStatus.NO_FACE)
         if file.status is FileStatus.COUNTED and file.image_id not in with_face

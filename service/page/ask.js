@@ -12,7 +12,7 @@ let under = null; // the AbortController of the question under way
 
 /** Begin to ask whenever the question changes. */
 export function startAsking() {
-  whenChanged(["files", "threshold", "faces", "linkage"], () => askSoon(CALM_MILLISECONDS));
+  whenChanged(["files", "threshold", "faces", "linkage", "minPhotos"], () => askSoon(CALM_MILLISECONDS));
   if (state.files.length > 0) askSoon(0);
 }
 
@@ -30,8 +30,11 @@ export function askSoon(milliseconds = 0) {
 }
 
 function question() {
-  const { files, threshold, faces, linkage } = state;
-  return { filepaths: files, threshold, ...(faces && { faces }), ...(linkage && { linkage }) };
+  const { files, threshold, faces, linkage, minPhotos } = state;
+  return {
+    filepaths: files, threshold, ...(faces && { faces }), ...(linkage && { linkage }),
+    ...(minPhotos && { min_photos: Number(minPhotos) }),
+  };
 }
 
 async function ask() {

@@ -17,7 +17,7 @@ export function startChosen() {
     change({ files: [] });
     byId("search").focus();
   });
-  whenChanged(["files", "answer", "language", "faces", "linkage"], render);
+  whenChanged(["files", "answer", "language", "faces", "linkage", "minPhotos"], render);
   render();
 }
 

@@ -9,7 +9,7 @@ import { tokenButton } from "./token.js";
 let announced = "";
 
 export function startCount() {
-  whenChanged(["files", "threshold", "faces", "linkage", "answer", "asking", "problem", "status", "language"], render);
+  whenChanged(["files", "threshold", "faces", "linkage", "minPhotos", "answer", "asking", "problem", "status", "language"], render);
   render();
 }
 

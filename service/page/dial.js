@@ -25,8 +25,12 @@ export function startDial() {
   for (const name of Object.keys(CHOICES)) {
     byId(name).addEventListener("change", () => change({ [name]: byId(name).value }));
   }
+  byId("min-photos").addEventListener("input", () => {
+    const field = byId("min-photos");
+    if (field.checkValidity() && field.value !== "") change({ minPhotos: field.value === "1" ? null : field.value });
+  });
   new ResizeObserver(drawCurve).observe(byId("curve"));
-  whenChanged(["files", "threshold", "faces", "linkage", "answer", "language"], render);
+  whenChanged(["files", "threshold", "faces", "linkage", "minPhotos", "answer", "language"], render);
   render();
 }
 
@@ -84,6 +88,7 @@ function renderChoices() {
     byId(name).replaceChildren(...options);
     byId(name).value = state[name] ?? found?.[name] ?? state.answer?.document[name] ?? values[0];
   }
+  if (document.activeElement !== byId("min-photos")) byId("min-photos").value = state.minPhotos ?? "1";
   byId("model").textContent = found === null
     ? "" : t("model", { model: found.model, distance: number(found.distance, DECIMALS) });
 }

@@ -112,6 +112,7 @@ export const en = {
   faces_key: "Key faces: large and clear ones",
   faces_all: "All faces",
   faces_one: "One face in each photo: the most prominent",
+  minPhotosLabel: "Photos a person must be in",
   linkageLabel: "What joins faces",
   linkage_evidence: "Evidence of all faces together",
   linkage_supported: "Links that nearby faces support",
@@ -161,6 +162,7 @@ export const en = {
   leftOutText: "These faces were not counted.",
   reason_small: "small: less than half as tall as the photo's largest face",
   reason_improbable: "uncertain: perhaps no face at all",
+  reason_few: "its person is in too few photos",
   reason_prominent: "not the most prominent face of its photo",
 
   photoTitle: ({ name }) => name,

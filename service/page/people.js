@@ -14,6 +14,7 @@ const PEOPLE_SHOWN = 60;
 const BARELY = 0.9; // of the threshold: a link beyond it is worth a look
 const REASONS = {
   small: "reason_small", improbable: "reason_improbable", "not the most prominent face": "reason_prominent",
+  "its person is in too few photos": "reason_few",
 };
 
 let shown = PEOPLE_SHOWN;
@@ -24,7 +25,7 @@ export function startPeople() {
     shown = PEOPLE_SHOWN;
     unfolded.clear();
   });
-  whenChanged(["files", "answer", "language", "faces", "linkage"], render);
+  whenChanged(["files", "answer", "language", "faces", "linkage", "minPhotos"], render);
   whenChanged(["threshold", "asking"], () => (state.answer === null ? render() : renderBusy()));
   render();
 }

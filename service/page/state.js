@@ -5,8 +5,8 @@ import { readAddress, writeAddress } from "./address.js";
 export const DEFAULT_THRESHOLD = "0.2";
 
 /**
- * files: chosen paths, each once. threshold: text, sent as it is. faces, linkage: null for the
- * service's own choice. answer: {key, document} or null. asking: a question is under way.
+ * files: chosen paths, each once. threshold: text, sent as it is. faces, linkage, minPhotos: null
+ * for the service's own choice. answer: {key, document} or null. asking: a question is under way.
  * problem: an ApiError or null. status: the document of /status, or null.
  */
 export const state = {
@@ -14,6 +14,7 @@ export const state = {
   threshold: DEFAULT_THRESHOLD,
   faces: null,
   linkage: null,
+  minPhotos: null,
   language: null,
   answer: null,
   asking: false,
@@ -22,7 +23,7 @@ export const state = {
 };
 
 const listeners = [];
-const IN_ADDRESS = ["files", "threshold", "faces", "linkage", "language"];
+const IN_ADDRESS = ["files", "threshold", "faces", "linkage", "minPhotos", "language"];
 
 /** Call `listener(changed)` after changes to any of `names`. */
 export function whenChanged(names, listener) {
@@ -66,7 +67,7 @@ export function unchoose(names) {
 
 /** What an answer belongs to, but for the threshold, whose every step is on the answer's curve. */
 export function questionKey() {
-  return JSON.stringify([state.files, state.faces, state.linkage]);
+  return JSON.stringify([state.files, state.faces, state.linkage, state.minPhotos]);
 }
 
 /** The document of the last answer if it is about these files counted this way, else null. */

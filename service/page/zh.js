@@ -105,6 +105,7 @@ export const zh = {
   faces_key: "关键人脸：够大且清晰",
   faces_all: "所有人脸",
   faces_one: "每张照片一张：最突出的人脸",
+  minPhotosLabel: "一个人至少出现在几张照片中",
   linkageLabel: "如何归为同一人",
   linkage_evidence: "综合所有人脸的证据",
   linkage_supported: "有邻近人脸支持的连接",
@@ -149,6 +150,7 @@ export const zh = {
   leftOutText: "这些人脸不在人数之内。",
   reason_small: "太小：不到照片中最大人脸高度的一半",
   reason_improbable: "不确定：可能不是人脸",
+  reason_few: "此人出现的照片太少",
   reason_prominent: "不是该照片中最突出的人脸",
 
   photoTitle: ({ name }) => name,

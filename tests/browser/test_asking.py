@@ -194,3 +194,18 @@ def test_the_address_shows_somebody_else_the_same(album: Service, visit: Begin) 
     expect(other.page.locator("#threshold")).to_have_value("0.3")
     expect(other.page.locator("#chosen-title")).to_have_text("已选 3 张照片")
     assert not any("b1.png" in request.url.partition("#")[0] for request in other.asked)
+
+
+def test_only_persons_in_several_photos_can_be_asked_for(album: Service, visit: Begin) -> None:
+    found = visit(album)
+    found.open(*ALBUM)
+    found.expect_count(3)
+    found.page.get_by_text("How it counts").click()
+    found.page.get_by_label("Photos a person must be in").fill("2")
+    found.expect_count(2)
+    found.settle()
+    assert found.bodies("/persons")[-1]["min_photos"] == 2
+    expect(found.page.locator("#people .person")).to_have_count(2)
+    expect(found.page.locator("#left-out")).to_contain_text("its person is in too few photos")
+    found.page.reload()
+    found.expect_count(2)

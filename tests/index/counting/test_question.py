@@ -173,7 +173,9 @@ class TestOtherParameters:
         status, sentence = refused({**THE_FILE, name: ["1"]}, settings)
         assert status == HTTPStatus.BAD_REQUEST
         assert sentence.startswith(f"unknown parameter {name[:40]!r}")
-        assert sentence.endswith("known are filepath, threshold, faces, linkage, unreadable")
+        assert sentence.endswith(
+            "known are filepath, threshold, faces, linkage, min_photos, unreadable"
+        )
 
     def test_choices_come_from_the_caller_or_else_from_the_settings(
         self, settings: Settings
