@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from index.base.arrays import FloatMatrix
 from index.base.turns import quarter_turns
 from ingest.interfaces import STANDARD, Box, Crops, DetectedFace, Framing, Landmarks, RgbImage
 
@@ -21,6 +22,11 @@ TEMPLATE = (
     )
     / 112
 )  # fmt: skip
+# From this share of its width or height on, a box that reaches beyond its photo is filled up with
+# grey instead of being stretched: the networks then see the face's own proportions. Measured on
+# half A of the people, see docs/accuracy.md.
+PADDED_FROM = 0.1
+GREY = 127.5  # what the networks are shown as 0, the middle of the scale
 SPARE_PX = 2.0  # around the part that an aligned crop shows, for the interpolation
 
 
@@ -57,34 +63,76 @@ def cut_faces(image: RgbImage, faces: Sequence[DetectedFace], framing: Framing) 
     return FaceCrops(standard, align_faces(image, landmarks, framing.edge_px))
 
 
+def is_padded(boxes: FloatMatrix, limits: FloatMatrix) -> NDArray[np.bool_]:
+    """Which boxes reach so far beyond their photos that grey fills them up.
+
+    Args:
+        boxes: (n, 4) x1, y1, x2, y2.
+        limits: (n, 2) or (2,) width and height of the photos.
+
+    Returns: (n,).
+    """
+    size = boxes[:, 2:] - boxes[:, :2]
+    beyond = np.maximum(-boxes[:, :2], 0) + np.maximum(boxes[:, 2:] - limits, 0)
+    padded: NDArray[np.bool_] = (beyond >= PADDED_FROM * np.maximum(size, 1)).any(axis=1)
+    return padded
+
+
 def crop_boxes(
     boxes: Sequence[Box], width: int, height: int, framing: Framing = STANDARD
 ) -> NDArray[np.int64]:
     """Return (n, 4) int64 boxes with the margin added, clipped to the photo, ends exclusive."""
-    corners = np.asarray(boxes, np.float32).reshape(-1, 4)
-    size = corners[:, 2:] - corners[:, :2]
-    added = framing.margin_px or 0
-    margin = np.float32(added) * size / np.float32(framing.edge_px - added) / np.float32(2)
+    wide = _with_margin(boxes, framing)
     limit = np.array([width, height], np.float32)
-    first = np.clip(corners[:, :2] - margin, 0, limit - 1)
-    last = np.clip(corners[:, 2:] + margin, 1, limit)
+    first = np.clip(wide[:, :2], 0, limit - 1)
+    last = np.clip(wide[:, 2:], 1, limit)
     pixels = np.concatenate([first, last], axis=1).astype(np.int64)
     pixels[:, 2:] = np.maximum(pixels[:, 2:], pixels[:, :2] + 1)
     return pixels
 
 
+def _with_margin(boxes: Sequence[Box], framing: Framing) -> FloatMatrix:
+    corners = np.asarray(boxes, np.float32).reshape(-1, 4)
+    size = corners[:, 2:] - corners[:, :2]
+    added = framing.margin_px or 0
+    margin = np.float32(added) * size / np.float32(framing.edge_px - added) / np.float32(2)
+    return np.concatenate([corners[:, :2] - margin, corners[:, 2:] + margin], axis=1)
+
+
+def _parts_filled(
+    boxes: Sequence[Box], places: NDArray[np.int64], limit: tuple[int, int], framing: Framing
+) -> NDArray[np.int64]:
+    """Which part of its crop each of *places* fills: (n, 4) int64, ends exclusive.
+
+    It is all of the crop, unless the box is padded.
+    """
+    edge = framing.edge_px
+    corners = np.asarray(boxes, np.float32).reshape(-1, 4)
+    wide = _with_margin(boxes, framing)
+    scale = edge / np.maximum(wide[:, 2:] - wide[:, :2], 1)
+    first = np.clip(np.rint((places[:, :2] - wide[:, :2]) * scale), 0, edge - 1)
+    last = np.clip(np.rint((places[:, 2:] - wide[:, :2]) * scale), first + 1, edge)
+    parts = np.concatenate([first, last], axis=1).astype(np.int64)
+    parts[~is_padded(corners, np.array(limit))] = 0, 0, edge, edge
+    return parts
+
+
 def crop_faces(image: RgbImage, boxes: Sequence[Box], framing: Framing = STANDARD) -> Crops:
     """Return (n, edge, edge, 3) uint8 crops of *image*, one a box, in order; n may be 0.
 
-    Only the pixels inside the margin are read: those outside must not bleed into the edges.
+    Only the pixels inside the margin are read: those outside must not bleed into the edges. What
+    lies beyond the photo is grey where the box reaches far beyond it; see PADDED_FROM.
     """
     height, width = image.shape[:2]
     edge = framing.edge_px
-    crops = np.empty((len(boxes), edge, edge, 3), np.uint8)
+    crops = np.full((len(boxes), edge, edge, 3), round(GREY), np.uint8)
     places = crop_boxes(boxes, width, height, framing)
-    for crop, (left, top, right, bottom) in zip(crops, places, strict=True):
+    parts = _parts_filled(boxes, places, (width, height), framing)
+    for crop, (left, top, right, bottom), (x1, y1, x2, y2) in zip(
+        crops, places, parts, strict=True
+    ):
         cut = Image.fromarray(image[top:bottom, left:right])
-        crop[...] = np.asarray(cut.resize((edge, edge), Image.Resampling.BILINEAR))
+        crop[y1:y2, x1:x2] = np.asarray(cut.resize((x2 - x1, y2 - y1), Image.Resampling.BILINEAR))
     return crops
 
 

@@ -8,6 +8,7 @@ trained with it, so it stays.
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.decoding.crops import is_padded
 from ingest.networks.summed_area import FloatArray, IntArray
 
 PNET_STRIDE = 2
@@ -46,6 +47,19 @@ def clip_to_pixels(boxes: FloatArray, widths: IntArray, heights: IntArray) -> In
     pixels[:, :2] = np.maximum(pixels[:, :2], 1) - 1
     pixels[:, 2] = np.minimum(pixels[:, 2], widths)
     pixels[:, 3] = np.minimum(pixels[:, 3], heights)
+    return pixels
+
+
+def pixels_to_show(boxes: FloatArray, widths: IntArray, heights: IntArray) -> IntArray:
+    """Return (k, 4) int64 half-open pixel boxes as the networks are to see them.
+
+    They are inside their photos, except those that reach so far beyond that they are padded.
+    """
+    pixels = clip_to_pixels(boxes, widths, heights)
+    padded = is_padded(boxes, np.stack([widths, heights], axis=1))
+    whole = np.trunc(boxes[padded]).astype(np.int64)
+    whole[:, :2] -= 1  # as clip_to_pixels does
+    pixels[padded] = whole
     return pixels
 
 

@@ -18,6 +18,7 @@ from ingest.networks.boxes import (
     clip_to_pixels,
     move,
     nesting,
+    pixels_to_show,
     spread,
     square,
     suppress,
@@ -185,10 +186,11 @@ def _judge(
     widths, heights = photos.widths[found.owners], photos.heights[found.owners]
     pixels = clip_to_pixels(found.boxes, widths, heights)
     rows = np.flatnonzero((pixels[:, 2:] > pixels[:, :2]).all(axis=1))
+    shown = pixels_to_show(found.boxes, widths, heights)
     parts = [np.empty((0, 1 + look.extras), np.float32)]
     for start in range(0, len(rows), look.block):
         chosen = rows[start : start + look.block]
-        crops = photos.crop(found.owners[chosen], pixels[chosen], look.edge)
+        crops = photos.crop(found.owners[chosen], shown[chosen], look.edge)
         if turns is not None:
             _turn(crops, turns[chosen])
         (values,) = net(_pad(crops, look.block))

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from index.base.turns import quarter_turns
-from index.counting.key_faces import KEY_HEIGHT_SHARE, KEY_PROBABILITY
+from index.counting.key_faces import KEY_HEIGHT_SHARE, KEY_PROBABILITY, is_cut_off
 from ingest.decoding.sizes import share_for
 from ingest.interfaces import MIN_FACE_PX, DetectedFace, RgbImage
 from ingest.networks.cascade import Candidates, Cascade, Found
@@ -80,7 +80,9 @@ class MtcnnDetector:
         share = _share(image, edge)
         if share == 1:
             return False
-        tallest = max((f.height for f in faces if f.probability >= KEY_PROBABILITY), default=0.0)
+        size = (image.shape[1], image.shape[0])
+        whole = [face for face in faces if not is_cut_off(face.box, size)]
+        tallest = max((f.height for f in whole if f.probability >= KEY_PROBABILITY), default=0.0)
         return bool(tallest * KEY_HEIGHT_SHARE * share < MIN_FACE_PX)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ingest.decoding.crops import GREY
 from ingest.interfaces import RgbImage
 
 FloatArray = NDArray[np.float32]
@@ -45,6 +46,23 @@ def bin_edges(pixels: NDArray[np.int64], cells: int) -> tuple[IntArray, IntArray
     """
     steps = np.arange(cells + 1, dtype=np.int64) * np.asarray(pixels)[..., None]
     return steps[..., :-1] // cells, -(-steps[..., 1:] // cells)
+
+
+def _bins_inside(
+    first: IntArray, last: IntArray, limits: IntArray, cells: int
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """The parts inside photos of the bins of boxes, and one over the bins' lengths.
+
+    Args:
+        first, last: (k,) ends of the boxes on one axis, the last exclusive.
+        limits: (k,) lengths of the photos on it.
+    Returns: first and one-past-last pixel, (k, cells) int64; weights, (k, cells) float32.
+    """
+    starts, ends = bin_edges(last - first, cells)
+    weights = np.reciprocal((ends - starts).astype(np.float32))
+    most = limits[:, None]
+    starts, ends = first[:, None] + starts, first[:, None] + ends
+    return np.clip(starts, 0, most), np.clip(ends, 0, most), weights
 
 
 class IntegralImages:
@@ -81,16 +99,17 @@ class IntegralImages:
 
         Args:
             owners: (k,) number of the photo that each box lies in.
-            boxes: (k, 4) x1, y1, x2, y2 with exclusive ends, inside the photo, at least 1 px wide.
+            boxes: (k, 4) x1, y1, x2, y2 with exclusive ends, at least 1 px wide. What lies beyond
+                the photo is GREY.
             edge: side of the result in pixels.
         Returns: (k, edge, edge, 3) float32, 0..255.
         """
-        left, right = bin_edges(boxes[:, 2] - boxes[:, 0], edge)
-        top, bottom = bin_edges(boxes[:, 3] - boxes[:, 1], edge)
-        stride = self.widths[owners] + 1
-        corner = self._offsets[owners] + boxes[:, 1] * stride + boxes[:, 0]
-        upper = (corner[:, None] + top * stride[:, None])[:, :, None]
-        lower = (corner[:, None] + bottom * stride[:, None])[:, :, None]
+        left, right, wide = _bins_inside(boxes[:, 0], boxes[:, 2], self.widths[owners], edge)
+        top, bottom, tall = _bins_inside(boxes[:, 1], boxes[:, 3], self.heights[owners], edge)
+        stride = (self.widths[owners] + 1)[:, None]
+        corner = self._offsets[owners][:, None]
+        upper = (corner + top * stride)[:, :, None]
+        lower = (corner + bottom * stride)[:, :, None]
         shape = (len(boxes), edge, edge)
         sums = scratch("sums", (*shape, CELL_INTS), np.uint32)
         other = scratch("other", (*shape, CELL_INTS), np.uint32)
@@ -103,11 +122,18 @@ class IntegralImages:
         ):
             self._take(rows, columns, places, other)
             join(sums, other, out=sums)
-        tall = np.reciprocal((bottom - top).astype(np.float32))
-        wide = np.reciprocal((right - left).astype(np.float32))
         means = np.empty((*shape, 3), np.float32)
         _weigh(sums, tall[:, :, None] * wide[:, None, :], means)
+        for row in np.flatnonzero(self._reaching_out(owners, boxes)):
+            rows, columns = (bottom - top)[row] * tall[row], (right - left)[row] * wide[row]
+            means[row] += np.float32(GREY) * (1 - np.outer(rows, columns))[:, :, None]
         return means
+
+    def _reaching_out(self, owners: IntArray, boxes: IntArray) -> NDArray[np.bool_]:
+        limits = np.stack([self.widths[owners], self.heights[owners]], axis=1)
+        beyond = (boxes[:, :2] < 0) | (boxes[:, 2:] > limits)
+        reaching: NDArray[np.bool_] = beyond[:, 0] | beyond[:, 1]
+        return reaching
 
     def _take(
         self, rows: IntArray, columns: IntArray, places: IntArray, out: NDArray[np.uint32]

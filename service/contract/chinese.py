@@ -137,8 +137,9 @@ CHINESE = {
     "The most.": "最多。",
     "A threshold.": "阈值。",
     "The count at this threshold.": "该阈值下的人数。",
-    "Why it was not counted: small, improbable or not the most prominent face.": (
-        "未计入的原因：太小、不像人脸，或不是最突出的。"
+    "Why it was not counted: small, improbable, cut off (too much of it is beyond the photo's "
+    "edge) or not the most prominent face.": (
+        "未计入的原因：太小、不像人脸、被照片边缘截断过多，或不是最突出的。"
     ),
     "The path as the caller gave it.": "调用方给出的路径。",
     "Whether it was counted, has no face that counts, waits, failed, is no photo or "

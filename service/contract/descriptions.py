@@ -114,8 +114,8 @@ MEMBERS = {
         "curve[].person_num": "The count at this threshold.",
         "persons": "The persons that were counted.",
         "left_out": "Faces that were not counted, each with the reason.",
-        "left_out[].reason": "Why it was not counted: small, improbable or not the most "
-        "prominent face.",
+        "left_out[].reason": "Why it was not counted: small, improbable, cut off (too much "
+        "of it is beyond the photo's edge) or not the most prominent face.",
         "files": "Every file and what became of it; those in folders, too.",
         "files[].filepath": "The path as the caller gave it.",
         "files[].status": "Whether it was counted, has no face that counts, waits, failed, is no "

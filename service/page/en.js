@@ -163,6 +163,7 @@ export const en = {
   reason_small: "small: less than half as tall as the photo's largest face",
   reason_improbable: "uncertain: perhaps no face at all",
   reason_few: "its person is in too few photos",
+  reason_cut_off: "cut off: too much of it is beyond the photo's edge",
   reason_prominent: "not the most prominent face of its photo",
 
   photoTitle: ({ name }) => name,

@@ -13,7 +13,8 @@ const FACES_SHOWN = 24; // of one person
 const PEOPLE_SHOWN = 60;
 const BARELY = 0.9; // of the threshold: a link beyond it is worth a look
 const REASONS = {
-  small: "reason_small", improbable: "reason_improbable", "not the most prominent face": "reason_prominent",
+  small: "reason_small", improbable: "reason_improbable", "cut off": "reason_cut_off",
+  "not the most prominent face": "reason_prominent",
   "its person is in too few photos": "reason_few",
 };
 

@@ -151,6 +151,7 @@ export const zh = {
   reason_small: "太小：不到照片中最大人脸高度的一半",
   reason_improbable: "不确定：可能不是人脸",
   reason_few: "此人出现的照片太少",
+  reason_cut_off: "被截断：超出照片边缘的部分过多",
   reason_prominent: "不是该照片中最突出的人脸",
 
   photoTitle: ({ name }) => name,

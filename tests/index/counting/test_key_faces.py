@@ -65,6 +65,40 @@ def test_an_improbable_giant_makes_no_real_face_small() -> None:
     assert left_out(FaceChoice.KEY, *faces) == {1: "improbable"}
 
 
+@pytest.mark.parametrize(
+    "box",
+    [
+        pytest.param((-41, 100, 59, 200), id="left"),
+        pytest.param((100, -41, 200, 59), id="top"),
+        pytest.param((581, 100, 681, 200), id="right"),
+        pytest.param((100, 421, 200, 521), id="bottom"),
+        pytest.param((-24, -24, 76, 76), id="corner"),
+        pytest.param((-300, 100, -200, 200), id="all of it"),
+    ],
+)
+def test_a_face_that_lies_more_than_two_fifths_outside_its_photo_is_no_key_face(box: Box) -> None:
+    cut, whole = face_row(1, box=box), tall(2, 100)
+    assert whole.image_size == (640, 480)
+    assert left_out(FaceChoice.KEY, cut, whole) == {1: "cut off"}
+    assert left_out(FaceChoice.ALL, cut, whole) == {}
+
+
+def test_a_face_that_is_cut_a_little_is_a_key_face() -> None:
+    faces = [face_row(1, box=(-40, 100, 60, 200)), face_row(2, box=(-22, -22, 78, 78))]
+    assert left_out(FaceChoice.KEY, *faces) == {}
+
+
+def test_a_giant_that_is_cut_off_makes_no_whole_face_small() -> None:
+    giant = face_row(1, box=(-300, 0, 200, 450))
+    assert left_out(FaceChoice.KEY, giant, tall(2, 100)) == {1: "cut off"}
+
+
+def test_a_face_that_is_cut_off_and_improbable_is_improbable() -> None:
+    assert left_out(FaceChoice.KEY, face_row(1, box=(-50, 0, 50, 90), probability=0.8)) == {
+        1: "improbable"
+    }
+
+
 def test_a_photo_of_improbable_faces_only_has_no_key_face() -> None:
     faces = [tall(1, 100, probability=0.5), tall(2, 80, probability=0.6)]
     assert left_out(FaceChoice.KEY, *faces) == {1: "improbable", 2: "improbable"}

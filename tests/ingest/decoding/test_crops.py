@@ -44,10 +44,15 @@ BOXES: dict[str, Box] = {
     "inside": (100.3, 60.2, 180.7, 150.9),
     "small": (100.1, 60.1, 120.5, 84.5),
     "in the corner": (2.4, 3.4, 70.9, 60.9),
-    "beyond the left and top": (-30.5, -20.5, 60.2, 90.7),
-    "beyond the right and bottom": (250.4, 130.4, 340.8, 230.8),
-    "larger than the photo": (-50.0, -50.0, 400.0, 300.0),
+    "a little beyond the left and top": (-8.5, -9.5, 80.2, 90.7),
+    "a little beyond the right and bottom": (220.4, 110.4, 308.8, 209.8),
     "flat": (100.2, 60.2, 200.6, 62.4),
+}
+CUT: dict[str, Box] = {
+    "the left and top": (-30.5, -20.5, 60.2, 90.7),
+    "the right and bottom": (250.4, 130.4, 340.8, 230.8),
+    "the left": (-60.5, 60.2, 60.2, 150.7),
+    "all sides": (-50.0, -50.0, 400.0, 300.0),
 }
 
 
@@ -57,6 +62,21 @@ def test_a_crop_is_what_pillow_gives_by_hand(name: str) -> None:
     assert found.shape == (1, CROP_PX, CROP_PX, 3)
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found[0], by_hand(photo(), BOXES[name]))
+
+
+@pytest.mark.parametrize("edge", CUT)
+def test_grey_fills_what_a_face_lacks_that_the_edge_of_the_photo_cuts(edge: str) -> None:
+    image = (photo() // 4 * 13).astype(np.uint8)  # of more contrast
+    wide = np.full((600, 700, 3), 128, np.uint8)
+    wide[200:-200, 200:-200] = image
+    x1, y1, x2, y2 = CUT[edge]
+    framed = by_hand(wide, (x1 + 200, y1 + 200, x2 + 200, y2 + 200)).astype(int)
+    (found,) = crop_faces(image, [CUT[edge]])
+    lacking = (found == 128).all(axis=2)
+    assert lacking.mean() > 0.1
+    assert np.abs(framed - 128)[lacking].mean() < 3
+    as_stretched = by_hand(image, CUT[edge]).astype(int)
+    assert np.abs(framed - found).mean() < 0.3 * np.abs(as_stretched - found).mean()
 
 
 def test_crops_come_in_the_order_of_their_boxes() -> None:
