@@ -60,7 +60,9 @@ def count(
     document = count_document(question, result.answer.person_num)
     if explain:
         told = Explanation(question, result.answer, result.vectors, counter.space)
-        document |= explanation_document(question, told, result.answer, counter.space, result.names)
+        document |= explanation_document(
+            question, told, result.answer, counter.space, result.names, result.judgements
+        )
     if as_json:
         print(json.dumps(document, ensure_ascii=False))
     elif explain:

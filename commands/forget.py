@@ -88,6 +88,8 @@ def _report(done: "Forgotten") -> None:
         f"forgotten: {files}, {images}, {counted(done.erased.faces, 'face')}; "
         f"{contents} never indexed again"
     )
+    if done.erased.judgements:
+        print(f"and {counted(done.erased.judgements, 'judgement')} on their faces")
     if done.evaluated.images:
         images = counted(done.evaluated.images, "image")
         faces = counted(done.evaluated.faces, "face")

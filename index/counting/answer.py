@@ -11,6 +11,7 @@ from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import FaceChoice
 from index.base.errors import RequestError
 from index.counting import grouping
+from index.counting.judged import Judged, judged_persons
 from index.counting.key_faces import why_left_out
 from index.counting.often_seen import NOBODY, TOO_FEW, seen_often
 from index.counting.question import Question
@@ -27,11 +28,13 @@ class Answer:
         person_of: (n,) the person of each of them, numbered from 0 by first appearance; NOBODY if
             its person is in too few photos to count.
         left_out: the faces that count for no person, each with the reason, by ascending id.
+        judged: what people said about *faces*; None if nothing touches the count.
     """
 
     faces: tuple[FaceRow, ...]
     person_of: IntVector
     left_out: tuple[tuple[FaceRow, str], ...]
+    judged: Judged | None = None
 
     @property
     def person_num(self) -> int:
@@ -91,18 +94,22 @@ def answer_question(
     left_out: Sequence[tuple[FaceRow, str]],
     vectors: FloatMatrix,
     space: Space,
+    judged: Judged | None = None,
 ) -> Answer:
     """Group the *counted* faces into persons.
 
     Args:
         vectors: (n, d) unit vectors of *counted*, in order.
+        judged: what people said about *counted*; None if nothing touches the count.
     """
     photos = np.array([face.image_id for face in counted], np.int64)
-    labels = grouping.persons(
-        vectors, space.cut(question.threshold), question.linkage, photos, space.profile.scatter
-    )
+    cut, scatter = space.cut(question.threshold), space.profile.scatter
+    if judged is None:
+        labels = grouping.persons(vectors, cut, question.linkage, photos, scatter)
+    else:
+        labels = judged_persons(vectors, cut, question.linkage, photos, scatter, judged)
     person_of = seen_often(labels, photos, question.min_photos)
     rare = [(face, TOO_FEW) for face, who in zip(counted, person_of, strict=True) if who == NOBODY]
     if rare:
         left_out = sorted([*left_out, *rare], key=lambda pair: pair[0].id)
-    return Answer(tuple(counted), person_of, tuple(left_out))
+    return Answer(tuple(counted), person_of, tuple(left_out), judged)

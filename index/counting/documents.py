@@ -1,5 +1,7 @@
 """The JSON documents that callers get. We promise them the keys and their order."""
 
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from index.counting.answer import Answer
@@ -32,13 +34,16 @@ def explanation_document(
     answer: Answer,
     space: Space,
     names: dict[int, list[str]],
+    judgements: Mapping[int, Sequence[int]],
 ) -> Document:
     """How the count came about. Distances are cosine, thresholds are on the caller's scale.
 
     Args:
         names: the caller's names of each image's files.
+        judgements: the ids of those on each face that has any, by face id.
     """
     low, high = explanation.interval()
+    face_of = partial(_face, names, judgements)
     return {
         "distance": space.distance(question.threshold),
         "cosine_cut": space.cut(question.threshold),
@@ -46,8 +51,8 @@ def explanation_document(
         "interval": {"low": low, "high": high},
         "stable_range": _inward(*explanation.stable_range(), question.threshold),
         "curve": [{"threshold": at, "person_num": count} for at, count in explanation.curve],
-        "persons": [_person(person, space, names) for person in explanation.persons()],
-        "left_out": [{**_face(face, names), "reason": reason} for face, reason in answer.left_out],
+        "persons": [_person(person, space, face_of) for person in explanation.persons()],
+        "left_out": [{**face_of(face), "reason": reason} for face, reason in answer.left_out],
     }
 
 
@@ -57,12 +62,12 @@ def _inward(low: float, high: float, here: float) -> list[float]:
     return [min(low, here), max(round(high - 0.5e-4, 4), here)]
 
 
-def _person(person: Person, space: Space, names: dict[int, list[str]]) -> Document:
+def _person(person: Person, space: Space, face_of: Callable[[FaceRow], Document]) -> Document:
     links = [_link(link, space) for link in person.links]
     return {
-        "faces": [_face(face, names) for face in person.faces],
+        "faces": [face_of(face) for face in person.faces],
         "links": links,
-        "weakest_link": links[-1] if links else None,
+        "weakest_link": None if not links or person.links[-1].is_said else links[-1],
         "spread": round(person.spread, 4),
         "warnings": list(person.warnings),
     }
@@ -76,14 +81,18 @@ def _link(link: JoiningLink, space: Space) -> Document:
         "distance": round(link.distance, 4),
         "threshold": round(space.threshold(link.distance), 4),
         "false_match_rate": None if rate is None else float(f"{rate:.6g}"),
+        **({"judged": True} if link.is_said else {}),
     }
 
 
-def _face(face: FaceRow, names: dict[int, list[str]]) -> Document:
+def _face(
+    names: dict[int, list[str]], judgements: Mapping[int, Sequence[int]], face: FaceRow
+) -> Document:
     return {
         "id": face.id,
         "filepaths": names[face.image_id],
         "box": [round(edge, 1) for edge in face.box],
         "probability": round(face.probability, 4),
         "sharpness": round(face.sharpness, 1),
+        **({"judgements": list(judgements[face.id])} if face.id in judgements else {}),
     }

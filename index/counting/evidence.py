@@ -66,7 +66,7 @@ def merge_by_evidence(
     points, kept, copy_of = _distinct(vectors)
     copies = np.flatnonzero(kept[copy_of] != np.arange(len(vectors)))
     mates = _photo_mates(photos, copy_of)
-    weights, slope, offset = _formula(scatter)
+    weights, slope, offset = formula(scatter)
     least_gain = offset + slope * (1 - below) - SPARE
     if len(points) > DENSE_FACES:
         from index.counting.sparse_evidence import sparse_merges_of  # noqa: PLC0415 - numba
@@ -85,7 +85,7 @@ def merge_by_evidence(
     )
 
 
-def _formula(scatter: Scatter) -> tuple[Weights, float, float]:
+def formula(scatter: Scatter) -> tuple[Weights, float, float]:
     """The weights, and the gain of lone faces of cosine similarity c: slope c + offset."""
     r = scatter.rho / (1 - scatter.rho)
     k = r / (1 - scatter.rho)

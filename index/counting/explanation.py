@@ -15,6 +15,7 @@ from index.base.plurals import counted
 from index.counting.answer import Answer
 from index.counting.grouping import persons
 from index.counting.hierarchy import Hierarchy, hierarchy
+from index.counting.judged import judged_hierarchy, judged_persons
 from index.counting.often_seen import NOBODY, counts_by_merges, seen_often
 from index.counting.question import Question
 from index.database.queries.faces import FaceRow
@@ -38,6 +39,7 @@ class JoiningLink:
     second: int
     distance: float  # cosine distance
     same_photo: bool  # both faces are in one
+    is_said: bool = False  # people said that they are one person
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,12 @@ class Person:
 
     Attributes:
         faces: by ascending id.
-        links: its minimum spanning tree, nearest first; len(faces) − 1 of them.
+        links: its minimum spanning tree; len(faces) − 1 of them. Those that people said come
+            first, then the others, nearest first.
         spread: the largest distance of any two of its faces, 0 for a single face.
-        warnings: "chained" when the spread is far beyond the cut; "same_photo" when two of its
-            faces are in one photo (a mirror or a collage, or two people taken for one).
+        warnings: "chained" when two of its faces are far beyond the cut; "same_photo" when two are
+            in one photo (a mirror or a collage, or two people taken for one). People may have said
+            of two faces that they are one person: those are in no doubt.
     """
 
     faces: tuple[FaceRow, ...]
@@ -81,8 +85,11 @@ class Explanation:
     def _hierarchy(self) -> Hierarchy | None:
         if self._question.linkage is Linkage.SUPPORTED:
             return None  # its groups are not nested: a higher threshold may split again
-        scatter = self._space.profile.scatter
-        return hierarchy(self._vectors, self._question.linkage, self._photos, scatter=scatter)
+        linkage, photos = self._question.linkage, self._photos
+        scatter, judged = self._space.profile.scatter, self._answer.judged
+        if judged is not None:
+            return judged_hierarchy(self._vectors, linkage, photos, scatter, judged)
+        return hierarchy(self._vectors, linkage, photos, scatter=scatter)
 
     @cached_property
     def _counts(self) -> IntVector:
@@ -106,9 +113,16 @@ class Explanation:
             return self._answer.person_num
         if self._hierarchy is not None:
             return int(self._counts[self._merges_at(threshold)])
-        labels = persons(self._vectors, self._space.cut(threshold), self._question.linkage)
+        labels = self._labels_at(self._space.cut(threshold))
         labels = seen_often(labels, self._photos, self._question.min_photos)
         return int(labels.max()) + 1 if len(labels) else 0
+
+    def _labels_at(self, cut: float) -> IntVector:
+        linkage, judged = self._question.linkage, self._answer.judged
+        if judged is None:
+            return persons(self._vectors, cut, linkage)
+        scatter = self._space.profile.scatter
+        return judged_persons(self._vectors, cut, linkage, self._photos, scatter, judged)
 
     @cached_property
     def curve(self) -> list[tuple[float, int]]:
@@ -175,7 +189,12 @@ class Explanation:
         wide = self._vectors[rows].astype(np.float64)
         distances = np.clip(1.0 - wide @ wide.T, 0.0, 2.0)
         spread = float(distances.max()) if len(rows) > 1 else 0.0
-        tree = minimum_spanning_tree(csr_array(distances + 1.0)).tocoo()  # 0 is no edge for scipy
+        judged = self._answer.judged
+        groups = np.arange(len(rows)) if judged is None else judged.group[rows]
+        said = groups[:, None] == groups
+        # 0 is no edge for scipy; what people said is lighter than any distance
+        edges = np.where(said, 0.5 + distances / 8, distances + 1.0)
+        tree = minimum_spanning_tree(csr_array(edges)).tocoo()
         links = sorted(
             (
                 JoiningLink(
@@ -183,15 +202,18 @@ class Explanation:
                     faces[other].id,
                     float(distances[one, other]),
                     faces[one].image_id == faces[other].image_id,
+                    bool(said[one, other]),
                 )
                 for one, other in zip(tree.row, tree.col, strict=True)
             ),
-            key=lambda link: link.distance,
+            key=lambda link: (not link.is_said, link.distance),
         )
         warnings = []
-        if spread > CHAIN_FACTOR * self._space.distance(self._question.threshold):
+        doubtful = float(np.where(said, 0.0, distances).max())
+        if doubtful > CHAIN_FACTOR * self._space.distance(self._question.threshold):
             warnings.append("chained")
-        if len({face.image_id for face in faces}) < len(faces):
+        photos = [face.image_id for face in faces]
+        if len(set(photos)) < len(set(zip(photos, groups.tolist(), strict=True))):
             warnings.append("same_photo")
         return Person(faces, tuple(links), spread, tuple(warnings))
 
@@ -208,6 +230,8 @@ def explanation_lines(document: dict[str, Any]) -> list[str]:
         doubts = "".join(f", {_DOUBTS[warning]}" for warning in person["warnings"])
         lines.append(f"person {number}: {counted(len(person['faces']), 'face')}{how}{doubts}")
         lines += [f"    {_place(face)}" for face in person["faces"]]
+        said = sum(link.get("judged", False) for link in person["links"])
+        lines += [f"    {counted(said, 'link')} by people's judgement"] if said else []
     lines += [f"left out ({face['reason']}): {_place(face)}" for face in document["left_out"]]
     return lines
 

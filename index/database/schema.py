@@ -210,6 +210,35 @@ class Erasure(Base):
     at: Mapped[float] = mapped_column(Float)
 
 
+class Judgement(Base):
+    """What people said about one face or two; rows are only added, but for erasures.
+
+    A face is known by its image's content and its box, so that a judgement outlives paths, face ids
+    and models; see index.library.judgements.
+    """
+
+    __tablename__ = "judgements"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    verdict: Mapped[str] = mapped_column(String(16))
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
+    x1: Mapped[float]  # pixels of the oriented image
+    y1: Mapped[float]
+    x2: Mapped[float]
+    y2: Mapped[float]
+    other_sha256: Mapped[bytes | None] = mapped_column(LargeBinary(32), index=True)
+    other_x1: Mapped[float | None]
+    other_y1: Mapped[float | None]
+    other_x2: Mapped[float | None]
+    other_y2: Mapped[float | None]
+    # an entry that takes another one back names it here, and repeats its faces
+    undoes: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    at: Mapped[float] = mapped_column(Float)  # seconds since 1970
+    author: Mapped[str] = mapped_column(String(64))  # the token's name
+    note: Mapped[str | None] = mapped_column(Text)
+
+
 class Report(Base):
     """The one row that holds the last report of the ingest process (library.ingest_report)."""
 

@@ -26,3 +26,12 @@ class ErasureAction(StrEnum):
     SUPPRESS = "suppress"  # erased, and never indexed again
     ERASE = "erase"  # erased, but may be indexed again
     ALLOW = "allow"  # takes a suppression back
+
+
+class Verdict(StrEnum):
+    """What people say about faces."""
+
+    SAME = "same"  # two faces are one person
+    DIFFERENT = "different"  # they are not
+    NOT_A_PERSON = "not_a_person"  # a statue, a poster, a pattern: never counted
+    UNDO = "undo"  # takes an earlier entry back

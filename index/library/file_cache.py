@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from index.base.choices import FaceChoice
-from index.counting.answer import Chosen, split_faces
+from index.counting.answer import Chosen
 from index.database.engine import data_version
 from index.database.queries import generations
 from index.database.queries.faces import FaceRow, whole_faces
 from index.database.queries.files import FileRow, rows_of
 from index.database.queries.generations import GenerationRow
+from index.library.judged_faces import JudgedImage, judged_images, split_judged
+from index.library.judgements import Judgements, judgements_of
 
 MAX_KEPT = 10_000  # files and faces per connection; some 10 MiB
 
@@ -30,17 +32,19 @@ class CachedImage:
     Attributes:
         faces: by id.
         is_whole: the image was analysed, and as many faces are stored as were found in it.
+        judged: what people said about its faces; nothing while there are no judgements.
     """
 
     faces: tuple[FaceRow, ...]
     is_whole: bool
+    judged: JudgedImage = field(default_factory=JudgedImage)
     _chosen: dict[FaceChoice, Chosen] = field(default_factory=dict, compare=False)
 
     def chosen(self, choice: FaceChoice) -> Chosen:
         """The faces that count and the others; worked out once for each choice."""
         found = self._chosen.get(choice)
         if found is None:
-            found = self._chosen[choice] = split_faces(self.faces, choice)
+            found = self._chosen[choice] = split_judged(self.faces, self.judged.no_person, choice)
         return found
 
 
@@ -52,10 +56,12 @@ class FileCache:
         generation: the active one; it found the faces.
         files: by path; unknown files are missing.
         images: the images of all files, by id; empty without a generation.
+        judgements: those that hold.
     """
 
     version: int
     generation: GenerationRow | None
+    judgements: Judgements = field(default_factory=Judgements)
     files: dict[str, FileRow] = field(default_factory=dict)
     images: dict[int, CachedImage] = field(default_factory=dict)
     size: int = 0  # files and faces
@@ -82,6 +88,8 @@ class FileCache:
         for image in new:
             self.images[image] = CachedImage(tuple(of_image[image]), image not in broken)
         self.size += len(faces)
+        for image, judged in judged_images(connection, self.judgements, faces).items():
+            self.images[image].judged = judged
 
 
 def cached_files(connection: Connection, paths: Sequence[str]) -> FileCache:
@@ -89,7 +97,9 @@ def cached_files(connection: Connection, paths: Sequence[str]) -> FileCache:
     version = data_version(connection)  # first: it starts the transaction's view
     kept: FileCache | None = connection.info.get(FileCache)
     if kept is None or kept.version != version:
-        kept = connection.info[FileCache] = FileCache(version, generations.active(connection))
+        kept = connection.info[FileCache] = FileCache(
+            version, generations.active(connection), judgements_of(connection)
+        )
     missing = [path for path in paths if path not in kept.files]
     if missing:
         kept.read(connection, missing)

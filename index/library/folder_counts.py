@@ -12,10 +12,12 @@ from index.base.errors import StoreError
 from index.base.progress import Progress
 from index.base.settings import Settings
 from index.counting import grouping
-from index.counting.key_faces import why_left_out
+from index.counting.judged import judged_persons
 from index.database.engine import Database
 from index.database.queries import embeddings, files, generations
 from index.database.queries.faces import faces_of
+from index.library.judged_faces import judged_images, judged_question, split_judged
+from index.library.judgements import judgements_of
 from index.vectors.space import OPERATING_THRESHOLD, Profile, Space
 
 MOST_FOLDERS = 200
@@ -78,12 +80,16 @@ def _persons(
     connection: Connection, generation_id: int, space: Space, settings: Settings, images: list[int]
 ) -> int:
     faces = faces_of(connection, generation_id, sorted(set(images)))
-    left_out = why_left_out(faces, settings.counted_faces)
-    photo_of = {face.id: face.image_id for face in faces if face.id not in left_out}
-    if not photo_of:
+    held = judgements_of(connection)
+    judged_in = judged_images(connection, held, faces)
+    no_person = {number for image in judged_in.values() for number in image.no_person}
+    counted, _ = split_judged(faces, no_person, settings.counted_faces)
+    if not counted:
         return 0
-    ids, raw = embeddings.embeddings_of(connection, generation_id, list(photo_of))
-    photos = np.array([photo_of[face] for face in ids], np.int64)
+    _, raw = embeddings.embeddings_of(connection, generation_id, [face.id for face in counted])
+    photos = np.array([face.image_id for face in counted], np.int64)
     cut, scatter = space.cut(OPERATING_THRESHOLD), space.profile.scatter
-    labels = grouping.persons(space.unit(raw), cut, settings.linkage, photos, scatter)
+    judged = judged_question(held, judged_in, counted)
+    arguments = space.unit(raw), cut, settings.linkage, photos, scatter
+    labels = grouping.persons(*arguments) if judged is None else judged_persons(*arguments, judged)
     return int(labels.max()) + 1

@@ -20,7 +20,7 @@ from index.base.lock import exclusive
 from index.base.paths import is_in_any
 from index.database.database_file import remove_restoring
 from index.database.engine import Database
-from index.database.queries import erasures, places, stored_images
+from index.database.queries import erasures, judgements, places, stored_images
 from index.database.queries.erasures import Entry
 from index.database.queries.files import rows_of
 from index.database.states import ErasureAction
@@ -48,6 +48,7 @@ class Erased:
     paths: set[str] = field(default_factory=set)
     images: int = 0
     faces: int = 0
+    judgements: int = 0
     pieces: set[bytes] = field(default_factory=set)
 
 
@@ -104,6 +105,7 @@ class Eraser:
         self, connection: Connection, entries: Sequence[Entry], images: Sequence[int]
     ) -> None:
         erasures.record(connection, entries)
+        self._erase_judgements(connection, entries)
         if not images:
             return
         faces, pieces = self._vectors(connection, images)
@@ -115,6 +117,13 @@ class Eraser:
         self.erased.images += len(images)
         erasures.remove_images(connection, images)
         erasures.drop_snapshots(connection)
+
+    def _erase_judgements(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        """Erase what people said about the faces on erased content, even if its image is gone."""
+        gone = {entry.content for entry in entries if entry.action is not ErasureAction.ALLOW}
+        judged = judgements.contents(connection) if gone else set()
+        named = [sha256 for sha256 in judged if self._log.digest(sha256) in gone]
+        self.erased.judgements += judgements.erase(connection, named)
 
     def pieces(self, sha256s: Collection[bytes]) -> set[bytes]:
         """The bytes to search the disk for when this content is erased."""

@@ -16,11 +16,13 @@ from index.database.queries import (
     embeddings,
     erasures,
     generations,
+    judgements,
     queue,
     snapshots,
     stored_images,
 )
 from index.database.queries.files import files_of
+from index.upkeep.judgement_checks import inconsistencies
 from index.vectors.chunks import CHUNK_FACES, load_chunks
 from index.vectors.space import VectorSpace, stored_vector_space
 
@@ -46,6 +48,7 @@ def verify(database: Database) -> VerifyResult:
     result = VerifyResult()
     with database.read() as connection:
         result.problems += integrity_problems(connection)
+        result.problems += inconsistencies(judgements.all_rows(connection))
         generation = generations.active(connection)
         if generation is not None:
             space = stored_vector_space(generation.profile)

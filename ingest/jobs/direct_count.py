@@ -17,12 +17,15 @@ from index.base.other_files import has_image_ending
 from index.base.paths import on_one_line
 from index.base.progress import Progress
 from index.base.settings import Settings
-from index.counting.answer import Answer, answer_question, choose_faces
+from index.counting.answer import Answer, answer_question, join_faces
 from index.counting.question import Question
 from index.database.engine import Database
 from index.database.queries import generations, stored_images
 from index.database.queries.faces import FaceRow, stored_faces
+from index.database.queries.judgements import Box
 from index.database.queries.stored_images import NewFace
+from index.library.judged_faces import JudgedImage, judged_ids, judged_question, split_judged
+from index.library.judgements import Judgements, judgements_of
 from index.vectors.space import Profile, Space, shipped_profile
 from ingest.jobs.given_files import find_given, unreadable
 from ingest.networks.models import Models, load_generation, load_models
@@ -37,11 +40,13 @@ class DirectAnswer:
     Attributes:
         vectors: (n, d) unit vectors of the answer's faces, in order.
         names: the names of the files that hold each image, by image.
+        judgements: the ids of those on each face that has any, by face id.
     """
 
     answer: Answer
     vectors: FloatMatrix
     names: dict[int, list[str]]
+    judgements: dict[int, list[int]]
 
 
 class DirectCount:
@@ -59,12 +64,14 @@ class DirectCount:
         self._settings = settings
         self._database = database
         self._generation = None
+        self._held = Judgements()
         self.notes: dict[str, str] = {}
         self.no_photos: dict[str, str] = {}
         self.skipped: list[str] = []
         if database is not None:
             with database.read() as connection:
                 self._generation = generations.active(connection)
+                self._held = judgements_of(connection)
 
     @cached_property
     def space(self) -> Space:
@@ -124,11 +131,26 @@ class DirectCount:
         progress(len(given.photos), len(given.photos))
         if not names:
             raise _no_photo(question.names, self.no_photos)
-        counted, left_out = choose_faces(faces, question, self._settings.max_request_faces)
+        images = self._judged(list(names), faces)
+        no_person = {number for image in images.values() for number in image.no_person}
+        chosen = split_judged(faces, no_person, question.faces)
+        counted, left_out = join_faces([chosen], self._settings.max_request_faces)
         raw = [vectors[face.id] for face in counted]
         unit = self.space.unit(np.stack(raw)) if raw else np.empty((0, self.space.dim), np.float32)
-        answer = answer_question(question, counted, left_out, unit, self.space)
-        return DirectAnswer(answer, unit, dict(enumerate(names.values())))
+        judged = judged_question(self._held, images, counted)
+        answer = answer_question(question, counted, left_out, unit, self.space, judged)
+        said = judged_ids(self._held, images.values())
+        return DirectAnswer(answer, unit, dict(enumerate(names.values())), said)
+
+    def _judged(self, digests: Sequence[bytes], faces: Sequence[FaceRow]) -> dict[int, JudgedImage]:
+        """The images with the faces in them that people judged, by image number."""
+        boxes: list[dict[int, Box]] = [{} for _ in digests]
+        for face in faces:
+            boxes[face.image_id][face.id] = face.box
+        return {
+            number: JudgedImage.of(self._held, sha256, boxes[number])
+            for number, sha256 in enumerate(digests)
+        }
 
     def _read(self, name: str) -> bytes:
         path, limit = Path(name), self._settings.max_file_bytes

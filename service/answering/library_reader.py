@@ -1,6 +1,6 @@
 """Reads the files and faces of a question, and computes the answer. It blocks: use a thread."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -18,6 +18,7 @@ from index.database.queries.faces import FaceRow
 from index.database.queries.generations import GenerationRow
 from index.library.asked_files import AskedFiles, TooManyEntriesError, find_files
 from index.library.file_cache import FileCache, cached_files
+from index.library.judged_faces import judged_ids, judged_question
 from index.library.known_files import (
     FileStatus,
     KnownFile,
@@ -42,6 +43,7 @@ class Reply:
         files: one for each different name, in the caller's order, with the files of folders; those
             without a counted face are COUNTED here, not NO_FACE.
         folders: the names of the files in each folder, by the caller's name of the folder.
+        judgements: the ids of those on each face that has any, by face id.
     """
 
     answer: Answer
@@ -50,6 +52,7 @@ class Reply:
     folders: dict[str, list[str]]
     generation: GenerationRow
     space: Space
+    judgements: Mapping[int, Sequence[int]]
 
     @property
     def is_long(self) -> bool:
@@ -139,8 +142,11 @@ class LibraryReader:
             if len(counted) > LONG_FACES and not is_long:
                 return Look(files, wanted, is_long=True)
             space, vectors = self._vectors(connection, generation, counted)
-        answer = answer_question(question, counted, left_out, vectors, space)
-        reply = Reply(answer, vectors, tuple(files), asked.folders, generation, space)
+        said_of = {number: image.judged for number, image in images.items()}
+        judged = judged_question(cached.judgements, said_of, counted)
+        answer = answer_question(question, counted, left_out, vectors, space, judged)
+        said = judged_ids(cached.judgements, said_of.values())
+        reply = Reply(answer, vectors, tuple(files), asked.folders, generation, space, said)
         return Look(files, wanted, reply)
 
     def _find(self, question: Question, *, is_long: bool) -> AskedFiles | None:

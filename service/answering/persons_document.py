@@ -29,7 +29,9 @@ def persons_document(database: Database, question: Question, reply: Reply) -> Do
         **count_document(question, reply.answer.person_num),
         "complete": reply.is_complete,
         "model": reply.generation.model_id,
-        **explanation_document(question, explanation, reply.answer, reply.space, names),
+        **explanation_document(
+            question, explanation, reply.answer, reply.space, names, reply.judgements
+        ),
         "files": [
             {"filepath": file.name, "status": file.status}
             | ({"reason": file.reason} if file.reason else {})

@@ -98,10 +98,17 @@ CHINESE = {
     "Where the model was measured, at most this share of pairs of strangers was as close; null "
     "if not known.": "测量模型时，最多有这一比例的陌生人对相距这么近；未知时为 null。",
     "The faces that count as this person.": "算作此人的人脸。",
-    "The links that join the faces, the closest first; one fewer than faces.": (
-        "把它们连在一起的连接，最近的在前；比人脸数少一条。"
+    "The links that join the faces: those that people said, then the closest first; one fewer "
+    "than faces.": "把它们连在一起的连接：先是人工判断的，然后最近的在前；比人脸数少一条。",
+    "The last of the links; null for a single face, and if people said all.": (
+        "最后一条连接；只有一张人脸，或全部由人工判断时为 null。"
     ),
-    "The last of the links; null for a single face.": "最后一条连接；只有一张人脸时为 null。",
+    "True if people said that the two faces are one person.": (
+        "若人工判断这两张人脸是同一个人，则为 true。"
+    ),
+    "The ids of what people said about this face; missing if nobody did.": (
+        "人工对此人脸所作判断的编号；没有判断时不出现。"
+    ),
     "The largest distance between two of the faces.": "任意两张人脸间的最大距离。",
     "Reasons to doubt it: chained (faces far apart), same_photo (twice in one photo).": (
         "值得怀疑的理由：chained（人脸相差很大），same_photo（在同一张照片中出现两次）。"
@@ -138,8 +145,8 @@ CHINESE = {
     "A threshold.": "阈值。",
     "The count at this threshold.": "该阈值下的人数。",
     "Why it was not counted: small, improbable, cut off (too much of it is beyond the photo's "
-    "edge) or not the most prominent face.": (
-        "未计入的原因：太小、不像人脸、被照片边缘截断过多，或不是最突出的。"
+    "edge), not the most prominent face, or not a person.": (
+        "未计入的原因：太小、不像人脸、被照片边缘截断过多、不是最突出的，或不是人。"
     ),
     "The path as the caller gave it.": "调用方给出的路径。",
     "Whether it was counted, has no face that counts, waits, failed, is no photo or "

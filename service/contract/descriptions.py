@@ -22,6 +22,7 @@ _FACE = {
     "box": "Left, top, right and bottom edge in pixels of the upright image.",
     "probability": "How sure the detector is that this is a face.",
     "sharpness": "How sharp the face is; blurred ones are low.",
+    "judgements": "The ids of what people said about this face; missing if nobody did.",
 }
 # by name of the schema; members of an object in a member are member.inner, in a list member[].inner
 MEMBERS = {
@@ -86,13 +87,15 @@ MEMBERS = {
         "faces": "The ids of the two faces it joins.",
         "distance": "Their cosine distance, 0 to 2.",
         "threshold": "The threshold above which they are linked.",
+        "judged": "True if people said that the two faces are one person.",
         "false_match_rate": "Where the model was measured, at most this share of pairs of "
         "strangers was as close; null if not known.",
     },
     "Person": {
         "faces": "The faces that count as this person.",
-        "links": "The links that join the faces, the closest first; one fewer than faces.",
-        "weakest_link": "The last of the links; null for a single face.",
+        "links": "The links that join the faces: those that people said, then the closest first; "
+        "one fewer than faces.",
+        "weakest_link": "The last of the links; null for a single face, and if people said all.",
         "spread": "The largest distance between two of the faces.",
         "warnings": "Reasons to doubt it: chained (faces far apart), same_photo (twice in one "
         "photo).",
@@ -115,7 +118,7 @@ MEMBERS = {
         "persons": "The persons that were counted.",
         "left_out": "Faces that were not counted, each with the reason.",
         "left_out[].reason": "Why it was not counted: small, improbable, cut off (too much "
-        "of it is beyond the photo's edge) or not the most prominent face.",
+        "of it is beyond the photo's edge), not the most prominent face, or not a person.",
         "files": "Every file and what became of it; those in folders, too.",
         "files[].filepath": "The path as the caller gave it.",
         "files[].status": "Whether it was counted, has no face that counts, waits, failed, is no "

@@ -70,8 +70,8 @@ def schemas(settings: Settings) -> dict[str, Schema]:
         "Health": record({"status": {"const": "ok"}}),
         "Readiness": record({"status": {"const": "ready"}}),
         "Status": _STATUS,
-        "Face": record(_FACE),
-        "Link": record(_LINK),
+        "Face": record(_FACE, _MORE_OF_A_FACE),
+        "Link": record(_LINK, {"judged": FLAG}),
         "Person": record(_PERSON),
         "Persons": record(_COUNT | _EXPLANATION),
         "Files": record(
@@ -98,6 +98,7 @@ _FACE: dict[str, Schema] = {
     "probability": {"type": "number", "minimum": 0, "maximum": 1},
     "sharpness": NUMBER,
 }
+_MORE_OF_A_FACE: dict[str, Schema] = {"judgements": array(INTEGER, minItems=1)}
 _LINK: dict[str, Schema] = {
     "faces": array(INTEGER),
     "distance": NUMBER,
@@ -132,7 +133,7 @@ _EXPLANATION: dict[str, Schema] = {
     "stable_range": array(NUMBER, minItems=2, maxItems=2),
     "curve": array(record({"threshold": NUMBER, "person_num": INTEGER})),
     "persons": array(reference("Person")),
-    "left_out": array(record(_FACE | {"reason": TEXT})),
+    "left_out": array(record(_FACE | {"reason": TEXT}, _MORE_OF_A_FACE)),
     "files": array(record({"filepath": TEXT, "status": choice(FileStatus)}, _MORE_OF_A_FILE)),
     "folders": array(record({"filepath": TEXT, "photos": INTEGER})),
 }

@@ -161,6 +161,7 @@ export const en = {
   leftOutTitle: ({ count }) => `${faces(count)} left out`,
   leftOutText: "These faces were not counted.",
   reason_small: "small: less than half as tall as the photo's largest face",
+  reason_nobody: "people said that this is not a person",
   reason_improbable: "uncertain: perhaps no face at all",
   reason_few: "its person is in too few photos",
   reason_cut_off: "cut off: too much of it is beyond the photo's edge",

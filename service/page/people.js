@@ -16,6 +16,7 @@ const REASONS = {
   small: "reason_small", improbable: "reason_improbable", "cut off": "reason_cut_off",
   "not the most prominent face": "reason_prominent",
   "its person is in too few photos": "reason_few",
+  "not a person": "reason_nobody",
 };
 
 let shown = PEOPLE_SHOWN;

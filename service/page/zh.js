@@ -149,6 +149,7 @@ export const zh = {
   leftOutTitle: ({ count }) => `未计入 ${faces(count)}`,
   leftOutText: "这些人脸不在人数之内。",
   reason_small: "太小：不到照片中最大人脸高度的一半",
+  reason_nobody: "人工判断：不是人",
   reason_improbable: "不确定：可能不是人脸",
   reason_few: "此人出现的照片太少",
   reason_cut_off: "被截断：超出照片边缘的部分过多",

@@ -10,6 +10,7 @@ from index.base.choices import FaceChoice, Linkage
 from index.counting.answer import Answer, answer_question
 from index.counting.documents import count_document, explanation_document
 from index.counting.explanation import Explanation
+from index.counting.judged import Judged
 from index.counting.question import Question, parse_threshold
 from index.database.queries.faces import FaceRow
 from index.vectors.space import Profile, Space
@@ -41,6 +42,7 @@ class Request:
         images = list(range(1, len(vectors) + 1)) if images is None else images
         self.faces = [face_row(10 + n, image_id=image) for n, image in enumerate(images)]
         self.left_out: list[tuple[FaceRow, str]] = []
+        self.judged: Judged | None = None
 
     def question(self, threshold: str) -> Question:
         value = parse_threshold(threshold)
@@ -48,7 +50,9 @@ class Request:
 
     def answer(self, threshold: str) -> Answer:
         asked = self.question(threshold)
-        return answer_question(asked, self.faces, self.left_out, self.vectors, self.space)
+        return answer_question(
+            asked, self.faces, self.left_out, self.vectors, self.space, self.judged
+        )
 
     def explain(self, threshold: str = "0.2") -> Explanation:
         answer = self.answer(threshold)
@@ -59,7 +63,7 @@ class Request:
         shown = [*self.faces, *(face for face, _ in self.left_out)]
         names = {face.image_id: [f"{face.image_id}.jpg"] for face in shown}
         told = Explanation(asked, answer, self.vectors, self.space)
-        document = explanation_document(asked, told, answer, self.space, names)
+        document = explanation_document(asked, told, answer, self.space, names, {})
         return count_document(asked, answer.person_num) | document
 
 
@@ -71,6 +75,30 @@ def random_request(seed: int, linkage: Linkage) -> Request:
     images = np.sort(rng.integers(1, random.choice([5, 20, 200]), size=count)).tolist()
     operating = random.choice([0.3, 0.4712, 0.6])
     return Request(vectors, images, linkage, Space.calibrated(Profile((0.0,) * DIM, operating)))
+
+
+def random_judgements(seed: int, count: int) -> Judged:
+    """Judgements on *count* faces, such that none contradicts another."""
+    random = Random(seed)
+    true = [random.randrange(max(2, count // 3)) for _ in range(count)]
+    group, apart = list(range(count)), set[tuple[int, int]]()
+    for _ in range(random.randint(1, 6)):
+        one, other = random.randrange(count), random.randrange(count)
+        if true[one] == true[other]:
+            kept, taken = group[one], group[other]
+            group = [kept if number == taken else number for number in group]
+            apart = {(kept if a == taken else a, kept if b == taken else b) for a, b in apart}
+        else:
+            apart.add((group[one], group[other]))
+    rank = random.sample(range(count), count)
+    return Judged(np.array(rank, np.int64), np.array(group, np.int64), tuple(sorted(apart)))
+
+
+def judged_request(seed: int, linkage: Linkage) -> Request:
+    """A random request on whose faces there are random judgements."""
+    request = random_request(seed, linkage)
+    request.judged = random_judgements(seed, len(request.faces))
+    return request
 
 
 requests = pytest.mark.parametrize("seed", range(4))

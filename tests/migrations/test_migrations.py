@@ -257,6 +257,13 @@ class TestThereAndBack:
         alembic(path, command.upgrade, "0008")
         assert columns(path, "images") == ("id sha256 width height orphaned_at created_at note")
 
+    def test_the_ninth_is_never_edited_either(self, path: Path) -> None:
+        alembic(path, command.upgrade, "0009")
+        assert columns(path, "judgements") == (
+            "id verdict sha256 x1 y1 x2 y2 other_sha256 other_x1 other_y1 other_x2 other_y2 undoes "
+            "at author note"
+        )
+
     def test_revisions_form_one_line(self) -> None:
         script = ScriptDirectory(str(MIGRATIONS))
         revisions = [revision.revision for revision in script.walk_revisions()]

@@ -43,6 +43,7 @@ _IMAGE_IDS = Lookup(Image.sha256, select(Image.sha256, Image.id))
 _ADD_ANALYSIS = insert(table(Analysis))
 _ADD_FACES = insert(table(Face)).returning(Face.id)
 _ADD_CHANGE = insert(table(Change))
+_DIGESTS = Lookup(Image.id, select(Image.id, Image.sha256))
 _NOTES = Lookup(Image.id, select(Image.id, Image.note).where(Image.note.is_not(None)))
 _IMAGES_OF_FILES = Lookup(File.id, select(File.image_id))
 
@@ -118,6 +119,11 @@ def _values(face: NewFace) -> dict[str, object]:
 def image_ids(connection: Connection, digests: Collection[bytes]) -> dict[bytes, int]:
     """The image ids, by SHA-256, of the *digests* that are stored."""
     return dict(_IMAGE_IDS.rows(connection, list(digests)))
+
+
+def digests_of(connection: Connection, images: Sequence[int]) -> dict[int, bytes]:
+    """The SHA-256 of *images*, by id."""
+    return dict(_DIGESTS.rows(connection, images))
 
 
 def notes_of(connection: Connection, images: Sequence[int]) -> dict[int, str]:

@@ -59,7 +59,7 @@ def explained(
 ) -> Document:
     space = Space.calibrated(Profile((0.0, 0.0), 0.5, measured or {}))
     explanation = Explanation(asked, answer, vectors, space)
-    return explanation_document(asked, explanation, answer, space, names)
+    return explanation_document(asked, explanation, answer, space, names, {7: [3, 5]})
 
 
 def test_an_explanation_lists_persons_with_faces_and_links_and_what_was_left_out() -> None:
@@ -84,6 +84,7 @@ def test_an_explanation_lists_persons_with_faces_and_links_and_what_was_left_out
         "box": [1.0, 2.1, 30.2, 40],
         "probability": 0.9877,
         "sharpness": 1.0,
+        "judgements": [3, 5],
     }
     link = {"faces": [7, 9], "distance": 0.04, "threshold": 0.016, "false_match_rate": None}
     assert (first["links"], first["weakest_link"]) == ([link], link)

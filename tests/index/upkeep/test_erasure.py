@@ -8,7 +8,11 @@ import pytest
 from index.base.errors import ConfigError
 from index.base.lock import exclusive
 from index.base.paths import Roots
-from index.database.queries import embeddings
+from index.database.queries import embeddings, judgements, stored_images
+from index.database.queries.files import files_of
+from index.database.queries.judgements import NewJudgement
+from index.database.states import Verdict
+from index.library.judgements import record
 from index.upkeep import forget
 from index.upkeep.erasure_log import FORGOTTEN
 from index.upkeep.verify import verify
@@ -186,3 +190,29 @@ def test_a_folder_that_a_root_lies_in_is_outside_the_roots(home: Home, tmp_path:
     with pytest.raises(ConfigError, match="outside the drop folder"):
         home.forget(str(tmp_path))
     assert len(home.states()) == 3
+
+
+def test_what_people_said_about_a_forgotten_photo_goes_with_it(home: Home) -> None:
+    with home.database.write() as connection:
+        known = judgements.faces_by_id(connection, [1, 2, 3, 4])
+        ids = {face.sha256: number for number, face in known.items()}
+        assert len(ids) == 3
+        one, other, third = (known[number] for number in ids.values())
+        same = [
+            NewJudgement(Verdict.SAME, (one, other), "a note to forget"),
+            NewJudgement(Verdict.NOT_A_PERSON, (third,)),
+        ]
+        record(connection, same, 1.0, "ann")
+    with home.database.read() as connection:
+        [image] = [
+            n
+            for n, sha in stored_images.digests_of(connection, [1, 2, 3]).items()
+            if sha == one.sha256
+        ]
+        [row] = files_of(connection, image)
+    done = home.forget(str(Path(row.path).relative_to(home.inbox)))
+    assert done.erased.judgements == 1
+    assert b"a note to forget" not in home.bytes_of()
+    assert one.sha256 not in home.bytes_of()
+    with home.database.read() as connection:
+        assert [row.faces for row in judgements.all_rows(connection)] == [(third,)]
