@@ -89,10 +89,17 @@ def _face(
     names: dict[int, list[str]], judgements: Mapping[int, Sequence[int]], face: FaceRow
 ) -> Document:
     return {
+        **face_document(face, names[face.image_id]),
+        **({"judgements": list(judgements[face.id])} if face.id in judgements else {}),
+    }
+
+
+def face_document(face: FaceRow, names: list[str]) -> Document:
+    """A face, and the *names* of the files that hold its photo."""
+    return {
         "id": face.id,
-        "filepaths": names[face.image_id],
+        "filepaths": names,
         "box": [round(edge, 1) for edge in face.box],
         "probability": round(face.probability, 4),
         "sharpness": round(face.sharpness, 1),
-        **({"judgements": list(judgements[face.id])} if face.id in judgements else {}),
     }

@@ -12,12 +12,13 @@ import faiss
 import numpy as np
 from sqlalchemy import Connection
 
-from index.base.arrays import FloatMatrix, IntVector
+from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.errors import SnapshotDamagedError
 from index.database.queries import changelog, embeddings, snapshots
 from index.vectors.space import VectorSpace
 
 CHUNK_FACES = 4096  # 8 MiB of 512 float32 numbers
+BORDER = 1e-5  # FAISS's float32 kernels differ by less
 MAX_CHUNK_BYTES = 64 << 20  # FAISS may allocate no more while reading one chunk
 
 
@@ -70,6 +71,20 @@ class Chunk:
             return int(ids[found.argmin()])
         self._block.take(positions, axis=0, out=into, mode="clip")
         return None
+
+    def near(self, vector: FloatMatrix, cut: float) -> tuple[IntVector, DoubleVector]:
+        """The ids whose cosine similarity with *vector* (1, d) is strictly above *cut*, and it.
+
+        FAISS's float32 decides but for those near the cut, where float64 does.
+        """
+        _, found, ids = self.index.range_search(vector, cut - BORDER)
+        similarity = found.astype(np.float64)
+        close = np.flatnonzero(np.abs(similarity - cut) <= BORDER)
+        if len(close):
+            exact = self.pick(ids[close]).astype(np.float64) @ vector[0].astype(np.float64)
+            similarity[close] = np.minimum(exact, 1.0)
+        keep = similarity > cut
+        return ids[keep], similarity[keep]
 
     def to_bytes(self) -> bytes:
         """FAISS's own serialisation."""

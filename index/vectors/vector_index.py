@@ -7,16 +7,20 @@ and the changelog after it, and rebuilt from the rows if they disagree.
 import logging
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
 from sqlalchemy import Connection
 
-from index.base.arrays import FloatMatrix, IntVector
+from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.errors import IndexOutOfDateError, SnapshotDamagedError
 from index.database.queries import changelog, embeddings, snapshots
 from index.vectors.chunks import Chunk, chunks_from_rows, last_position, load_chunks, replay
 from index.vectors.space import Space
+
+SEARCH_THREADS = 2  # more are no faster: memory is the limit
+FEW_CHUNKS = 4  # threads do not pay for fewer
 
 log = logging.getLogger(__name__)
 
@@ -125,3 +129,27 @@ class VectorIndex:
                 if missing is not None:
                     raise IndexOutOfDateError(f"face {missing} is not in the index")
         return found
+
+    def near(self, vector: FloatMatrix, cut: float) -> tuple[IntVector, DoubleVector]:
+        """The faces whose cosine similarity with *vector* is strictly above *cut*.
+
+        Reading all vectors takes the time, and FAISS does it without Python's lock. So two threads
+        share the chunks.
+
+        Args:
+            vector: (1, d) float32, unit length, C-contiguous.
+            cut: exclusive; above -2.
+
+        Returns: (n,) ids and (n,) similarities, nearest first, equally near ones by id.
+        """
+        with self._lock:
+            chunks = self._chunks
+        if len(chunks) > FEW_CHUNKS:
+            with ThreadPoolExecutor(SEARCH_THREADS, "near") as threads:
+                parts = list(threads.map(lambda chunk: chunk.near(vector, cut), chunks))
+        else:
+            parts = [chunk.near(vector, cut) for chunk in chunks]
+        ids = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
+        similarity = np.concatenate([np.empty(0), *(part[1] for part in parts)])
+        order = np.lexsort((ids, -similarity))
+        return ids[order], similarity[order]

@@ -20,6 +20,7 @@ from index.library.known_files import FileStatus, KnownFile, requeue_damaged
 from service.answering.follower import Follower
 from service.answering.index_requests import IndexRequests
 from service.answering.library_reader import LONG_FILES, LibraryReader, Look, Reply
+from service.answering.similar import SimilarFaces
 from service.answering.threads import Threads
 
 Result = TypeVar("Result")
@@ -38,6 +39,7 @@ class Answerer:
     Attributes:
         in_hand: the number of requests being answered.
         roots: the folders that may be asked about.
+        similar: finds faces near a face of the library.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Answerer:
         self._follower = follower
         self._threads = threads
         self._reader = LibraryReader(database, self.roots, follower, settings)
+        self.similar = SimilarFaces(database, follower, self.roots)
         self._requests = IndexRequests(database, settings.settle_seconds, threads.writes)
 
     async def run(self, work: Callable[[], Result], *, is_long: bool = False) -> Result:

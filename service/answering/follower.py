@@ -5,9 +5,10 @@ import logging
 import threading
 from collections.abc import Sequence
 
+import numpy as np
 from sqlalchemy import Connection
 
-from index.base.arrays import FloatMatrix
+from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.choices import DistanceScale
 from index.base.errors import ConfigError, IndexOutOfDateError, StoreError, StoreUnavailableError
 from index.base.outage import Outage
@@ -140,6 +141,19 @@ class Follower:
         if len(found) != len(ids):
             raise StoreError("faces disappeared while they were being read")
         return index.space, index.space.unit(raw)
+
+    def near(
+        self, connection: Connection, generation: GenerationRow, face_id: int, threshold: float
+    ) -> tuple[Space, IntVector, DoubleVector]:
+        """The faces of *generation* that are nearer to one of them than *threshold*; see vectors().
+
+        Returns: their space, ids and cosine distances, nearest first, without the face itself.
+        """
+        space, vector = self.vectors(connection, generation, [face_id])
+        cut = max(space.cut(threshold), -2.0)
+        ids, similarity = self._current(connection, generation).near(vector, cut)
+        others = ids != face_id
+        return space, ids[others], np.maximum(1.0 - similarity[others], 0.0)
 
     def lag(self, connection: Connection, generation: GenerationRow | None) -> int:
         """The number of changes of *generation* that *connection* sees but the index lacks."""

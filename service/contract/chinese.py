@@ -24,6 +24,20 @@ CHINESE = {
     "A file of the page.": "网页所用的文件。",
     "A face's picture.": "一张人脸的图像。",
     "The photo that a face is on.": "人脸所在的照片。",
+    "Where else in the library is this person?": "此人还出现在图库的哪些地方？",
+    "Searches all faces of the library, the nearest first. Nearness alone decides; a count weighs "
+    "all faces together.": (
+        "在图库的全部人脸中查找，最近的在前。这里只看相差多远；计数则综合所有人脸来判断。"
+    ),
+    "The face that was asked about.": "所查询的人脸。",
+    "How many faces of the library are nearer than that, listed or not.": (
+        "图库中比该阈值更近的人脸有多少张，无论是否列出。"
+    ),
+    "The nearest of them, but for those in photos that are gone or were changed.": (
+        "其中最近的人脸；照片已不在或已改变的除外。"
+    ),
+    "Its cosine distance from the face, 0 to 2.": "与该人脸的余弦距离，0 到 2。",
+    "The threshold above which it is that near.": "阈值大于此值时才算这么近。",
     "The files that requests may name, newest first.": "可以查询的文件，最新的在前。",
     "Read failed files again.": "重新读取失败的文件。",
     "Upload a photo into the drop folder; 201 if it is new there.": (

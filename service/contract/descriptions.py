@@ -130,6 +130,17 @@ MEMBERS = {
         "folders[].photos": "How many photos are below it; `files` lists them, too.",
     }
     | {f"left_out[].{name}": meaning for name, meaning in _FACE.items()},
+    "Similar": {
+        "face": "The face that was asked about.",
+        "threshold": "The threshold as the caller gave it; 0.2 if it gave none.",
+        "found": "How many faces of the library are nearer than that, listed or not.",
+        "similar": "The nearest of them, but for those in photos that are gone or were changed.",
+        "similar[].distance": "Its cosine distance from the face, 0 to 2.",
+        "similar[].threshold": "The threshold above which it is that near.",
+        "similar[].false_match_rate": "Where the model was measured, at most this share of pairs "
+        "of strangers was as close; null if not known.",
+    }
+    | {f"similar[].{name}": meaning for name, meaning in _FACE.items()},
     "Files": {
         "files": "A page of the list.",
         "files[].filepath": "The path to use in requests.",

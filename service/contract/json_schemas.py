@@ -74,6 +74,14 @@ def schemas(settings: Settings) -> dict[str, Schema]:
         "Link": record(_LINK, {"judged": FLAG}),
         "Person": record(_PERSON),
         "Persons": record(_COUNT | _EXPLANATION),
+        "Similar": record(
+            {
+                "face": reference("Face"),
+                "threshold": TEXT,
+                "found": INTEGER,
+                "similar": array(record(_FACE | {name: _LINK[name] for name in _NEAR})),
+            }
+        ),
         "Files": record(
             {"files": array(record(_LISTED, {"reason": TEXT, "note": TEXT})), "next": _CURSOR}
         ),
@@ -107,6 +115,7 @@ _LINK: dict[str, Schema] = {
         "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "null"}]
     },
 }
+_NEAR = ("distance", "threshold", "false_match_rate")
 _PERSON: dict[str, Schema] = {
     "faces": array(reference("Face"), minItems=1),
     "links": array(reference("Link")),

@@ -2,6 +2,7 @@
 
 from index.base.errors import bad_request
 from index.base.parameters import MAX_DIGITS, Kind, Parameter, choice, whole_number
+from index.counting.question import PARAMETERS
 from index.database.states import FileState
 
 DEFAULT_LIMIT = 50  # files on a page
@@ -46,5 +47,17 @@ LIST_PARAMETERS = (
         ),
         english="`next` of the page before",
         chinese="上一页的 `next`",
+    ),
+)
+
+# of the search for faces near one
+SIMILAR_PARAMETERS = (
+    next(parameter for parameter in PARAMETERS if parameter.name == "threshold"),
+    Parameter(
+        "limit",
+        whole_number(1, MAX_LIMIT),
+        english="The most faces to list, the nearest first.",
+        chinese="最多列出多少张人脸，最近的在前。",
+        default=str(DEFAULT_LIMIT),
     ),
 )

@@ -22,7 +22,7 @@ from service.contract.json_schemas import (
     reference,
     schemas,
 )
-from service.contract.list_parameters import LIST_PARAMETERS
+from service.contract.list_parameters import LIST_PARAMETERS, SIMILAR_PARAMETERS
 from service.contract.translation import with_chinese
 
 OPENAPI = "3.1.0"
@@ -93,6 +93,7 @@ class Operation:
         headers: more headers of status 200.
         body: the schema of the body of POST.
         lists: it takes the parameters of a list.
+        more: further parameters.
         created: it may answer 201 as well as 200.
         example: an answer.
         refusals: more statuses than those that every path has.
@@ -109,6 +110,7 @@ class Operation:
     headers: tuple[str, ...] = ()
     body: str = "Question"
     lists: bool = False
+    more: tuple[Parameter, ...] = ()
     created: bool = False
     description: str = ""
     example: Document | None = None
@@ -178,6 +180,16 @@ OPERATIONS = {
         (401, 404, 503),
         kinds=(JPEG,),
         headers=_SIZE,
+    ),
+    "/faces/{face}/similar": Operation(
+        "FaceSimilar",
+        "faces",
+        "Where else in the library is this person?",
+        "Similar",
+        (401, 404, 503),
+        more=SIMILAR_PARAMETERS,
+        description="Searches all faces of the library, the nearest first. Nearness alone decides; "
+        "a count weighs all faces together.",
     ),
     "/files": Operation(
         "Files",
@@ -274,6 +286,7 @@ def _parameters(operation: Operation, settings: Settings) -> list[Document]:
     files |= {"schema": filepath_schema(settings), "example": FILES}
     optional: tuple[Parameter, ...] = QUESTION_PARAMETERS if operation.asks else ()
     optional += LIST_PARAMETERS if operation.lists else ()
+    optional += operation.more
     return ([files] if operation.asks else []) + [
         {
             "name": parameter.name,

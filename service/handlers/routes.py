@@ -17,7 +17,7 @@ from service.handlers.operations import (
     ReadyHandler,
     StatusHandler,
 )
-from service.handlers.pictures import FaceHandler, PhotoHandler
+from service.handlers.pictures import FaceHandler, PhotoHandler, SimilarHandler
 from service.handlers.questions import PersonCountHandler, PersonsHandler
 from service.handlers.uploads import UploadHandler
 
@@ -76,6 +76,7 @@ HANDLERS = (
     AssetHandler,
     FaceHandler,
     PhotoHandler,
+    SimilarHandler,
     FilesHandler,
     RetryHandler,
     UploadHandler,

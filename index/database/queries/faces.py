@@ -55,6 +55,19 @@ _FACES_BY_IMAGE = Lookup(
 )
 
 
+_FACES_BY_ID = Lookup(
+    Face.id,
+    select(*_FACE)
+    .join(Image, Image.id == Face.image_id)
+    .where(Face.generation_id == bindparam("generation")),
+)
+
+
+def faces_by_id(connection: Connection, generation_id: int, ids: Sequence[int]) -> list[FaceRow]:
+    """Those of the faces *ids* that one generation has, by id."""
+    return _face_rows(_FACES_BY_ID.rows(connection, ids, generation=generation_id))
+
+
 def whole_faces(
     connection: Connection, generation_id: int, images: Sequence[int]
 ) -> tuple[list[FaceRow], list[int]]:

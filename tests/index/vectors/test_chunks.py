@@ -93,3 +93,15 @@ class TestReplay:
         chunks: list[Chunk] = []
         assert replay(chunks, *rows(1, 2, 3, 4, 5), NO_IDS) == {0, 1}
         assert [chunk.ids.tolist() for chunk in chunks] == [[1, 2, 3, 4], [5]]
+
+
+def test_what_is_near_is_strictly_above_the_cut() -> None:
+    angles = np.radians([0, 30, 60, 60, 90])
+    vectors = np.stack((np.cos(angles), np.sin(angles)), axis=1).astype(np.float32)
+    chunk = Chunk.of(np.array([2, 3, 5, 8, 9]), vectors)
+    exact = float(vectors[2].astype(np.float64) @ vectors[0].astype(np.float64))
+    ids, similarity = chunk.near(vectors[:1].copy(), exact)
+    assert sorted(ids.tolist()) == [2, 3]
+    assert similarity.max() == pytest.approx(1.0)
+    assert sorted(chunk.near(vectors[:1].copy(), exact - 1e-9)[0].tolist()) == [2, 3, 5, 8]
+    assert chunk.near(vectors[:1].copy(), 1.5)[0].tolist() == []

@@ -99,6 +99,7 @@ def test_tokens_are_asked_for_where_they_are_needed(settings: Settings) -> None:
         "/assets/{name}": False,
         "/faces/{face}.jpg": True,
         "/faces/{face}/photo.jpg": True,
+        "/faces/{face}/similar": True,
         "/files": True,
         "/files/retry": True,
         "/files/{name}": True,
