@@ -26,6 +26,7 @@ from commands.count import count
 from commands.evaluate import evaluate
 from commands.forget import forget
 from commands.ingest import ingest
+from commands.judgements import app as judgements_app
 from commands.migrate import migrate
 from commands.model import app as model_app
 from commands.pictures import pictures
@@ -92,6 +93,7 @@ for command in (
     app.command()(command)
 app.command(hidden=True)(pictures)
 app.add_typer(model_app, name="model")
+app.add_typer(judgements_app, name="judgements")
 app.add_typer(token_app, name="token")
 
 
