@@ -161,7 +161,10 @@ class Settings(BaseSettings):
     max_request_files: int = Field(
         10_000, ge=1, description="Most files in one request, those in its folders too."
     )
-    max_request_faces: int = Field(10_000, ge=1, description="Most faces in one request.")
+    max_request_faces: int = Field(50_000, ge=1, description="Most faces in one request.")
+    max_request_seconds: float = Field(
+        60.0, gt=0, description="Longest that counting more than 10,000 faces may take."
+    )
     max_folder_entries: int = Field(
         100_000, ge=1, description="Most files and folders below the folders of one request."
     )

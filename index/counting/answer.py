@@ -11,12 +11,17 @@ from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import FaceChoice
 from index.base.errors import RequestError
 from index.counting import grouping
+from index.counting.effort import Effort
+from index.counting.evidence import DENSE_FACES
+from index.counting.hierarchy import Hierarchy, hierarchy
 from index.counting.judged import Judged, judged_persons
 from index.counting.key_faces import why_left_out
 from index.counting.often_seen import NOBODY, TOO_FEW, seen_often
 from index.counting.question import Question
 from index.database.queries.faces import FaceRow
 from index.vectors.space import Space
+
+INTERVAL_SHARE = 0.1  # of the threshold, up and down; its coverage is measured in docs/accuracy.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +34,15 @@ class Answer:
             its person is in too few photos to count.
         left_out: the faces that count for no person, each with the reason, by ascending id.
         judged: what people said about *faces*; None if nothing touches the count.
+        tree: of more than DENSE_FACES, the merges that were proved: those of thresholds up to
+            INTERVAL_SHARE above the question's. None for fewer.
     """
 
     faces: tuple[FaceRow, ...]
     person_of: IntVector
     left_out: tuple[tuple[FaceRow, str], ...]
     judged: Judged | None = None
+    tree: Hierarchy | None = None
 
     @property
     def person_num(self) -> int:
@@ -95,21 +103,30 @@ def answer_question(
     vectors: FloatMatrix,
     space: Space,
     judged: Judged | None = None,
+    effort: Effort | None = None,
 ) -> Answer:
     """Group the *counted* faces into persons.
 
     Args:
         vectors: (n, d) unit vectors of *counted*, in order.
         judged: what people said about *counted*; None if nothing touches the count.
+        effort: the limits of counting more than DENSE_FACES.
+
+    Raises:
+        RequestError: 413, they cannot be counted exactly within the effort, or by this linkage.
     """
     photos = np.array([face.image_id for face in counted], np.int64)
-    cut, scatter = space.cut(question.threshold), space.profile.scatter
-    if judged is None:
-        labels = grouping.persons(vectors, cut, question.linkage, photos, scatter)
-    else:
+    cut, scatter, tree = space.cut(question.threshold), space.profile.scatter, None
+    if judged is not None:
         labels = judged_persons(vectors, cut, question.linkage, photos, scatter, judged)
+    elif len(counted) > DENSE_FACES:
+        below = 1.0 - space.cut(question.threshold * (1 + INTERVAL_SHARE))
+        tree = hierarchy(vectors, question.linkage, photos, below, scatter, effort)
+        labels = tree.labels_at(1.0 - cut)
+    else:
+        labels = grouping.persons(vectors, cut, question.linkage, photos, scatter)
     person_of = seen_often(labels, photos, question.min_photos)
     rare = [(face, TOO_FEW) for face, who in zip(counted, person_of, strict=True) if who == NOBODY]
     if rare:
         left_out = sorted([*left_out, *rare], key=lambda pair: pair[0].id)
-    return Answer(tuple(counted), person_of, tuple(left_out), judged)
+    return Answer(tuple(counted), person_of, tuple(left_out), judged, tree)

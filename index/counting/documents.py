@@ -50,6 +50,7 @@ def explanation_document(
         **question.options,
         "interval": {"low": low, "high": high},
         "stable_range": _inward(*explanation.stable_range(), question.threshold),
+        "beyond_measured": explanation.is_beyond_measured,
         "curve": [{"threshold": at, "person_num": count} for at, count in explanation.curve],
         "persons": [_person(person, space, face_of) for person in explanation.persons()],
         "left_out": [{**face_of(face), "reason": reason} for face, reason in answer.left_out],

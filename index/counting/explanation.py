@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 
 from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import Linkage
+from index.base.errors import RequestError
 from index.base.plurals import counted
-from index.counting.answer import Answer
+from index.counting.answer import INTERVAL_SHARE, Answer
+from index.counting.evidence import DENSE_FACES
 from index.counting.grouping import persons
 from index.counting.hierarchy import Hierarchy, hierarchy
 from index.counting.judged import judged_hierarchy, judged_persons
@@ -23,8 +26,12 @@ from index.vectors.space import Space
 
 CURVE_STEP = 0.005  # of the threshold; fine enough for a slider, coarse enough to compute
 CURVE_END = 0.4  # twice the default: beyond it nearly all faces are one person
-INTERVAL_SHARE = 0.1  # of the threshold, up and down; its coverage is measured in docs/accuracy.md
+MEASURED_FACES, MEASURED_PERSONS = 500, 50  # the largest questions judged: docs/accuracy.md
 CHAIN_FACTOR = 1.5  # a person whose faces are farther apart than this times the cut is doubtful
+_BEYOND = (
+    f"counts were never judged beyond {MEASURED_FACES} faces or {MEASURED_PERSONS} persons: "
+    "expect larger errors here"
+)
 _DOUBTS = {
     "chained": "some of its faces are far apart",
     "same_photo": "two of its faces are in one photo",
@@ -85,6 +92,8 @@ class Explanation:
     def _hierarchy(self) -> Hierarchy | None:
         if self._question.linkage is Linkage.SUPPORTED:
             return None  # its groups are not nested: a higher threshold may split again
+        if self._answer.tree is not None:
+            return self._answer.tree
         linkage, photos = self._question.linkage, self._photos
         scatter, judged = self._space.profile.scatter, self._answer.judged
         if judged is not None:
@@ -124,12 +133,29 @@ class Explanation:
         scatter = self._space.profile.scatter
         return judged_persons(self._vectors, cut, linkage, self._photos, scatter, judged)
 
+    @property
+    def is_beyond_measured(self) -> bool:
+        """Whether the question is larger than those on which counting was ever judged."""
+        answer = self._answer
+        return len(answer.faces) > MEASURED_FACES or answer.person_num > MEASURED_PERSONS
+
+    @property
+    def _known_upto(self) -> float:
+        """The highest threshold whose merges are known."""
+        if self._answer.tree is None:
+            return math.inf
+        return self._question.threshold * (1 + INTERVAL_SHARE)
+
     @cached_property
     def curve(self) -> list[tuple[float, int]]:
-        """The count at thresholds from 0 to CURVE_END, CURVE_STEP apart."""
+        """The count at thresholds from 0 to CURVE_END, CURVE_STEP apart.
+
+        Of more than DENSE_FACES it ends where the merges are no longer known.
+        """
         steps = round(CURVE_END / CURVE_STEP)
         thresholds = [round(step * CURVE_STEP, 3) for step in range(steps + 1)]
-        return [(threshold, self.count_at(threshold)) for threshold in thresholds]
+        known = [threshold for threshold in thresholds if threshold <= self._known_upto]
+        return [(threshold, self.count_at(threshold)) for threshold in known]
 
     def stable_range(self) -> tuple[float, float]:
         """The widest range of thresholds around the question's with the same count.
@@ -141,8 +167,9 @@ class Explanation:
         if self._hierarchy is not None:
             heights = [self._space.threshold(height) for height in self._hierarchy.heights]
             first, last = self._same_count(number)
+            end = min(self._space.threshold(2.0), self._known_upto)
             low = heights[first - 1] if first else 0.0
-            high = heights[last] if last < len(heights) else self._space.threshold(2.0)
+            high = heights[last] if last < len(heights) else end
             return max(low, 0.0), max(high, here)
         others = [at for at, count in self.curve if count != number]
         below = max((at for at in others if at < here), default=-1.0)
@@ -177,7 +204,11 @@ class Explanation:
         return min(counts), max(counts)
 
     def persons(self) -> list[Person]:
-        """Every counted person, in the answer's order."""
+        """Every counted person, in the answer's order.
+
+        Raises:
+            RequestError: 413, one has more than DENSE_FACES faces.
+        """
         rows: list[list[int]] = [[] for _ in range(self._answer.person_num)]
         for row, person in enumerate(self._answer.person_of):
             if person != NOBODY:
@@ -185,6 +216,12 @@ class Explanation:
         return [self._person(some) for some in rows]
 
     def _person(self, rows: list[int]) -> Person:
+        if len(rows) > DENSE_FACES:
+            raise RequestError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"one person has {len(rows)} faces, more than the {DENSE_FACES} whose links can be "
+                "listed; ask for the count alone (/person_count), or about fewer photos",
+            )
         faces = tuple(self._answer.faces[row] for row in rows)
         wide = self._vectors[rows].astype(np.float64)
         distances = np.clip(1.0 - wide @ wide.T, 0.0, 2.0)
@@ -223,6 +260,7 @@ def explanation_lines(document: dict[str, Any]) -> list[str]:
     lines = [
         f"{counted(document['person_num'], 'person')} at threshold {document['threshold']}",
         *_how_stable(document),
+        *([_BEYOND] if document["beyond_measured"] else []),
     ]
     for number, person in enumerate(document["persons"], start=1):
         weakest = person["weakest_link"]

@@ -19,7 +19,8 @@ from scipy.sparse.csgraph import connected_components
 
 from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import Linkage
-from index.counting.hierarchy import by_appearance, content_order, hierarchy
+from index.counting.evidence import DENSE_FACES
+from index.counting.hierarchy import by_appearance, content_order, hierarchy, refuse_many
 from index.vectors.space import USUAL, Scatter
 
 BLOCK_ROWS = 256  # bounds the memory of a range search in which everything links to everything
@@ -148,7 +149,10 @@ def persons(
     """
     if len(vectors) == 0:
         return np.empty(0, np.int64)
-    if linkage not in (Linkage.SINGLE, Linkage.SUPPORTED):
+    is_large = len(vectors) > DENSE_FACES
+    if linkage is Linkage.SUPPORTED:
+        refuse_many(len(vectors), linkage)
+    elif linkage is not Linkage.SINGLE or is_large:
         distance = 1.0 - cut
         return hierarchy(vectors, linkage, photos, distance, scatter).labels_at(distance)
     order = content_order(vectors)

@@ -6,6 +6,7 @@ threshold, and a higher threshold never gives more persons.
 
 import math
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Literal
 
 import numpy as np
@@ -16,8 +17,10 @@ from scipy.spatial.distance import squareform
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.choices import Linkage
+from index.base.errors import RequestError
 from index.counting.effort import Effort
-from index.counting.evidence import LEADING, merge_by_evidence
+from index.counting.evidence import DENSE_FACES, LEADING, merge_by_evidence
+from index.counting.streamed_single import streamed_single
 from index.vectors.space import USUAL, Scatter
 
 
@@ -90,15 +93,22 @@ def hierarchy(
 ) -> Hierarchy:
     """The hierarchy of unit *vectors* (n, d) under a linkage other than supported.
 
-    Memory grows with n²: 4 to 8 bytes a pair.
+    Memory grows with n² up to DENSE_FACES: 4 to 8 bytes a pair. Above, only evidence and single
+    are computed, and memory grows with n.
 
     Args:
         photos: (n,) a number for the photo of each face, used by evidence only; None means that
             every face has a photo of its own.
         below: merges at this distance or above may be left out, which saves time.
+            More than DENSE_FACES need it: all their merges would take a matrix.
         scatter: the model's, used by evidence only.
+        effort: the limits for more than DENSE_FACES.
+
+    Raises:
+        RequestError: 413, more than DENSE_FACES under another linkage, or beyond the effort.
     """
     count = len(vectors)
+    effort = effort or Effort()
     if count < 2:  # noqa: PLR2004 - nothing to merge
         none = np.empty(0, np.int64)
         return Hierarchy(count, none, none, np.empty(0))
@@ -108,11 +118,24 @@ def hierarchy(
         first, second, heights = merge_by_evidence(
             vectors[order], photos[order], scatter, below, effort
         )
+    elif linkage is Linkage.SINGLE and count > DENSE_FACES:
+        first, second, heights = streamed_single(vectors[order], below, effort.check_time)
     elif linkage is Linkage.SINGLE:
         first, second, heights = _single(vectors[order])
     else:
+        refuse_many(count, linkage)
         first, second, heights = _agglomerate(vectors[order], linkage)
     return Hierarchy(count, order[first], order[second], heights)
+
+
+def refuse_many(count: int, linkage: Linkage) -> None:
+    """Raise 413 if so many faces need a matrix of all pairs, as all but evidence and single do."""
+    if count > DENSE_FACES:
+        raise RequestError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"{count} faces are more than the {DENSE_FACES} that linkage={linkage} counts; "
+            "ask about fewer photos, or use linkage=evidence or single",
+        )
 
 
 Merges = tuple[IntVector, IntVector, DoubleVector]

@@ -18,6 +18,7 @@ from index.base.paths import on_one_line
 from index.base.progress import Progress
 from index.base.settings import Settings
 from index.counting.answer import Answer, answer_question, join_faces
+from index.counting.effort import Effort
 from index.counting.question import Question
 from index.database.engine import Database
 from index.database.queries import generations, stored_images
@@ -138,7 +139,8 @@ class DirectCount:
         raw = [vectors[face.id] for face in counted]
         unit = self.space.unit(np.stack(raw)) if raw else np.empty((0, self.space.dim), np.float32)
         judged = judged_question(self._held, images, counted)
-        answer = answer_question(question, counted, left_out, unit, self.space, judged)
+        effort = Effort(self._settings.max_request_seconds)
+        answer = answer_question(question, counted, left_out, unit, self.space, judged, effort)
         said = judged_ids(self._held, images.values())
         return DirectAnswer(answer, unit, dict(enumerate(names.values())), said)
 

@@ -55,9 +55,12 @@ class Answerer:
         self.similar = SimilarFaces(database, follower, self.roots)
         self._requests = IndexRequests(database, settings.settle_seconds, threads.writes)
 
-    async def run(self, work: Callable[[], Result], *, is_long: bool = False) -> Result:
-        """Do blocking *work* in a thread; long work has its own, so that it delays no other."""
-        return await _run_in(self._threads.long if is_long else self._threads.short, work)
+    async def run(
+        self, work: Callable[[], Result], *, is_long: bool = False, is_large: bool = False
+    ) -> Result:
+        """Do blocking *work* in a thread; long and large work have their own, to delay no other."""
+        slow = self._threads.large if is_large else self._threads.long
+        return await _run_in(slow if is_long or is_large else self._threads.short, work)
 
     async def probe(self, work: Callable[[], Result]) -> Result:
         """Do the *work* of a probe, in a thread that no question uses."""
@@ -90,12 +93,14 @@ class Answerer:
     async def _answer(self, question: Question, *, is_strict: bool) -> Reply:
         """Look at the files, wait while some are pending, gather their faces, count."""
         deadline = time.monotonic() + self._wait_seconds
-        is_long = len(question.filepaths) > LONG_FILES
+        is_long, is_large = len(question.filepaths) > LONG_FILES, False
         enough: Sequence[FileStatus] = READ if is_strict else SETTLED
         while True:
             # one step in one thread: each change of threads costs as much as finding several files
-            answer = partial(self._reader.answer, question, enough, is_long=is_long)
-            look = await self.run(answer, is_long=is_long)
+            answer = partial(
+                self._reader.answer, question, enough, is_long=is_long, is_large=is_large
+            )
+            look = await self.run(answer, is_long=is_long, is_large=is_large)
             await self._requests.take(look.wanted)
             if look.reply is not None:
                 return look.reply
@@ -105,7 +110,7 @@ class Answerer:
             if look.damaged:
                 await self.write(partial(requeue_damaged, self._database, look.damaged))
             elif look.is_long:
-                is_long = True
+                is_long, is_large = True, look.is_large
             elif time.monotonic() < deadline:
                 await self._wait_for(look.pending, deadline, question if is_strict else None)
             elif is_strict:

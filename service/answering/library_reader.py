@@ -12,6 +12,8 @@ from index.base.errors import RequestError, StoreError, StoreUnavailableError
 from index.base.paths import Roots
 from index.base.settings import Settings
 from index.counting.answer import Answer, answer_question, join_faces
+from index.counting.effort import Effort
+from index.counting.evidence import DENSE_FACES
 from index.counting.question import Question
 from index.database.engine import Database
 from index.database.queries.faces import FaceRow
@@ -60,6 +62,11 @@ class Reply:
         return len(self.files) > LONG_FILES or len(self.vectors) > LONG_FACES
 
     @property
+    def is_large(self) -> bool:
+        """Whether it takes longer still."""
+        return len(self.vectors) > DENSE_FACES
+
+    @property
     def is_complete(self) -> bool:
         """Whether every file was read."""
         return all(file.status is FileStatus.COUNTED for file in self.files)
@@ -76,6 +83,7 @@ class Look:
             is set.
         damaged: images whose face rows are incomplete.
         is_long: there are too many faces to count them among short questions.
+        is_large: there are too many to count them among long ones.
     """
 
     files: Sequence[KnownFile]
@@ -83,6 +91,7 @@ class Look:
     reply: Reply | None = None
     damaged: Sequence[int] = ()
     is_long: bool = False
+    is_large: bool = False
 
     @property
     def pending(self) -> list[str]:
@@ -96,6 +105,7 @@ class LibraryReader:
     def __init__(
         self, database: Database, roots: Roots, follower: Follower, settings: Settings
     ) -> None:
+        self._max_seconds = settings.max_request_seconds
         self._database = database
         self._roots = roots
         self._follower = follower
@@ -106,12 +116,20 @@ class LibraryReader:
         files, wanted = look_up(self._database, self._roots, names)
         return Look(respell(self._roots, files), wanted)
 
-    def answer(self, question: Question, enough: Sequence[FileStatus], *, is_long: bool) -> Look:
+    def answer(
+        self,
+        question: Question,
+        enough: Sequence[FileStatus],
+        *,
+        is_long: bool,
+        is_large: bool = False,
+    ) -> Look:
         """Look at the files, gather their faces in the same transaction, and count.
 
         Args:
             enough: the statuses that all files must have for an answer.
             is_long: it may take long; otherwise questions with many faces are not counted.
+            is_large: it may take a minute; otherwise more than DENSE_FACES are not counted.
 
         Raises:
             RequestError: 413 for too many files or faces; 503 before anything was ever indexed.
@@ -141,10 +159,13 @@ class LibraryReader:
             counted, left_out = join_faces(chosen, self._settings.max_request_faces)
             if len(counted) > LONG_FACES and not is_long:
                 return Look(files, wanted, is_long=True)
+            if len(counted) > DENSE_FACES and not is_large:
+                return Look(files, wanted, is_long=True, is_large=True)
             space, vectors = self._vectors(connection, generation, counted)
         said_of = {number: image.judged for number, image in images.items()}
         judged = judged_question(cached.judgements, said_of, counted)
-        answer = answer_question(question, counted, left_out, vectors, space, judged)
+        effort = Effort(self._max_seconds)
+        answer = answer_question(question, counted, left_out, vectors, space, judged, effort)
         said = judged_ids(cached.judgements, said_of.values())
         reply = Reply(answer, vectors, tuple(files), asked.folders, generation, space, said)
         return Look(files, wanted, reply)

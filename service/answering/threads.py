@@ -15,6 +15,7 @@ class Threads:
     Attributes:
         short: questions, lists and orders for pictures, some milliseconds each.
         long: one long question after the other.
+        large: one very large question after the other; each may take a minute.
         probes: probes by machines, which must not find the service dead while it works.
         writes: changes of the database, which wait while another process has it locked.
     """
@@ -22,6 +23,7 @@ class Threads:
     def __init__(self) -> None:
         self.short = ThreadPoolExecutor(SHORT_THREADS, "answerer")
         self.long = ThreadPoolExecutor(1, "answerer-long")
+        self.large = ThreadPoolExecutor(1, "answerer-large")
         self.probes = ThreadPoolExecutor(1, "answerer-probes")
         self.writes = ThreadPoolExecutor(1, "answerer-writes")
 
@@ -38,7 +40,7 @@ class Threads:
         return not closer.is_alive()
 
     def _shut_down(self) -> None:
-        pools = (self.short, self.long, self.probes, self.writes)
+        pools = (self.short, self.long, self.large, self.probes, self.writes)
         for pool in pools:
             pool.shutdown(wait=False, cancel_futures=True)
         for pool in pools:

@@ -141,7 +141,14 @@ CHINESE = {
     "only the steps of the curve are tried.": (
         "当前阈值附近人数不变的最低和最高阈值；supported 方式只看曲线上的各点。"
     ),
-    "The count at thresholds from 0 to 0.4 in small steps.": "阈值从 0 到 0.4 逐步变化时的人数。",
+    "Whether the question is larger than those on which counting was judged: 500 faces of 50 "
+    "persons. Expect larger errors then.": (
+        "问题是否超出计数效果测过的规模（50 人、500 张人脸）；超出时误差可能更大。"
+    ),
+    "The count at thresholds from 0 to 0.4 in small steps; with more than 10,000 faces only up "
+    "to a tenth above the question's.": (
+        "阈值从 0 到 0.4 逐步变化时的人数；超过一万张人脸时，只到所问阈值以上一成为止。"
+    ),
     "The persons that were counted.": "计入的人员。",
     "Faces that were not counted, each with the reason.": "未计入的人脸，各附原因。",
     "Every file and what became of it; those in folders, too.": (

@@ -112,7 +112,10 @@ MEMBERS = {
         "interval.high": "The most.",
         "stable_range": "The lowest and the highest threshold around this one with the same "
         "count; with supported, only the steps of the curve are tried.",
-        "curve": "The count at thresholds from 0 to 0.4 in small steps.",
+        "beyond_measured": "Whether the question is larger than those on which counting was "
+        "judged: 500 faces of 50 persons. Expect larger errors then.",
+        "curve": "The count at thresholds from 0 to 0.4 in small steps; with more than 10,000 "
+        "faces only up to a tenth above the question's.",
         "curve[].threshold": "A threshold.",
         "curve[].person_num": "The count at this threshold.",
         "persons": "The persons that were counted.",

@@ -140,6 +140,7 @@ _EXPLANATION: dict[str, Schema] = {
     **{option.name: {**option.kind.schema, "description": option.english} for option in OPTIONS},
     "interval": record({"low": INTEGER, "high": INTEGER}),
     "stable_range": array(NUMBER, minItems=2, maxItems=2),
+    "beyond_measured": FLAG,
     "curve": array(record({"threshold": NUMBER, "person_num": INTEGER})),
     "persons": array(reference("Person")),
     "left_out": array(record(_FACE | {"reason": TEXT}, _MORE_OF_A_FACE)),

@@ -21,7 +21,7 @@ from service.children.picture_maker import Pictures
 from service.edge.head_checks import HeadChecks
 from service.edge.streams import AnyStream
 from service.guards.auth import Guard
-from service.guards.limits import WORK_SECONDS, Proxies, QuestionLimit
+from service.guards.limits import SPARE_SECONDS, WORK_SECONDS, Proxies, QuestionLimit
 from service.handlers.operations import HealthHandler, MetricsHandler, ReadyHandler
 from service.handlers.routes import HANDLERS, NothingHandler
 from service.monitoring.metrics import Metrics
@@ -82,7 +82,9 @@ def make_app(
         )
     )
     guard = Guard(settings)
-    question_limit = QuestionLimit(settings.wait_seconds + WORK_SECONDS)
+    question_limit = QuestionLimit(
+        settings.wait_seconds + max(WORK_SECONDS, settings.max_request_seconds + SPARE_SECONDS)
+    )
     uploads = Uploads(settings, guard)
     metrics = Metrics(HANDLERS, status)
     deps = {

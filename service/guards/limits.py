@@ -21,6 +21,7 @@ SILENT_SECONDS = 5.0  # for the handshake and the first request's head
 IPV6_PREFIX = 64  # of the network that one household or server gets: 2**64 addresses
 MAX_QUESTIONS = 64
 WORK_SECONDS = 60.0  # for the answer itself, after the wait for files to be indexed
+SPARE_SECONDS = 15.0  # beyond the time of large questions, to gather and to explain
 REPORT_SECONDS = 60.0
 
 

@@ -45,5 +45,7 @@ class PersonsHandler(BaseHandler):
         async with self.question_limit.admit(self.caller):
             reply = await self.answerer.explain(question)
             explain = partial(persons_document, self.database, question, reply)
-            document = await self.answerer.run(explain, is_long=reply.is_long)
+            document = await self.answerer.run(
+                explain, is_long=reply.is_long, is_large=reply.is_large
+            )
         self.send(document)

@@ -70,7 +70,7 @@ function renderNote(isGood) {
   const note = byId("threshold-note");
   note.classList.toggle("error-text", !isGood);
   if (!isGood) note.textContent = t("thresholdBad");
-  else if (isForThreshold && found.person_num > 0) note.textContent = stability(found);
+  else if (isForThreshold && found.person_num > 0) note.textContent = [stability(found), ...(found.beyond_measured ? [t("beyondMeasured")] : [])].join(" ");
   else note.textContent = "\u00a0"; // keeps the line, so that nothing jumps
 }
 

@@ -99,6 +99,7 @@ export const en = {
   stable: ({ low, high }) => `Stays the same from ${low} to ${high}.`,
   stableEnd: ({ low }) => `Stays the same from ${low} on.`,
   stableAlways: "The same at every threshold.",
+  beyondMeasured: "Counts of so many faces or people were never judged: expect larger errors.",
   threshold: "Threshold",
   thresholdBad: "The threshold must be a number of at least 0, such as 0.2.",
   stricter: "stricter",

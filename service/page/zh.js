@@ -94,6 +94,7 @@ export const zh = {
   stable: ({ low, high }) => `阈值在 ${low} 到 ${high} 之间时人数不变。`,
   stableEnd: ({ low }) => `阈值从 ${low} 起人数不变。`,
   stableAlways: "无论阈值多少，人数都不变。",
+  beyondMeasured: "这样大的规模从未测过计数效果，误差可能更大。",
   threshold: "阈值",
   thresholdBad: "阈值应为不小于 0 的数字，例如 0.2。",
   stricter: "更严格",

@@ -92,7 +92,7 @@ class History(RuleBasedStateMachine):
         )
         self.follower = Follower(self.database, self.settings.distance)
         self.reader = LibraryReader(
-            self.database, self.settings.resolve_roots(), self.follower, 10_000
+            self.database, self.settings.resolve_roots(), self.follower, self.settings
         )
 
     def teardown(self) -> None:
