@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from index.vectors.space import Profile
 
 MIN_PEOPLE = 20  # with two people, 16 pairs of strangers would set the distance: far too few
+FEWEST_PEOPLE = 3  # two strangers are compared around a centre of the others
 MIN_FACES = 100  # that many people with a few photos each
 MOST_FACES = 5_000  # of the library; counting the people in them takes a second and 100 MiB
 
@@ -50,10 +51,11 @@ def calibrate(
 ) -> None:
     """Measure the model on your own photos and use the result.
 
-    Labelled photos give the centre, and the distance at which one pair of strangers in 1,000 is
-    taken for the same person. --library gives the centre only. --shipped restores the profile from
-    before any calibration. Without --dry-run or --write, 20 people are needed, and 100 faces with
-    --library.
+    Labelled photos give the centre, and the distance at which the model's share of pairs of
+    strangers, such as one in 1,000, is taken for the same person. How the photos of one person
+    scatter is not measured: that stays the model's own. --library gives the centre only. --shipped
+    restores the profile from before any calibration. Without --dry-run or --write, 20 people are
+    needed, and 100 faces with --library.
 
     Example: person-count calibrate photos --dry-run
     """
@@ -75,7 +77,7 @@ def calibrate(
             raise ConfigError("the library is empty; index some photos first, or use --dry-run")
         stop = stop_on_signals()
         found = labelled(folder, settings, split, without, stop)
-        profile = _of_people(found, looks_only=looks_only)
+        profile = _of_people(found, before, looks_only=looks_only)
         if stop.is_set():
             raise interrupted(AGAIN)
     elif shipped:
@@ -93,7 +95,7 @@ def calibrate(
         _store_profile(settings, profile)
 
 
-def _of_people(found: "LabelledFaces", *, looks_only: bool) -> "Profile":
+def _of_people(found: "LabelledFaces", before: "Profile | None", *, looks_only: bool) -> "Profile":
     from index.evaluation.evaluation import calibrate as measure
 
     people = len(set(found.people))
@@ -102,7 +104,11 @@ def _of_people(found: "LabelledFaces", *, looks_only: bool) -> "Profile":
             f"these are photos of {counted(people, 'person', 'people')}, too few to count by: "
             f"it takes {MIN_PEOPLE}; --dry-run shows what would change"
         )
-    return measure(found.raw, found.people, SEED)
+    if people < FEWEST_PEOPLE:
+        raise ConfigError(
+            f"{counted(people, 'person', 'people')} cannot be measured: it takes {FEWEST_PEOPLE}"
+        )
+    return measure(found.raw, found.people, SEED, before or found.profile)
 
 
 def _of_library(settings: "Settings", *, looks_only: bool) -> "Profile":

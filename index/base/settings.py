@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -168,6 +168,7 @@ class Settings(BaseSettings):
     max_folder_entries: int = Field(
         100_000, ge=1, description="Most files and folders below the folders of one request."
     )
+    _networks_folder: Path | None = PrivateAttr(None)  # of another data folder
 
     @property
     def database_path(self) -> Path:
@@ -177,7 +178,13 @@ class Settings(BaseSettings):
     @property
     def networks_folder(self) -> Path:
         """Where fetched and converted networks are kept."""
-        return self.data / "weights"
+        return self._networks_folder or self.data / "weights"
+
+    def with_data(self, folder: Path) -> Self:
+        """The same settings and networks with another data folder."""
+        other = self.model_copy(update={"data": folder})
+        other._networks_folder = self.networks_folder  # noqa: SLF001 - its own class
+        return other
 
     @property
     def max_file_bytes(self) -> int:

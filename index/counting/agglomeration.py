@@ -22,7 +22,8 @@ from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 Table = Any  # an array of _GROUP or _SIZE below
 Number = Any
 Merges = tuple[IntVector, IntVector, DoubleVector]
-MergeAll = Callable[[FloatMatrix, Table, Table, float, float], Merges]
+Prior = tuple[float, float]  # STRAY, and the logarithm of its ratio
+MergeAll = Callable[[FloatMatrix, Table, Table, Prior, float], Merges]
 
 HANDFUL = 48  # so many faces take 50 ms without compiling
 _IS_COMPILED = Event()
@@ -45,16 +46,17 @@ _SIZE = np.dtype([("scale", np.float64), ("term", np.float64), ("log", np.float6
 
 
 class Weights(NamedTuple):
-    """r and k of the formula, and STRAY."""
+    """r and k of the formula, STRAY, and the logarithm of the ratio at which STRAY ends."""
 
     r: float
     k: float
     stray: float
+    farthest: float
 
 
 def compile_now() -> None:
     """Compile now, which takes a second or two, instead of at the first merge of many faces."""
-    merges_of(np.ones((2, 2), np.float32), Weights(1.0, 1.0, 0.0), math.inf, _compiled())
+    merges_of(np.ones((2, 2), np.float32), Weights(1.0, 1.0, 0.0, 0.0), math.inf, _compiled())
     _IS_COMPILED.set()
 
 
@@ -74,7 +76,7 @@ def merges_of(
         is_plain = len(dots) <= HANDFUL and not _IS_COMPILED.is_set()
         merge_all = _plain() if is_plain else _compiled()
     groups, sizes = _lone(len(dots), weights)
-    return merge_all(dots, groups, sizes, weights.stray, least_gain)
+    return merge_all(dots, groups, sizes, (weights.stray, weights.farthest), least_gain)
 
 
 def _lone(count: int, weights: Weights) -> tuple[Table, Table]:
@@ -107,7 +109,7 @@ def _merging(made: Callable[[Any], Any]) -> MergeAll:  # noqa: C901, PLR0915 - f
 
     @made
     def gain_of(
-        groups: Table, sizes: Table, stray: float, dots: FloatMatrix, one: Number, other: Number
+        groups: Table, sizes: Table, prior: Prior, dots: FloatMatrix, one: Number, other: Number
     ) -> Number:
         """gain(one, other) of index.counting.evidence."""
         a, b = groups[one], groups[other]
@@ -115,17 +117,18 @@ def _merging(made: Callable[[Any], Any]) -> MergeAll:  # noqa: C901, PLR0915 - f
         square = a["square"] + b["square"] + 2 * dots[one, other]
         together = both["scale"] * square - both["term"]
         apart = abs(sizes[a["size"]]["log"] - sizes[b["size"]]["log"])
-        return together - a["own"] - b["own"] + stray * apart
+        stray, farthest = prior
+        return together - a["own"] - b["own"] + stray * min(apart, farthest)
 
     @made
     def find_partner(
-        groups: Table, sizes: Table, stray: float, dots: FloatMatrix, alive: IntVector, row: Number
+        groups: Table, sizes: Table, prior: Prior, dots: FloatMatrix, alive: IntVector, row: Number
     ) -> None:
         """Make the best gain of *row* exact."""
         best, partner = -np.inf, row
         for other in alive:
             if other != row:
-                gain = gain_of(groups, sizes, stray, dots, row, other)
+                gain = gain_of(groups, sizes, prior, dots, row, other)
                 if gain > best:
                     best, partner = gain, other
         groups[row]["best"] = best
@@ -134,7 +137,7 @@ def _merging(made: Callable[[Any], Any]) -> MergeAll:  # noqa: C901, PLR0915 - f
 
     @made
     def find_pair(
-        groups: Table, sizes: Table, stray: float, dots: FloatMatrix, alive: IntVector
+        groups: Table, sizes: Table, prior: Prior, dots: FloatMatrix, alive: IntVector
     ) -> Number:
         """One group of the pair with the largest gain of all; the other is its partner."""
         while True:
@@ -144,13 +147,13 @@ def _merging(made: Callable[[Any], Any]) -> MergeAll:  # noqa: C901, PLR0915 - f
                     row = other
             if not groups[row]["stale"]:
                 return row
-            find_partner(groups, sizes, stray, dots, alive, row)
+            find_partner(groups, sizes, prior, dots, alive, row)
 
     @made
     def take_over(
         groups: Table,
         sizes: Table,
-        stray: float,
+        prior: Prior,
         dots: FloatMatrix,
         alive: IntVector,
         row: Number,
@@ -169,7 +172,7 @@ def _merging(made: Callable[[Any], Any]) -> MergeAll:  # noqa: C901, PLR0915 - f
                 dot = dots[row, other] + dots[taken, other]
                 dots[row, other] = dot
                 dots[other, row] = dot
-                gain = gain_of(groups, sizes, stray, dots, row, other)
+                gain = gain_of(groups, sizes, prior, dots, row, other)
                 near = groups[other]
                 if gain >= near["best"]:  # a better partner: exact again
                     near["best"] = gain
@@ -183,7 +186,7 @@ def _merging(made: Callable[[Any], Any]) -> MergeAll:  # noqa: C901, PLR0915 - f
 
     @made
     def merge_all(
-        dots: FloatMatrix, groups: Table, sizes: Table, stray: float, least_gain: float
+        dots: FloatMatrix, groups: Table, sizes: Table, prior: Prior, least_gain: float
     ) -> Merges:
         count = len(dots)
         alive = np.arange(count)
@@ -194,16 +197,16 @@ def _merging(made: Callable[[Any], Any]) -> MergeAll:  # noqa: C901, PLR0915 - f
             dots[row, row] = -np.inf
             partner = np.argmax(dots[row])
             groups[row]["partner"] = partner
-            groups[row]["best"] = gain_of(groups, sizes, stray, dots, row, partner)
+            groups[row]["best"] = gain_of(groups, sizes, prior, dots, row, partner)
         while done < count - 1:
-            row = find_pair(groups, sizes, stray, dots, alive)
+            row = find_pair(groups, sizes, prior, dots, alive)
             if groups[row]["best"] <= least_gain:
                 break
             taken = groups[row]["partner"]
             first[done], second[done], gains[done] = row, taken, groups[row]["best"]
             done += 1
             alive = alive[alive != taken]
-            take_over(groups, sizes, stray, dots, alive, row, taken)
+            take_over(groups, sizes, prior, dots, alive, row, taken)
         return first[:done], second[:done], gains[:done]
 
     merging: MergeAll = merge_all

@@ -2,17 +2,19 @@
 
 Model: a person is a point, and the person's photos scatter around it (a two-level spherical
 Gaussian; S. Ioffe, "Probabilistic Linear Discriminant Analysis", 2006, with one parameter). RHO is
-the share of a vector's variance that belongs to the person; it and STRAY are the model's own and
-come with its profile. For a group of n faces whose unit
+the share of a vector's variance that belongs to the person; it, STRAY and RATIO are the model's own
+and come with its profile. For a group of n faces whose unit
 vectors sum to s, the log evidence that one person explains them all has a closed form,
 
     f(n, q) = k q / (1 + r n) − log(1 + r n),    q = |s|²,  r = RHO / (1 − RHO),  k = r / (1 − RHO)
 
 so the evidence that groups a and b are one person is
 
-    gain(a, b) = f(na + nb, |sa + sb|²) − f(na, |sa|²) − f(nb, |sb|²) + STRAY |log(na / nb)|.
+    gain(a, b) = f(na + nb, |sa + sb|²) − f(na, |sa|²) − f(nb, |sb|²)
+                 + STRAY min(|log(na / nb)|, log RATIO).
 
-The last term is a prior: a stray face joins a person more readily than two persons become one.
+The last term is a prior: a stray face joins a person more readily than two persons become one. It
+has a bound, or a person with a thousand photos would take in everybody.
 The search starts with one group for each face, and merges the pair of groups with the largest gain,
 again and again. Between two lone faces the gain falls linearly with their cosine distance. So every
 gain can be read as a height: the distance at which two lone faces would give the same evidence. A
@@ -91,7 +93,7 @@ def formula(scatter: Scatter) -> tuple[Weights, float, float]:
     k = r / (1 - scatter.rho)
     slope = 2 * k / (1 + 2 * r)
     offset = slope - 2 * k / (1 + r) - math.log1p(2 * r) + 2 * math.log1p(r)
-    return Weights(r, k, scatter.stray), slope, offset
+    return Weights(r, k, scatter.stray, math.log(scatter.stray_ratio)), slope, offset
 
 
 def _distinct(vectors: FloatMatrix) -> tuple[FloatMatrix, IntVector, IntVector]:

@@ -40,12 +40,13 @@ class Links(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """By group size n: k / (1 + r n), log(1 + r n) and log n; and STRAY."""
+    """By group size n: k / (1 + r n), log(1 + r n) and log n; STRAY, and the log of its ratio."""
 
     scale: DoubleVector
     term: DoubleVector
     log: DoubleVector
     stray: float
+    farthest: float
 
 
 class Groups(NamedTuple):
@@ -96,7 +97,7 @@ def table_of_sizes(count: int, weights: Weights) -> Sizes:
     """The terms of groups of up to *count* faces."""
     numbers = np.arange(count + 2.0)
     scale, term = weights.k / (1 + weights.r * numbers), np.log1p(weights.r * numbers)
-    return Sizes(scale, term, np.log(np.maximum(numbers, 1)), weights.stray)
+    return Sizes(scale, term, np.log(np.maximum(numbers, 1)), weights.stray, weights.farthest)
 
 
 def merge_links(
@@ -182,7 +183,7 @@ def gain_of(sizes: Sizes, groups: GroupTable, one: Number, other: Number, dot: N
     square = groups.square[one] + groups.square[other] + 2 * dot
     together = sizes.scale[both] * square - sizes.term[both]
     apart = abs(sizes.log[groups.size[one]] - sizes.log[groups.size[other]])
-    return together - groups.own[one] - groups.own[other] + sizes.stray * apart
+    return together - groups.own[one] - groups.own[other] + sizes.stray * min(apart, sizes.farthest)
 
 
 @part

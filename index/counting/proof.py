@@ -184,8 +184,9 @@ def _retell(
     for merge in range(merges):
         one, two, new = history.first[merge], history.second[merge], count + merge
         size[new] = size[one] + size[two]
-        apart = abs(sizes.log[size[one]] - sizes.log[size[two]])
-        own[new] = history.gain[merge] - sizes.stray * apart + own[one] + own[two]
+        apart: Number = abs(sizes.log[size[one]] - sizes.log[size[two]])
+        prior = sizes.stray * min(apart, sizes.farthest)
+        own[new] = history.gain[merge] - prior + own[one] + own[two]
     start = 0
     for group in range(len(size)):
         if died[group] == merges:
@@ -286,7 +287,8 @@ def _pick(
     """
     # a call for each pair, or a look into a tuple, would take ten times as long as the arithmetic
     size, square, own = lives.size, lives.square, lives.own
-    scale, term, log, stray = sizes.scale, sizes.term, sizes.log, sizes.stray
+    scale, term, log = sizes.scale, sizes.term, sizes.log
+    stray, farthest = sizes.stray, sizes.farthest
     floor, length = lives.least_gain - SLACK - SLACK_A_FACE * len(lives.place), 0
     while row < len(ones):
         one = ones[row]
@@ -295,8 +297,9 @@ def _pick(
             if other >= 0:
                 both = size[one] + size[other]
                 together = scale[both] * (square[one] + square[other] + 2 * dots[row, column])
-                apart = abs(log[size[one]] - log[size[other]])
-                gain = together - term[both] - own[one] - own[other] + stray * apart
+                apart: Number = abs(log[size[one]] - log[size[other]])
+                prior = stray * min(apart, farthest)
+                gain = together - term[both] - own[one] - own[other] + prior
                 if gain > floor and _was_missed(lives, one, other, gain):
                     picked.one[length], picked.other[length] = one, other
                     length += 1

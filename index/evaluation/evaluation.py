@@ -13,15 +13,14 @@ from index.counting.grouping import above, components, find_links, joining_links
 from index.counting.hierarchy import hierarchy
 from index.evaluation.measures import (
     CountQuality,
-    bootstrap_interval,
     draw,
-    operating_distance,
     pair_distances,
     quality,
+    stranger_pairs,
     true_accept_rates,
 )
 from index.vectors.match_rates import FALSE_MATCH_RATES, FalseMatchRates
-from index.vectors.space import OPERATING_THRESHOLD, Profile, Space
+from index.vectors.space import OPERATING_THRESHOLD, Profile, Space, unmeasured
 
 # the candidates for the best threshold
 THRESHOLDS = tuple(round(0.005 * step, 3) for step in range(20, 61))
@@ -217,19 +216,29 @@ def recentre(raw: FloatMatrix, photos: IntVector, before: Profile) -> tuple[Prof
     return replace(before, centre=centre, measured=measured), people
 
 
-def calibrate(raw: FloatMatrix, people: Sequence[str], seed: int) -> Profile:
-    """A profile from labelled *raw* embeddings (n, d), with an interval for its distance."""
+def calibrate(
+    raw: FloatMatrix, people: Sequence[str], seed: int, before: Profile | None = None
+) -> Profile:
+    """A profile from labelled *raw* embeddings (n, d) of at least three *people*.
+
+    It measures the centre, the distance, its interval and the rates. Scatter and operating rate
+    are the model's own and stay as they were *before*: choosing them takes many draws.
+    """
+    before = before or unmeasured(raw.shape[1])
+    rate = before.operating_rate
     centre = balanced_centre(raw, people)
-    vectors = Space.calibrated(Profile(centre, 1.0)).unit(raw)
-    same, different = pair_distances(vectors, people)
-    low, high = bootstrap_interval(vectors, people, seed)
+    strangers = stranger_pairs(raw, people)
+    profile = replace(
+        before, centre=centre, operating_distance=round(strangers.operating_distance(rate), 4)
+    )
+    space = Space.calibrated(profile)
+    same, different = pair_distances(space.unit(raw), people)
     rates = true_accept_rates(same, different)
-    profile = Profile(centre, round(operating_distance(different), 4))
-    table = FalseMatchRates.measure(different, len(set(people)), Space.calibrated(profile).distance)
+    table = FalseMatchRates.measure(strangers.distances, len(set(people)), space.distance)
     measured = {
         "people": len(set(people)),
         "faces": len(people),
-        "operating_distance_95": [round(low, 4), round(high, 4)],
+        "operating_distance_95": [round(end, 4) for end in strangers.interval(rate, seed)],
         "true_accept_rates": {f"{rate:g}": round(share, 4) for rate, share in rates.items()},
         FALSE_MATCH_RATES: table.to_document(),
     }

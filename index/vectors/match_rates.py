@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from index.base.arrays import DoubleVector
 from index.base.errors import ConfigError
 
 FALSE_MATCH_RATES = "false_match_rates"  # its key in a profile's `measured`
@@ -46,7 +46,7 @@ class FalseMatchRates:
 
     @classmethod
     def measure(
-        cls, different: DoubleVector, people: int, distance: Callable[[float], float]
+        cls, different: NDArray[np.floating[Any]], people: int, distance: Callable[[float], float]
     ) -> Self:
         """Count matches among the distances of *different* people.
 

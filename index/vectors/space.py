@@ -27,6 +27,7 @@ from index.vectors.match_rates import FalseMatchRates
 OPERATING_THRESHOLD = 0.2
 FARTHEST = 1e6  # far beyond every cosine distance, and still a number in JSON
 MOST_STRAY = 10.0  # far beyond use
+UNBOUNDED = 1e9  # a ratio that no two groups have
 MIN_NORM = 1e-6  # a shorter vector has no direction
 
 
@@ -37,13 +38,17 @@ class Scatter:
     Attributes:
         rho: share of a vector's variance that belongs to the person, above 0 and below 1.
         stray: how much more readily a stray face joins than two persons become one, 0 or more.
+        stray_ratio: how many times larger one group is than the other when that grows no further,
+            at least 1.
     """
 
-    rho: float = 0.42
-    stray: float = 0.09
+    rho: float
+    stray: float
+    stray_ratio: float = UNBOUNDED  # as in profiles that were made before there was a bound
 
 
-USUAL = Scatter()  # FaceNet's, and that of models of which nothing is known
+USUAL = Scatter(0.48, 0.30, 3.0)  # FaceNet's, and that of models of which nothing is known
+_BEFORE = {"rho": 0.42, "stray": 0.09}  # of profiles made before they said so: all are FaceNet's
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +86,7 @@ class Profile:
                 _numbers(found["centre"]),
                 float(found["operating_distance"]),
                 dict(found.get("measured", {})),
-                # older profiles are FaceNet's, and have neither
-                Scatter(**{name: float(x) for name, x in found.get("scatter", {}).items()}),
+                Scatter(**{name: float(x) for name, x in found.get("scatter", _BEFORE).items()}),
                 float(found.get("operating_rate", 1e-3)),
             )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -93,7 +97,8 @@ class Profile:
         if not 0 < profile.operating_distance < 2:  # noqa: PLR2004 - the range of the distance
             raise ConfigError(f"operating distance {profile.operating_distance} is not in 0 to 2")
         scatter = profile.scatter
-        if not (0 < scatter.rho < 1 and 0 <= scatter.stray <= MOST_STRAY):
+        is_possible = 0 < scatter.rho < 1 and 0 <= scatter.stray <= MOST_STRAY
+        if not (is_possible and scatter.stray_ratio >= 1):
             raise ConfigError(f"malformed model profile: {scatter} is out of range")
         if not 0 < profile.operating_rate < 1:
             raise ConfigError(f"operating rate {profile.operating_rate} is not in 0 to 1")

@@ -47,11 +47,10 @@ def load_labelled(
             model has embedded photos before.
         StoreError: see prepare_evaluation().
     """
-    own = settings.model_copy(
+    own = settings.with_data(evaluation_folder(settings.data)).model_copy(
         update={
             "inbox": folder.resolve(),
             "roots": (),
-            "data": evaluation_folder(settings.data),
             "retention_days": None,  # the main library expires photos; both share the erasure log
         }
     )

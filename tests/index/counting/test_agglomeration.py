@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from index.counting import agglomeration
 from index.counting.agglomeration import HANDFUL, Weights, compile_now, merges_of
 
-WEIGHTS = Weights(r=4.0, k=30.0, stray=0.3)
+WEIGHTS = Weights(r=4.0, k=30.0, stray=0.3, farthest=1.0)
 
 # nothing may be compiled before, so this runs in a process of its own
 COUNTS_A_HANDFUL = """
 import sys
 import numpy as np
 from index.counting.agglomeration import HANDFUL, Weights, merges_of
-merges_of(np.eye(HANDFUL, dtype=np.float32), Weights(4.0, 30.0, 0.3), 0.0)
+merges_of(np.eye(HANDFUL, dtype=np.float32), Weights(4.0, 30.0, 0.3, 1.0), 0.0)
 print("numba" in sys.modules)
 """
 

@@ -78,7 +78,9 @@ class Reference:
     def _gain(self, one: Group, other: Group) -> float:
         together = self._evidence(len(one) + len(other), self._square(one + other))
         apart = [self._evidence(len(group), self._square(group)) for group in (one, other)]
-        return float(together - sum(apart) + USUAL.stray * abs(np.log(len(one) / len(other))))
+        ratio = max(len(one), len(other)) / min(len(one), len(other))
+        prior = USUAL.stray * np.log(min(ratio, USUAL.stray_ratio))
+        return float(together - sum(apart) + prior)
 
     def _height(self, gain: float) -> float:
         """The distance at which two lone faces gain as much."""

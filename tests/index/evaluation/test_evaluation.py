@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +17,9 @@ from index.evaluation.evaluation import (
     evaluate,
     recentre,
 )
-from index.evaluation.measures import operating_distance, pair_distances
+from index.evaluation.measures import pair_distances, stranger_pairs
 from index.vectors.match_rates import GRID, FalseMatchRates
-from index.vectors.space import Profile, Space
+from index.vectors.space import Profile, Scatter, Space, unmeasured
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -178,22 +179,24 @@ def test_a_library_is_centred_between_its_people_however_many_photos_one_has() -
     assert counted(tuple(raw.mean(axis=0).tolist())) > 1
 
 
-def test_calibration_measures_the_operating_distance_around_its_own_centre() -> None:
+def test_calibration_measures_the_distance_of_strangers_and_keeps_what_is_the_models_own() -> None:
     raw, people = synthetic(40, 5, 0.8)
-    profile = calibrate(raw + 1, people, 0)
-    vectors = Space.calibrated(profile).unit(raw + 1)
-    _, different = pair_distances(vectors, people)
-    assert profile.operating_distance == pytest.approx(operating_distance(different), abs=1e-4)
+    before = replace(unmeasured(DIM), scatter=Scatter(0.6, 0.3, 10.0), operating_rate=2e-3)
+    profile = calibrate(raw + 1, people, 0, before)
+    pairs = stranger_pairs(raw + 1, people)
+    assert profile.centre == balanced_centre(raw + 1, people)
+    assert profile.operating_distance == pytest.approx(pairs.operating_distance(2e-3), abs=1e-4)
+    assert (profile.scatter, profile.operating_rate) == (before.scatter, before.operating_rate)
     low, high = profile.measured["operating_distance_95"]
     assert low <= profile.operating_distance <= high
     assert (profile.measured["people"], profile.measured["faces"]) == (40, 200)
     assert list(profile.measured["true_accept_rates"]) == ["0.01", "0.001"]  # of 19,500 pairs
     table = FalseMatchRates.of(profile.measured)
     assert table is not None
-    assert (table.people, table.pairs) == (40, len(different))
+    assert (table.people, table.pairs) == (40, 19_500)
     at_operating = table.matches[GRID.index(0.2)] / table.pairs
-    assert at_operating == pytest.approx(1e-3, abs=2 / table.pairs)
-    assert calibrate(raw + 1, people, 0) == profile
+    assert at_operating == pytest.approx(2e-3, abs=2 / table.pairs)
+    assert calibrate(raw + 1, people, 0, before) == profile
 
 
 def test_a_calibrated_profile_can_be_stored_and_read_again() -> None:

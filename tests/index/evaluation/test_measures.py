@@ -5,18 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from index.base.arrays import FloatMatrix
 from index.base.choices import Split
 from index.evaluation.measures import (
     RATES,
     CountQuality,
     LabelledFaces,
-    bootstrap_interval,
     draw,
     halves,
     of_half,
     operating_distance,
     pair_distances,
     quality,
+    stranger_pairs,
     true_accept_rates,
 )
 from index.vectors.space import Profile
@@ -142,34 +143,45 @@ def test_accept_rates_are_shares_of_pairs_of_one_person_closer_than_that() -> No
     assert [rates[rate] for rate in (1e-2, 1e-3, 1e-4)] == pytest.approx([0.8, 0.6, 0.4])
 
 
+def noisy(seed: int, people: int = 60, photos: int = 4) -> tuple[FloatMatrix, list[str]]:
+    rng = np.random.default_rng(seed)
+    rows = np.repeat(rng.normal(size=(people, 24)), photos, axis=0)
+    names = [f"person {number // photos:02}" for number in range(people * photos)]
+    return (rows + 0.5 * rng.normal(size=rows.shape)).astype(np.float32), names
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_bootstrap_interval_holds_the_estimate_and_repeats_itself(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    names = [f"person {number // 4}" for number in range(240)]
-    rows = np.repeat(rng.normal(size=(60, 24)), 4, axis=0)
-    vectors = unit(rows + 0.5 * rng.normal(size=rows.shape))
-    _, different = pair_distances(vectors, names)
-    low, high = bootstrap_interval(vectors, names, seed)
-    assert low <= operating_distance(different) <= high
+    pairs = stranger_pairs(*noisy(seed))
+    low, high = pairs.interval(1e-3, seed)
+    assert low <= pairs.operating_distance(1e-3) <= high
     assert 0 < high - low < 0.3
-    assert bootstrap_interval(vectors, names, seed) == (low, high)
-    assert bootstrap_interval(vectors, names, seed + 1) != (low, high)
+    assert pairs.interval(1e-3, seed) == (low, high)
+    assert pairs.interval(1e-3, seed + 1) != (low, high)
 
 
 def test_a_bootstrap_round_weighs_pairs_by_how_often_their_people_are_drawn() -> None:
-    """One round against the pairs written out person by person."""
-    rng = np.random.default_rng(4)
-    names = [f"person {number // 3:02}" for number in range(120)]
-    vectors = unit(rng.normal(size=(120, 16)))
-    people = np.arange(120) // 3
+    """One round against the pairs written out one by one."""
+    pairs = stranger_pairs(*noisy(4, 40, 3))
     drawn = np.bincount(np.random.default_rng(7).integers(40, size=40), minlength=40)
-    distances = 1 - vectors @ vectors.T
-    pairs = [
-        distances[i, j]
-        for i in range(120)
-        for j in range(i)
-        if people[i] != people[j]
-        for _ in range(drawn[people[i]] * drawn[people[j]])
-    ]
-    low, high = bootstrap_interval(vectors, names, 7, rounds=1)
-    assert low == high == pytest.approx(np.quantile(pairs, 1e-3), abs=0.01)
+    every = np.repeat(pairs.distances, drawn[pairs.first] * drawn[pairs.second])
+    low, high = pairs.interval(1e-3, 7, rounds=1)
+    assert low == high == pytest.approx(np.quantile(every, 1e-3), abs=0.01)
+
+
+def test_strangers_are_compared_around_a_centre_of_the_others() -> None:
+    raw, names = noisy(1, 5, 3)
+    pairs = stranger_pairs(raw, names)
+    assert len(pairs.distances) == 10 * 9
+    assert pairs.faces.tolist() == [3] * 5
+    centre = raw[[n for n, name in enumerate(names) if name not in {names[3], names[6]}]].mean(0)
+    expected = 1 - unit(raw[3:6] - centre) @ unit(raw[6:9] - centre).T
+    found = pairs.distances[(pairs.first == 1) & (pairs.second == 2)]
+    assert found == pytest.approx(expected.ravel(), abs=1e-5)
+
+
+def test_people_around_their_own_centre_look_farther_apart_than_strangers_will() -> None:
+    raw, names = noisy(2, 6, 10)
+    own = unit(raw - raw.mean(axis=0))
+    _, flattered = pair_distances(own, names)
+    assert stranger_pairs(raw, names).distances.mean() < flattered.mean() - 0.1

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from index.base.choices import DistanceScale
 from index.base.errors import ConfigError
-from index.vectors.space import Profile, Space, shipped_profile, usable
+from index.vectors.space import (
+    UNBOUNDED,
+    Profile,
+    Scatter,
+    Space,
+    shipped_profile,
+    usable,
+)
 from tests.spaces import DIM, UNMEASURED
 
 SMALL = Profile((1.0, 0.0, -2.0), 0.6, {"on": "three people"})
@@ -108,6 +115,12 @@ def test_a_profile_survives_being_written_and_read() -> None:
     assert Profile.from_json('{"centre": [1, 2], "operating_distance": 1}').measured == {}
 
 
+@pytest.mark.parametrize("said", ["", ', "scatter": {"rho": 0.42, "stray": 0.09}'])
+def test_an_older_profile_counts_as_it_did(said: str) -> None:
+    profile = Profile.from_json('{"centre": [1, 2], "operating_distance": 0.59' + said + "}")
+    assert profile.scatter == Scatter(0.42, 0.09, stray_ratio=UNBOUNDED)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -128,6 +141,12 @@ def test_a_profile_survives_being_written_and_read() -> None:
         '{"centre": [1], "operating_distance": -0.4}',
         '{"centre": [1], "operating_distance": NaN}',
         '{"centre": [1], "operating_distance": Infinity}',
+        '{"centre": [1], "operating_distance": 1, "scatter": {"rho": 1, "stray": 0}}',
+        '{"centre": [1], "operating_distance": 1, "scatter": {"rho": 0.5}}',
+        (
+            '{"centre": [1], "operating_distance": 1, '
+            '"scatter": {"rho": 0.5, "stray": 0.1, "stray_ratio": 0.5}}'
+        ),
         pytest.param('{"centre": [NaN], "operating_distance": 0.4}', id="centre is not a number"),
         pytest.param('{"centre": [1e999], "operating_distance": 0.4}', id="centre is infinite"),
         pytest.param('{"centre": [], "operating_distance": 0.4}', id="centre is empty"),
@@ -143,9 +162,10 @@ def test_a_profile_that_makes_no_sense_is_refused_in_one_line(text: str) -> None
     assert "\n" not in str(caught.value)
 
 
-def test_the_default_model_comes_with_a_measured_profile() -> None:
-    profile = shipped_profile("facenet", 512)
-    assert len(profile.centre) == DIM
+@pytest.mark.parametrize(("model", "dim"), [("facenet", DIM), ("mobilefacenet", 192)])
+def test_models_come_with_a_measured_profile(model: str, dim: int) -> None:
+    profile = shipped_profile(model, dim)
+    assert len(profile.centre) == dim
     assert np.linalg.norm(profile.centre) > 0.1
     assert 0.3 < profile.operating_distance < 0.7
     assert profile.measured
