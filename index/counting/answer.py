@@ -91,11 +91,6 @@ def join_faces(chosen: Iterable[Chosen], max_faces: int) -> Chosen:
     return counted, left_out
 
 
-def choose_faces(faces: Sequence[FaceRow], question: Question, max_faces: int) -> Chosen:
-    """The *faces* that count, and the others with reasons; errors as in join_faces()."""
-    return join_faces([split_faces(faces, question.faces)], max_faces)
-
-
 def answer_question(
     question: Question,
     counted: Sequence[FaceRow],

@@ -14,6 +14,8 @@ from sqlalchemy import Connection, event, text
 
 from index.base.paths import Signature
 from index.base.settings import Settings
+from index.counting.answer import Chosen, join_faces, split_faces
+from index.counting.question import Question
 from index.database.engine import Database
 from index.database.migration import migrate
 from index.database.queries import embeddings, generations, queue, sightings, stored_images
@@ -207,3 +209,8 @@ def count(database: Database, table: str) -> int:
 def drop_orphans(database: Database, before: float = 1e12) -> int:
     with database.write() as connection:
         return stored_images.drop_orphans(connection, before)
+
+
+def choose_faces(faces: Sequence[FaceRow], question: Question, max_faces: int) -> Chosen:
+    """The *faces* that count, and the others with reasons, as of one image."""
+    return join_faces([split_faces(faces, question.faces)], max_faces)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from index.base.paths import display
 from index.base.settings import Settings
-from index.counting.answer import answer_question, choose_faces
+from index.counting.answer import answer_question
 from index.counting.question import build_question
 from index.database.engine import Database
 from index.database.queries import changelog, embeddings, generations, stored_images
@@ -32,6 +32,7 @@ from tests.fakes import (
     fake_models,
     save_picture,
 )
+from tests.index.builders import choose_faces
 
 Names = Callable[[], set[str]]  # what a table knows
 

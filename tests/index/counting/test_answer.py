@@ -5,10 +5,10 @@ import pytest
 
 from index.base.choices import FaceChoice, Linkage
 from index.base.errors import RequestError
-from index.counting.answer import Answer, answer_question, choose_faces
+from index.counting.answer import Answer, answer_question
 from index.counting.question import Question
 from index.vectors.space import Profile, Space
-from tests.index.builders import face_row
+from tests.index.builders import choose_faces, face_row
 
 SPACE = Space.calibrated(Profile((0.0,) * 4, 0.4))
 ALIKE = np.array([[1, 0, 0, 0], [0.8, 0.6, 0, 0]], np.float32)  # at a distance of 0.2

@@ -6,9 +6,9 @@ import pytest
 from index.base.choices import FaceChoice, Linkage
 from index.base.errors import RequestError
 from index.base.settings import Settings
-from index.counting.answer import answer_question, choose_faces
+from index.counting.answer import answer_question
 from index.counting.question import Question, build_question, decode_text, parse_threshold
-from tests.index.builders import DIM, SPACE, face_row, image
+from tests.index.builders import DIM, SPACE, choose_faces, face_row, image
 
 THE_FILE = {"filepath": ["a.jpg"]}
 
