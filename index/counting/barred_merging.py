@@ -85,7 +85,8 @@ class EvidenceGroups:
             sizes[rows, None] + sizes, squares[rows, None] + squares + 2.0 * self._dots[rows]
         )
         apart = np.abs(np.log(sizes)[rows, None] - np.log(sizes))
-        gains: Matrix = both - (own[rows, None] + own) + self._weights.stray * apart
+        prior = self._weights.stray * np.minimum(apart, self._weights.farthest)
+        gains: Matrix = both - (own[rows, None] + own) + prior
         return gains
 
     def _evidence(self, sizes: Matrix, squares: Matrix) -> Matrix:

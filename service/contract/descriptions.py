@@ -143,7 +143,7 @@ MEMBERS = {
         "similar[].false_match_rate": "Where the model was measured, at most this share of pairs "
         "of strangers was as close; null if not known.",
     }
-    | {f"similar[].{name}": meaning for name, meaning in _FACE.items()},
+    | {f"similar[].{name}": text for name, text in _FACE.items() if name != "judgements"},
     "Files": {
         "files": "A page of the list.",
         "files[].filepath": "The path to use in requests.",

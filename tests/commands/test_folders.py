@@ -24,14 +24,15 @@ def test_a_data_folder_that_cannot_be_made_is_named(run: Run, blocked: Path) -> 
 
 def test_serve_says_so_too(run: Run, blocked: Path) -> None:
     outcome = run("serve", "--port", 0, "--no-ingest", "--config", blocked)
-    assert_one_line(outcome, "Not a directory", "/file/data")
+    assert_one_line(outcome, "setting data", "/file is no folder")
 
 
 def test_a_drop_folder_that_cannot_be_made_is_named(run: Run, library: Path, config: Path) -> None:
     inbox = library / "one.png" / "photos"
     write_config(config.parent, inbox=str(inbox))
-    for command in (("watch",), ("serve", "--port", 0, "--no-ingest")):
-        assert_one_line(run(*command, "--config", config), "Not a directory", str(inbox))
+    assert_one_line(run("watch", "--config", config), "Not a directory", str(inbox))
+    outcome = run("serve", "--port", 0, "--no-ingest", "--config", config)
+    assert_one_line(outcome, "setting inbox", f"{inbox.parent} is no folder")
 
 
 def test_a_restore_into_a_folder_that_cannot_be_made_is_named(
