@@ -169,8 +169,10 @@ class Explanation:
             first, last = self._same_count(number)
             end = min(self._space.threshold(2.0), self._known_upto)
             low = heights[first - 1] if first else -1.0
-            if low == 0:  # what merges there is still apart at the threshold 0
-                low = min(math.ulp(0.0), here)
+            if low == 0 and self._answer.judged is not None:
+                low = min(
+                    math.ulp(0.0), here
+                )  # what merges there is still apart at the threshold 0
             high = heights[last] if last < len(heights) else end
             return max(low, 0.0), max(high, here)
         others = [at for at, count in self.curve if count != number]
