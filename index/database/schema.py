@@ -214,7 +214,7 @@ class Judgement(Base):
     """What people said about one face or two; rows are only added, but for erasures.
 
     A face is known by its image's content and its box, so that a judgement outlives paths, face ids
-    and models; see index.library.judgements.
+    and models; see index.counting.judgements.
     """
 
     __tablename__ = "judgements"

@@ -14,13 +14,14 @@ from sqlalchemy import Connection
 
 from index.base.choices import FaceChoice
 from index.counting.answer import Chosen
+from index.counting.judgements import Judgements
 from index.database.engine import data_version
 from index.database.queries import generations
 from index.database.queries.faces import FaceRow, whole_faces
 from index.database.queries.files import FileRow, rows_of
 from index.database.queries.generations import GenerationRow
 from index.library.judged_faces import JudgedImage, judged_images, split_judged
-from index.library.judgements import Judgements, judgements_of
+from index.library.judgements import judgements_of
 
 MAX_KEPT = 10_000  # files and faces per connection; some 10 MiB
 

@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from index.base.choices import FaceChoice
 from index.counting.answer import Chosen, split_faces
 from index.counting.judged import Judged
+from index.counting.judgements import Judgements
 from index.database.queries import stored_images
 from index.database.queries.faces import FaceRow
 from index.database.queries.judgements import Box, JudgedFace
-from index.library.judgements import Judgements
 
 NOT_A_PERSON = "not a person"
 

@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from index.base.errors import ConfigError
+from index.counting.judgements import Judgements
 from index.database.queries import faces, generations, judgements, stored_images
 from index.database.queries.judgements import JudgedFace, JudgementRow, NewJudgement
 from index.database.states import Verdict
-from index.library.judgements import ContradictionError, Judgements, record
+from index.library.judged_faces import judged_images
+from index.library.judgements import ContradictionError, record_beside
 
 AUTHOR = "command line"
 MAX_NOTE = 500  # characters
@@ -101,13 +103,14 @@ def import_judgements(
         suppressed: SHA-256 of content that was forgotten.
     """
     found = Imported()
+    held = Judgements.of(judgements.all_rows(connection))
     last = judgements.version(connection)[0]
     for one in new:
         if any(face.sha256 in suppressed for face in one.faces):
             found.forgotten += 1
             continue
         try:
-            [row] = record(connection, [one], at, author)
+            row = record_beside(held, connection, one, at, author)
         except ContradictionError as error:
             found.contradictions.append(str(error))
             continue
@@ -124,11 +127,8 @@ def lost(connection: Connection, held: Judgements) -> list[int]:
     generation = generations.active(connection)
     there: set[JudgedFace] = set()
     if generation is not None:
-        images = stored_images.image_ids(connection, held.of_image)
-        digest_of = {image: digest for digest, image in images.items()}
-        boxes: dict[int, dict[int, judgements.Box]] = {image: {} for image in digest_of}
-        for face in faces.faces_of(connection, generation.id, sorted(digest_of)):
-            boxes[face.image_id][face.id] = face.box
-        for image, digest in digest_of.items():
-            there.update(held.on_faces(digest, boxes[image]).values())
+        images = sorted(stored_images.image_ids(connection, held.of_image).values())
+        found = faces.faces_of(connection, generation.id, images)
+        for image in judged_images(connection, held, found).values():
+            there.update(image.judged.values())
     return [row.id for row in held.rows.values() if not there.issuperset(row.faces)]

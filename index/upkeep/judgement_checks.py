@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from index.counting.partition import Partition
-from index.database.queries.judgements import JudgedFace, JudgementRow
+from index.counting.judgements import Judgements, that_hold
+from index.database.queries.judgements import JudgedFace, JudgementRow, NewJudgement
 from index.database.states import Verdict
 
 _FACES = {Verdict.SAME: (2,), Verdict.DIFFERENT: (2,), Verdict.NOT_A_PERSON: (1,)}
@@ -34,25 +34,10 @@ def _is_face(face: JudgedFace) -> bool:
 
 
 def _wrong(rows: Sequence[JudgementRow]) -> Iterator[int]:
-    """The ids of those that contradict earlier ones that hold."""
-    undone = {row.undoes for row in rows}
-    held = [row for row in rows if row.verdict is not Verdict.UNDO and row.id not in undone]
-    number: dict[JudgedFace, int] = {}
-    sets = Partition()
-    joined, no_person = set[JudgedFace](), set[JudgedFace]()
-    for row in held:
-        one, *others = (number.setdefault(face, len(number)) for face in row.faces)
-        while sets.count < len(number):
-            sets.add()
-        if row.verdict is Verdict.NOT_A_PERSON:
-            is_wrong = not joined.isdisjoint(row.faces)
-            no_person.update(row.faces)
-        elif row.verdict is Verdict.SAME:
-            is_wrong = not (sets.may_join(one, others[0]) and no_person.isdisjoint(row.faces))
-            sets.join(one, others[0])
-            joined.update(row.faces)
-        else:
-            is_wrong = sets.root(one) == sets.root(others[0])
-            sets.keep_apart(one, others[0])
-        if is_wrong:
+    """The ids of those that hold and contradict earlier ones."""
+    held = Judgements()
+    for row in that_hold(rows):
+        if held.contradiction(NewJudgement(row.verdict, row.faces)):
             yield row.id
+        else:
+            held.take(row)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from index.base.choices import FaceChoice
 from index.base.errors import RequestError
+from index.counting.judgements import Judgements, match
 from index.database.engine import Database
 from index.database.queries import judgements as rows
 from index.database.queries.generations import GenerationRow
@@ -15,14 +16,7 @@ from index.database.queries.judgements import JudgedFace, JudgementRow, NewJudge
 from index.database.states import Verdict
 from index.library.file_cache import cached_files
 from index.library.judged_faces import judged_question, split_judged
-from index.library.judgements import (
-    ContradictionError,
-    Judgements,
-    judgements_of,
-    match,
-    record,
-    undo,
-)
+from index.library.judgements import ContradictionError, judgements_of, record, undo
 from index.upkeep.verify import verify
 from tests.index.builders import by_hand, face_row, image, index_file
 
