@@ -168,7 +168,7 @@ class Settings(BaseSettings):
     max_folder_entries: int = Field(
         100_000, ge=1, description="Most files and folders below the folders of one request."
     )
-    _networks_folder: Path | None = PrivateAttr(None)  # of another data folder
+    _networks_folder: Path | None = PrivateAttr(None)
 
     @property
     def database_path(self) -> Path:
@@ -180,10 +180,10 @@ class Settings(BaseSettings):
         """Where fetched and converted networks are kept."""
         return self._networks_folder or self.data / "weights"
 
-    def with_data(self, folder: Path) -> Self:
-        """The same settings and networks with another data folder."""
-        other = self.model_copy(update={"data": folder})
-        other._networks_folder = self.networks_folder  # noqa: SLF001 - its own class
+    def with_networks(self, folder: Path) -> Self:
+        """The same settings with the networks in *folder*, whatever the data folder is."""
+        other = self.model_copy()
+        other._networks_folder = folder  # noqa: SLF001 - its own class
         return other
 
     @property

@@ -5,11 +5,11 @@ from enum import StrEnum
 from typing import Self
 
 from index.base.messages import Head
-from index.base.paths import Finder, Roots, Signature, refusal, signature_of
+from index.base.paths import Finder, Roots, Signature
 from index.database.engine import Database
 from index.database.queries import browse
 from index.database.queries.files import files_of
-from index.database.states import FileState
+from index.library.holders import holders
 
 
 class Outcome(StrEnum):
@@ -70,19 +70,9 @@ def order_for(
         files = [] if place is None else files_of(connection, place.image_id)
     if place is None:
         return None
-    finder = Finder(roots)
-    for file in sorted(files, key=lambda file: file.path):
-        found = finder.look(file.path)
-        if (
-            file.state is FileState.INDEXED
-            and found is not None
-            and found[0] == file.path  # not by way of a root that has become a link
-            and refusal(*found) is None
-            and signature_of(found[1]) == file.signature
-        ):
-            root = roots.root_of(file.path)
-            box, turn = (None, 0) if whole else (place.box, place.turn)
-            return PictureOrder(
-                file.path, root, file.signature, place.sha256.hex(), place.size, box, turn
-            )
-    return None
+    file = next(holders(Finder(roots), files), None)
+    if file is None:
+        return None
+    root = roots.root_of(file.path)
+    box, turn = (None, 0) if whole else (place.box, place.turn)
+    return PictureOrder(file.path, root, file.signature, place.sha256.hex(), place.size, box, turn)

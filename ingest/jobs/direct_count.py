@@ -19,6 +19,7 @@ from index.base.progress import Progress
 from index.base.settings import Settings
 from index.counting.answer import Answer, answer_question, join_faces
 from index.counting.effort import Effort
+from index.counting.judgements import Judgements
 from index.counting.question import Question
 from index.database.engine import Database
 from index.database.queries import generations, stored_images
@@ -26,7 +27,7 @@ from index.database.queries.faces import FaceRow, stored_faces
 from index.database.queries.judgements import Box
 from index.database.queries.stored_images import NewFace
 from index.library.judged_faces import JudgedImage, judged_ids, judged_question, split_judged
-from index.library.judgements import Judgements, judgements_of
+from index.library.judgements import judgements_of
 from index.vectors.space import Profile, Space, shipped_profile
 from ingest.jobs.given_files import find_given, unreadable
 from ingest.networks.models import Models, load_generation, load_models
@@ -87,7 +88,8 @@ class DirectCount:
     def _models(self) -> Models:
         if self._generation is not None:
             return load_generation(self._settings, self._generation)
-        return load_models(self._settings, self._settings.model, self._networks_folder())
+        settings = self._settings.with_networks(self._networks_folder())
+        return load_models(settings, settings.model)
 
     def _networks_folder(self) -> Path:
         """Without a library the user's cache: photos' folders shall stay as they are."""

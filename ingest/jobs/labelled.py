@@ -47,8 +47,9 @@ def load_labelled(
             model has embedded photos before.
         StoreError: see prepare_evaluation().
     """
-    own = settings.with_data(evaluation_folder(settings.data)).model_copy(
+    own = settings.with_networks(settings.networks_folder).model_copy(
         update={
+            "data": evaluation_folder(settings.data),
             "inbox": folder.resolve(),
             "roots": (),
             "retention_days": None,  # the main library expires photos; both share the erasure log

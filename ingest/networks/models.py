@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -155,11 +154,8 @@ def _torch_finds_gpu() -> bool:
     return finds_gpu()
 
 
-def load_models(settings: Settings, model: str, folder: Path | None = None) -> Models:
+def load_models(settings: Settings, model: str) -> Models:
     """Load the detector, and the recogniser that the setting *model* means.
-
-    Args:
-        folder: keeps the networks; None means that of the settings.
 
     Raises:
         ConfigError: there is no such model.
@@ -171,7 +167,7 @@ def load_models(settings: Settings, model: str, folder: Path | None = None) -> M
     decoders = Decoders()
     decoders.prepare(cores(), settings.max_megapixels)  # they get ready while networks are read
     device = torch_device(settings.device)
-    folder = folder or settings.networks_folder
+    folder = settings.networks_folder
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         models = Models(

@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from index.base.errors import RequestError
-from index.base.paths import Roots
+from index.base.paths import Finder, Roots
 from index.counting.documents import Document, face_document
 from index.database.engine import Database
 from index.database.queries import generations
@@ -39,14 +39,15 @@ class SimilarFaces:
         with self._database.read() as connection:
             generation = generations.active(connection)
             faces = faces_by_id(connection, generation.id, [face_id]) if generation else []
-            names = self._names(connection, faces)
+            finder = Finder(self._roots)
+            names = self._names(connection, finder, faces)
             if generation is None or not names.get(face_id):
                 raise RequestError(HTTPStatus.NOT_FOUND, "there is no such face")
             space, ids, distances = self._follower.near(connection, generation, face_id, threshold)
             similar: list[Document] = []
             for start in range(0, len(ids), STEP):
                 some = faces_by_id(connection, generation.id, ids[start : start + STEP].tolist())
-                held = self._names(connection, some)
+                held = self._names(connection, finder, some)
                 by_id = {face.id: face for face in some if held[face.id]}
                 near = zip(ids[start : start + STEP].tolist(), distances[start:], strict=False)
                 shown = (
@@ -64,11 +65,13 @@ class SimilarFaces:
             "similar": similar,
         }
 
-    def _names(self, connection: Connection, faces: list[FaceRow]) -> dict[int, list[str]]:
+    def _names(
+        self, connection: Connection, finder: Finder, faces: list[FaceRow]
+    ) -> dict[int, list[str]]:
         """The names of the files that hold each face, by its id."""
-        images = {face.image_id for face in faces}
         held = {
-            image: names_of_holders(self._roots, files_of(connection, image)) for image in images
+            image: names_of_holders(self._roots, finder, files_of(connection, image))
+            for image in {face.image_id for face in faces}
         }
         return {face.id: held[face.image_id] for face in faces}
 

@@ -318,7 +318,9 @@ class TestIgnore:
 def test_another_data_folder_may_keep_the_networks_of_the_first(tmp_path: Path) -> None:
     """`evaluate` asked for a network to be fetched that the library had long had."""
     settings = Settings(data=tmp_path / "data")
-    other = settings.with_data(tmp_path / "other")
+    other = settings.with_networks(settings.networks_folder).model_copy(
+        update={"data": tmp_path / "other"}
+    )
     assert other.database_path.parent == tmp_path / "other"
     assert other.networks_folder == settings.networks_folder == tmp_path / "data" / "weights"
     assert other.model_copy(update={"roots": ()}).networks_folder == settings.networks_folder

@@ -144,7 +144,12 @@ def test_without_a_library_networks_go_to_the_users_cache(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folders: list[Path] = []
-    monkeypatch.setattr(module, "load_models", lambda *given: folders.append(given[2]) or made)
+
+    def load(used: Settings, _model: str) -> Models:
+        folders.append(used.networks_folder)
+        return made
+
+    monkeypatch.setattr(module, "load_models", load)
     made = fake_models()
     photo = save_picture(tmp_path / "a.png", 1)
     assert count(settings, None, photo) == 1
