@@ -67,7 +67,7 @@ def merge_by_evidence(
     """
     points, kept, copy_of = _distinct(vectors)
     copies = np.flatnonzero(kept[copy_of] != np.arange(len(vectors)))
-    mates = _photo_mates(photos, copy_of)
+    mates = photo_mates(photos, copy_of)
     weights, slope, offset = formula(scatter)
     least_gain = offset + slope * (1 - below) - SPARE
     if len(points) > DENSE_FACES:
@@ -78,7 +78,7 @@ def merge_by_evidence(
             points, mates, SAME_PHOTO, weights, line, least_gain, effort or Effort()
         )
     else:
-        first, second, gains = merges_of(_similarities(points, mates), weights, least_gain)
+        first, second, gains = merges_of(similarities(points, mates), weights, least_gain)
     heights = 1 - (gains - offset) / slope
     return (
         np.concatenate((kept[copy_of[copies]], kept[first])),
@@ -113,7 +113,7 @@ def _distinct(vectors: FloatMatrix) -> tuple[FloatMatrix, IntVector, IntVector]:
     return vectors, here, here
 
 
-def _photo_mates(photos: IntVector, points: IntVector) -> list[IntVector]:
+def photo_mates(photos: IntVector, points: IntVector) -> list[IntVector]:
     """The different *points* of every photo that has more than one; a point may be in several."""
     if len(set(photos.tolist())) == len(photos):  # one face a photo, as is usual
         return []
@@ -122,7 +122,7 @@ def _photo_mates(photos: IntVector, points: IntVector) -> list[IntVector]:
     return [mates for mates in np.split(pairs[:, 1], ends) if len(mates) > 1]
 
 
-def _similarities(points: FloatMatrix, photo_mates: list[IntVector]) -> FloatMatrix:
+def similarities(points: FloatMatrix, photo_mates: list[IntVector]) -> FloatMatrix:
     """Every dot product, (n, n), with faces of one photo moved apart. Exactly symmetric.
 
     That is so because numpy multiplies a matrix by its own transpose with a routine that computes

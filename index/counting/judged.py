@@ -19,7 +19,7 @@ from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.choices import Linkage
 from index.base.errors import RequestError
 from index.counting.barred_merging import BARRED, DistanceGroups, EvidenceGroups, closest_first
-from index.counting.evidence import DENSE_FACES, SAME_PHOTO, formula
+from index.counting.evidence import DENSE_FACES, formula, photo_mates, similarities
 from index.counting.grouping import Links, find_links, supported
 from index.counting.hierarchy import Hierarchy
 from index.counting.partition import Partition
@@ -160,7 +160,7 @@ class _Search:
         # copies within a group are no further evidence: each different vector counts once
         members, number = np.unique(np.stack((roots, copy_of)), axis=1, return_inverse=True)
         points = self._vectors[members[1]]
-        dots = _dots(points, photos[self._order], number.reshape(-1))
+        dots = similarities(points, photo_mates(photos[self._order], number.reshape(-1)))
         numbers, starts, sizes = np.unique(members[0], return_index=True, return_counts=True)
         sums = np.add.reduceat(points.astype(np.float64), starts, axis=0)
         if len(numbers) < len(points):
@@ -210,21 +210,3 @@ def _of_groups(
     reduce = {Linkage.SINGLE: np.maximum, Linkage.COMPLETE: np.minimum}.get(linkage, np.add)
     found: NDArray[np.float64] = reduce.reduceat(reduce.reduceat(close, starts, axis=0), starts, 1)
     return found / np.outer(sizes, sizes) if linkage is Linkage.AVERAGE else found
-
-
-def _dots(points: FloatMatrix, photos: IntVector, point_of: IntVector) -> FloatMatrix:
-    """Every dot product of *points*, with those of one photo moved apart.
-
-    Args:
-        photos: (n,) of each face.
-        point_of: (n,) each face's row in *points*.
-    """
-    dots: FloatMatrix = points @ points.T
-    pairs = np.unique(np.stack((photos, point_of), axis=1), axis=0)
-    mates = np.split(pairs[:, 1], np.flatnonzero(np.diff(pairs[:, 0])) + 1)
-    blocks = [np.ix_(some, some) for some in mates if len(some) > 1]
-    # all are computed before any changes: a point may be in several photos
-    moved = [1 - np.float32(SAME_PHOTO) * (1 - dots[block]) for block in blocks]
-    for block, values in zip(blocks, moved, strict=True):
-        dots[block] = values
-    return dots

@@ -177,13 +177,20 @@ def _dot(sums: FloatMatrix, one: Number, other: Number) -> Number:
 
 
 @part
+def prior_of(sizes: Sizes, one_size: Number, other_size: Number) -> Number:
+    """The prior of groups of two sizes; see index.counting.evidence."""
+    apart: Number = abs(sizes.log[one_size] - sizes.log[other_size])
+    return sizes.stray * min(apart, sizes.farthest)
+
+
+@part
 def gain_of(sizes: Sizes, groups: GroupTable, one: Number, other: Number, dot: Number) -> Number:
     """gain(one, other) of index.counting.evidence, from the dot product of the groups' sums."""
     both = groups.size[one] + groups.size[other]
     square = groups.square[one] + groups.square[other] + 2 * dot
     together = sizes.scale[both] * square - sizes.term[both]
-    apart = abs(sizes.log[groups.size[one]] - sizes.log[groups.size[other]])
-    return together - groups.own[one] - groups.own[other] + sizes.stray * min(apart, sizes.farthest)
+    prior = prior_of(sizes, groups.size[one], groups.size[other])
+    return together - groups.own[one] - groups.own[other] + prior
 
 
 @part

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.counting.compiling import compiled, part, sum_part
 from index.counting.effort import Effort
-from index.counting.link_merging import History, Links, Sizes, gain_of
+from index.counting.link_merging import History, Links, Sizes, gain_of, prior_of
 
 DoubleMatrix = NDArray[np.float64]
 # numba knows these types; the type checker does not
@@ -184,8 +184,7 @@ def _retell(
     for merge in range(merges):
         one, two, new = history.first[merge], history.second[merge], count + merge
         size[new] = size[one] + size[two]
-        apart: Number = abs(sizes.log[size[one]] - sizes.log[size[two]])
-        prior = sizes.stray * min(apart, sizes.farthest)
+        prior = prior_of(sizes, size[one], size[two])
         own[new] = history.gain[merge] - prior + own[one] + own[two]
     start = 0
     for group in range(len(size)):

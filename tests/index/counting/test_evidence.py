@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from index.base.choices import Linkage
-from index.counting.evidence import SAME_PHOTO, _similarities, merge_by_evidence
+from index.counting.evidence import SAME_PHOTO, merge_by_evidence, similarities
 from index.counting.hierarchy import Hierarchy, hierarchy
 from index.vectors.space import USUAL
 from tests.index.builders import Matrix, unit
@@ -256,7 +256,7 @@ def test_a_group_needs_less_similarity_than_a_lone_face_does() -> None:
 def test_similarities_are_exactly_symmetric(count: int) -> None:
     """The search takes a row of them for a column."""
     rng = np.random.default_rng(count)
-    dots = _similarities(unit(rng.normal(size=(count, 512))), [])
+    dots = similarities(unit(rng.normal(size=(count, 512))), [])
     np.testing.assert_array_equal(dots, dots.T)
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from itertools import product
 from random import Random
 
@@ -23,7 +24,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 many = pytest.mark.parametrize("seed", range(12))
 
 
-def judged(count: int, same: list[list[int]] = [], apart: list[tuple[int, int]] = []) -> Judged:  # noqa: B006
+def judged(
+    count: int, same: Sequence[list[int]] = (), apart: Sequence[tuple[int, int]] = ()
+) -> Judged:
     group = np.arange(count)
     for faces in same:
         group[faces] = group[faces[0]]
