@@ -53,7 +53,7 @@ def reindex(
             report(summary)
             return
         with exclusive(settings.data, "reindex"):
-            # first: whoever lacks the model's network need not wait for the count
+            # before the count, which takes long: it says at once if the model's network is missing
             reindexer = Reindexer(database, settings, model or settings.model, stop)
             folders = sample_folders(database)
             with progress_bar("counting before") as bar:

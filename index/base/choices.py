@@ -27,7 +27,7 @@ class Linkage(StrEnum):
 
 
 class Unreadable(StrEnum):
-    """What is done about files that cannot be read, in folders that a question names."""
+    """What a question does about files in its folders that cannot be read."""
 
     REFUSE = "refuse"  # the question, naming the first of them
     SKIP = "skip"  # them

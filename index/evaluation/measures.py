@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +124,7 @@ def pair_distances(
     return distances[same], distances[~same]
 
 
-def operating_distance(different: DoubleVector, rate: float = OPERATING_RATE) -> float:
+def operating_distance(different: NDArray[np.floating[Any]], rate: float = OPERATING_RATE) -> float:
     """The distance at which a share *rate* of the pairs of *different* people is closer."""
     return float(np.quantile(different, rate))
 
@@ -159,7 +160,7 @@ class StrangerPairs:
 
     def operating_distance(self, rate: float) -> float:
         """The distance at which a share *rate* of the pairs is closer."""
-        return float(np.quantile(self.distances, rate))
+        return operating_distance(self.distances, rate)
 
     def interval(self, rate: float, seed: int, rounds: int = 200) -> tuple[float, float]:
         """A 95 % interval of the operating distance: a bootstrap that draws people, not pairs.

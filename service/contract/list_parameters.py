@@ -1,4 +1,4 @@
-"""The parameters of the list of files, each declared once; see index.base.parameters."""
+"""The parameters of the list of files and of the search for faces; see index.base.parameters."""
 
 from index.base.errors import bad_request
 from index.base.parameters import MAX_DIGITS, Kind, Parameter, choice, whole_number
@@ -18,6 +18,16 @@ def _part_of_a_name(name: str, text: str) -> str:
     return text
 
 
+def _limit(english: str, chinese: str) -> Parameter:
+    return Parameter(
+        "limit",
+        whole_number(1, MAX_LIMIT),
+        english=english,
+        chinese=chinese,
+        default=str(DEFAULT_LIMIT),
+    )
+
+
 LIST_PARAMETERS = (
     Parameter(
         "search",
@@ -31,13 +41,7 @@ LIST_PARAMETERS = (
         english="Only files in this state; without it, all but those that are no photos.",
         chinese="只列出处于此状态的文件；不给出时列出除“不是照片”之外的所有文件。",
     ),
-    Parameter(
-        "limit",
-        whole_number(1, MAX_LIMIT),
-        english="Files on a page of the list.",
-        chinese="每页的文件数。",
-        default=str(DEFAULT_LIMIT),
-    ),
+    _limit("Files on a page of the list.", "每页的文件数。"),
     Parameter(
         "after",
         # a string, since its numbers are too large for JavaScript
@@ -53,11 +57,5 @@ LIST_PARAMETERS = (
 # of the search for faces near one
 SIMILAR_PARAMETERS = (
     next(parameter for parameter in PARAMETERS if parameter.name == "threshold"),
-    Parameter(
-        "limit",
-        whole_number(1, MAX_LIMIT),
-        english="The most faces to list, the nearest first.",
-        chinese="最多列出多少张人脸，最近的在前。",
-        default=str(DEFAULT_LIMIT),
-    ),
+    _limit("The most faces to list, the nearest first.", "最多列出多少张人脸，最近的在前。"),
 )

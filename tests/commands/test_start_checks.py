@@ -151,7 +151,8 @@ def test_config_tells_of_a_drop_folder_that_does_not_exist(run: Run, config: Pat
 @contextmanager
 def started(folder: Path, *arguments: str) -> Iterator[list[dict[str, str]]]:
     """The real service in *folder*. Yields the lines of its log until it listens."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(person_count.__file__).parent)}
+    foreign = {name: value for name, value in os.environ.items() if name != "PERSON_COUNT_FACES"}
+    environment = {**foreign, "PYTHONPATH": str(Path(person_count.__file__).parent)}
     command = [sys.executable, "-m", "person_count", "serve", "--no-ingest", "--port", "0"]
     process = subprocess.Popen(
         [*command, *arguments], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
