@@ -43,7 +43,12 @@ export function keepingPlace(change) {
   change();
   for (const key of unfolded) one("fold", key)?.setAttribute("open", "");
   for (const [key, top] of scrolled) one("scroll", key)?.scrollTo({ top, behavior: "instant" });
-  if (focused && document.activeElement === document.body) one("focus", focused)?.focus({ preventScroll: true });
+  putFocusBack(focused);
+}
+
+/** Give the focus, if nothing has it, to what now stands where it was, by its data-focus. */
+export function putFocusBack(key) {
+  if (key && document.activeElement === document.body) one("focus", key)?.focus({ preventScroll: true });
 }
 
 function all(selector) {

@@ -1,18 +1,24 @@
 // A photo with the boxes of its faces, in a dialog; arrow keys lead through the same person's faces.
 
-import { byId, el } from "./dom.js";
+import { byId, el, putFocusBack } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { picture } from "./images.js";
 
 let faces = []; // those that the arrows lead through
 let here = 0;
 let answer = null;
+let opener = null; // data-focus of what opened the dialog: it may be drawn again meanwhile
 
 export function startPhoto() {
   closeOnBackdrop(byId("photo"));
   byId("photo").addEventListener("keydown", (event) => {
     if (event.key === "ArrowRight") go(1);
     if (event.key === "ArrowLeft") go(-1);
+  });
+  byId("photo").addEventListener("close", () => {
+    // browsers leave the focus in the closed dialog if what opened it is no longer there
+    if (byId("photo").contains(document.activeElement)) document.activeElement.blur();
+    putFocusBack(opener);
   });
 }
 
@@ -26,6 +32,7 @@ export function closeOnBackdrop(dialog) {
 /** Show the photo of `face`, one of `siblings` in the /persons document `found`. */
 export function openPhoto(face, siblings, found) {
   [faces, here, answer] = [siblings, siblings.indexOf(face), found];
+  opener = document.activeElement?.dataset?.focus;
   show();
   if (!byId("photo").open) byId("photo").showModal();
 }

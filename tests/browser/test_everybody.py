@@ -93,6 +93,25 @@ def test_everything_is_reached_by_keyboard(album: Service, visit: Begin) -> None
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == name
 
 
+def test_the_focus_returns_to_a_face_that_was_drawn_again_meanwhile(
+    album: Service, visit: Begin
+) -> None:
+    found = visit(album)
+    page = found.page
+    found.open("group.png", "a1.png")
+    found.expect_count(3)
+    found.settle()
+    tab_to(page, "button.face")
+    name = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    page.evaluate("document.activeElement.dataset.before = ''")
+    page.keyboard.press("Enter")
+    expect(page.locator("#photo")).to_be_visible()
+    page.evaluate("location.hash = '#t=0.195&f=group.png&f=a1.png'")
+    expect(page.locator("[data-before]")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name=name, exact=True)).to_be_focused()
+
+
 def tab_to(page: Page, selector: str) -> None:
     """Press Tab until something is focused, and see that the focus shows all the way."""
     for _ in range(60):
