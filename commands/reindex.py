@@ -6,9 +6,13 @@ import typer
 
 from commands.console import Config, interrupted, interruptible, progress_bar, stop_on_signals
 from commands.ingest import report
+from index.base.errors import ConfigError, IngestError
 from index.base.plurals import counted
 
 if TYPE_CHECKING:
+    from threading import Event
+
+    from index.base.settings import Settings
     from index.library.folder_counts import FolderCounts
     from ingest.jobs.reindex import ReindexResult
 
@@ -25,6 +29,12 @@ def reindex(
         bool,
         typer.Option("--missing-only", help="Only images that are missing, failed or damaged."),
     ] = False,
+    beside: Annotated[
+        bool | None,
+        typer.Option(
+            help="Keep the model's faces as a second opinion, without a switch; or remove them."
+        ),
+    ] = None,
     config: Config = None,
 ) -> None:
     """Embed every image again beside the present index, then switch.
@@ -32,6 +42,9 @@ def reindex(
     Until the switch, answers come from the present index. It prints the persons counted in up to
     200 of your folders, before and after. You can interrupt it: started again, it continues where
     it stopped.
+
+    With --beside it never switches. Then /persons says where the second model disagrees, and ingest
+    gives new photos their faces of both models. --no-beside removes the second model's faces.
 
     Example: person-count reindex --model mobilefacenet
     """
@@ -46,6 +59,11 @@ def reindex(
     settings = load_settings(config)
     configure_logging(verbose=False)
     stop = stop_on_signals()
+    if beside is not None:
+        if missing_only:
+            raise ConfigError("--missing-only and --beside exclude each other; give one of them")
+        _second_opinion(settings, model, stop, keep=beside)
+        return
     with Database(settings.database_path) as database:
         if missing_only:
             with progress_bar("indexing") as progress:
@@ -71,6 +89,34 @@ def reindex(
                 after = count_in_folders(database, settings, folders, progress)
     if before and after:
         _print_difference(before, after)
+
+
+def _second_opinion(settings: "Settings", model: str | None, stop: "Event", *, keep: bool) -> None:
+    """Index the library beside with a second model, or remove that model's faces."""
+    from index.base.lock import exclusive
+    from index.database.engine import Database
+    from ingest.jobs.beside import BesideIndexer, remove_beside
+    from ingest.jobs.reindex import remove_retired
+
+    with Database(settings.database_path) as database, exclusive(settings.data, "reindex"):
+        if not keep:
+            removed = remove_beside(database)
+            remove_retired(database)
+            print(f"removed the faces of {removed}" if removed else "there is no second model")
+            return
+        if model is None:
+            raise ConfigError("name the second model, for example --beside --model mobilefacenet")
+        indexer = BesideIndexer(database, settings, model, stop)
+        with progress_bar("indexing beside") as bar:
+            outcome = indexer.run(bar)
+        remove_retired(database)
+    if outcome is None:
+        raise interrupted("start it again to go on; answers are as before")
+    images, faces = counted(outcome.images, "image"), counted(outcome.faces, "face")
+    print(f"{images}, {faces}, now also with {outcome.model_id}")
+    if outcome.errors:
+        some, first = counted(len(outcome.errors), "image"), outcome.errors[0]
+        raise IngestError(f"{some} could not be read, and the second model lacks them: {first}")
 
 
 def _print_outcome(outcome: "ReindexResult") -> None:

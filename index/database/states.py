@@ -17,6 +17,7 @@ class GenerationState(StrEnum):
 
     BUILDING = "building"
     ACTIVE = "active"
+    BESIDE = "beside"  # of a second model, with whose count /persons compares its own
     RETIRED = "retired"  # about to be removed
 
 

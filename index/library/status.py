@@ -76,6 +76,7 @@ def status_document(database: Database) -> dict[str, Any]:
     with database.read() as connection:
         active = generations.active(connection)
         building = generations.building(connection)
+        second = generations.beside(connection)
         found: dict[str, Any] = {"files": queue.counts(connection)}
         if active is not None:
             found |= {"model": active.model_id, **analyses.totals(connection, active.id)}
@@ -88,4 +89,7 @@ def status_document(database: Database) -> dict[str, Any]:
         if building is not None:
             done, total = generations.progress(connection, building.id)
             found["reindex"] = {"model": building.model_id, "images": done, "of": total}
+        if second is not None:
+            done, total = generations.progress(connection, second.id)
+            found["second_opinion"] = {"model": second.model_id, "images": done, "of": total}
     return found

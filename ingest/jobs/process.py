@@ -16,6 +16,7 @@ from index.database.queries import generations, queue, stored_images
 from index.upkeep.erasure import expire, finish_erasures
 from index.vectors import snapshot_writer
 from index.vectors.space import stored_vector_space
+from ingest.jobs.beside import BesideKeeper
 from ingest.jobs.reindex import remove_retired
 from ingest.jobs.reporter import Reporter
 from ingest.jobs.worker import Worker
@@ -145,6 +146,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         try:
             generation, models = open_generation(database, settings)
             worker = Worker(database, settings, generation, models)
+            beside = BesideKeeper(database, settings)
             log.info("ingest.started model=%s", generation.model_id)
             outage = Outage("ingest")
             while not stop.is_set():
@@ -153,7 +155,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
                 try:
                     if worker.is_due() and worker.step():
                         outage.end()
-                    else:
+                    elif not beside.step(worker.models):
                         stop.wait(IDLE_SECONDS)
                     if housekeeping.run_if_due(worker):
                         jumps = housekeeping.clock_guard.jumps

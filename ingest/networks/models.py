@@ -184,6 +184,17 @@ def load_models(settings: Settings, model: str) -> Models:
     return models
 
 
+def load_encoder(settings: Settings, model: str) -> Encoder:
+    """Load only the recogniser that the setting *model* means.
+
+    Raises:
+        ConfigError: there is no such model.
+        ModelUnavailableError: its network cannot be loaded.
+    """
+    device = torch_device(settings.device)
+    return NetworkEncoder(describe(model), settings.networks_folder, device=device)
+
+
 def load_generation(settings: Settings, generation: GenerationRow) -> Models:
     """Load the models that a generation was made with.
 

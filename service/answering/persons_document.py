@@ -9,14 +9,17 @@ from index.counting.question import Question
 from index.database.engine import Database
 from index.database.queries import stored_images
 from index.library.known_files import FileStatus, KnownFile
+from index.library.second_opinion import SecondOpinion, second_opinion
 from service.answering.library_reader import Reply
 
 
 def persons_document(database: Database, question: Question, reply: Reply) -> Document:
     """The answer of /persons: the count explained."""
     images = [file.image_id for file in reply.files if file.image_id is not None]
+    answer, model_id = reply.answer, reply.generation.model_id
     with database.read() as connection:
         notes = stored_images.notes_of(connection, images)
+        opinion = second_opinion(connection, question, answer, model_id, reply.space)
     names: dict[int, list[str]] = {}
     for file in reply.files:
         if file.image_id is not None:
@@ -28,7 +31,7 @@ def persons_document(database: Database, question: Question, reply: Reply) -> Do
     return {
         **count_document(question, reply.answer.person_num),
         "complete": reply.is_complete,
-        "model": reply.generation.model_id,
+        "model": model_id,
         **explanation_document(
             question, explanation, reply.answer, reply.space, names, reply.judgements
         ),
@@ -43,6 +46,19 @@ def persons_document(database: Database, question: Question, reply: Reply) -> Do
             {"filepath": name, "photos": sum(inner in there for inner in inside)}
             for name, inside in reply.folders.items()
         ],
+        **({"second_opinion": _opinion(opinion)} if opinion else {}),
+    }
+
+
+def _opinion(opinion: SecondOpinion) -> Document:
+    if opinion.person_num is None:
+        return {"model": opinion.model_id, "person_num": None, "reason": opinion.reason}
+    return {
+        "model": opinion.model_id,
+        "person_num": opinion.person_num,
+        "photos_missing": opinion.photos_missing,
+        "parted": opinion.parted,
+        "joined": opinion.joined,
     }
 
 

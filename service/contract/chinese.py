@@ -181,6 +181,20 @@ CHINESE = {
         "转正后照片的宽度，单位像素；有人脸时才给出"
     ),
     "its height; boxes are in these pixels": "转正后照片的高度；人脸边框以此像素为单位",
+    "What a second model says of the same photos; given if the library was indexed with "
+    "reindex --beside.": "第二个模型对同样照片的看法；用 reindex --beside 索引过才给出。",
+    "The second model.": "第二个模型。",
+    "How many persons it counts; null if it did not count.": "它数出的人数；没有计数时为 null。",
+    "Photos that it has not read yet; it counts without them.": (
+        "它尚未读取的照片数；计数时不含这些照片。"
+    ),
+    "Persons of this answer whom it takes for several: the ids of their faces, as it parts them.": (
+        "本答案中被它看作几个人的人：他们人脸的编号，按它的分法列出。"
+    ),
+    "Persons of this answer whom it takes for one: the ids of each one's faces.": (
+        "本答案中被它看作同一人的几个人：各人人脸的编号。"
+    ),
+    "Why it did not count.": "没有计数的原因。",
     "A page of the list.": "列表的一页。",
     "The path to use in requests.": "提问时所用的路径。",
     "Whether it waits, was read, failed or is no photo.": "等待中、已读取、失败，或不是照片。",

@@ -131,6 +131,16 @@ MEMBERS = {
         "folders": "Every folder that was asked about.",
         "folders[].filepath": "The path as the caller gave it.",
         "folders[].photos": "How many photos are below it; `files` lists them, too.",
+        "second_opinion": "What a second model says of the same photos; given if the library was "
+        "indexed with reindex --beside.",
+        "second_opinion.model": "The second model.",
+        "second_opinion.person_num": "How many persons it counts; null if it did not count.",
+        "second_opinion.photos_missing": "Photos that it has not read yet; it counts without them.",
+        "second_opinion.parted": "Persons of this answer whom it takes for several: the ids of "
+        "their faces, as it parts them.",
+        "second_opinion.joined": "Persons of this answer whom it takes for one: the ids of each "
+        "one's faces.",
+        "second_opinion.reason": "Why it did not count.",
     }
     | {f"left_out[].{name}": meaning for name, meaning in _FACE.items()},
     "Similar": {

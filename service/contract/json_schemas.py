@@ -73,7 +73,9 @@ def schemas(settings: Settings) -> dict[str, Schema]:
         "Face": record(_FACE, _MORE_OF_A_FACE),
         "Link": record(_LINK, {"judged": FLAG}),
         "Person": record(_PERSON),
-        "Persons": record(_COUNT | _EXPLANATION),
+        "Persons": record(
+            _COUNT | _EXPLANATION, {"second_opinion": record(_SECOND, _MORE_OF_SECOND)}
+        ),
         "Similar": record(
             {
                 "face": reference("Face"),
@@ -146,6 +148,16 @@ _EXPLANATION: dict[str, Schema] = {
     "left_out": array(record(_FACE | {"reason": TEXT}, _MORE_OF_A_FACE)),
     "files": array(record({"filepath": TEXT, "status": choice(FileStatus)}, _MORE_OF_A_FILE)),
     "folders": array(record({"filepath": TEXT, "photos": INTEGER})),
+}
+_SECOND: dict[str, Schema] = {
+    "model": TEXT,
+    "person_num": {"anyOf": [INTEGER, {"type": "null"}]},
+}
+_MORE_OF_SECOND: dict[str, Schema] = {
+    "photos_missing": INTEGER,
+    "parted": array(array(array(INTEGER, minItems=1), minItems=2)),
+    "joined": array(array(array(INTEGER, minItems=1), minItems=2)),
+    "reason": TEXT,
 }
 _CURSOR: Schema = {
     "anyOf": [{"type": "string"}, {"type": "null"}],

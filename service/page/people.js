@@ -100,13 +100,13 @@ function weakness(link, found) {
   return link !== null && link.threshold >= BARELY * Number(found.threshold) ? number(link.threshold, 3) : null;
 }
 
-function faceItem(face, { person, found, siblings, first, reason = null, weak = null }) {
+export function faceItem(face, { person, found, siblings, first, reason = null, weak = null, where = "face" }) {
   const [name] = face.filepaths;
   const open = () => openPhoto(face, siblings, found);
   return el("li", { class: weak && "is-weak" },
     el("button", {
       type: "button", class: "face", tabindex: first ? 0 : -1, title: face.filepaths.join("\n"),
-      "aria-label": t("face", { name, person }), data: { focus: `face:${face.id}`, face: face.id },
+      "aria-label": t("face", { name, person }), data: { focus: `${where}:${face.id}`, face: face.id },
       on: { click: open },
     }, crop(face.id), nameOnOneLine(baseName(name), "face-name")),
     weak ? el("span", { class: "face-weak", title: t("barelyText", { threshold: weak }) }, `${t("barely")} ${weak}`) : null,
