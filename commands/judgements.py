@@ -28,8 +28,8 @@ def list_judgements(config: Config = None) -> None:
     """
     from index.base.settings import load_settings
     from index.database.engine import Database
-    from index.library.judgement_lines import lost
     from index.library.judgements import judgements_of
+    from index.library.listed_judgements import lost
 
     with Database(load_settings(config).database_path) as database, database.read() as connection:
         held = judgements_of(connection)
@@ -74,8 +74,9 @@ def import_file(file: File, config: Config = None) -> None:
     from index.base.errors import ConfigError
     from index.base.settings import load_settings
     from index.database.engine import Database
-    from index.library.judgement_lines import import_judgements, lost, parse_lines
+    from index.library.judgement_lines import import_judgements, parse_lines
     from index.library.judgements import judgements_of
+    from index.library.listed_judgements import lost
     from index.upkeep.erasure_log import ErasureLog
 
     settings = load_settings(config)

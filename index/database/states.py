@@ -36,3 +36,6 @@ class Verdict(StrEnum):
     DIFFERENT = "different"  # they are not
     NOT_A_PERSON = "not_a_person"  # a statue, a poster, a pattern: never counted
     UNDO = "undo"  # takes an earlier entry back
+
+
+JUDGING = (Verdict.SAME, Verdict.DIFFERENT, Verdict.NOT_A_PERSON)

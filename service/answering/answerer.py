@@ -19,6 +19,7 @@ from index.database.engine import Database
 from index.library.known_files import FileStatus, KnownFile, requeue_damaged
 from service.answering.follower import Follower
 from service.answering.index_requests import IndexRequests
+from service.answering.judging import Judging
 from service.answering.library_reader import LONG_FILES, LibraryReader, Look, Reply
 from service.answering.similar import SimilarFaces
 from service.answering.threads import Threads
@@ -40,6 +41,7 @@ class Answerer:
         in_hand: the number of requests being answered.
         roots: the folders that may be asked about.
         similar: finds faces near a face of the library.
+        judging: records and lists what people say about faces.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Answerer:
         self._threads = threads
         self._reader = LibraryReader(database, self.roots, follower, settings)
         self.similar = SimilarFaces(database, follower, self.roots)
+        self.judging = Judging(database, self.roots)
         self._requests = IndexRequests(database, settings.settle_seconds, threads.writes)
 
     async def run(

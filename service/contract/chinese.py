@@ -39,6 +39,48 @@ CHINESE = {
     "Its cosine distance from the face, 0 to 2.": "与该人脸的余弦距离，0 到 2。",
     "The threshold above which it is that near.": "阈值大于此值时才算这么近。",
     "The files that requests may name, newest first.": "可以查询的文件，最新的在前。",
+    "What people said about faces, newest first.": "人工对人脸所作的判断，最新的在前。",
+    "Say that two faces are the same person, that they are different, or that one is not a "
+    "person.": "判断两张人脸是同一个人、不是同一个人，或者某张人脸不是人。",
+    "All are added or none. They hold in every later count. A judgement that is there already is "
+    "not added twice.": (
+        "要么全部添加，要么一条也不添加；此后每次计数都遵从。已有的判断不会重复添加。"
+    ),
+    "Undo a judgement.": "撤销一条判断。",
+    "there is no such face": "没有这张人脸",
+    "earlier judgements, which `error` names, contradict one of these": (
+        "与已有的判断矛盾；`error` 指出是哪些"
+    ),
+    "there is no such judgement": "没有这条判断",
+    "it was undone already": "此判断已被撤销",
+    "A judgement's id.": "判断的编号。",
+    "The judgement's id; no other judgement ever has it.": "此判断独有的编号。",
+    "What was said: the faces are the same person, they are different persons, or the face is not "
+    "a person.": ("判断的内容：same 为同一个人，different 为不同的人，not_a_person 为不是人。"),
+    "Whether it holds, holds but no longer finds its face (lost), or was undone.": (
+        "holds 为有效，lost 为有效但找不到其人脸，undone 为已撤销。"
+    ),
+    "The faces that it is about.": "所判断的人脸。",
+    "The face's id at present; null if the library does not have it.": (
+        "该人脸目前的编号；图库中没有时为 null。"
+    ),
+    "The files that hold its photo.": "内容为该照片的文件。",
+    "SHA-256 of the photo, by which the face is known.": "照片的 SHA-256，人脸据此识别。",
+    "Where it was in the photo when it was first judged.": "首次判断时人脸在照片中的位置。",
+    "When it was said, in seconds since 1970.": "作出判断的时间，自 1970 年起的秒数。",
+    "The name of the token that sent it.": "发送者所用令牌的名称。",
+    "What the caller noted.": "调用方的备注。",
+    "When it was undone, and by which token.": "何时、由哪个令牌撤销。",
+    "When, in seconds since 1970.": "时间，自 1970 年起的秒数。",
+    "The name of the token.": "令牌的名称。",
+    "What to add, all or none.": "要添加的判断，要么全部，要么一条也不。",
+    "What to say: the faces are the same person, they are different persons, or the face is not a "
+    "person.": "判断：same 为同一个人，different 为不同的人，not_a_person 为不是人。",
+    "The ids of two faces; of one for not_a_person.": ("两张人脸的编号；not_a_person 只需一张。"),
+    "A text of your own, up to 500 characters; no names of persons.": (
+        "自定备注，最多 500 字；请勿写人名。"
+    ),
+    "The judgements, in the order of the request.": "各条判断，与请求的顺序相同。",
     "Read failed files again.": "重新读取失败的文件。",
     "Upload a photo into the drop folder; 201 if it is new there.": (
         "把照片放进投放文件夹；若此前没有，返回 201。"

@@ -15,6 +15,24 @@ PARAMETERS = {
     "photo below it.",
     "name": "A file's name, percent-encoded.",
     "face": "A face's id.",
+    "judgement": "A judgement's id.",
+}
+_JUDGEMENT = {
+    "id": "The judgement's id; no other judgement ever has it.",
+    "verdict": "What was said: the faces are the same person, they are different persons, or the "
+    "face is not a person.",
+    "state": "Whether it holds, holds but no longer finds its face (lost), or was undone.",
+    "faces": "The faces that it is about.",
+    "faces[].id": "The face's id at present; null if the library does not have it.",
+    "faces[].filepaths": "The files that hold its photo.",
+    "faces[].sha256": "SHA-256 of the photo, by which the face is known.",
+    "faces[].box": "Where it was in the photo when it was first judged.",
+    "at": "When it was said, in seconds since 1970.",
+    "author": "The name of the token that sent it.",
+    "note": "What the caller noted.",
+    "undone": "When it was undone, and by which token.",
+    "undone.at": "When, in seconds since 1970.",
+    "undone.author": "The name of the token.",
 }
 _FACE = {
     "id": "The face's id; no other face ever has it.",
@@ -154,6 +172,16 @@ MEMBERS = {
         "of strangers was as close; null if not known.",
     }
     | {f"similar[].{name}": text for name, text in _FACE.items() if name != "judgements"},
+    "Judging": {
+        "judgements": "What to add, all or none.",
+        "judgements[].verdict": "What to say: the faces are the same person, they are different "
+        "persons, or the face is not a person.",
+        "judgements[].faces": "The ids of two faces; of one for not_a_person.",
+        "judgements[].note": "A text of your own, up to 500 characters; no names of persons.",
+    },
+    "Judgement": _JUDGEMENT,
+    "Judged": {"judgements": "The judgements, in the order of the request."},
+    "Judgements": {"judgements": "A page of the list."},
     "Files": {
         "files": "A page of the list.",
         "files[].filepath": "The path to use in requests.",

@@ -6,9 +6,12 @@ from typing import Any
 from index.base.paths import MAX_NAME_BYTES
 from index.base.settings import Settings
 from index.counting.question import OPTIONS, PARAMETERS
-from index.database.states import FileState
+from index.database.states import JUDGING, FileState
+from index.library.judgements import MAX_NOTE
 from index.library.known_files import FileStatus
+from index.library.listed_judgements import JudgementState
 from service.contract.descriptions import explained
+from service.contract.list_parameters import MAX_JUDGEMENTS
 
 Schema = dict[str, Any]
 
@@ -16,9 +19,12 @@ INTEGER: Schema = {"type": "integer", "minimum": 0}
 NUMBER: Schema = {"type": "number"}
 TEXT: Schema = {"type": "string"}
 FLAG: Schema = {"type": "boolean"}
+MAX_ID = 10**18 - 1
+_ID: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
 PATH_PARTS: dict[str, Schema] = {  # parts of an address that callers choose
     "name": {"type": "string", "minLength": 1},
-    "face": {"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
+    "face": _ID,
+    "judgement": _ID,
 }
 
 
@@ -84,6 +90,10 @@ def schemas(settings: Settings) -> dict[str, Schema]:
                 "similar": array(record(_FACE | {name: _LINK[name] for name in _NEAR})),
             }
         ),
+        "Judging": record({"judgements": array(_SAID, minItems=1, maxItems=MAX_JUDGEMENTS)}),
+        "Judgement": record(_JUDGEMENT, _MORE_OF_A_JUDGEMENT),
+        "Judged": record({"judgements": array(reference("Judgement"))}),
+        "Judgements": record({"judgements": array(reference("Judgement")), "next": _CURSOR}),
         "Files": record(
             {"files": array(record(_LISTED, {"reason": TEXT, "note": TEXT})), "next": _CURSOR}
         ),
@@ -158,6 +168,36 @@ _MORE_OF_SECOND: dict[str, Schema] = {
     "parted": array(array(array(INTEGER, minItems=1), minItems=2)),
     "joined": array(array(array(INTEGER, minItems=1), minItems=2)),
     "reason": TEXT,
+}
+_SAID = record(
+    {
+        "verdict": {"type": "string", "enum": list(map(str, JUDGING))},
+        "faces": array(_ID, minItems=1, maxItems=2),
+    },
+    {"note": {"type": "string", "minLength": 1, "maxLength": MAX_NOTE}},
+)
+_JUDGEMENT: dict[str, Schema] = {
+    "id": INTEGER,
+    "verdict": {"type": "string", "enum": list(map(str, JUDGING))},
+    "state": choice(JudgementState),
+    "faces": array(
+        record(
+            {
+                "id": {"anyOf": [INTEGER, {"type": "null"}]},
+                "filepaths": array(TEXT),
+                "sha256": TEXT,
+                "box": array(NUMBER, minItems=4, maxItems=4),
+            }
+        ),
+        minItems=1,
+        maxItems=2,
+    ),
+    "at": NUMBER,
+    "author": TEXT,
+}
+_MORE_OF_A_JUDGEMENT: dict[str, Schema] = {
+    "note": TEXT,
+    "undone": record({"at": NUMBER, "author": TEXT}),
 }
 _CURSOR: Schema = {
     "anyOf": [{"type": "string"}, {"type": "null"}],

@@ -1,13 +1,16 @@
-"""The parameters of the list of files and of the search for faces; see index.base.parameters."""
+"""The parameters of lists and of the search for faces; see index.base.parameters."""
 
 from index.base.errors import bad_request
 from index.base.parameters import MAX_DIGITS, Kind, Parameter, choice, whole_number
-from index.counting.question import PARAMETERS
+from index.base.paths import MAX_NAME_BYTES
+from index.counting.question import FILEPATH, PARAMETERS, check_filepath
 from index.database.states import FileState
+from index.library.listed_judgements import JudgementState
 
 DEFAULT_LIMIT = 50  # files on a page
 MAX_LIMIT = 200
 MAX_SEARCH = 200  # characters
+MAX_JUDGEMENTS = 1000  # in one request
 
 
 def _part_of_a_name(name: str, text: str) -> str:
@@ -28,6 +31,17 @@ def _limit(english: str, chinese: str) -> Parameter:
     )
 
 
+_AFTER = Parameter(
+    "after",
+    # a string, since its numbers are too large for JavaScript
+    Kind(
+        {"type": "string", "pattern": f"^[1-9][0-9]{{0,{MAX_DIGITS - 1}}}$"},
+        whole_number(1, 10**MAX_DIGITS - 1).parse,
+    ),
+    english="`next` of the page before",
+    chinese="上一页的 `next`",
+)
+
 LIST_PARAMETERS = (
     Parameter(
         "search",
@@ -42,20 +56,31 @@ LIST_PARAMETERS = (
         chinese="只列出处于此状态的文件；不给出时列出除“不是照片”之外的所有文件。",
     ),
     _limit("Files on a page of the list.", "每页的文件数。"),
-    Parameter(
-        "after",
-        # a string, since its numbers are too large for JavaScript
-        Kind(
-            {"type": "string", "pattern": f"^[1-9][0-9]{{0,{MAX_DIGITS - 1}}}$"},
-            whole_number(1, 10**MAX_DIGITS - 1).parse,
-        ),
-        english="`next` of the page before",
-        chinese="上一页的 `next`",
-    ),
+    _AFTER,
 )
 
 # of the search for faces near one
 SIMILAR_PARAMETERS = (
     next(parameter for parameter in PARAMETERS if parameter.name == "threshold"),
     _limit("The most faces to list, the nearest first.", "最多列出多少张人脸，最近的在前。"),
+)
+
+JUDGEMENT_PARAMETERS = (
+    Parameter(
+        FILEPATH,
+        Kind(
+            {"type": "string", "minLength": 1, "maxLength": MAX_NAME_BYTES},
+            lambda _, text: check_filepath(text),
+        ),
+        english="Only judgements on the photo in this file.",
+        chinese="只列出针对此文件中照片的判断。",
+    ),
+    Parameter(
+        "state",
+        choice(JudgementState),
+        english="Only judgements in this state; without it, those that hold, lost or not.",
+        chinese="只列出处于此状态的判断；不给出时列出所有有效的判断，包括找不到人脸的。",
+    ),
+    _limit("Judgements on a page of the list.", "每页的判断数。"),
+    _AFTER,
 )

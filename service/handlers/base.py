@@ -66,6 +66,8 @@ class BaseHandler(RequestHandler):
     metrics: Metrics
     ROUTE: ClassVar[str]
     SCOPE: ClassVar[Scope | None] = Scope.READ  # of the token that callers need; None: no token
+    CHANGES: ClassVar[Scope | None] = None  # the same for what changes anything, if that is more
+    token_name: str | None = None  # of the caller's token; None where no tokens are asked for
 
     def initialize(
         self,
@@ -105,9 +107,10 @@ class BaseHandler(RequestHandler):
         self.guard.check_host(self.request.headers)
         # a browser asks for another site's page without that page's token
         if self.SCOPE is not None and self.request.method != "OPTIONS":
-            self.guard.check_token(self.request.headers, self.SCOPE)
-            # browsers check other methods before they send them
-            if self.request.method in ("GET", "HEAD"):
+            looks = self.request.method in ("GET", "HEAD")
+            scope = self.SCOPE if looks or self.CHANGES is None else self.CHANGES
+            self.token_name = self.guard.check_token(self.request.headers, scope)
+            if looks:  # browsers check other methods before they send them
                 self.guard.sites.check_not_embedded(self.request.headers)
         return None
 

@@ -11,6 +11,7 @@ from service.handlers.assets import HEADERS as PAGE_HEADERS
 from service.handlers.assets import KINDS, AssetHandler, PageHandler
 from service.handlers.base import BaseHandler
 from service.handlers.files import FilesHandler, RetryHandler
+from service.handlers.judgements import JudgementHandler, JudgementsHandler
 from service.handlers.operations import (
     HealthHandler,
     MetricsHandler,
@@ -77,6 +78,8 @@ HANDLERS = (
     FaceHandler,
     PhotoHandler,
     SimilarHandler,
+    JudgementsHandler,
+    JudgementHandler,
     FilesHandler,
     RetryHandler,
     UploadHandler,

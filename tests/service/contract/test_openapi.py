@@ -100,6 +100,8 @@ def test_tokens_are_asked_for_where_they_are_needed(settings: Settings) -> None:
         "/faces/{face}.jpg": True,
         "/faces/{face}/photo.jpg": True,
         "/faces/{face}/similar": True,
+        "/judgements": True,
+        "/judgements/{judgement}": True,
         "/files": True,
         "/files/retry": True,
         "/files/{name}": True,
@@ -115,6 +117,11 @@ def test_real_answers_are_as_described(described: Service, document: dict[str, A
     check_answer(document, "Persons", described.ask(*names, path="/persons").json)
     check_answer(document, "Count", described.ask(*FOLDER_FILES).json)
     check_answer(document, "Status", described.send("GET", "/status").json)
+    said = {"judgements": [{"verdict": "different", "faces": [1, 2], "note": "n"}]}
+    check_answer(document, "Judging", said)
+    check_answer(document, "Judged", described.post(said, "/judgements").json)
+    check_answer(document, "Judgements", described.send("GET", "/judgements").json)
+    check_answer(document, "Judgement", described.send("DELETE", "/judgements/1").json)
     store_report(described.database, IngestReport(started_at=time.time()), time.time())
     found = described.send("GET", "/status").json
     described_ingest = document["components"]["schemas"]["Status"]["properties"]["ingest"]
