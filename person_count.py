@@ -20,6 +20,7 @@ import typer
 
 from commands.backup import backup
 from commands.calibrate import calibrate
+from commands.compare import TwoLists, compare
 from commands.config import config
 from commands.console import said_by_system, tell
 from commands.count import count
@@ -91,6 +92,7 @@ for command in (
     migrate,
 ):
     app.command()(command)
+app.command(cls=TwoLists)(compare)
 app.command(hidden=True)(pictures)
 app.add_typer(model_app, name="model")
 app.add_typer(judgements_app, name="judgements")

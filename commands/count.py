@@ -2,13 +2,16 @@
 
 import json
 from contextlib import nullcontext
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from commands.console import Config, progress_bar, tell
 from commands.question_options import with_question_options
 from index.base.errors import RequestError
+
+if TYPE_CHECKING:
+    from ingest.jobs.direct_count import DirectCount
 
 
 @with_question_options
@@ -30,7 +33,6 @@ def count(
     Example: person-count count a.jpg holiday --threshold 0.25 --explain
     """
     from index.base.logs import configure_logging
-    from index.base.paths import on_one_line
     from index.base.settings import load_settings
     from index.counting.documents import count_document, error_document, explanation_document
     from index.counting.explanation import Explanation, explanation_lines
@@ -51,12 +53,7 @@ def count(
         if as_json:
             print(json.dumps(error_document(error.status, str(error)), ensure_ascii=False))
         raise
-    for name, note in counter.notes.items():
-        tell(f"read, but {on_one_line(name)}: {note}")
-    for sentence in counter.skipped:
-        tell(f"skipped: {sentence}")
-    if counter.no_photos:
-        tell(_passed_over(counter.no_photos))
+    tell_what_was_left(counter)
     document = count_document(question, result.answer.person_num)
     if explain:
         told = Explanation(question, result.answer, result.vectors, counter.space)
@@ -70,6 +67,18 @@ def count(
             print(line)
     else:
         print(result.answer.person_num)
+
+
+def tell_what_was_left(counter: "DirectCount") -> None:
+    """Tell which files were not read, or only in part."""
+    from index.base.paths import on_one_line
+
+    for name, note in counter.notes.items():
+        tell(f"read, but {on_one_line(name)}: {note}")
+    for sentence in counter.skipped:
+        tell(f"skipped: {sentence}")
+    if counter.no_photos:
+        tell(_passed_over(counter.no_photos))
 
 
 def _passed_over(reasons: dict[str, str]) -> str:

@@ -43,7 +43,7 @@ def explanation_document(
         judgements: the ids of those on each face that has any, by face id.
     """
     low, high = explanation.interval()
-    face_of = partial(_face, names, judgements)
+    face_of = partial(face_of_question, names, judgements)
     return {
         "distance": space.distance(question.threshold),
         "cosine_cut": space.cut(question.threshold),
@@ -86,20 +86,21 @@ def _link(link: JoiningLink, space: Space) -> Document:
     }
 
 
-def _face(
-    names: dict[int, list[str]], judgements: Mapping[int, Sequence[int]], face: FaceRow
+def face_of_question(
+    names: Mapping[int, Sequence[str]], judgements: Mapping[int, Sequence[int]], face: FaceRow
 ) -> Document:
+    """A face with the *names* of its image's files, and the judgements on it; see above."""
     return {
         **face_document(face, names[face.image_id]),
         **({"judgements": list(judgements[face.id])} if face.id in judgements else {}),
     }
 
 
-def face_document(face: FaceRow, names: list[str]) -> Document:
+def face_document(face: FaceRow, names: Sequence[str]) -> Document:
     """A face, and the *names* of the files that hold its photo."""
     return {
         "id": face.id,
-        "filepaths": names,
+        "filepaths": list(names),
         "box": [round(edge, 1) for edge in face.box],
         "probability": round(face.probability, 4),
         "sharpness": round(face.sharpness, 1),

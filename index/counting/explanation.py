@@ -28,7 +28,7 @@ CURVE_STEP = 0.005  # of the threshold; fine enough for a slider, coarse enough 
 CURVE_END = 0.4  # twice the default: beyond it nearly all faces are one person
 MEASURED_FACES, MEASURED_PERSONS = 500, 50  # the largest questions judged: docs/accuracy.md
 CHAIN_FACTOR = 1.5  # a person whose faces are farther apart than this times the cut is doubtful
-_BEYOND = (
+BEYOND = (
     f"counts were never judged beyond {MEASURED_FACES} faces or {MEASURED_PERSONS} persons: "
     "expect larger errors here"
 )
@@ -67,6 +67,11 @@ class Person:
     links: tuple[JoiningLink, ...]
     spread: float
     warnings: tuple[str, ...]
+
+
+def is_beyond_measured(answer: Answer) -> bool:
+    """Whether an answer is about more than was in the questions on which counting was judged."""
+    return len(answer.faces) > MEASURED_FACES or answer.person_num > MEASURED_PERSONS
 
 
 class Explanation:
@@ -136,8 +141,7 @@ class Explanation:
     @property
     def is_beyond_measured(self) -> bool:
         """Whether the question is larger than those on which counting was ever judged."""
-        answer = self._answer
-        return len(answer.faces) > MEASURED_FACES or answer.person_num > MEASURED_PERSONS
+        return is_beyond_measured(self._answer)
 
     @property
     def _known_upto(self) -> float:
@@ -264,7 +268,7 @@ def explanation_lines(document: dict[str, Any]) -> list[str]:
     lines = [
         f"{counted(document['person_num'], 'person')} at threshold {document['threshold']}",
         *_how_stable(document),
-        *([_BEYOND] if document["beyond_measured"] else []),
+        *([BEYOND] if document["beyond_measured"] else []),
     ]
     for number, person in enumerate(document["persons"], start=1):
         weakest = person["weakest_link"]

@@ -14,6 +14,14 @@ CHINESE = {
     "Counts the files that have been read; `complete` and `files` say what is missing.": (
         "按已读取的文件计数；`complete` 和 `files` 会说明还缺什么。"
     ),
+    "Who is in both of two lists of files, and who only in one?": (
+        "两组文件中，哪些人两组都有，哪些人只在其中一组？"
+    ),
+    "Counts both lists as one question, so a person is one person in both and the numbers agree. "
+    "min_photos counts the photos of both lists together.": (
+        "两组作为一个问题一起计数，因此同一个人在两组中是同一个人，各项人数相互一致。"
+        "min_photos 按两组照片合计。"
+    ),
     "Counts and states for operators.": "供运维人员查看的数量和状态。",
     "LibraryStatus for Prometheus.": "供 Prometheus 采集的指标。",
     "Is the process alive?": "进程是否存活？",
@@ -120,6 +128,26 @@ CHINESE = {
     "Paths of the image files or folders, as in the parameter filepath; the list may also be "
     "called filepath.": "各图像文件或文件夹的路径，同参数 filepath；该列表也可以叫作 filepath。",
     "Always 1: a count was made.": "成功时恒为 1。",
+    "Paths of the image files or folders of the first list, as in the parameter filepath.": (
+        "第一组图像文件或文件夹的路径，同参数 filepath。"
+    ),
+    "The same for the second list; both together are limited like one question.": (
+        "第二组，同上；两组合计受与一个问题相同的限制。"
+    ),
+    "The first list as the caller gave it.": "调用方给出的第一组。",
+    "The second list as the caller gave it.": "调用方给出的第二组。",
+    "How many different persons appear in both lists together.": "两组合计有多少个不同的人。",
+    "How many of them appear in the first list.": "其中出现在第一组的人数。",
+    "How many of them appear in the second list.": "其中出现在第二组的人数。",
+    "How many of them appear in both.": "其中两组都出现的人数。",
+    "How many of them appear only in the first.": "其中只出现在第一组的人数。",
+    "How many of them appear only in the second.": "其中只出现在第二组的人数。",
+    "Every person; those in both lists come first, then those only in the first.": (
+        "每个人；两组都有的在前，其次是只在第一组的。"
+    ),
+    "Where the person appears: both, a or b.": "此人出现在哪里：both（两组）、a 或 b。",
+    "The person's faces in photos of the first list.": "此人在第一组照片中的人脸。",
+    "The person's faces in photos of the second list.": "此人在第二组照片中的人脸。",
     "Every file path as the caller gave it, order and duplicates kept.": (
         "调用方给出的每个文件路径，保持原样、顺序和重复。"
     ),

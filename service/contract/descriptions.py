@@ -8,6 +8,10 @@ _COUNT = {
     "threshold": "The threshold as the caller gave it; 0.2 if it gave none.",
     "person_num": "How many different key persons appear in these files.",
 }
+_BEYOND = (
+    "Whether the question is larger than those on which counting was judged: 500 faces of 50 "
+    "persons. Expect larger errors then."
+)
 # beside those that say it where they are declared
 PARAMETERS = {
     "filepath": "Path of an image file, relative to the drop folder or absolute below one of the "
@@ -130,8 +134,7 @@ MEMBERS = {
         "interval.high": "The most.",
         "stable_range": "The lowest and the highest threshold around this one with the same "
         "count; with supported, only the steps of the curve are tried.",
-        "beyond_measured": "Whether the question is larger than those on which counting was "
-        "judged: 500 faces of 50 persons. Expect larger errors then.",
+        "beyond_measured": _BEYOND,
         "curve": "The count at thresholds from 0 to 0.4 in small steps; with more than 10,000 "
         "faces only up to a tenth above the question's.",
         "curve[].threshold": "A threshold.",
@@ -161,6 +164,26 @@ MEMBERS = {
         "second_opinion.reason": "Why it did not count.",
     }
     | {f"left_out[].{name}": meaning for name, meaning in _FACE.items()},
+    "Comparison": {
+        "a": "Paths of the image files or folders of the first list, as in the parameter filepath.",
+        "b": "The same for the second list; both together are limited like one question.",
+    },
+    "Compared": {
+        "a": "The first list as the caller gave it.",
+        "b": "The second list as the caller gave it.",
+        "threshold": _COUNT["threshold"],
+        "person_num": "How many different persons appear in both lists together.",
+        "in_a": "How many of them appear in the first list.",
+        "in_b": "How many of them appear in the second list.",
+        "in_both": "How many of them appear in both.",
+        "only_a": "How many of them appear only in the first.",
+        "only_b": "How many of them appear only in the second.",
+        "beyond_measured": _BEYOND,
+        "persons": "Every person; those in both lists come first, then those only in the first.",
+        "persons[].in": "Where the person appears: both, a or b.",
+        "persons[].a": "The person's faces in photos of the first list.",
+        "persons[].b": "The person's faces in photos of the second list.",
+    },
     "Similar": {
         "face": "The face that was asked about.",
         "threshold": "The threshold as the caller gave it; 0.2 if it gave none.",

@@ -5,6 +5,7 @@ from typing import Any
 
 from index.base.paths import MAX_NAME_BYTES
 from index.base.settings import Settings
+from index.counting.comparison import SIDES
 from index.counting.question import OPTIONS, PARAMETERS
 from index.database.states import JUDGING, FileState
 from index.library.judgements import MAX_NOTE
@@ -82,6 +83,8 @@ def schemas(settings: Settings) -> dict[str, Schema]:
         "Persons": record(
             _COUNT | _EXPLANATION, {"second_opinion": record(_SECOND, _MORE_OF_SECOND)}
         ),
+        "Comparison": record({"a": filepaths, "b": filepaths}, options),
+        "Compared": record(_COMPARED),
         "Similar": record(
             {
                 "face": reference("Face"),
@@ -144,12 +147,37 @@ _MORE_OF_A_FILE: dict[str, Schema] = {
     },
     "height": {"type": "integer", "description": "its height; boxes are in these pixels"},
 }
+_OPTIONS: dict[str, Schema] = {
+    option.name: {**option.kind.schema, "description": option.english} for option in OPTIONS
+}
+_COMPARED: dict[str, Schema] = {
+    "a": array(TEXT, minItems=1),
+    "b": array(TEXT, minItems=1),
+    "threshold": TEXT,
+    "person_num": INTEGER,
+    "in_a": INTEGER,
+    "in_b": INTEGER,
+    "in_both": INTEGER,
+    "only_a": INTEGER,
+    "only_b": INTEGER,
+    **_OPTIONS,
+    "beyond_measured": FLAG,
+    "persons": array(
+        record(
+            {
+                "in": {"type": "string", "enum": list(SIDES)},
+                "a": array(reference("Face")),
+                "b": array(reference("Face")),
+            }
+        )
+    ),
+}
 _EXPLANATION: dict[str, Schema] = {
     "complete": FLAG,
     "model": TEXT,
     "distance": NUMBER,
     "cosine_cut": NUMBER,
-    **{option.name: {**option.kind.schema, "description": option.english} for option in OPTIONS},
+    **_OPTIONS,
     "interval": record({"low": INTEGER, "high": INTEGER}),
     "stable_range": array(NUMBER, minItems=2, maxItems=2),
     "beyond_measured": FLAG,

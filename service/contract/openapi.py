@@ -64,10 +64,15 @@ _BYTES: Document = {"type": "string", "format": "binary"}
 # copied from the contract; tests send each to the service
 FILES = ["a.jpg", "b.jpg"]
 _QUESTION = {"filepaths": FILES, "threshold": DEFAULT_THRESHOLD}
+_LISTS = {"a": FILES, "b": FILES[1:], "threshold": DEFAULT_THRESHOLD}
 _COUNT = {"errcode": 1, **_QUESTION, "person_num": 2}
 _JUDGING = {"judgements": [{"verdict": "different", "faces": [1, 2], "note": "brothers"}]}
 # an example of a body, by its schema
-_SENT: dict[str, Document] = {"Question": _QUESTION, "Judging": _JUDGING}
+_SENT: dict[str, Document] = {
+    "Question": _QUESTION,
+    "Comparison": _LISTS,
+    "Judging": _JUDGING,
+}
 _REFUSALS = {
     400: error_document(400, "filepath is missing; give it once for each image"),
     404: error_document(404, "File does not exist"),
@@ -148,6 +153,16 @@ OPERATIONS = {
         asks=True,
         description="Counts the files that have been read; `complete` and `files` say what is "
         "missing.",
+    ),
+    "/persons/compare": Operation(
+        "PersonsCompare",
+        "counting",
+        "Who is in both of two lists of files, and who only in one?",
+        "Compared",
+        (401, 404, 422, 503),
+        body="Comparison",
+        description="Counts both lists as one question, so a person is one person in both and the "
+        "numbers agree. min_photos counts the photos of both lists together.",
     ),
     "/status": Operation(
         "Status", "operations", "Counts and states for operators.", "Status", (401,)

@@ -263,8 +263,12 @@ def _members(found: dict[str, Any]) -> dict[str, Sequence[str]]:
     filepaths = found.pop(lists[0]) if lists else []
     if not isinstance(filepaths, list) or not all(isinstance(name, str) for name in filepaths):
         raise bad_request(f"{lists[0]} must be a list of strings")
-    texts = {name: [_text(name, value)] for name, value in found.items()}
-    return {FILEPATH: filepaths, **texts}
+    return {FILEPATH: filepaths, **texts_of(found)}
+
+
+def texts_of(members: dict[str, Any]) -> dict[str, Sequence[str]]:
+    """The *members* of a JSON body as the parameters of a request. Raises RequestError, 400."""
+    return {name: [_text(name, value)] for name, value in members.items()}
 
 
 def _text(name: str, value: object) -> str:

@@ -1,12 +1,16 @@
 """Handlers of questions: /person_count and /persons. They parse, ask for the answer, write JSON."""
 
 from functools import partial
+from typing import Any
 
+from index.base.errors import bad_request
+from index.counting.comparison import Comparison, build_comparison
 from index.counting.documents import count_document
 from index.counting.question import Question
+from service.answering.compared import compared_document
 from service.answering.persons_document import persons_document
 from service.contract.addresses import PREFIX, SUFFIX
-from service.handlers.base import BaseHandler
+from service.handlers.base import BaseHandler, texts_of
 
 
 class PersonCountHandler(BaseHandler):
@@ -49,3 +53,30 @@ class PersonsHandler(BaseHandler):
                 explain, is_long=reply.is_long, is_large=reply.is_large
             )
         self.send(document)
+
+
+class CompareHandler(BaseHandler):
+    """Who is in both of two lists, and who only in one?"""
+
+    ROUTE = PREFIX + "persons/compare" + SUFFIX
+
+    async def post(self) -> None:
+        """Answer with the persons of both lists, grouped as one."""
+        comparison = self._comparison(self.json_body())
+        async with self.question_limit.admit(self.caller):
+            reply = await self.answerer.count(comparison.question)
+            document = await self.answerer.run(
+                partial(compared_document, comparison, reply),
+                is_long=reply.is_long,
+                is_large=reply.is_large,
+            )
+        self.send(document)
+
+    def _comparison(self, body: dict[str, Any]) -> Comparison:
+        lists = []
+        for name in ("a", "b"):
+            files = body.pop(name, None)
+            if not isinstance(files, list) or not all(isinstance(one, str) for one in files):
+                raise bad_request(f"{name} must be a list of strings")
+            lists.append(files)
+        return build_comparison(*lists, texts_of(body), self.settings_)

@@ -19,7 +19,7 @@ from service.handlers.operations import (
     StatusHandler,
 )
 from service.handlers.pictures import FaceHandler, PhotoHandler, SimilarHandler
-from service.handlers.questions import PersonCountHandler, PersonsHandler
+from service.handlers.questions import CompareHandler, PersonCountHandler, PersonsHandler
 from service.handlers.uploads import UploadHandler
 
 
@@ -67,6 +67,7 @@ class NothingHandler(BaseHandler):
 HANDLERS = (
     PersonCountHandler,
     PersonsHandler,
+    CompareHandler,
     StatusHandler,
     MetricsHandler,
     HealthHandler,

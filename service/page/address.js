@@ -11,8 +11,10 @@ let timer = 0;
 export function readAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
   const language = given.get(NAMES.language);
+  const names = (short) => [...new Set(given.getAll(short).filter((name) => name !== ""))];
   return {
-    files: [...new Set(given.getAll("f").filter((name) => name !== ""))],
+    files: names("f"),
+    first: names("a"),
     threshold: given.get(NAMES.threshold),
     faces: given.get(NAMES.faces),
     linkage: given.get(NAMES.linkage),
@@ -33,6 +35,7 @@ function write(state, defaultThreshold) {
     const value = state[name];
     if (value && !(name === "threshold" && value === defaultThreshold)) given.set(short, value);
   }
+  for (const name of state.first) given.append("a", name);
   for (const name of state.files) given.append("f", name);
   const text = given.toString();
   const address = text ? `#${text}` : location.pathname;

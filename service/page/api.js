@@ -72,6 +72,11 @@ export function askPersons(question, signal) {
   return post("persons", question, signal);
 }
 
+/** Who is in both of two lists. */
+export function askCompared(question, signal) {
+  return post("persons/compare", question, signal);
+}
+
 export function askStatus(signal) {
   return json("status", { signal });
 }

@@ -3,6 +3,7 @@
 import { askSoon, startAsking } from "./ask.js";
 import { refreshFound, startChoosing } from "./choose.js";
 import { startChosen } from "./chosen.js";
+import { compareSoon, startCompare } from "./compare.js";
 import { startCount } from "./count.js";
 import { startDial } from "./dial.js";
 import { rememberLanguage, translatePage } from "./i18n.js";
@@ -31,6 +32,7 @@ function retryEverything() {
   lookAtLibrary();
   refreshFound();
   askSoon();
+  compareSoon();
 }
 
 followAddress();
@@ -44,6 +46,7 @@ startTokens(retryEverything);
 startChosen();
 startCount();
 startDial();
+startCompare();
 startPeople();
 startSecond();
 startPhoto();

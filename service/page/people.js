@@ -114,7 +114,7 @@ export function faceItem(face, { person, found, siblings, first, reason = null, 
 }
 
 /** Arrow keys go from face to face; Tab goes from person to person. */
-function walk(event) {
+export function walk(event) {
   const buttons = [...event.currentTarget.querySelectorAll("button.face")];
   const here = buttons.indexOf(event.target);
   const targets = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: buttons.length - 1 };

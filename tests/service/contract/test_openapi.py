@@ -89,6 +89,7 @@ def test_tokens_are_asked_for_where_they_are_needed(settings: Settings) -> None:
     assert needed == {
         "/person_count": True,
         "/persons": True,
+        "/persons/compare": True,
         "/status": True,
         "/metrics": True,
         "/healthz": False,
@@ -116,6 +117,8 @@ def test_real_answers_are_as_described(described: Service, document: dict[str, A
     names = [*FOLDER_FILES, "broken.jpg", "none.png"]
     check_answer(document, "Persons", described.ask(*names, path="/persons").json)
     check_answer(document, "Count", described.ask(*FOLDER_FILES).json)
+    lists = {"a": ["a.png"], "b": ["b.png", "wall.png"]}
+    check_answer(document, "Compared", described.post(lists, path="/persons/compare").json)
     check_answer(document, "Status", described.send("GET", "/status").json)
     said = {"judgements": [{"verdict": "different", "faces": [1, 2], "note": "n"}]}
     check_answer(document, "Judging", said)
