@@ -36,7 +36,7 @@ def compare(
         list[str], typer.Argument(help="Photos or folders; the second list comes after --.")
     ],
     given: dict[str, list[str]],
-    as_json: Annotated[bool, typer.Option("--json", help="The document, as the service's.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The service's document.")] = False,
     config: Config = None,
 ) -> None:
     """Tell who is in both of two lists of photos, and who only in one, without a server.

@@ -119,5 +119,7 @@ def comparison_lines(document: Document) -> list[str]:
         files = dict.fromkeys(
             name for side in ("a", "b") for face in person[side] for name in face["filepaths"]
         )
-        lines.append(f"person {number}, {where[person['in']]}: {', '.join(map(on_one_line, files))}")
+        lines.append(
+            f"person {number}, {where[person['in']]}: {', '.join(map(on_one_line, files))}"
+        )
     return lines

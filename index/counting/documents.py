@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from index.counting.answer import Answer
-from index.counting.explanation import Explanation, JoiningLink, Person
+from index.counting.explanation import EVERY, Explanation, JoiningLink, Person
 from index.counting.question import Question
 from index.database.queries.faces import FaceRow
 from index.vectors.space import Space
@@ -35,12 +35,14 @@ def explanation_document(
     space: Space,
     names: dict[int, list[str]],
     judgements: Mapping[int, Sequence[int]],
+    some: slice = EVERY,
 ) -> Document:
     """How the count came about. Distances are cosine, thresholds are on the caller's scale.
 
     Args:
         names: the caller's names of each image's files.
         judgements: the ids of those on each face that has any, by face id.
+        some: the persons, and the left-out faces, to list.
     """
     low, high = explanation.interval()
     face_of = partial(face_of_question, names, judgements)
@@ -52,8 +54,8 @@ def explanation_document(
         "stable_range": _inward(*explanation.stable_range(), question.threshold),
         "beyond_measured": explanation.is_beyond_measured,
         "curve": [{"threshold": at, "person_num": count} for at, count in explanation.curve],
-        "persons": [_person(person, space, face_of) for person in explanation.persons()],
-        "left_out": [{**face_of(face), "reason": reason} for face, reason in answer.left_out],
+        "persons": [_person(person, space, face_of) for person in explanation.persons(some)],
+        "left_out": [{**face_of(face), "reason": reason} for face, reason in answer.left_out[some]],
     }
 
 

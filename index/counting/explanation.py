@@ -28,6 +28,7 @@ CURVE_STEP = 0.005  # of the threshold; fine enough for a slider, coarse enough 
 CURVE_END = 0.4  # twice the default: beyond it nearly all faces are one person
 MEASURED_FACES, MEASURED_PERSONS = 500, 50  # the largest questions judged: docs/accuracy.md
 CHAIN_FACTOR = 1.5  # a person whose faces are farther apart than this times the cut is doubtful
+EVERY = slice(None)
 BEYOND = (
     f"counts were never judged beyond {MEASURED_FACES} faces or {MEASURED_PERSONS} persons: "
     "expect larger errors here"
@@ -211,8 +212,8 @@ class Explanation:
             counts += self._counts[self._merges_at(low) : self._merges_at(high) + 1].tolist()
         return min(counts), max(counts)
 
-    def persons(self) -> list[Person]:
-        """Every counted person, in the answer's order.
+    def persons(self, some: slice = EVERY) -> list[Person]:
+        """The counted persons, or *some* of them, in the answer's order.
 
         Raises:
             RequestError: 413, one has more than DENSE_FACES faces.
@@ -221,7 +222,7 @@ class Explanation:
         for row, person in enumerate(self._answer.person_of):
             if person != NOBODY:
                 rows[person].append(row)
-        return [self._person(some) for some in rows]
+        return [self._person(mine) for mine in rows[some]]
 
     def _person(self, rows: list[int]) -> Person:
         if len(rows) > DENSE_FACES:

@@ -10,9 +10,7 @@ from service.answering.library_reader import Reply
 def compared_document(comparison: Comparison, reply: Reply) -> Document:
     """The answer of /persons/compare. *reply* answers the question about both lists."""
     images = [(file.name, file.image_id) for file in reply.files if file.image_id is not None]
-    a, b = (
-        names_by_image(images, _inside(given, reply)) for given in (comparison.a, comparison.b)
-    )
+    a, b = (names_by_image(images, _inside(given, reply)) for given in (comparison.a, comparison.b))
     return comparison_document(comparison, reply.answer, (a, b), reply.judgements)
 
 

@@ -11,8 +11,11 @@ CHINESE = {
         "同一文件给出两次只算一次。文件很多时请用 POST。"
     ),
     "The same count, explained.": "同样的计数，并说明理由。",
-    "Counts the files that have been read; `complete` and `files` say what is missing.": (
-        "按已读取的文件计数；`complete` 和 `files` 会说明还缺什么。"
+    "Counts the files that have been read; `complete` and `files` say what is missing. With a "
+    "`limit` it lists a page of each of the lists persons, files and left_out; all else is about "
+    "the whole question.": (
+        "按已读取的文件计数；`complete` 和 `files` 会说明还缺什么。给出 `limit` 时，"
+        "persons、files 和 left_out 各列出一页；其余内容都针对整个问题。"
     ),
     "Who is in both of two lists of files, and who only in one?": (
         "两组文件中，哪些人两组都有，哪些人只在其中一组？"
@@ -272,6 +275,9 @@ CHINESE = {
         "按设置 counted_faces 计入的人脸数；null 表示尚不知道"
     ),
     "`after` of the next page; null: this is the last": "下一页的 `after`；null 表示这是最后一页",
+    "`offset` of the next page; null: this is the last; missing without a `limit`": (
+        "下一页的 `offset`；null 表示这是最后一页；未给出 `limit` 时没有此项"
+    ),
     "A file's name, percent-encoded.": "文件名，做百分号编码。",
     "A face's id.": "人脸的编号。",
     "Paths of the files to read again.": "要重新读取的文件路径。",

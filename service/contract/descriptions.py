@@ -46,12 +46,14 @@ _FACE = {
     "sharpness": "How sharp the face is; blurred ones are low.",
     "judgements": "The ids of what people said about this face; missing if nobody did.",
 }
+_FILEPATHS = {
+    "filepaths": "Paths of the image files or folders, as in the parameter filepath; the list may "
+    "also be called filepath."
+}
 # by name of the schema; members of an object in a member are member.inner, in a list member[].inner
 MEMBERS = {
-    "Question": {
-        "filepaths": "Paths of the image files or folders, as in the parameter filepath; the list "
-        "may also be called filepath."
-    },
+    "Question": _FILEPATHS,
+    "PagedQuestion": _FILEPATHS,
     "Count": _COUNT,
     "Error": {
         "cord": "The HTTP status once more; spelt like this.",

@@ -12,7 +12,7 @@ from index.library.judgements import MAX_NOTE
 from index.library.known_files import FileStatus
 from index.library.listed_judgements import JudgementState
 from service.contract.descriptions import explained
-from service.contract.list_parameters import MAX_JUDGEMENTS
+from service.contract.list_parameters import MAX_JUDGEMENTS, PAGE_PARAMETERS
 
 Schema = dict[str, Any]
 
@@ -70,8 +70,10 @@ def schemas(settings: Settings) -> dict[str, Schema]:
     """Every named schema."""
     filepaths = filepath_schema(settings, in_json=True)
     options = {parameter.name: parameter.json_schema(settings) for parameter in PARAMETERS}
+    page = {parameter.name: parameter.json_schema(settings) for parameter in PAGE_PARAMETERS}
     found = {
         "Question": record({"filepaths": filepaths}, options),
+        "PagedQuestion": record({"filepaths": filepaths}, options | page),
         "Count": record(_COUNT),
         "Error": record({"cord": INTEGER, "error": TEXT}),
         "Health": record({"status": {"const": "ok"}}),
@@ -81,7 +83,8 @@ def schemas(settings: Settings) -> dict[str, Schema]:
         "Link": record(_LINK, {"judged": FLAG}),
         "Person": record(_PERSON),
         "Persons": record(
-            _COUNT | _EXPLANATION, {"second_opinion": record(_SECOND, _MORE_OF_SECOND)}
+            _COUNT | _EXPLANATION,
+            {"second_opinion": record(_SECOND, _MORE_OF_SECOND), "next": _OFFSET},
         ),
         "Comparison": record({"a": filepaths, "b": filepaths}, options),
         "Compared": record(_COMPARED),
@@ -230,6 +233,10 @@ _MORE_OF_A_JUDGEMENT: dict[str, Schema] = {
 _CURSOR: Schema = {
     "anyOf": [{"type": "string"}, {"type": "null"}],
     "description": "`after` of the next page; null: this is the last",
+}
+_OFFSET: Schema = {
+    "anyOf": [INTEGER, {"type": "null"}],
+    "description": "`offset` of the next page; null: this is the last; missing without a `limit`",
 }
 _LISTED: dict[str, Schema] = {
     "filepath": TEXT,

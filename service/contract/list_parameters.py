@@ -84,3 +84,23 @@ JUDGEMENT_PARAMETERS = (
     _limit("Judgements on a page of the list.", "每页的判断数。"),
     _AFTER,
 )
+
+MAX_PERSONS = 10_000  # on a page of /persons
+MAX_OFFSET = 10_000_000
+
+# of /persons
+PAGE_PARAMETERS = (
+    Parameter(
+        "limit",
+        whole_number(1, MAX_PERSONS),
+        english="The most persons, files and left-out faces to list; without it, all.",
+        chinese="人员、文件和未计入的人脸各最多列出多少；不给出时全部列出。",
+    ),
+    Parameter(
+        "offset",
+        whole_number(0, MAX_OFFSET),
+        english="How many of each to pass over: `next` of the page before.",
+        chinese="各跳过多少：上一页的 `next`。",
+        default="0",
+    ),
+)

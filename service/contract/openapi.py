@@ -25,6 +25,7 @@ from service.contract.json_schemas import (
 from service.contract.list_parameters import (
     JUDGEMENT_PARAMETERS,
     LIST_PARAMETERS,
+    PAGE_PARAMETERS,
     SIMILAR_PARAMETERS,
 )
 from service.contract.translation import with_chinese
@@ -70,6 +71,7 @@ _JUDGING = {"judgements": [{"verdict": "different", "faces": [1, 2], "note": "br
 # an example of a body, by its schema
 _SENT: dict[str, Document] = {
     "Question": _QUESTION,
+    "PagedQuestion": _QUESTION,
     "Comparison": _LISTS,
     "Judging": _JUDGING,
 }
@@ -151,8 +153,11 @@ OPERATIONS = {
         "Persons",
         (401, 503),
         asks=True,
+        body="PagedQuestion",
+        more=PAGE_PARAMETERS,
         description="Counts the files that have been read; `complete` and `files` say what is "
-        "missing.",
+        "missing. With a `limit` it lists a page of each of the lists persons, files and left_out; "
+        "all else is about the whole question.",
     ),
     "/persons/compare": Operation(
         "PersonsCompare",

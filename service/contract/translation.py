@@ -8,13 +8,20 @@ from service.contract.chinese import CHINESE
 from service.contract.list_parameters import (
     JUDGEMENT_PARAMETERS,
     LIST_PARAMETERS,
+    PAGE_PARAMETERS,
     SIMILAR_PARAMETERS,
 )
 
 # parameters bring the Chinese along
 IN_CHINESE = CHINESE | {
     one.english: one.chinese
-    for one in (*PARAMETERS, *LIST_PARAMETERS, *SIMILAR_PARAMETERS, *JUDGEMENT_PARAMETERS)
+    for one in (
+        *PARAMETERS,
+        *LIST_PARAMETERS,
+        *SIMILAR_PARAMETERS,
+        *JUDGEMENT_PARAMETERS,
+        *PAGE_PARAMETERS,
+    )
 }
 _SPOKEN = ("summary", "description")
 

@@ -26,6 +26,7 @@ from index.database.engine import Database
 from service.answering.answerer import Answerer
 from service.children.picture_maker import Pictures
 from service.contract.addresses import METHODS
+from service.contract.list_parameters import PAGE_PARAMETERS
 from service.contract.refusals import common_headers, headers_of, wrong_kind
 from service.guards.auth import Guard
 from service.guards.limits import Caller, QuestionLimit
@@ -36,7 +37,7 @@ from service.uploading.admission import Uploads
 
 log = logging.getLogger(__name__)
 
-_DECLARED = {parameter.name: parameter for parameter in PARAMETERS}
+_DECLARED = {parameter.name: parameter for parameter in (*PARAMETERS, *PAGE_PARAMETERS)}
 _JSON = json.JSONEncoder(ensure_ascii=False)
 
 REMEMBERED_SECONDS = 600  # by browsers, of what a page of another site may send
@@ -220,7 +221,18 @@ class BaseHandler(RequestHandler):
 
     def question_of_body(self) -> Question:
         """The question in a JSON body. Raises RequestError, whose text names the mistake."""
-        return build_question(_members(self.json_body()), self.settings_, in_json=True)
+        return build_question(self.members(), self.settings_, in_json=True)
+
+    def members(self) -> dict[str, Sequence[str]]:
+        """The parameters in a JSON body, each with all its values. Raises RequestError, 400."""
+        found = self.json_body()
+        lists = [name for name in ("filepaths", FILEPATH) if name in found]
+        if len(lists) > 1:
+            raise bad_request("give the list as filepaths or as filepath, not both")
+        filepaths = found.pop(lists[0]) if lists else []
+        if not isinstance(filepaths, list) or not all(isinstance(name, str) for name in filepaths):
+            raise bad_request(f"{lists[0]} must be a list of strings")
+        return {FILEPATH: filepaths, **texts_of(found)}
 
     def json_body(self) -> dict[str, Any]:
         """The object in a JSON body; the URL may have no parameters. Raises RequestError, 400."""
@@ -254,16 +266,6 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         name, number = times.most_common(1)[0]
         raise bad_request(f"{name[:40]!r} is given {number} times")
     return found
-
-
-def _members(found: dict[str, Any]) -> dict[str, Sequence[str]]:
-    lists = [name for name in ("filepaths", FILEPATH) if name in found]
-    if len(lists) > 1:
-        raise bad_request("give the list as filepaths or as filepath, not both")
-    filepaths = found.pop(lists[0]) if lists else []
-    if not isinstance(filepaths, list) or not all(isinstance(name, str) for name in filepaths):
-        raise bad_request(f"{lists[0]} must be a list of strings")
-    return {FILEPATH: filepaths, **texts_of(found)}
 
 
 def texts_of(members: dict[str, Any]) -> dict[str, Sequence[str]]:

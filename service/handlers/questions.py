@@ -1,15 +1,18 @@
 """Handlers of questions: /person_count and /persons. They parse, ask for the answer, write JSON."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from index.base.errors import bad_request
+from index.base.parameters import parse_all
 from index.counting.comparison import Comparison, build_comparison
 from index.counting.documents import count_document
-from index.counting.question import Question
+from index.counting.question import Question, build_question
 from service.answering.compared import compared_document
-from service.answering.persons_document import persons_document
+from service.answering.persons_document import Page, persons_document
 from service.contract.addresses import PREFIX, SUFFIX
+from service.contract.list_parameters import PAGE_PARAMETERS
 from service.handlers.base import BaseHandler, texts_of
 
 
@@ -39,16 +42,18 @@ class PersonsHandler(BaseHandler):
 
     async def get(self) -> None:
         """Answer a question in the query string."""
-        await self._answer(self.question_of_query())
+        await self._answer(self.query(), in_json=False)
 
     async def post(self) -> None:
         """Answer a question in a JSON body."""
-        await self._answer(self.question_of_body())
+        await self._answer(self.members(), in_json=True)
 
-    async def _answer(self, question: Question) -> None:
+    async def _answer(self, given: Mapping[str, Sequence[str]], *, in_json: bool) -> None:
+        question = build_question(given, self.settings_, in_json=in_json, beside=PAGE_PARAMETERS)
+        page = Page(**parse_all(PAGE_PARAMETERS, given, self.settings_))
         async with self.question_limit.admit(self.caller):
             reply = await self.answerer.explain(question)
-            explain = partial(persons_document, self.database, question, reply)
+            explain = partial(persons_document, self.database, question, reply, page)
             document = await self.answerer.run(
                 explain, is_long=reply.is_long, is_large=reply.is_large
             )
@@ -73,10 +78,11 @@ class CompareHandler(BaseHandler):
         self.send(document)
 
     def _comparison(self, body: dict[str, Any]) -> Comparison:
-        lists = []
-        for name in ("a", "b"):
-            files = body.pop(name, None)
-            if not isinstance(files, list) or not all(isinstance(one, str) for one in files):
-                raise bad_request(f"{name} must be a list of strings")
-            lists.append(files)
-        return build_comparison(*lists, texts_of(body), self.settings_)
+        a, b = self._list(body, "a"), self._list(body, "b")
+        return build_comparison(a, b, texts_of(body), self.settings_)
+
+    def _list(self, body: dict[str, Any], name: str) -> list[str]:
+        files = body.pop(name, None)
+        if not isinstance(files, list) or not all(isinstance(one, str) for one in files):
+            raise bad_request(f"{name} must be a list of strings")
+        return files
