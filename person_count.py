@@ -35,6 +35,7 @@ from commands.reindex import reindex
 from commands.removals import removals
 from commands.restore import restore
 from commands.serve import serve
+from commands.similar import similar
 from commands.status import status
 from commands.token import app as token_app
 from commands.verify import verify
@@ -79,6 +80,7 @@ for command in (
     watch,
     ingest,
     count,
+    similar,
     reindex,
     status,
     verify,

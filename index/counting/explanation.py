@@ -273,7 +273,7 @@ def explanation_lines(document: dict[str, Any]) -> list[str]:
     ]
     for number, person in enumerate(document["persons"], start=1):
         weakest = person["weakest_link"]
-        how = f", weakest link at {_link(weakest)}" if weakest else ""
+        how = f", weakest link at {link_text(weakest)}" if weakest else ""
         doubts = "".join(f", {_DOUBTS[warning]}" for warning in person["warnings"])
         lines.append(f"person {number}: {counted(len(person['faces']), 'face')}{how}{doubts}")
         lines += [f"    {_place(face)}" for face in person["faces"]]
@@ -296,7 +296,8 @@ def _how_stable(document: dict[str, Any]) -> list[str]:
     ]
 
 
-def _link(link: dict[str, Any]) -> str:
+def link_text(link: dict[str, Any]) -> str:
+    """The threshold of a link, or of a similar face, and how often strangers are as near."""
     rate = link["false_match_rate"]
     known = "" if rate is None else f" (false match rate {rate:.2g} at most)"
     return f"{link['threshold']:.3f}{known}"

@@ -40,6 +40,18 @@ CHINESE = {
     "all faces together.": (
         "在图库的全部人脸中查找，最近的在前。这里只看相差多远；计数则综合所有人脸来判断。"
     ),
+    "Where else in the library are the persons of a photo?": (
+        "一张照片中的人还出现在图库的哪些地方？"
+    ),
+    "The same search for each face of one photo that counts. A photo that is not indexed yet is "
+    "indexed first; upload others with PUT /files/NAME.": (
+        "对一张照片中每张计入的人脸作同样的查找。尚未建立索引的照片会先建立索引；"
+        "其他照片请先用 PUT /files/NAME 上传。"
+    ),
+    "Path of one image file, relative to the drop folder or absolute below one of the configured "
+    "folders.": "一个图像文件的路径：相对于投放文件夹，或位于某个已配置文件夹之下的绝对路径。",
+    "The faces of the photo that count.": "照片中计入的人脸。",
+    "One of them.": "其中一张。",
     "The face that was asked about.": "所查询的人脸。",
     "How many faces of the library are nearer than that, listed or not.": (
         "图库中比该阈值更近的人脸有多少张，无论是否列出。"

@@ -17,6 +17,8 @@ PARAMETERS = {
     "filepath": "Path of an image file, relative to the drop folder or absolute below one of the "
     "configured folders; repeat it once for each image. The path of a folder stands for every "
     "photo below it.",
+    "photo": "Path of one image file, relative to the drop folder or absolute below one of the "
+    "configured folders.",
     "name": "A file's name, percent-encoded.",
     "face": "A face's id.",
     "judgement": "A judgement's id.",
@@ -191,12 +193,23 @@ MEMBERS = {
         "threshold": "The threshold as the caller gave it; 0.2 if it gave none.",
         "found": "How many faces of the library are nearer than that, listed or not.",
         "similar": "The nearest of them, but for those in photos that are gone or were changed.",
-        "similar[].distance": "Its cosine distance from the face, 0 to 2.",
-        "similar[].threshold": "The threshold above which it is that near.",
-        "similar[].false_match_rate": "Where the model was measured, at most this share of pairs "
+    },
+    "SimilarFace": {
+        "distance": "Its cosine distance from the face, 0 to 2.",
+        "threshold": "The threshold above which it is that near.",
+        "false_match_rate": "Where the model was measured, at most this share of pairs "
         "of strangers was as close; null if not known.",
     }
-    | {f"similar[].{name}": text for name, text in _FACE.items() if name != "judgements"},
+    | {name: text for name, text in _FACE.items() if name != "judgements"},
+    "PhotoSimilar": {
+        "filepath": "The path as the caller gave it.",
+        "threshold": "The threshold as the caller gave it; 0.2 if it gave none.",
+        "faces": "The faces of the photo that count.",
+        "faces[].face": "One of them.",
+        "faces[].found": "How many faces of the library are nearer than that, listed or not.",
+        "faces[].similar": "The nearest of them, but for those in photos that are gone or were "
+        "changed.",
+    },
     "Judging": {
         "judgements": "What to add, all or none.",
         "judgements[].verdict": "What to say: the faces are the same person, they are different "

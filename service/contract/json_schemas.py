@@ -89,11 +89,16 @@ def schemas(settings: Settings) -> dict[str, Schema]:
         "Comparison": record({"a": filepaths, "b": filepaths}, options),
         "Compared": record(_COMPARED),
         "Similar": record(
+            {"face": reference("Face"), "threshold": TEXT, "found": INTEGER, "similar": _NEAREST}
+        ),
+        "SimilarFace": record(_FACE | {name: _LINK[name] for name in _NEAR}),
+        "PhotoSimilar": record(
             {
-                "face": reference("Face"),
+                "filepath": TEXT,
                 "threshold": TEXT,
-                "found": INTEGER,
-                "similar": array(record(_FACE | {name: _LINK[name] for name in _NEAR})),
+                "faces": array(
+                    record({"face": reference("Face"), "found": INTEGER, "similar": _NEAREST})
+                ),
             }
         ),
         "Judging": record({"judgements": array(_SAID, minItems=1, maxItems=MAX_JUDGEMENTS)}),
@@ -133,6 +138,7 @@ _LINK: dict[str, Schema] = {
         "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "null"}]
     },
 }
+_NEAREST = array(reference("SimilarFace"))
 _NEAR = ("distance", "threshold", "false_match_rate")
 _PERSON: dict[str, Schema] = {
     "faces": array(reference("Face"), minItems=1),

@@ -59,11 +59,13 @@ LIST_PARAMETERS = (
     _AFTER,
 )
 
-# of the search for faces near one
-SIMILAR_PARAMETERS = (
-    next(parameter for parameter in PARAMETERS if parameter.name == "threshold"),
-    _limit("The most faces to list, the nearest first.", "最多列出多少张人脸，最近的在前。"),
+_OF_QUESTIONS = {parameter.name: parameter for parameter in PARAMETERS}
+SIMILAR_LIMIT = _limit(
+    "The most faces to list, the nearest first.", "最多列出多少张人脸，最近的在前。"
 )
+# of the search for faces near one, and near those of a photo
+SIMILAR_PARAMETERS = (_OF_QUESTIONS["threshold"], SIMILAR_LIMIT)
+PHOTO_PARAMETERS = (_OF_QUESTIONS["threshold"], _OF_QUESTIONS["faces"], SIMILAR_LIMIT)
 
 JUDGEMENT_PARAMETERS = (
     Parameter(

@@ -26,6 +26,7 @@ from service.contract.list_parameters import (
     JUDGEMENT_PARAMETERS,
     LIST_PARAMETERS,
     PAGE_PARAMETERS,
+    PHOTO_PARAMETERS,
     SIMILAR_PARAMETERS,
 )
 from service.contract.translation import with_chinese
@@ -114,6 +115,7 @@ class Operation:
         meanings: of refusals, where they mean something of their own here.
         asks: it takes a question.
         post: the operation of POST, if it is not the same as that of GET.
+        one_photo: it takes one filepath.
     """
 
     name: str
@@ -132,6 +134,7 @@ class Operation:
     example: Document | None = None
     meanings: Mapping[int, str] = field(default_factory=dict)
     post: "Operation | None" = None
+    one_photo: bool = False
 
 
 OPERATIONS = {
@@ -221,6 +224,17 @@ OPERATIONS = {
         more=SIMILAR_PARAMETERS,
         description="Searches all faces of the library, the nearest first. Nearness alone decides; "
         "a count weighs all faces together.",
+    ),
+    "/similar": Operation(
+        "Similar",
+        "faces",
+        "Where else in the library are the persons of a photo?",
+        "PhotoSimilar",
+        (401, 404, 422, 503),
+        one_photo=True,
+        more=PHOTO_PARAMETERS,
+        description="The same search for each face of one photo that counts. A photo that is not "
+        "indexed yet is indexed first; upload others with PUT /files/NAME.",
     ),
     "/judgements": Operation(
         "Judgements",
@@ -351,12 +365,20 @@ def _id(method: str, operation: Operation) -> Document:
 
 
 def _parameters(operation: Operation, settings: Settings) -> list[Document]:
-    files = {"name": FILEPATH, "in": "query", "required": True, "description": PARAMETERS[FILEPATH]}
+    files: Document = {
+        "name": FILEPATH,
+        "in": "query",
+        "required": True,
+        "description": PARAMETERS[FILEPATH],
+    }
     files |= {"schema": filepath_schema(settings), "example": FILES}
     optional: tuple[Parameter, ...] = QUESTION_PARAMETERS if operation.asks else ()
     optional += LIST_PARAMETERS if operation.lists else ()
     optional += operation.more
-    return ([files] if operation.asks else []) + [
+    one = files | {"schema": files["schema"]["items"], "example": FILES[0]}
+    one |= {"description": PARAMETERS["photo"]}
+    named = [files] if operation.asks else [one] if operation.one_photo else []
+    return named + [
         {
             "name": parameter.name,
             "in": "query",

@@ -18,8 +18,9 @@ from service.handlers.operations import (
     ReadyHandler,
     StatusHandler,
 )
-from service.handlers.pictures import FaceHandler, PhotoHandler, SimilarHandler
+from service.handlers.pictures import FaceHandler, PhotoHandler
 from service.handlers.questions import CompareHandler, PersonCountHandler, PersonsHandler
+from service.handlers.similar import PhotoSimilarHandler, SimilarHandler
 from service.handlers.uploads import UploadHandler
 
 
@@ -79,6 +80,7 @@ HANDLERS = (
     FaceHandler,
     PhotoHandler,
     SimilarHandler,
+    PhotoSimilarHandler,
     JudgementsHandler,
     JudgementHandler,
     FilesHandler,

@@ -101,6 +101,7 @@ def test_tokens_are_asked_for_where_they_are_needed(settings: Settings) -> None:
         "/faces/{face}.jpg": True,
         "/faces/{face}/photo.jpg": True,
         "/faces/{face}/similar": True,
+        "/similar": True,
         "/judgements": True,
         "/judgements/{judgement}": True,
         "/files": True,
@@ -119,6 +120,8 @@ def test_real_answers_are_as_described(described: Service, document: dict[str, A
     check_answer(document, "Count", described.ask(*FOLDER_FILES).json)
     lists = {"a": ["a.png"], "b": ["b.png", "wall.png"]}
     check_answer(document, "Compared", described.post(lists, path="/persons/compare").json)
+    near = described.send("GET", "/similar?filepath=b.png")
+    check_answer(document, "PhotoSimilar", near.json)
     check_answer(document, "Status", described.send("GET", "/status").json)
     said = {"judgements": [{"verdict": "different", "faces": [1, 2], "note": "n"}]}
     check_answer(document, "Judging", said)
