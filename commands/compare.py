@@ -39,11 +39,12 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="The service's document.")] = False,
     config: Config = None,
 ) -> None:
-    """Tell who is in both of two lists of photos, and who only in one, without a server.
+    """Tell who is in both of two lists of photos.
 
-    Options come before --. Two names need no -- between them.
+    And who is only in one, without a server. Options come first, then the two lists with -- between
+    them; two names need none.
 
-    Example: person-count compare party/*.jpg -- wedding
+    Example: person-count compare party wedding
     """
     from index.base.logs import configure_logging
     from index.base.settings import load_settings

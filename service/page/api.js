@@ -77,6 +77,11 @@ export function askCompared(question, signal) {
   return post("persons/compare", question, signal);
 }
 
+/** The faces of the library that are nearest to one. */
+export function askSimilar(id, given) {
+  return json(`faces/${id}/similar?${new URLSearchParams(given)}`);
+}
+
 export function askStatus(signal) {
   return json("status", { signal });
 }

@@ -56,7 +56,6 @@ async function ask() {
     const answer = await askCompared(question(), mine.signal);
     if (mine !== under) return;
     [found, problem, asking, shown] = [answer, null, false, PERSONS_SHOWN];
-    byId("announcer").textContent = summary();
   } catch (error) {
     if (mine !== under || error.name === "AbortError") return;
     if (!(error instanceof ApiError)) throw error;
@@ -72,8 +71,10 @@ function render() {
     byId("compare-card").hidden = state.first.length === 0 && state.files.length === 0;
     byId("compare").replaceChildren(...controls());
     byId("compared").hidden = state.first.length === 0;
-    byId("compared").replaceChildren(...(state.first.length === 0 ? [] : result()));
+    byId("compared-rows").replaceChildren(...result());
   });
+  const sum = summary();
+  if (byId("compared-sum").textContent !== sum) byId("compared-sum").textContent = sum; // once for those who listen
   byId("compared").setAttribute("aria-busy", String(asking));
   byId("compared").classList.toggle("is-stale", asking && found !== null);
 }
@@ -114,14 +115,11 @@ function end() {
 }
 
 function result() {
-  const title = el("h2", { class: "section-title", id: "compared-title" }, t("compareTitle"));
-  if (problem !== null) return [title, refusal()];
-  if (found === null) return [title, el("p", { class: "muted" }, state.files.length === 0 ? t("compareChoose") : t("counting"))];
+  if (problem !== null) return [refusal()];
+  if (found === null) return [];
   const rows = found.persons.slice(0, shown).map((person, position) => personRow(person, position + 1));
   const rest = found.persons.length - rows.length;
   return [
-    title,
-    el("p", { class: "compared-sum" }, summary()),
     found.persons.length === 0 ? null : el("table", { class: "compared-table" },
       el("thead", {}, el("tr", {},
         el("th", { scope: "col" }, el("span", { class: "hidden" }, t("comparePerson"))),
@@ -133,6 +131,9 @@ function result() {
 }
 
 function summary() {
+  if (state.files.length === 0) return t("compareChoose");
+  if (problem !== null) return "";
+  if (found === null) return t("counting");
   return t("compareSum", { both: found.in_both, a: found.only_a, b: found.only_b });
 }
 

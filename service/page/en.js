@@ -210,6 +210,12 @@ export const en = {
   compareIs_b: "only in the second",
   compareNobody: "not in this list",
 
+  elsewhere: "Where else is this person?",
+  elsewhereFound: ({ count, threshold }) => `${faces(count)} of the library ${count === 1 ? "is" : "are"} below threshold ${threshold}.`,
+  elsewhereText: "The nearest come first. Nearness alone decides here; a count weighs all faces together.",
+  elsewhereFace: ({ name, threshold }) => `Face in ${name}, at threshold ${threshold}`,
+  elsewhereAsk: ({ count }) => `Who is in ${count === 1 ? "this photo" : `these ${photos(count)}`}?`,
+
   tokenTitle: "This service asks for a token",
   tokenText: "Ask the person who runs the service for a token (“person-count token add NAME”). It is kept in this tab only.",
   tokenLabel: "Token",

@@ -198,6 +198,12 @@ export const zh = {
   compareIs_b: "只在第二组",
   compareNobody: "不在这一组",
 
+  elsewhere: "此人还出现在哪里？",
+  elsewhereFound: ({ count, threshold }) => `图库中有 ${faces(count)}低于阈值 ${threshold}。`,
+  elsewhereText: "最近的在前。这里只看相差多远；计数则综合所有人脸来判断。",
+  elsewhereFace: ({ name, threshold }) => `${name} 中的人脸，阈值 ${threshold}`,
+  elsewhereAsk: ({ count }) => `这 ${photos(count)}里有谁？`,
+
   tokenTitle: "服务要求提供令牌",
   tokenText: "请向服务的管理者索取令牌（person-count token add NAME）。令牌只保存在当前标签页中。",
   tokenLabel: "令牌",

@@ -22,7 +22,7 @@ def test_a_kept_list_is_compared_with_the_chosen_photos(album: Service, visit: B
     page.get_by_role("checkbox", name="group.png").check()
     said = "2 in both lists, 0 only in the first, 1 only in the second"
     expect(page.locator("#compared")).to_contain_text(said)
-    expect(page.locator("#announcer")).to_contain_text(said)
+    expect(page.locator("#compared [role=status]")).to_have_text(said)
     rows = page.locator(".compared-table tbody tr")
     expect(rows).to_have_count(3)
     expect(rows.first.locator("td").first.locator(".face")).to_have_attribute("title", "a1.png")
