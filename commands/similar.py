@@ -29,9 +29,9 @@ def similar(
     as_json: Annotated[bool, typer.Option("--json", help="The service's document.")] = False,
     config: Config = None,
 ) -> None:
-    """Find the persons of a photo in the whole library, the nearest faces first.
+    """Find the persons of a photo in the whole library.
 
-    The photo need not be in the library, and nothing of it is stored.
+    The nearest faces come first. The photo need not be in the library, and nothing of it is stored.
 
     Example: person-count similar new.jpg --limit 5
     """
