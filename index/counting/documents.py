@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from index.counting.answer import Answer
-from index.counting.explanation import EVERY, Explanation, JoiningLink, Person
+from index.counting.explanation import EVERY, DoubtfulPair, Explanation, JoiningLink, Person
 from index.counting.question import Question
 from index.database.queries.faces import FaceRow
 from index.vectors.space import Space
@@ -56,6 +56,7 @@ def explanation_document(
         "curve": [{"threshold": at, "person_num": count} for at, count in explanation.curve],
         "persons": [_person(person, space, face_of) for person in explanation.persons(some)],
         "left_out": [{**face_of(face), "reason": reason} for face, reason in answer.left_out[some]],
+        "doubts": [_doubt(doubt, space) for doubt in explanation.doubts()],
     }
 
 
@@ -73,6 +74,14 @@ def _person(person: Person, space: Space, face_of: Callable[[FaceRow], Document]
         "weakest_link": None if not links or person.links[-1].is_said else links[-1],
         "spread": round(person.spread, 4),
         "warnings": list(person.warnings),
+    }
+
+
+def _doubt(doubt: DoubtfulPair, space: Space) -> Document:
+    return {
+        "faces": [doubt.first, doubt.second],
+        "joined": doubt.is_joined,
+        "threshold": round(space.threshold(doubt.height), 4),
     }
 
 

@@ -15,6 +15,7 @@ from index.base.choices import Linkage
 from index.base.errors import RequestError
 from index.base.plurals import counted
 from index.counting.answer import INTERVAL_SHARE, Answer
+from index.counting.doubts import doubts
 from index.counting.evidence import DENSE_FACES
 from index.counting.grouping import persons
 from index.counting.hierarchy import Hierarchy, hierarchy
@@ -75,6 +76,21 @@ def is_beyond_measured(answer: Answer) -> bool:
     return len(answer.faces) > MEASURED_FACES or answer.person_num > MEASURED_PERSONS
 
 
+@dataclass(frozen=True, slots=True)
+class DoubtfulPair:
+    """Two faces that people should look at: their groups are one person, or two, by a little.
+
+    Attributes:
+        is_joined: the count takes them for one person.
+        height: the cosine distance at which their groups are merged.
+    """
+
+    first: int  # face ids
+    second: int
+    is_joined: bool
+    height: float
+
+
 class Explanation:
     """An answer with the reasons for it.
 
@@ -98,13 +114,13 @@ class Explanation:
     def _hierarchy(self) -> Hierarchy | None:
         if self._question.linkage is Linkage.SUPPORTED:
             return None  # its groups are not nested: a higher threshold may split again
-        if self._answer.tree is not None:
-            return self._answer.tree
-        linkage, photos = self._question.linkage, self._photos
+        return self._answer.tree or self._tree(self._question.linkage)
+
+    def _tree(self, linkage: Linkage) -> Hierarchy:
         scatter, judged = self._space.profile.scatter, self._answer.judged
         if judged is not None:
-            return judged_hierarchy(self._vectors, linkage, photos, scatter, judged)
-        return hierarchy(self._vectors, linkage, photos, scatter=scatter)
+            return judged_hierarchy(self._vectors, linkage, self._photos, scatter, judged)
+        return hierarchy(self._vectors, linkage, self._photos, scatter=scatter)
 
     @cached_property
     def _counts(self) -> IntVector:
@@ -211,6 +227,24 @@ class Explanation:
         elif self._question.min_photos > 1:  # it may rise and fall in between
             counts += self._counts[self._merges_at(low) : self._merges_at(high) + 1].tolist()
         return min(counts), max(counts)
+
+    def doubts(self) -> list[DoubtfulPair]:
+        """Where the count is least sure, the most doubtful first; see index.counting.doubts.
+
+        Groups of supported linkage are not nested. Those of single linkage stand for them.
+        """
+        tree, cut = self._hierarchy, self._space.cut(self._question.threshold)
+        labels = self._labels_at(cut) if tree is None else tree.labels_at(1.0 - cut)
+        faces = self._answer.faces
+        return [
+            DoubtfulPair(
+                faces[one.first].id,
+                faces[one.second].id,
+                bool(labels[one.first] == labels[one.second]),
+                one.height,
+            )
+            for one in doubts(tree or self._tree(Linkage.SINGLE), self._vectors, 1.0 - cut)
+        ]
 
     def persons(self, some: slice = EVERY) -> list[Person]:
         """The counted persons, or *some* of them, in the answer's order.

@@ -236,6 +236,13 @@ CHINESE = {
     ),
     "The persons that were counted.": "计入的人员。",
     "Faces that were not counted, each with the reason.": "未计入的人脸，各附原因。",
+    "Where the count is least sure, up to ten pairs of faces, the most doubtful first: what to "
+    "look at, and to judge.": "最没有把握之处：最多十对人脸，最可疑的在前，供查看和判断。",
+    "The ids of two faces, each from the middle of a group.": (
+        "两张人脸的编号，各取自一组人脸的中间。"
+    ),
+    "Whether the two groups were counted as one person.": "这两组是否计为同一个人。",
+    "The threshold above which they are one.": "阈值大于此值时两组为同一个人。",
     "Every file and what became of it; those in folders, too.": (
         "每个文件及其状态，包括文件夹中的文件。"
     ),

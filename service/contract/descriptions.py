@@ -147,6 +147,11 @@ MEMBERS = {
         "left_out": "Faces that were not counted, each with the reason.",
         "left_out[].reason": "Why it was not counted: small, improbable, cut off (too much "
         "of it is beyond the photo's edge), not the most prominent face, or not a person.",
+        "doubts": "Where the count is least sure, up to ten pairs of faces, the most doubtful "
+        "first: what to look at, and to judge.",
+        "doubts[].faces": "The ids of two faces, each from the middle of a group.",
+        "doubts[].joined": "Whether the two groups were counted as one person.",
+        "doubts[].threshold": "The threshold above which they are one.",
         "files": "Every file and what became of it; those in folders, too.",
         "files[].filepath": "The path as the caller gave it.",
         "files[].status": "Whether it was counted, has no face that counts, waits, failed, is no "

@@ -193,6 +193,11 @@ _EXPLANATION: dict[str, Schema] = {
     "curve": array(record({"threshold": NUMBER, "person_num": INTEGER})),
     "persons": array(reference("Person")),
     "left_out": array(record(_FACE | {"reason": TEXT}, _MORE_OF_A_FACE)),
+    "doubts": array(
+        record(
+            {"faces": array(INTEGER, minItems=2, maxItems=2), "joined": FLAG, "threshold": NUMBER}
+        )
+    ),
     "files": array(record({"filepath": TEXT, "status": choice(FileStatus)}, _MORE_OF_A_FILE)),
     "folders": array(record({"filepath": TEXT, "photos": INTEGER})),
 }

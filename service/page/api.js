@@ -104,6 +104,15 @@ export function retryFiles(what) {
   return post("files/retry", what);
 }
 
+/** Say who is whom: [{verdict, faces: ids}]. All are kept, or none. */
+export function judge(judgements) {
+  return post("judgements", { judgements });
+}
+
+export function undoJudgement(id) {
+  return json(`judgements/${id}`, { method: "DELETE" });
+}
+
 /** Put a photo into the drop folder. Resolves to its path there. */
 export async function uploadFile(file) {
   const path = `files/${encodeURIComponent(file.name)}`;

@@ -8,6 +8,7 @@ import { startCount } from "./count.js";
 import { startDial } from "./dial.js";
 import { startElsewhere } from "./elsewhere.js";
 import { rememberLanguage, translatePage } from "./i18n.js";
+import { startJudging } from "./judging.js";
 import { lookAtLibrary, startLibrary } from "./library.js";
 import { startLink } from "./link.js";
 import { startPeople } from "./people.js";
@@ -50,6 +51,7 @@ startDial();
 startCompare();
 startPeople();
 startSecond();
+startJudging(); // after the people: it shows on their rows which faces are chosen
 startPhoto();
 startElsewhere();
 startLink();

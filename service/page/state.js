@@ -7,7 +7,7 @@ export const DEFAULT_THRESHOLD = "0.2";
 /**
  * files: chosen paths, each once. first: the list that they are compared with. threshold: text, sent as it is. faces, linkage, minPhotos: null
  * for the service's own choice. answer: {key, document} or null. asking: a question is under way.
- * problem: an ApiError or null. status: the document of /status, or null.
+ * judging: a click on a face chooses it, to say who it is. problem: an ApiError or null. status: the document of /status, or null.
  */
 export const state = {
   files: [],
@@ -19,6 +19,7 @@ export const state = {
   language: null,
   answer: null,
   asking: false,
+  judging: false,
   problem: null,
   status: null,
 };

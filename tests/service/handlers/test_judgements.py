@@ -225,3 +225,19 @@ class TestOtherSites:
             allowed = service.send("OPTIONS", target, headers=asks)
             assert allowed.headers["Access-Control-Allow-Methods"] == methods
         refusal(service.send("DELETE", "/judgements/1", headers={"Origin": app}), 404)
+
+
+def test_persons_says_where_the_count_is_least_sure(library: Service) -> None:
+    names = ("a.png", "a again.png", "b.png", "folder/c.png")
+    explained = library.ask(*names, path="/persons").json
+    assert explained["person_num"] == 3
+    assert [doubt["joined"] for doubt in explained["doubts"]] == [True, False, False]
+    margins = [abs(doubt["threshold"] - 0.2) for doubt in explained["doubts"]]
+    assert margins == sorted(margins)
+    there = {face["id"] for person in explained["persons"] for face in person["faces"]}
+    assert all(set(doubt["faces"]) <= there for doubt in explained["doubts"])
+    for linkage in ("supported", "single", "average", "complete"):
+        found = library.ask(*names, path="/persons", linkage=linkage).json
+        assert [doubt["joined"] for doubt in found["doubts"]] == [True, False, False]
+    assert library.ask("a.png", path="/persons").json["doubts"] == []
+    assert library.ask("wall.png", path="/persons").json["doubts"] == []
