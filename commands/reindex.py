@@ -53,6 +53,7 @@ def reindex(
     from index.base.settings import load_settings
     from index.database.engine import Database
     from index.library.folder_counts import count_in_folders, sample_folders
+    from index.library.listed_judgements import lost_now
     from ingest.jobs.drain import Drain
     from ingest.jobs.reindex import Reindexer
 
@@ -73,6 +74,7 @@ def reindex(
         with exclusive(settings.data, "reindex"):
             # before the count, which takes long: it says at once if the model's network is missing
             reindexer = Reindexer(database, settings, model or settings.model, stop)
+            lost = lost_now(database)
             folders = sample_folders(database)
             with progress_bar("counting before") as bar:
                 progress = interruptible(bar, stop, NOT_YET)
@@ -84,6 +86,7 @@ def reindex(
             if outcome is None:
                 raise interrupted(NOT_YET)
             _print_outcome(outcome)
+            _print_lost(lost_now(database) - lost)
             with progress_bar("counting after") as bar:
                 progress = interruptible(bar, stop, SWITCHED)
                 after = count_in_folders(database, settings, folders, progress)
@@ -123,6 +126,13 @@ def _print_outcome(outcome: "ReindexResult") -> None:
     earlier = f" ({outcome.already_done} done earlier)" if outcome.already_done else ""
     images, faces = counted(outcome.images, "image"), counted(outcome.faces, "face")
     print(f"{images}{earlier}, {faces}, now with {outcome.model_id}")
+
+
+def _print_lost(lost: "set[int]") -> None:
+    """Print which judgements the new model leaves without their face."""
+    if lost:
+        numbers = ", ".join(map(str, sorted(lost)))
+        print(f"these judgements no longer find their face, and are kept: {numbers}")
 
 
 def _print_count(counts: "FolderCounts") -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from index.counting.judgements import Judgements, match
+from index.database.engine import Database
 from index.database.queries import faces, generations, judgements, stored_images
 from index.database.queries.faces import FaceRow
 from index.database.queries.judgements import JudgedFace, JudgementRow
@@ -43,6 +44,12 @@ def lost(connection: Connection, held: Judgements) -> list[int]:
     """The ids of judgements on a face that the active generation did not find, or does not have."""
     there = _found(connection, held, held.of_face)
     return [row.id for row in held.rows.values() if not there.keys() >= {*row.faces}]
+
+
+def lost_now(database: Database) -> set[int]:
+    """The same of a library as it is now."""
+    with database.read() as connection:
+        return set(lost(connection, judgements_of(connection)))
 
 
 def list_judgements(
