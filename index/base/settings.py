@@ -168,6 +168,10 @@ class Settings(BaseSettings):
     max_folder_entries: int = Field(
         100_000, ge=1, description="Most files and folders below the folders of one request."
     )
+    library_people: bool = Field(
+        True,
+        description="Work out who is in the whole library while nothing else is to be done.",
+    )
     _networks_folder: Path | None = PrivateAttr(None)
 
     @property

@@ -100,7 +100,7 @@ def comparison_document(
         "only_a": number[ONLY_A],
         "only_b": number[ONLY_B],
         **comparison.question.options,
-        "beyond_measured": is_beyond_measured(answer),
+        "beyond_measured": is_beyond_measured(len(answer.faces), answer.person_num),
         "persons": persons,
     }
 

@@ -71,9 +71,9 @@ class Person:
     warnings: tuple[str, ...]
 
 
-def is_beyond_measured(answer: Answer) -> bool:
-    """Whether an answer is about more than was in the questions on which counting was judged."""
-    return len(answer.faces) > MEASURED_FACES or answer.person_num > MEASURED_PERSONS
+def is_beyond_measured(faces: int, persons: int) -> bool:
+    """Whether so many are more than were in the questions on which counting was judged."""
+    return faces > MEASURED_FACES or persons > MEASURED_PERSONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class Explanation:
     @property
     def is_beyond_measured(self) -> bool:
         """Whether the question is larger than those on which counting was ever judged."""
-        return is_beyond_measured(self._answer)
+        return is_beyond_measured(len(self._answer.faces), self._answer.person_num)
 
     @property
     def _known_upto(self) -> float:

@@ -239,6 +239,21 @@ class Judgement(Base):
     note: Mapped[str | None] = mapped_column(Text)
 
 
+class People(Base):
+    """The one row that holds the persons of the whole library, as they were counted last."""
+
+    __tablename__ = "people"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[str] = mapped_column(Text)  # JSON: what it was counted from, and how
+    change: Mapped[int] = mapped_column(BigInteger)  # the newest of the changelog then
+    counted_at: Mapped[float] = mapped_column(Float)  # seconds since 1970
+    photos: Mapped[int]  # how many there were
+    faces: Mapped[bytes] = mapped_column(LargeBinary)  # ids of the faces, little-endian int64
+    images: Mapped[bytes] = mapped_column(LargeBinary)  # the image of each, likewise
+    persons: Mapped[bytes] = mapped_column(LargeBinary)  # the number of each one's person, likewise
+
+
 class Report(Base):
     """The one row that holds the last report of the ingest process (library.ingest_report)."""
 

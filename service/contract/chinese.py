@@ -25,6 +25,40 @@ CHINESE = {
         "两组作为一个问题一起计数，因此同一个人在两组中是同一个人，各项人数相互一致。"
         "min_photos 按两组照片合计。"
     ),
+    "Who is in the whole library?": "整个图库中有哪些人？",
+    "The persons of all photos, the most photographed first. They are counted in the background "
+    "while nothing else is to be done, and kept until photos change; `state` says how far that "
+    "is, `as_of` which change of the library the persons are of.": (
+        "所有照片中的人，照片最多的在前。没有其他工作时在后台计数，并保留到照片变化为止；"
+        "`state` 说明进展，`as_of` 说明这些人对应图库的哪次变化。"
+    ),
+    "off (setting library_people), waiting for more urgent work, counting, current, or refused, "
+    "with the problem.": (
+        "off（设置 library_people）、waiting（等待更紧急的工作）、counting（正在计数）、"
+        "current（最新），或 refused（无法计数，另附原因）。"
+    ),
+    "The count under way: its faces, the rounds of its proof, the seconds so far; null if there "
+    "is none.": "正在进行的计数：人脸数、验证轮数、已用秒数；没有时为 null。",
+    "Why the persons of the present photos cannot be counted; else null.": (
+        "现有照片中的人为何无法计数；否则为 null。"
+    ),
+    "The threshold of the count.": "计数所用的阈值。",
+    "Which change of the library the persons are of, and when they were counted, in seconds since "
+    "1970; null before the first count.": (
+        "这些人对应图库的哪次变化，以及何时计数（自 1970 年起的秒数）；首次计数之前为 null。"
+    ),
+    "How many different persons there are in the library.": "图库中不同人员的人数。",
+    "How many faces counted.": "计入了多少张人脸。",
+    "How many different photos there were.": "当时有多少张不同的照片。",
+    "A page of the persons, the most photographed first.": "一页人员，照片最多的在前。",
+    "In how many different photos the person is.": "此人出现在多少张不同的照片中。",
+    "How many faces count as this person.": "有多少张人脸算作此人。",
+    "Some of them, without those in photos that are gone or were changed.": (
+        "其中一些人脸；照片已不在或已改变的除外。"
+    ),
+    "`offset` of the next page; null: this is the last.": (
+        "下一页的 `offset`；null 表示这是最后一页。"
+    ),
     "Counts and states for operators.": "供运维人员查看的数量和状态。",
     "LibraryStatus for Prometheus.": "供 Prometheus 采集的指标。",
     "Is the process alive?": "进程是否存活？",

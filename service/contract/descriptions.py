@@ -193,6 +193,25 @@ MEMBERS = {
         "persons[].a": "The person's faces in photos of the first list.",
         "persons[].b": "The person's faces in photos of the second list.",
     },
+    "People": {
+        "state": "off (setting library_people), waiting for more urgent work, counting, current, "
+        "or refused, with the problem.",
+        "counting": "The count under way: its faces, the rounds of its proof, the seconds so far; "
+        "null if there is none.",
+        "problem": "Why the persons of the present photos cannot be counted; else null.",
+        "threshold": "The threshold of the count.",
+        "as_of": "Which change of the library the persons are of, and when they were counted, in "
+        "seconds since 1970; null before the first count.",
+        "person_num": "How many different persons there are in the library.",
+        "face_num": "How many faces counted.",
+        "photo_num": "How many different photos there were.",
+        "beyond_measured": _BEYOND,
+        "persons": "A page of the persons, the most photographed first.",
+        "persons[].photos": "In how many different photos the person is.",
+        "persons[].face_num": "How many faces count as this person.",
+        "persons[].faces": "Some of them, without those in photos that are gone or were changed.",
+        "next": "`offset` of the next page; null: this is the last.",
+    },
     "Similar": {
         "face": "The face that was asked about.",
         "threshold": "The threshold as the caller gave it; 0.2 if it gave none.",

@@ -88,6 +88,7 @@ def schemas(settings: Settings) -> dict[str, Schema]:
         ),
         "Comparison": record({"a": filepaths, "b": filepaths}, options),
         "Compared": record(_COMPARED),
+        "People": record(_PEOPLE),
         "Similar": record(
             {"face": reference("Face"), "threshold": TEXT, "found": INTEGER, "similar": _NEAREST}
         ),
@@ -180,6 +181,24 @@ _COMPARED: dict[str, Schema] = {
             }
         )
     ),
+}
+_STATES = ["off", "waiting", "counting", "current", "refused"]
+_UNKNOWN: Schema = {"type": "null"}
+_PEOPLE: dict[str, Schema] = {  # service.answering.people_keeper
+    "state": {"type": "string", "enum": _STATES},
+    "counting": {
+        "anyOf": [record({"faces": INTEGER, "rounds": INTEGER, "seconds": NUMBER}), _UNKNOWN]
+    },
+    "problem": {"anyOf": [TEXT, _UNKNOWN]},
+    "threshold": TEXT,
+    **{name: _OPTIONS[name] for name in ("faces", "linkage")},
+    "as_of": {"anyOf": [record({"change": INTEGER, "at": NUMBER}), _UNKNOWN]},
+    **{name: {"anyOf": [INTEGER, _UNKNOWN]} for name in ("person_num", "face_num", "photo_num")},
+    "beyond_measured": FLAG,
+    "persons": array(
+        record({"photos": INTEGER, "face_num": INTEGER, "faces": array(reference("Face"))})
+    ),
+    "next": {"anyOf": [INTEGER, _UNKNOWN]},
 }
 _EXPLANATION: dict[str, Schema] = {
     "complete": FLAG,

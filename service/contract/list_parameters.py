@@ -106,3 +106,15 @@ PAGE_PARAMETERS = (
         default="0",
     ),
 )
+
+# of the library's people
+PEOPLE_PARAMETERS = (
+    _limit("Persons on a page, the most photographed first.", "每页的人数，照片最多的在前。"),
+    Parameter(
+        "offset",
+        whole_number(0, MAX_OFFSET),
+        english="How many persons to pass over: `next` of the page before.",
+        chinese="跳过多少人：上一页的 `next`。",
+        default="0",
+    ),
+)

@@ -26,6 +26,7 @@ from service.contract.list_parameters import (
     JUDGEMENT_PARAMETERS,
     LIST_PARAMETERS,
     PAGE_PARAMETERS,
+    PEOPLE_PARAMETERS,
     PHOTO_PARAMETERS,
     SIMILAR_PARAMETERS,
 )
@@ -171,6 +172,17 @@ OPERATIONS = {
         body="Comparison",
         description="Counts both lists as one question, so a person is one person in both and the "
         "numbers agree. min_photos counts the photos of both lists together.",
+    ),
+    "/people": Operation(
+        "People",
+        "counting",
+        "Who is in the whole library?",
+        "People",
+        (401, 503),
+        more=PEOPLE_PARAMETERS,
+        description="The persons of all photos, the most photographed first. They are counted in "
+        "the background while nothing else is to be done, and kept until photos change; `state` "
+        "says how far that is, `as_of` which change of the library the persons are of.",
     ),
     "/status": Operation(
         "Status", "operations", "Counts and states for operators.", "Status", (401,)

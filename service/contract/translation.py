@@ -9,6 +9,7 @@ from service.contract.list_parameters import (
     JUDGEMENT_PARAMETERS,
     LIST_PARAMETERS,
     PAGE_PARAMETERS,
+    PEOPLE_PARAMETERS,
     SIMILAR_PARAMETERS,
 )
 
@@ -21,6 +22,7 @@ IN_CHINESE = CHINESE | {
         *SIMILAR_PARAMETERS,
         *JUDGEMENT_PARAMETERS,
         *PAGE_PARAMETERS,
+        *PEOPLE_PARAMETERS,
     )
 }
 _SPOKEN = ("summary", "description")

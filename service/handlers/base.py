@@ -24,6 +24,7 @@ from index.counting.documents import Document, error_document
 from index.counting.question import FILEPATH, PARAMETERS, Question, build_question, decode_text
 from index.database.engine import Database
 from service.answering.answerer import Answerer
+from service.answering.library_reader import Reply
 from service.children.picture_maker import Pictures
 from service.contract.addresses import METHODS
 from service.contract.list_parameters import PAGE_PARAMETERS
@@ -148,6 +149,10 @@ class BaseHandler(RequestHandler):
     def on_finish(self) -> None:
         """Count the request as done."""
         self.answerer.in_hand -= 1
+
+    def note_count(self, reply: Reply) -> None:
+        """Record the size of a question that has been counted."""
+        self.metrics.counted(len(reply.answer.faces), reply.proof_rounds)
 
     def send(self, document: Document) -> None:
         """Answer with *document*."""

@@ -5,14 +5,14 @@ from functools import partial
 from typing import Any
 
 from index.base.errors import bad_request
-from index.base.parameters import parse_all
+from index.base.parameters import check_known, parse_all
 from index.counting.comparison import Comparison, build_comparison
 from index.counting.documents import count_document
 from index.counting.question import Question, build_question
 from service.answering.compared import compared_document
 from service.answering.persons_document import Page, persons_document
 from service.contract.addresses import PREFIX, SUFFIX
-from service.contract.list_parameters import PAGE_PARAMETERS
+from service.contract.list_parameters import PAGE_PARAMETERS, PEOPLE_PARAMETERS
 from service.handlers.base import BaseHandler, texts_of
 
 
@@ -32,6 +32,7 @@ class PersonCountHandler(BaseHandler):
     async def _answer(self, question: Question) -> None:
         async with self.question_limit.admit(self.caller):
             reply = await self.answerer.count(question)
+            self.note_count(reply)
         self.send(count_document(question, reply.answer.person_num))
 
 
@@ -53,6 +54,7 @@ class PersonsHandler(BaseHandler):
         page = Page(**parse_all(PAGE_PARAMETERS, given, self.settings_))
         async with self.question_limit.admit(self.caller):
             reply = await self.answerer.explain(question)
+            self.note_count(reply)
             explain = partial(persons_document, self.database, question, reply, page)
             document = await self.answerer.run(
                 explain, is_long=reply.is_long, is_large=reply.is_large
@@ -70,6 +72,7 @@ class CompareHandler(BaseHandler):
         comparison = self._comparison(self.json_body())
         async with self.question_limit.admit(self.caller):
             reply = await self.answerer.count(comparison.question)
+            self.note_count(reply)
             document = await self.answerer.run(
                 partial(compared_document, comparison, reply),
                 is_long=reply.is_long,
@@ -86,3 +89,19 @@ class CompareHandler(BaseHandler):
         if not isinstance(files, list) or not all(isinstance(one, str) for one in files):
             raise bad_request(f"{name} must be a list of strings")
         return files
+
+
+class PeopleHandler(BaseHandler):
+    """Who is in the whole library?"""
+
+    ROUTE = PREFIX + "people" + SUFFIX
+
+    async def get(self) -> None:
+        """Answer with a page of the persons, and with what is being done."""
+        given = self.query()
+        check_known(given, [parameter.name for parameter in PEOPLE_PARAMETERS])
+        page = parse_all(PEOPLE_PARAMETERS, given, self.settings_)
+        async with self.question_limit.admit(self.caller):
+            work = partial(self.answerer.people.document, page["offset"], page["limit"])
+            document = await self.answerer.run(work)
+        self.send(document)

@@ -19,7 +19,12 @@ from service.handlers.operations import (
     StatusHandler,
 )
 from service.handlers.pictures import FaceHandler, PhotoHandler
-from service.handlers.questions import CompareHandler, PersonCountHandler, PersonsHandler
+from service.handlers.questions import (
+    CompareHandler,
+    PeopleHandler,
+    PersonCountHandler,
+    PersonsHandler,
+)
 from service.handlers.similar import PhotoSimilarHandler, SimilarHandler
 from service.handlers.uploads import UploadHandler
 
@@ -69,6 +74,7 @@ HANDLERS = (
     PersonCountHandler,
     PersonsHandler,
     CompareHandler,
+    PeopleHandler,
     StatusHandler,
     MetricsHandler,
     HealthHandler,

@@ -47,6 +47,7 @@ class PhotoSimilarHandler(BaseHandler):
             raise bad_request(f"filepath is given {len(question.filepaths)} times; name one photo")
         async with self.question_limit.admit(self.caller):
             reply = await self.answerer.count(question)
+            self.note_count(reply)
             search = partial(self.answerer.similar.of_photo, question, reply, found["limit"])
             document = await self.answerer.run(search, is_long=True)
         self.send(document)

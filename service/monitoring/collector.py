@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from index.base import kernel
 from index.base.errors import StoreError
 from index.library.status import LibraryStatus, read_status
+from service.answering.people_keeper import PeopleKeeper, PeopleState
 from service.children.ingest_keeper import IngestKeeper
 from service.monitoring.service_status import ServiceStatus
 
@@ -70,6 +71,21 @@ class StatusCollector(Collector):
         if self._status.ingest is not None:
             yield from _of_keeper(self._status.ingest)
         yield from (one for one in self._child.collect() if not one.name.endswith("_fds"))
+
+
+class PeopleCollector(Collector):
+    """Reads what is done about the library's people."""
+
+    def __init__(self, people: PeopleKeeper) -> None:
+        self._people = people
+
+    def collect(self) -> Iterator[Metric]:
+        """The state, and how often a count was given up."""
+        text = "1 for what is done about the library's people, 0 for all else."
+        states = {state.value: float(self._people.state is state) for state in PeopleState}
+        yield _by(GaugeMetricFamily, "library_people_state", text, "state", states)
+        text = "How often counting the library's people was given up for more urgent work."
+        yield _counter("library_people_interruptions", text, self._people.interruptions)
 
 
 def _gauge(name: str, text: str, value: float | None) -> Metric:

@@ -1,7 +1,7 @@
 // The address bar holds the question, so that a link shows the same answer to others. Everything is
 // in the fragment: it is never sent to a server, so file names stay out of logs, and it may be long.
 
-const NAMES = { threshold: "t", faces: "faces", linkage: "linkage", minPhotos: "min", language: "lang" };
+const NAMES = { threshold: "t", faces: "faces", linkage: "linkage", minPhotos: "min", everybody: "people", language: "lang" };
 const LANGUAGES = ["en", "zh"];
 const WAIT_MILLISECONDS = 200; // browsers slow pages down that write the address many times a second
 
@@ -19,6 +19,7 @@ export function readAddress() {
     faces: given.get(NAMES.faces),
     linkage: given.get(NAMES.linkage),
     minPhotos: /^[1-9][0-9]{0,5}$/.test(given.get(NAMES.minPhotos) ?? "") ? given.get(NAMES.minPhotos) : null,
+    everybody: given.get(NAMES.everybody) === "1" ? "1" : null,
     language: LANGUAGES.includes(language) ? language : null,
   };
 }

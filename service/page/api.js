@@ -82,6 +82,11 @@ export function askSimilar(id, given) {
   return json(`faces/${id}/similar?${new URLSearchParams(given)}`);
 }
 
+/** A page of the people of the library. */
+export function askPeople(given) {
+  return json(`people?${new URLSearchParams(given)}`);
+}
+
 export function askStatus(signal) {
   return json("status", { signal });
 }

@@ -245,6 +245,15 @@ export const en = {
   elsewhereFace: ({ name, threshold }) => `Face in ${name}, at threshold ${threshold}`,
   elsewhereAsk: ({ count }) => `Who is in ${count === 1 ? "this photo" : `these ${photos(count)}`}?`,
 
+  everybodyShow: "Who is in the library?",
+  everybodyHide: "Hide",
+  everybodyTitle: "People of the library",
+  everybodySum: ({ count, photos: all, at }) => `${number(count)} ${people(count)} in ${photos(all)}, as of ${at}`,
+  everybodyPerson: ({ photos: all, faces: count }) => `${photos(all)}, ${faces(count)}`,
+  everybodyCounting: ({ count }) => `Counting anew: ${faces(count)} …`,
+  everybodyWaiting: "They are counted when nothing else is to be done.",
+  everybodyOff: "This is switched off here (setting library_people).",
+
   tokenTitle: "This service asks for a token",
   tokenText: "Ask the person who runs the service for a token (“person-count token add NAME”). It is kept in this tab only.",
   tokenLabel: "Token",

@@ -7,6 +7,7 @@ import { compareSoon, startCompare } from "./compare.js";
 import { startCount } from "./count.js";
 import { startDial } from "./dial.js";
 import { startElsewhere } from "./elsewhere.js";
+import { lookAtEverybody, startEverybody } from "./everybody.js";
 import { rememberLanguage, translatePage } from "./i18n.js";
 import { startJudging } from "./judging.js";
 import { lookAtLibrary, startLibrary } from "./library.js";
@@ -35,6 +36,7 @@ function retryEverything() {
   refreshFound();
   askSoon();
   compareSoon();
+  lookAtEverybody();
 }
 
 followAddress();
@@ -58,4 +60,5 @@ startLink();
 startChoosing();
 startUploads(lookAtLibrary);
 startLibrary();
+startEverybody();
 startAsking();

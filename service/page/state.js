@@ -5,9 +5,11 @@ import { readAddress, writeAddress } from "./address.js";
 export const DEFAULT_THRESHOLD = "0.2";
 
 /**
- * files: chosen paths, each once. first: the list that they are compared with. threshold: text, sent as it is. faces, linkage, minPhotos: null
- * for the service's own choice. answer: {key, document} or null. asking: a question is under way.
- * judging: a click on a face chooses it, to say who it is. problem: an ApiError or null. status: the document of /status, or null.
+ * files: chosen paths, each once. first: the list that they are compared with. threshold: text, sent as
+ * it is. faces, linkage, minPhotos: null for the service's own choice. everybody: "1" while the library's
+ * people are shown. answer: {key, document} or null. asking: a question is under way. judging: a click
+ * on a face chooses it, to say who it is. problem: an ApiError or null. status: the document of /status,
+ * or null.
  */
 export const state = {
   files: [],
@@ -16,6 +18,7 @@ export const state = {
   faces: null,
   linkage: null,
   minPhotos: null,
+  everybody: null,
   language: null,
   answer: null,
   asking: false,
@@ -25,7 +28,7 @@ export const state = {
 };
 
 const listeners = [];
-const IN_ADDRESS = ["files", "first", "threshold", "faces", "linkage", "minPhotos", "language"];
+const IN_ADDRESS = ["files", "first", "threshold", "faces", "linkage", "minPhotos", "everybody", "language"];
 
 /** Call `listener(changed)` after changes to any of `names`. */
 export function whenChanged(names, listener) {

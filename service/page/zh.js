@@ -232,6 +232,15 @@ export const zh = {
   elsewhereFace: ({ name, threshold }) => `${name} 中的人脸，阈值 ${threshold}`,
   elsewhereAsk: ({ count }) => `这 ${photos(count)}里有谁？`,
 
+  everybodyShow: "图库里有哪些人？",
+  everybodyHide: "收起",
+  everybodyTitle: "图库中的人",
+  everybodySum: ({ count, photos: all, at }) => `${photos(all)}中有 ${number(count)} 个不同的人，截至 ${at}`,
+  everybodyPerson: ({ photos: all, faces: count }) => `${photos(all)}，${faces(count)}`,
+  everybodyCounting: ({ count }) => `正在重新计数：${faces(count)} …`,
+  everybodyWaiting: "没有其他工作时才会计数。",
+  everybodyOff: "此处已关闭（设置 library_people）。",
+
   tokenTitle: "服务要求提供令牌",
   tokenText: "请向服务的管理者索取令牌（person-count token add NAME）。令牌只保存在当前标签页中。",
   tokenLabel: "令牌",

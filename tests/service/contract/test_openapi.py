@@ -17,6 +17,7 @@ from service.contract.addresses import METHODS
 from service.contract.openapi import OPERATIONS, describe, path_of
 from service.handlers.routes import HANDLERS
 from tests.service.running import Service, running_service
+from tests.waiting import wait_until
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what it imports is deprecated in places
@@ -90,6 +91,7 @@ def test_tokens_are_asked_for_where_they_are_needed(settings: Settings) -> None:
         "/person_count": True,
         "/persons": True,
         "/persons/compare": True,
+        "/people": True,
         "/status": True,
         "/metrics": True,
         "/healthz": False,
@@ -120,6 +122,10 @@ def test_real_answers_are_as_described(described: Service, document: dict[str, A
     check_answer(document, "Count", described.ask(*FOLDER_FILES).json)
     lists = {"a": ["a.png"], "b": ["b.png", "wall.png"]}
     check_answer(document, "Compared", described.post(lists, path="/persons/compare").json)
+    wait_until(
+        lambda: described.send("GET", "/people").json["state"] == "current", "all are counted"
+    )
+    check_answer(document, "People", described.send("GET", "/people").json)
     near = described.send("GET", "/similar?filepath=b.png")
     check_answer(document, "PhotoSimilar", near.json)
     check_answer(document, "Status", described.send("GET", "/status").json)
