@@ -26,6 +26,10 @@ let shown = PERSONS_SHOWN;
 export function startCompare() {
   whenChanged(ASKED, () => compareSoon(CALM_MILLISECONDS));
   whenChanged([...ASKED, "language"], render);
+  // photos may have been read since, or people have said who is whom
+  whenChanged(["answer"], () => {
+    if (found !== null && !asking && state.answer !== null) compareSoon();
+  });
   compareSoon();
   render();
 }
