@@ -7,8 +7,6 @@ from http import HTTPStatus
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import minimum_spanning_tree
 
 from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import Linkage
@@ -272,6 +270,9 @@ class Explanation:
         judged = self._answer.judged
         groups = np.arange(len(rows)) if judged is None else judged.group[rows]
         said = groups[:, None] == groups
+        from scipy.sparse import csr_array  # noqa: PLC0415 - takes a fifth of a second
+        from scipy.sparse.csgraph import minimum_spanning_tree  # noqa: PLC0415
+
         # 0 is no edge for scipy; what people said is lighter than any distance
         edges = np.where(said, 0.5 + distances / 8, distances + 1.0)
         tree = minimum_spanning_tree(csr_array(edges)).tocoo()
