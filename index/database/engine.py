@@ -13,7 +13,7 @@ from typing import Any, Self
 import pysqlite3.dbapi2 as sqlite_driver
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -30,7 +30,7 @@ from index.database.revisions import head_revision, known_revisions, unknown
 BUSY_TIMEOUT_MS = 10_000
 NO_DATABASE = "if it is no database, move it away and run person-count migrate, or restore a backup"
 
-upsert = insert  # INSERT … ON CONFLICT; PostgreSQL's insert has the same methods
+upsert = insert  # INSERT … ON CONFLICT; PostgreSQL's compiles for SQLite, too
 Upsert = Insert
 
 _PRAGMAS = (
