@@ -101,6 +101,19 @@ class File(Base):
     ready_at: Mapped[float | None] = mapped_column(Float)  # claimed from then on; None: see queue
 
 
+# the order of queue.claim; without it each batch would sort the whole queue
+_WAITS = File.ready_at.is_not(None)
+Index(
+    "ix_files_claim",
+    File.priority.desc(),
+    File.ready_at,
+    File.crashes,
+    File.id,
+    sqlite_where=_WAITS,
+    postgresql_where=_WAITS,
+)
+
+
 class Analysis(Base):
     """The result of one generation for one image."""
 
@@ -110,7 +123,7 @@ class Analysis(Base):
         ForeignKey("images.id", ondelete="CASCADE"), primary_key=True
     )
     generation_id: Mapped[int] = mapped_column(
-        ForeignKey("generations.id", ondelete="CASCADE"), primary_key=True, index=True
+        ForeignKey("generations.id", ondelete="CASCADE"), primary_key=True
     )
     face_count: Mapped[int]  # how many face rows belong here; 0 is "no face"
 

@@ -130,12 +130,13 @@ class Worker:
         if self._in_hand:
             return True  # the last batch could not be committed; no other worker may claim it
         now = self._clock()
+        full = self._settings.batch_files
         with self._database.read() as connection:
-            ready, oldest, urgent = queue.backlog(connection, now)
+            ready, oldest, urgent = queue.backlog(connection, now, full)
         if not ready:
             return False
         waited = oldest is not None and now - oldest >= self._settings.batch_wait_seconds
-        return urgent or waited or ready >= self._settings.batch_files
+        return urgent or waited or ready >= full
 
     def _follow_switch(self) -> None:
         with self._database.read() as connection:
