@@ -144,7 +144,7 @@ def _key_faces(settings: "Settings", generation_id: int) -> "tuple[FloatMatrix, 
     from index.database.queries.faces import faces_of
 
     chance = np.random.default_rng(0)
-    with Database(settings.database_path) as database, database.read() as connection:
+    with Database(settings.database_address) as database, database.read() as connection:
         images = analyses.images_with_faces(connection, generation_id)
         chosen = chance.permutation(np.array(images, np.int64))[:MOST_FACES]
         faces = faces_of(connection, generation_id, sorted(chosen.tolist()))
@@ -165,7 +165,7 @@ def _write(path: Path, profile: "Profile") -> None:
 def _generation(settings: "Settings") -> "GenerationRow":
     from index.database.engine import Database
 
-    with Database(settings.database_path) as database, database.read() as connection:
+    with Database(settings.database_address) as database, database.read() as connection:
         return _active(connection)
 
 
@@ -206,6 +206,6 @@ def _store_profile(settings: "Settings", profile: "Profile") -> None:
     from index.database.engine import Database
     from index.database.queries import generations
 
-    with Database(settings.database_path) as database, database.write() as connection:
+    with Database(settings.database_address) as database, database.write() as connection:
         generations.set_profile(connection, _active(connection).id, profile.to_json())
     print("in use from now on; a running service follows by itself")

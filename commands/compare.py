@@ -56,6 +56,7 @@ def compare(
     )
     from index.counting.documents import error_document
     from index.database.engine import Database
+    from index.database.whereabouts import exists
     from ingest.jobs.direct_count import DirectCount
     from ingest.jobs.given_files import find_given
 
@@ -64,8 +65,8 @@ def compare(
     configure_logging(verbose=False)
     try:
         comparison = build_comparison(a, b, given, settings)
-        path = settings.database_path
-        library = Database(path) if path.exists() else nullcontext()
+        address = settings.database_address
+        library = Database(address) if exists(address) else nullcontext()
         with library as database, progress_bar("reading") as progress:
             counter = DirectCount(settings, database)
             result = counter.answer(comparison.question, progress)

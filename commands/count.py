@@ -38,14 +38,15 @@ def count(
     from index.counting.explanation import Explanation, explanation_lines
     from index.counting.question import build_question
     from index.database.engine import Database
+    from index.database.whereabouts import exists
     from ingest.jobs.direct_count import DirectCount
 
     settings = load_settings(config)
     configure_logging(verbose=False)
     try:
         question = build_question({"filepath": files, **given}, settings, in_json=True)
-        path = settings.database_path
-        library = Database(path) if path.exists() else nullcontext()
+        address = settings.database_address
+        library = Database(address) if exists(address) else nullcontext()
         with library as database, progress_bar("reading") as progress:
             counter = DirectCount(settings, database)
             result = counter.answer(question, progress)

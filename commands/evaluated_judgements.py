@@ -35,7 +35,7 @@ def evaluate_judgements(
 
     thresholds = sorted({threshold, *THRESHOLDS})
     found: list[dict[str, Any]] = []
-    with Database(settings.database_path) as database, database.read() as connection:
+    with Database(settings.database_address) as database, database.read() as connection:
         held = judgements_of(connection)
         for generation in (generations.active(connection), generations.beside(connection)):
             if generation is None:

@@ -65,7 +65,7 @@ def reindex(
             raise ConfigError("--missing-only and --beside exclude each other; give one of them")
         _second_opinion(settings, model, stop, keep=beside)
         return
-    with Database(settings.database_path) as database:
+    with Database(settings.database_address) as database:
         if missing_only:
             with progress_bar("indexing") as progress:
                 summary = Drain(database, settings, stop).catch_up(progress)
@@ -101,7 +101,7 @@ def _second_opinion(settings: "Settings", model: str | None, stop: "Event", *, k
     from ingest.jobs.beside import BesideIndexer, remove_beside
     from ingest.jobs.reindex import remove_retired
 
-    with Database(settings.database_path) as database, exclusive(settings.data, "reindex"):
+    with Database(settings.database_address) as database, exclusive(settings.data, "reindex"):
         if not keep:
             removed = remove_beside(database)
             remove_retired(database)

@@ -72,7 +72,7 @@ def _search(settings: "Settings", question: "Question", limit: int) -> dict[str,
 
     found = []
     roots = settings.resolve_roots()
-    with Database(settings.database_path) as database:
+    with Database(settings.database_address) as database:
         with progress_bar("reading") as progress:
             counter = DirectCount(settings, database)
             result = counter.answer(question, progress)

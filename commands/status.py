@@ -17,7 +17,7 @@ def status(config: Config = None) -> None:
     from index.library.status import status_document
 
     settings = load_settings(config)
-    with Database(settings.database_path) as database:
+    with Database(settings.database_address) as database:
         document = status_document(database)
         if ingest := stored_report(database, time.time()):
             document["ingest"] = ingest

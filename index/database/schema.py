@@ -32,6 +32,8 @@ NAMING = {
 
 # SQLite allows AUTOINCREMENT only for INTEGER; other databases need BIGINT for 64 bits.
 RowId = BigInteger().with_variant(Integer, "sqlite")
+# compared by code points everywhere, so that the paths below a folder are one range of an index
+PathText = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class Base(DeclarativeBase):
@@ -86,7 +88,9 @@ class File(Base):
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    path: Mapped[str] = mapped_column(Text, unique=True)  # absolute; see index.base.paths.display
+    path: Mapped[str] = mapped_column(
+        PathText, unique=True
+    )  # absolute; see index.base.paths.display
     size: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     ctime_ns: Mapped[int] = mapped_column(BigInteger)
@@ -286,7 +290,7 @@ class Place(Base):
 
     __tablename__ = "places"
 
-    path: Mapped[str] = mapped_column(Text, primary_key=True)
+    path: Mapped[str] = mapped_column(PathText, primary_key=True)
     device: Mapped[str] = mapped_column(String(24))  # unsigned 64 bits do not fit an INTEGER
     inode: Mapped[str] = mapped_column(String(24))
     missing: Mapped[int] = mapped_column(server_default="0")  # files whose removal is held
@@ -294,3 +298,12 @@ class Place(Base):
     held_scans: Mapped[int] = mapped_column(server_default="0")  # later scans that missed them, too
     held_seconds: Mapped[float] = mapped_column(Float, server_default="0")  # only while watching
     accepted: Mapped[bool] = mapped_column(server_default="0")  # the operator says they are gone
+
+
+class Commits(Base):
+    """The one row that a server's writers lock, and add 1 to; a file has its own ways."""
+
+    __tablename__ = "commits"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    n: Mapped[int] = mapped_column(BigInteger)

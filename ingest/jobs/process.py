@@ -130,7 +130,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         log.warning("ingest.folder_made folder=%s; it did not exist: is it mistyped?", folder)
     with (
         exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS, stop=stop),
-        Database(settings.database_path) as database,
+        Database(settings.database_address) as database,
     ):
         finish_erasures(database, settings.data)
         with database.write() as connection:

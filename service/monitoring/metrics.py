@@ -9,7 +9,6 @@ from importlib import metadata
 from typing import cast
 
 import faiss
-import pysqlite3.dbapi2 as sqlite_driver
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 from tornado.web import RequestHandler
@@ -64,13 +63,13 @@ class Metrics:
         build = Gauge(
             "person_count_build_info",
             "Always 1; what is running.",
-            ("version", "python", "sqlite", "faiss"),
+            ("version", "python", "database", "faiss"),
             registry=self._registry,
         )
         build.labels(
             metadata.version("person-count"),
             platform.python_version(),
-            sqlite_driver.sqlite_version,
+            status.database.version,
             faiss.__version__,
         ).set(1)
         self._registry.register(StatusCollector(status))

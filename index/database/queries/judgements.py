@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, or_, select
 
-from index.database.engine import fetch_all
+from index.database.engines.statements import fetch_all
 from index.database.queries.lookup import in_lists
 from index.database.schema import Face as FaceTable
 from index.database.schema import Generation, Image, Judgement, table

@@ -51,7 +51,7 @@ def held_version(connection: Connection) -> tuple[int, int]:
     held = _HELD.subquery()
     numbers = select(func.count(), func.sum(held.c.image_id)).select_from(held)
     count, total = connection.execute(numbers).one()
-    return count, total or 0
+    return count, int(total or 0)  # a sum may be a Decimal
 
 
 def stored_faces(connection: Connection, generation_id: int) -> int:

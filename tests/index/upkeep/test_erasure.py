@@ -22,7 +22,10 @@ from index.vectors.vector_index import VectorIndex
 from tests.index.builders import ask, by_hand, quiet
 from tests.index.erasing import SPACE, Home, parts
 
+pytestmark = pytest.mark.engines
 
+
+@pytest.mark.engines("sqlite")  # it looks at the bytes of the file
 def test_a_forgotten_photo_leaves_no_row_and_no_byte(home: Home) -> None:
     vector = home.vectors("ann.png")[0]
     assert any(part in home.bytes_of() for part in parts(vector)[:4])

@@ -13,6 +13,8 @@ from tests.index.builders import faces_by_generation
 from tests.ingest.builders import Ingest
 from tests.ingest.reindexing import Reindexing
 
+pytestmark = pytest.mark.engines
+
 
 def test_images_added_meanwhile_are_done_before_the_switch(
     small: Ingest, reindexing: Reindexing
