@@ -6,6 +6,7 @@ import { faceItem } from "./people.js";
 import { state, whenChanged } from "./state.js";
 
 const FACES_SHOWN = 6; // of each part
+const DIGEST = /-[0-9a-f]{16}$/; // behind a model's name, of its weights
 
 export function startSecond() {
   whenChanged(["files", "answer", "language"], render);
@@ -32,10 +33,11 @@ function opinion(found) {
 }
 
 function sentence(said, found) {
-  if (said.person_num === null) return t("secondNone", said);
+  const model = said.model.replace(DIGEST, "");
+  if (said.person_num === null) return t("secondNone", { model, reason: said.reason });
   const differs = said.parted.length + said.joined.length > 0;
   const name = differs ? "secondDiffers" : said.person_num === found.person_num ? "secondAgrees" : "secondCounts";
-  return t(name, { model: said.model, count: said.person_num });
+  return t(name, { model, count: said.person_num });
 }
 
 /** Faces in their parts, a gap between one part and the next. */

@@ -27,11 +27,11 @@ def seen_twice(make_page_service: Callable[..., Service]) -> Service:
 
 
 def test_people_whom_the_second_model_parts_are_shown(seen_twice: Service, visit: Begin) -> None:
-    index_beside(seen_twice, hasty_models())
+    index_beside(seen_twice, hasty_models("hasty-0123456789abcdef"))
     found = visit(seen_twice)
     found.open("a1.png", "a2.png", "b.png")
     found.expect_count(2)
-    section = found.page.get_by_role("region", name="hasty-1, counts 3 people: look here first")
+    section = found.page.get_by_role("region", name="A second model, hasty, counts 3 people: look here first")
     expect(section).to_contain_text("Counted as one person; the second model takes them for")
     expect(section.locator(".parts > ul")).to_have_count(2)
     assert Axe().run(found.page).violations_count == 0
