@@ -31,7 +31,9 @@ def test_people_whom_the_second_model_parts_are_shown(seen_twice: Service, visit
     found = visit(seen_twice)
     found.open("a1.png", "a2.png", "b.png")
     found.expect_count(2)
-    section = found.page.get_by_role("region", name="A second model, hasty, counts 3 people: look here first")
+    section = found.page.get_by_role(
+        "region", name="A second model, hasty, counts 3 people: look here first"
+    )
     expect(section).to_contain_text("Counted as one person; the second model takes them for")
     expect(section.locator(".parts > ul")).to_have_count(2)
     assert Axe().run(found.page).violations_count == 0
