@@ -268,10 +268,6 @@ def _driver() -> Any:  # noqa: ANN401 - a module
     return psycopg
 
 
-def _is_driver_loaded_and(error: BaseException) -> bool:
-    return isinstance(error, _driver().OperationalError)
-
-
 def _is_near(given: dict[str, Any]) -> bool:
     """Whether the server is on this machine, or the URL itself says how to encrypt."""
     if "sslmode" in given or "service" in given:
