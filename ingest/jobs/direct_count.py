@@ -110,6 +110,10 @@ class DirectCount:
         """
         given = find_given(question.names, self._settings)
         self.no_photos = given.no_photos
+        for error in given.errors:
+            if question.unreadable is not Unreadable.SKIP:
+                raise error
+            self.skipped.append(str(error))
         names: dict[bytes, list[str]] = {}
         faces: list[FaceRow] = []
         vectors: list[FloatMatrix] = []
