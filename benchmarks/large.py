@@ -1,6 +1,7 @@
 """Show what large questions cost, and that the proof gives what comparing all pairs gives.
 
 usage: python benchmarks/large.py [--faces 1000,5000,10000,50000,100000]
+       python benchmarks/large.py --meanwhile 50000
        python benchmarks/large.py --photos DIR [--data FOLDER] [--draws 200]
 
 The first counts synthetic faces, each number in a process of its own. Most persons have one to
@@ -14,7 +15,10 @@ three photos, a few have dozens; half of the photos show two faces. How to read 
     persons       how many were counted, and how many there are
     refused       the sentence instead, if it could not be counted exactly
 
-The second takes photos with a folder for each person, as accuracy.py does. It draws faces at
+The second asks a service about 10 files each, alone and while it counts the people of a library of
+so many faces in the background: p50 and p99 in milliseconds.
+
+The third takes photos with a folder for each person, as accuracy.py does. It draws faces at
 random (from 100 up to all), gives some of them a photo in common, adds a burst of near-copies,
 mixes the order and counts both ways at one of four thresholds. It prints how many draws had the
 same persons, and the most rounds.
@@ -25,6 +29,7 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -32,7 +37,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from synthetic import DIM
+import yaml
+from asking import Client, started
+from synthetic import DIM, Library, fill, settings_in
 
 from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import DEFAULT_THRESHOLD, Linkage
@@ -48,6 +55,7 @@ ALIKE = 0.75  # cosine similarity of two photos of one person, on average
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4)
 FEWEST = 100
 BURST = 40
+FILES, QUESTIONS, ASK_SECONDS = 10, 20, 15
 
 
 def crowd(count: int, seed: int = 0) -> tuple[FloatMatrix, IntVector, int]:
@@ -144,12 +152,52 @@ def equality(vectors: FloatMatrix, photos: IntVector, space: Space, draws: int) 
     return {"faces": len(vectors), "draws": draws, "equal": equal, "most_rounds": most}
 
 
+def meanwhile(count: int) -> dict[str, Any]:
+    """How long questions about a few files take while the library's people are counted."""
+    with tempfile.TemporaryDirectory() as name:
+        settings, library = settings_in(Path(name)), Library(count)
+        asked = [number for seed in range(QUESTIONS) for number in library.chosen(FILES, seed)]
+        fill(settings, library, on_disk=asked)
+        config = Path(name) / "config.yaml"
+        values = {"inbox": str(settings.inbox), "data": str(settings.data), "port": 0}
+        config.write_text(yaml.safe_dump(values))
+        command = [sys.executable, "-m", "person_count", "serve", "--no-ingest"]
+        command += ["--config", str(config)]
+        found: dict[str, Any] = {"faces": count}
+        for is_counted in (False, True):
+            log = Path(name) / "service.log"
+            with started(command, log, library_people=is_counted) as process:
+                client = Client(process.port)
+                client.wait_for("/readyz")
+                found["meanwhile" if is_counted else "alone"] = timed(client, library, is_counted)
+        return found
+
+
+def timed(client: Client, library: Library, is_counted: bool) -> dict[str, Any]:
+    """The time of questions for ASK_SECONDS; if *is_counted*, only while a count is under way."""
+    questions = [library.question(FILES, seed) for seed in range(QUESTIONS)]
+    while is_counted and client.get("/people")["state"] != "counting":
+        time.sleep(0.05)
+    times: list[float] = []
+    end = time.perf_counter() + ASK_SECONDS
+    while time.perf_counter() < end:
+        for names in questions:
+            start = time.perf_counter()
+            client.ask(names)
+            times.append(1000 * (time.perf_counter() - start))
+        if is_counted and client.get("/people")["state"] != "counting":
+            break
+    p50, p99 = np.percentile(times, (50, 99))
+    return {"questions": len(times), "p50_ms": round(p50, 2), "p99_ms": round(p99, 2)}
+
+
 def main() -> None:
     """Parse the arguments, measure, print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--faces", default="1000,5000,10000,50000,100000")
+    parser.add_argument("--meanwhile", type=int)
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--draws", type=int, default=200)
@@ -157,6 +205,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.here is not None:
         print(json.dumps(at(given.here)))
+    elif given.meanwhile is not None:
+        print(json.dumps(meanwhile(given.meanwhile)))
     elif given.photos is not None:
         from accuracy import embedded  # noqa: PLC0415 - it loads the networks
 
