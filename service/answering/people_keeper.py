@@ -29,6 +29,7 @@ from service.answering.threads import Threads
 log = logging.getLogger(__name__)
 
 STEP_SECONDS = 0.5  # a version that has stood for so long is counted
+FAILED_SECONDS = 60.0  # after what should never happen, so that the log is not filled
 LOOK_SECONDS = 1.0  # while counting, between two looks at the queue
 
 
@@ -101,7 +102,9 @@ class PeopleKeeper:
         self._roots = roots
         self._question = question_of_all(settings)
         self._seen: str | None = None  # the version at the last look
-        self._refused: tuple[str, str] | None = None  # a version, and why it cannot be counted
+        self._refused: tuple[str | None, str] | None = (
+            None  # a version, and why it cannot be counted
+        )
         self._looked = 0.0
         self._stop = threading.Event()
         self._outage = Outage("people")
@@ -164,11 +167,15 @@ class PeopleKeeper:
             except StoreUnavailableError as error:
                 self._outage.begin(error)
             except Exception:
-                self.state = PeopleState.WAITING
                 log.exception("people.failed")
-                self._stop.wait(LOOK_SECONDS)
+                self._refuse(self._seen, "the count failed; see the log")
+                self._stop.wait(FAILED_SECONDS)
             else:
                 self._outage.end()
+
+    def _refuse(self, version: str | None, why: str) -> None:
+        """Do not try this version again."""
+        self._refused, self.state = (version, why), PeopleState.REFUSED
 
     def _step(self) -> None:
         with self._database.read() as connection:
@@ -207,7 +214,7 @@ class PeopleKeeper:
         try:
             row = self._counted(version, generation, effort)
         except RequestError as error:
-            self._refused, self.state = (version, str(error)), PeopleState.REFUSED
+            self._refuse(version, str(error))
             log.warning("people.refused reason=%s", error)
         except InterruptedCountError:
             self.state = PeopleState.WAITING

@@ -17,6 +17,7 @@ from tests.waiting import wait_until
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(people_keeper, "STEP_SECONDS", 0.02)
     monkeypatch.setattr(people_keeper, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(people_keeper, "FAILED_SECONDS", 0.0)
 
 
 def people(service: Service, query: str = "") -> Any:
@@ -181,6 +182,27 @@ def test_too_many_faces_are_refused_with_a_sentence(make_service: Callable[..., 
         assert service.ask(f"{number}.png").status == 200
     wait_until(lambda: people(service)["state"] == "refused", "it is refused")
     assert "3 faces are more than the 2 allowed" in people(service)["problem"]
+
+
+def test_a_count_that_fails_is_logged_once_and_tried_again_when_photos_change(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise RuntimeError
+
+    count = people_keeper.answer_question
+    monkeypatch.setattr(people_keeper, "answer_question", fail)
+    service.drop("a.png", 1)
+    assert service.ask("a.png").status == 200
+    wait_until(lambda: people(service)["state"] == "refused", "it has failed")
+    assert people(service)["problem"] == "the count failed; see the log"
+    looks = iter(range(20))
+    wait_until(lambda: people(service) and next(looks) == 10, "it has had time to fail again")
+    assert [record.message for record in caplog.records].count("people.failed") == 1
+    monkeypatch.setattr(people_keeper, "answer_question", count)
+    service.drop("b.png", 2)
+    assert service.ask("b.png").status == 200
+    assert counted(service, 2)["person_num"] == 2
 
 
 def test_a_setting_switches_it_off(make_service: Callable[..., Service]) -> None:
