@@ -22,7 +22,6 @@ from index.base.arrays import FloatMatrix
 from index.vectors.space import Space, unmeasured
 from service.edge.server import Server
 from service.edge.tls import self_signed, server_context
-from service.guards.limits import Proxies
 
 CUT = Space.calibrated(unmeasured(512)).cut(0.2)
 
@@ -54,7 +53,6 @@ async def serve(data: Path) -> None:
     routes = [("/person_count", Constant)]
     application = Application(routes, log_function=lambda _: None)
     application.metrics = SimpleNamespace(refused=lambda _status: None)  # the server counts there
-    application.proxies = Proxies(())
     server = Server(
         application,
         server_context(*self_signed(data, "127.0.0.1")),

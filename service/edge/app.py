@@ -87,7 +87,6 @@ def make_app(
     )
     uploads = Uploads(settings, guard)
     metrics = Metrics(HANDLERS, status)
-    metrics.watch(answerer.people)
     deps = {
         "answerer": answerer,
         "settings": settings,
