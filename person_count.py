@@ -20,6 +20,7 @@ import typer
 
 from commands.backup import backup
 from commands.calibrate import calibrate
+from commands.compare import TwoLists, compare
 from commands.config import config
 from commands.console import said_by_system, tell
 from commands.count import count
@@ -34,6 +35,7 @@ from commands.reindex import reindex
 from commands.removals import removals
 from commands.restore import restore
 from commands.serve import serve
+from commands.similar import similar
 from commands.status import status
 from commands.token import app as token_app
 from commands.verify import verify
@@ -78,6 +80,7 @@ for command in (
     watch,
     ingest,
     count,
+    similar,
     reindex,
     status,
     verify,
@@ -91,6 +94,7 @@ for command in (
     migrate,
 ):
     app.command()(command)
+app.command(cls=TwoLists)(compare)
 app.command(hidden=True)(pictures)
 app.add_typer(model_app, name="model")
 app.add_typer(judgements_app, name="judgements")

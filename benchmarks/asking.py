@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,9 +44,16 @@ class Process:
 
 
 @contextmanager
-def started(command: list[str], log: Path, root: Path = ROOT) -> Iterator[Process]:
-    """Run a server of the checkout at *root*, and read its address from its stderr."""
+def started(
+    command: list[str], log: Path, root: Path = ROOT, *, library_people: bool = False
+) -> Iterator[Process]:
+    """Run a server of the checkout at *root*, and read its address from its stderr.
+
+    Args:
+        library_people: it shall count the library's people in the background, too.
+    """
     environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(root)}
+    environment["PERSON_COUNT_LIBRARY_PEOPLE"] = str(library_people).lower()
     with log.open("wb") as stream:
         process = subprocess.Popen(  # noqa: S603 - our own
             command, stderr=stream, env=environment, cwd=root
@@ -98,6 +106,12 @@ class Client:
         if answer.status != http.client.OK:
             raise SystemExit(f"the server refused: {document}")
         return int(document["person_num"])
+
+    def get(self, target: str) -> dict[str, Any]:
+        """The document at *target*."""
+        self._connection.request("GET", target)
+        found: dict[str, Any] = json.loads(self._connection.getresponse().read())
+        return found
 
     def wait_for(self, target: str) -> None:
         """Return once the server answers *target* with 200; /readyz does when it is ready."""

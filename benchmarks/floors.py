@@ -22,6 +22,7 @@ from index.base.arrays import FloatMatrix
 from index.vectors.space import Space, unmeasured
 from service.edge.server import Server
 from service.edge.tls import self_signed, server_context
+from service.guards.limits import Proxies
 
 CUT = Space.calibrated(unmeasured(512)).cut(0.2)
 
@@ -53,6 +54,7 @@ async def serve(data: Path) -> None:
     routes = [("/person_count", Constant)]
     application = Application(routes, log_function=lambda _: None)
     application.metrics = SimpleNamespace(refused=lambda _status: None)  # the server counts there
+    application.proxies = Proxies(())
     server = Server(
         application,
         server_context(*self_signed(data, "127.0.0.1")),

@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 import yaml
 from asking import Client, started
-from synthetic import Library, fill, settings_in
+from synthetic import DIM, Library, fill, settings_in
 
 from index.base.paths import Signature
 from index.base.settings import DistanceScale, Settings
@@ -47,7 +47,7 @@ from index.database.queries.generations import GenerationRow
 from index.database.queries.sightings import Sighting
 from index.database.queries.stored_images import NewFace, NewImage
 from index.vectors.snapshot_writer import write_snapshot
-from index.vectors.space import DIM, Space, stored_space
+from index.vectors.space import Space, stored_space
 from index.vectors.vector_index import VectorIndex
 
 ASKED = 100

@@ -20,10 +20,12 @@ def backup(
     Example: person-count backup /backups/person_count-monday.db
     """
     from index.base.settings import load_settings
+    from index.database.whereabouts import file_to_copy
     from index.upkeep.backup import back_up
 
     settings = load_settings(config)
+    source = file_to_copy(settings.database_address)
     stop = stop_on_signals()
     with progress_bar("copying pages") as progress:
-        found = back_up(settings.database_path, file.absolute(), interruptible(progress, stop))
+        found = back_up(source, file.absolute(), interruptible(progress, stop))
     print(f"{file}: checked, {counted(found.images, 'image')}, {counted(found.faces, 'face')}")

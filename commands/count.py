@@ -2,13 +2,16 @@
 
 import json
 from contextlib import nullcontext
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from commands.console import Config, progress_bar, tell
 from commands.question_options import with_question_options
 from index.base.errors import RequestError
+
+if TYPE_CHECKING:
+    from ingest.jobs.direct_count import DirectCount
 
 
 @with_question_options
@@ -30,21 +33,20 @@ def count(
     Example: person-count count a.jpg holiday --threshold 0.25 --explain
     """
     from index.base.logs import configure_logging
-    from index.base.paths import on_one_line
     from index.base.settings import load_settings
     from index.counting.documents import count_document, error_document, explanation_document
     from index.counting.explanation import Explanation, explanation_lines
     from index.counting.question import build_question
     from index.database.engine import Database
-    from index.library.profile_fit import profile_members
+    from index.database.whereabouts import exists
     from ingest.jobs.direct_count import DirectCount
 
     settings = load_settings(config)
     configure_logging(verbose=False)
     try:
         question = build_question({"filepath": files, **given}, settings, in_json=True)
-        path = settings.database_path
-        library = Database(path) if path.exists() else nullcontext()
+        address = settings.database_address
+        library = Database(address) if exists(address) else nullcontext()
         with library as database, progress_bar("reading") as progress:
             counter = DirectCount(settings, database)
             result = counter.answer(question, progress)
@@ -52,16 +54,11 @@ def count(
         if as_json:
             print(json.dumps(error_document(error.status, str(error)), ensure_ascii=False))
         raise
-    for name, note in counter.notes.items():
-        tell(f"read, but {on_one_line(name)}: {note}")
-    for sentence in counter.skipped:
-        tell(f"skipped: {sentence}")
-    if counter.no_photos:
-        tell(_passed_over(counter.no_photos))
+    tell_what_was_left(counter)
     document = count_document(question, result.answer.person_num)
     if explain:
         told = Explanation(question, result.answer, result.vectors, counter.space)
-        document |= profile_members(counter.fit, counter.space.profile) | explanation_document(
+        document |= explanation_document(
             question, told, result.answer, counter.space, result.names, result.judgements
         )
     if as_json:
@@ -71,6 +68,18 @@ def count(
             print(line)
     else:
         print(result.answer.person_num)
+
+
+def tell_what_was_left(counter: "DirectCount") -> None:
+    """Tell which files were not read, or only in part."""
+    from index.base.paths import on_one_line
+
+    for name, note in counter.notes.items():
+        tell(f"read, but {on_one_line(name)}: {note}")
+    for sentence in counter.skipped:
+        tell(f"skipped: {sentence}")
+    if counter.no_photos:
+        tell(_passed_over(counter.no_photos))
 
 
 def _passed_over(reasons: dict[str, str]) -> str:

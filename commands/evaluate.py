@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.console import Config, interruptible, progress_bar, stop_on_signals, tell
+from commands.evaluated_judgements import evaluate_judgements
 from commands.labelled_photos import (
     AGAIN,
     SEED,
-    Folder,
     SplitOption,
     Without,
     labelled,
@@ -28,16 +28,28 @@ DRAWS = 500  # of each size
 
 
 def evaluate(
-    folder: Folder,
+    folder: Annotated[
+        Path | None, typer.Argument(help="A folder with a folder of photos for each person.")
+    ] = None,
     threshold: Annotated[str, typer.Option(help="As in a request.")] = DEFAULT_THRESHOLD,
     linkage: Annotated[Linkage | None, typer.Option(help="As configured if unset.")] = None,
     split: SplitOption = Split.ALL,
     without: Without = None,
     plots: Annotated[Path | None, typer.Option(help="Write three plots into this folder.")] = None,
+    judgements: Annotated[
+        bool,
+        typer.Option(
+            "--judgements", help="Instead of a folder: what people said about the library's faces."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: Config = None,
 ) -> None:
     """Measure how often counts of labelled photos are right.
+
+    With --judgements it takes the library's own photos that people judged, and says how many of
+    their judgements a count gets right by itself, at each threshold and with each model that the
+    library has.
 
     Example: person-count evaluate photos --split B --linkage evidence --plots plots
     """
@@ -53,6 +65,13 @@ def evaluate(
     if plots is not None:
         _check_plots(plots)
     cut, profile = parse_threshold(threshold), profile_of(settings)  # refuses wrong ones at once
+    if judgements:
+        if folder is not None:
+            raise ConfigError("--judgements takes the library's photos; give no folder")
+        evaluate_judgements(settings, cut, linkage or settings.linkage, as_json=as_json)
+        return
+    if folder is None:
+        raise ConfigError("name a folder of labelled photos, or give --judgements")
     stop = stop_on_signals()
     found = labelled(folder, settings, split, without, stop)
     space = Space(profile or found.profile, settings.distance)

@@ -38,7 +38,7 @@ def forget(
     from index.base.settings import load_settings
     from index.database.engine import Database
     from index.upkeep import forget as forgetting
-    from index.upkeep.erasure_proof import remains
+    from index.upkeep.erasure_proof import remains, rows_left
 
     if allow and delete_files:
         raise typer.BadParameter("--allow and --delete-files exclude each other")
@@ -46,16 +46,26 @@ def forget(
     configure_logging(verbose=False)
     roots = settings.resolve_roots()
     stop = stop_on_signals()
-    with Database(settings.database_path) as database, progress_bar("reading photos") as progress:
+    with (
+        Database(settings.database_address) as database,
+        progress_bar("reading photos") as progress,
+    ):
         reading = interruptible(progress, stop)
         if allow:
             count = forgetting.allow(database, settings.data, roots, paths, reading)
             print(f"{counted(count, 'photo')} may be indexed again")
             return
         done = forgetting.forget(database, settings.data, roots, paths, reading)
-    with Database(settings.database_path) as database, progress_bar("searching MiB") as searching:
+    with (
+        Database(settings.database_address) as database,
+        progress_bar("searching MiB") as searching,
+    ):
         erased = done.erased.pieces | done.evaluated.pieces
         found = remains(database, settings.data, erased, searching)
+        left, bytes_may_stay = (
+            rows_left(database, done.plan.contents),
+            database.instead.erasure_proof,
+        )
     undeleted = _delete(done.plan.on_disk) if delete_files else done.plan.on_disk
     _report(done)
     _report_photos(len(done.plan.on_disk) - len(undeleted), len(undeleted), delete_files)
@@ -63,10 +73,14 @@ def forget(
         print(f"deleted, because it held erased vectors: {copy}")
     for file in found:
         tell(f"erased vectors are still in {file}; remove it, or stop the program that reads it")
-    if found or done.plan.unreadable or (delete_files and undeleted):
+    if left:
+        tell(f"{counted(left, 'image is', 'images are')} still in the database; run this again")
+    if found or left or done.plan.unreadable or (delete_files and undeleted):
         raise typer.Exit(1)
     if erased:
         print("proof: no file in the data folder holds any of the erased vectors")
+        if bytes_may_stay:
+            print(f"and no row of the database names these photos; {bytes_may_stay}")
 
 
 def _delete(paths: Sequence[str]) -> list[str]:

@@ -27,7 +27,7 @@ def ingest(
     settings = load_settings(config)
     configure_logging(verbose=False)
     stop = stop_on_signals()
-    with Database(settings.database_path) as database, progress_bar("indexing") as progress:
+    with Database(settings.database_address) as database, progress_bar("indexing") as progress:
         summary = Drain(database, settings, stop).ingest(paths, progress)
     report(summary)
 

@@ -28,10 +28,13 @@ def list_judgements(config: Config = None) -> None:
     """
     from index.base.settings import load_settings
     from index.database.engine import Database
-    from index.library.judgement_lines import lost
     from index.library.judgements import judgements_of
+    from index.library.listed_judgements import lost
 
-    with Database(load_settings(config).database_path) as database, database.read() as connection:
+    with (
+        Database(load_settings(config).database_address) as database,
+        database.read() as connection,
+    ):
         held = judgements_of(connection)
         gone = set(lost(connection, held))
     for row in held.rows.values():
@@ -53,7 +56,10 @@ def export(file: File, config: Config = None) -> None:
     from index.library.judgement_lines import line_of
     from index.library.judgements import judgements_of
 
-    with Database(load_settings(config).database_path) as database, database.read() as connection:
+    with (
+        Database(load_settings(config).database_address) as database,
+        database.read() as connection,
+    ):
         held = judgements_of(connection)
     text = "".join(f"{line_of(row)}\n" for row in held.rows.values())
     with naming_folders():
@@ -74,8 +80,9 @@ def import_file(file: File, config: Config = None) -> None:
     from index.base.errors import ConfigError
     from index.base.settings import load_settings
     from index.database.engine import Database
-    from index.library.judgement_lines import import_judgements, lost, parse_lines
+    from index.library.judgement_lines import import_judgements, parse_lines
     from index.library.judgements import judgements_of
+    from index.library.listed_judgements import lost
     from index.upkeep.erasure_log import ErasureLog
 
     settings = load_settings(config)
@@ -85,7 +92,7 @@ def import_file(file: File, config: Config = None) -> None:
         except UnicodeDecodeError as error:
             raise ConfigError(f"{file} is no UTF-8 text") from error
     named = {face.sha256 for one in new for face in one.faces}
-    with Database(settings.database_path) as database:
+    with Database(settings.database_address) as database:
         with database.write() as connection:
             suppressed = ErasureLog(settings.data).suppressed(connection, named)
             done = import_judgements(connection, new, suppressed, time.time())
@@ -120,6 +127,9 @@ def undo(
     from index.library.judgement_lines import AUTHOR
     from index.library.judgements import undo as take_back
 
-    with Database(load_settings(config).database_path) as database, database.write() as connection:
+    with (
+        Database(load_settings(config).database_address) as database,
+        database.write() as connection,
+    ):
         take_back(connection, number, time.time(), AUTHOR)
     tell(f"judgement {number} no longer holds")

@@ -73,8 +73,9 @@ def _library(settings: "Settings") -> "GenerationRow | None":
     """The library's generation in use; None before there is a library."""
     from index.database.engine import Database
     from index.database.queries import generations
+    from index.database.whereabouts import exists
 
-    if not settings.database_path.exists():
+    if not exists(settings.database_address):
         return None
-    with Database(settings.database_path) as database, database.read() as connection:
+    with Database(settings.database_address) as database, database.read() as connection:
         return generations.active(connection)

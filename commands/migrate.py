@@ -10,7 +10,8 @@ def migrate(config: Config = None) -> None:
     """
     from index.base.settings import load_settings
     from index.database.migration import migrate as migrate_database
+    from index.database.whereabouts import place_of
 
     settings = load_settings(config)
-    before, after = migrate_database(settings.database_path)
-    print(f"{settings.database_path}: revision {before or 'none'} -> {after}")
+    before, after = migrate_database(settings.database_address)
+    print(f"{place_of(settings.database_address)}: revision {before or 'none'} -> {after}")

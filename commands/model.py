@@ -52,11 +52,12 @@ def _used(settings: "Settings") -> str | None:
     """The model of the library; None before there is one."""
     from index.database.engine import Database
     from index.database.queries import generations
+    from index.database.whereabouts import exists
     from ingest.networks.recogniser import stored_name
 
-    if not settings.database_path.exists():
+    if not exists(settings.database_address):
         return None
-    with Database(settings.database_path) as database, database.read() as connection:
+    with Database(settings.database_address) as database, database.read() as connection:
         active = generations.active(connection)
     return stored_name(active.model) if active else None
 

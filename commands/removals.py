@@ -34,7 +34,7 @@ def removals(
     settings = load_settings(config)
     roots = settings.resolve_roots().real
     with (
-        Database(settings.database_path) as database,
+        Database(settings.database_address) as database,
         # listed and accepted in one transaction, or a scan in between could add to it
         database.write() if accept else database.read() as connection,
     ):

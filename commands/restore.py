@@ -22,16 +22,16 @@ def restore(
     """
     from index.base.logs import configure_logging
     from index.base.settings import load_settings
+    from index.database.whereabouts import file_to_copy
     from index.upkeep.backup import restore as restore_database
 
     settings = load_settings(config)
     configure_logging(verbose=False)
+    path = file_to_copy(settings.database_address)
     stop = stop_on_signals()
     with progress_bar("copying pages") as progress:
-        done = restore_database(
-            file.absolute(), settings.data, settings.database_path, interruptible(progress, stop)
-        )
-    print(f"{settings.database_path}: {_held(done.contents.images, done.contents.faces)}")
+        done = restore_database(file.absolute(), settings.data, path, interruptible(progress, stop))
+    print(f"{path}: {_held(done.contents.images, done.contents.faces)}")
     if done.erased.images:
         print(f"forgotten again: {_held(done.erased.images, done.erased.faces)}")
     if done.kept is not None:

@@ -59,7 +59,7 @@ def serve(
         host_text = f"[{settings.host}]" if ":" in settings.host else settings.host
         _greet(f"{scheme}://{host_text}:{bound_port}/person_count", sha256, settings)
 
-    with Database(settings.database_path) as database:
+    with Database(settings.database_address) as database:
         has_ended = asyncio.run(serve_forever(settings, context, database, keeper, announce))
     if not has_ended:
         _leave()
@@ -96,7 +96,8 @@ def _greet(url: str, sha256: str | None, settings: "Settings") -> None:
 def _make_missing(settings: "Settings") -> None:
     """Make the folders and the database that are not there yet, and say so."""
     from index.base.watched_folders import make_folders
-    from index.database.migration import is_missing, migrate
+    from index.database.migration import migrate
+    from index.database.whereabouts import is_missing, place_of
 
     on_terminal = sys.stderr.isatty()
     for folder in make_folders(settings):
@@ -104,10 +105,10 @@ def _make_missing(settings: "Settings") -> None:
             tell(f"{folder} did not exist and was made, empty; is it mistyped in the settings?")
         else:
             log.warning("service.folder_made folder=%s; it did not exist: is it mistyped?", folder)
-    if is_missing(settings.database_path):
-        _, revision = migrate(settings.database_path)
+    if is_missing(settings.database_address):
+        _, revision = migrate(settings.database_address)
         if on_terminal:
-            tell(f"made the database {settings.database_path}")
+            tell(f"made the database {place_of(settings.database_address)}")
         else:
             log.info("service.database_made revision=%s", revision)
 

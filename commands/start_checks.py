@@ -9,6 +9,7 @@ from commands.console import naming_folders
 from index.base.errors import ConfigError
 
 if TYPE_CHECKING:
+    from index.base.database_url import Address
     from index.base.kernel import Offer
     from index.base.settings import Settings
 
@@ -34,7 +35,7 @@ def check_start(settings: "Settings") -> "Offer":
     describe(settings.model)
     with naming_folders():
         _check_folders(settings)
-        _check_database(settings.database_path)
+        _check_database(settings.database_address)
         for socket in listen(settings):
             socket.close()
         _check_certificate(settings)
@@ -72,12 +73,12 @@ def _check_writable(folder: Path, setting: str) -> None:
         ) from error
 
 
-def _check_database(path: Path) -> None:
+def _check_database(address: "Address") -> None:
     from index.database.engine import Database
-    from index.database.migration import is_missing
+    from index.database.whereabouts import is_missing
 
-    if not is_missing(path):
-        Database(path).close()
+    if not is_missing(address):
+        Database(address).close()
 
 
 def _check_certificate(settings: "Settings") -> None:

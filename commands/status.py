@@ -17,8 +17,8 @@ def status(config: Config = None) -> None:
     from index.library.status import status_document
 
     settings = load_settings(config)
-    with Database(settings.database_path) as database:
-        document = status_document(database, settings.distance)
+    with Database(settings.database_address) as database:
+        document = status_document(database)
         if ingest := stored_report(database, time.time()):
             document["ingest"] = ingest
         print(json.dumps(document, indent=2))

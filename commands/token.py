@@ -26,7 +26,9 @@ def _file(config: Path | None) -> Path:
 @app.command()
 def add(
     name: Name,
-    scope: Annotated[Scope, typer.Option(help="Its rights; admin includes read.")] = Scope.READ,
+    scope: Annotated[
+        Scope, typer.Option(help="Its rights; judge includes read, and admin includes both.")
+    ] = Scope.READ,
     config: Config = None,
 ) -> None:
     """Make a token and print its secret, once.

@@ -19,7 +19,7 @@ def verify(config: Config = None) -> None:
     from index.upkeep.verify import verify as verify_database
 
     settings = load_settings(config)
-    with Database(settings.database_path) as database:
+    with Database(settings.database_address) as database:
         remove_abandoned(settings.data)
         findings = verify_database(database)
     for problem in findings.problems:
@@ -27,4 +27,6 @@ def verify(config: Config = None) -> None:
     if findings.problems:
         tell("cure: person-count reindex --missing-only")
         raise typer.Exit(1)
+    if note := database.instead.page_check:
+        tell(note)
     print(f"all is well: {counted(findings.faces, 'face')}")

@@ -10,7 +10,7 @@ import pytest
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries.generations import GenerationRow
-from tests.index.builders import fake_generation, open_copy
+from tests.index.builders import fake_generation, new_library
 
 DEFAULT_FACES = Path(__file__).resolve().parent.parent.parent / "shared" / "faces"
 ENDING_SECONDS = 30.0  # for a thread that has nothing more to do
@@ -41,8 +41,24 @@ def no_thread_leaks() -> Iterator[None]:
     assert not left, f"threads left running: {left}"
 
 
+ENGINES = ("sqlite", "postgres")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests with the mark engines on all of them, or on those that it names."""
+    marked = metafunc.definition.get_closest_marker("engines")
+    if marked and "engine" in metafunc.fixturenames:
+        metafunc.parametrize("engine", marked.args or ENGINES, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def engine(request: pytest.FixtureRequest) -> str:
+    """Which engine the library has."""
+    return str(getattr(request, "param", ENGINES[0]))
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def file_settings(tmp_path: Path) -> Settings:
     """Settings for a test: everything in its folder, nothing to wait for."""
     made = Settings(
         inbox=tmp_path / "inbox",
@@ -58,10 +74,24 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
+def _library(engine: str, file_settings: Settings) -> Iterator[tuple[Settings, Database]]:
+    with new_library(engine, file_settings) as made:
+        yield made
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, file_settings: Settings) -> Settings:
+    """Settings for a test, and for its database if it has one."""
+    if not {"database", "_library"} & set(request.fixturenames):
+        return file_settings
+    found: Settings = request.getfixturevalue("_library")[0]
+    return found
+
+
+@pytest.fixture
+def database(_library: tuple[Settings, Database]) -> Database:
     """An empty database at the newest revision, copied: there are thousands of tests."""
-    with open_copy(settings.database_path) as opened:
-        yield opened
+    return _library[1]
 
 
 @pytest.fixture

@@ -91,6 +91,20 @@ class FakeEncoder:
         return raw
 
 
+class HastyEncoder(FakeEncoder):
+    """Takes persons 0 and 1 for one, 2 and 3 for another, and so on; knows the rest apart."""
+
+    def encode(self, crops: Crops) -> NDArray[np.float32]:
+        """See FakeEncoder."""
+        merged = crops.copy()
+        merged[..., 0] -= (merged[..., 0] - 40) % 2  # colour()
+        return super().encode(merged)
+
+
+def hasty_models(model_id: str = "hasty-1") -> Models:
+    return Models(FakeDetector(), HastyEncoder(model_id), DECODERS)
+
+
 def fake_models(model_id: str = "fake-1", salt: int = 0) -> Models:
     return Models(FakeDetector(), FakeEncoder(model_id, salt), DECODERS)
 

@@ -13,6 +13,7 @@ _WORDS = {
     "string_type": "must be text; quote it",
     "tuple_type": "must be a list, such as [a, b]",
 }
+_SECRET = {"database_url"}  # no message may repeat them: they may hold a password
 # settings of earlier versions, and their replacements
 _REPLACED = {
     "weights": "is called model now: for casia-webface write model: facenet, for vggface2 "
@@ -35,6 +36,8 @@ def of_value(error: ValidationError, known: Collection[str]) -> str:
     if first["type"] == "extra_forbidden":  # the value is not shown: it may be a misplaced secret
         near = get_close_matches(name, known, 1)
         return f"setting {name}: {said}" + (f"; did you mean {near[0]}?" if near else "")
+    if name in _SECRET:
+        return f"setting {name}: {said}"
     return f"setting {name}: {said} (given: {first['input']!r})"
 
 

@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from index.base import setting_errors
 from index.base.choices import Confinement, DistanceScale, FaceChoice, Linkage, WatchMode
+from index.base.database_url import Address, DatabaseUrl
 from index.base.errors import ConfigError
 from index.base.ignoring import DEFAULT_PATTERNS, Ignored
 from index.base.paths import Roots, is_in
@@ -68,6 +69,9 @@ class Settings(BaseSettings):
     inbox: AbsolutePath = Field(Path("inbox"), description="The drop folder.")
     data: AbsolutePath = Field(
         Path("data"), description="Folder of database, networks and certificate."
+    )
+    database_url: DatabaseUrl | None = Field(
+        None, description="A PostgreSQL database for the library; without it, a file in data."
     )
     roots: tuple[AbsolutePath, ...] = Field(
         (), description="More folders to watch; requests may name their files."
@@ -168,12 +172,21 @@ class Settings(BaseSettings):
     max_folder_entries: int = Field(
         100_000, ge=1, description="Most files and folders below the folders of one request."
     )
+    library_people: bool = Field(
+        True,
+        description="Work out who is in the whole library while nothing else is to be done.",
+    )
     _networks_folder: Path | None = PrivateAttr(None)
 
     @property
     def database_path(self) -> Path:
-        """The SQLite file."""
+        """The file that holds the library, unless a server does."""
         return self.data / DATABASE_NAME
+
+    @property
+    def database_address(self) -> Address:
+        """Where the library is."""
+        return self.database_url or self.database_path
 
     @property
     def networks_folder(self) -> Path:

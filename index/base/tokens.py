@@ -24,10 +24,14 @@ _HEADING = "# name scope sha256\n"
 
 
 class Scope(StrEnum):
-    """The rights of a token."""
+    """The rights of a token; each includes those before it."""
 
     READ = "read"
-    ADMIN = "admin"  # includes read
+    JUDGE = "judge"  # say who is whom
+    ADMIN = "admin"
+
+
+_SCOPES = tuple(Scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Token:
 
     def may(self, scope: Scope) -> bool:
         """Whether the token has the rights of *scope*."""
-        return self.scope in (scope, Scope.ADMIN)
+        return _SCOPES.index(self.scope) >= _SCOPES.index(scope)
 
 
 def digest_of(secret: bytes) -> str:
@@ -90,11 +94,13 @@ def _parse(path: Path, number: int, line: str) -> Token:
     whole = len(parts) == 3  # noqa: PLR2004 - name, scope, digest
     if not whole or not _NAME.fullmatch(parts[0]) or not _DIGEST.fullmatch(parts[2]):
         # the line is not shown: it may hold a secret that was written there by mistake
-        raise ConfigError(f"tokens file {path} line {number}: write NAME read|admin SHA256")
+        raise ConfigError(f"tokens file {path} line {number}: write NAME {'|'.join(Scope)} SHA256")
     try:
         return Token(parts[0], Scope(parts[1]), parts[2])
     except ValueError as error:
-        raise ConfigError(f"tokens file {path} line {number}: scope is read or admin") from error
+        raise ConfigError(
+            f"tokens file {path} line {number}: scope is one of {', '.join(Scope)}"
+        ) from error
 
 
 def add_token(path: Path, name: str, scope: Scope) -> str:

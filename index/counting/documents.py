@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from index.counting.answer import Answer
-from index.counting.explanation import Explanation, JoiningLink, Person
+from index.counting.explanation import EVERY, DoubtfulPair, Explanation, JoiningLink, Person
 from index.counting.question import Question
 from index.database.queries.faces import FaceRow
 from index.vectors.space import Space
@@ -35,15 +35,17 @@ def explanation_document(
     space: Space,
     names: dict[int, list[str]],
     judgements: Mapping[int, Sequence[int]],
+    some: slice = EVERY,
 ) -> Document:
     """How the count came about. Distances are cosine, thresholds are on the caller's scale.
 
     Args:
         names: the caller's names of each image's files.
         judgements: the ids of those on each face that has any, by face id.
+        some: the persons, and the left-out faces, to list.
     """
     low, high = explanation.interval()
-    face_of = partial(_face, names, judgements)
+    face_of = partial(face_of_question, names, judgements)
     return {
         "distance": space.distance(question.threshold),
         "cosine_cut": space.cut(question.threshold),
@@ -52,8 +54,9 @@ def explanation_document(
         "stable_range": _inward(*explanation.stable_range(), question.threshold),
         "beyond_measured": explanation.is_beyond_measured,
         "curve": [{"threshold": at, "person_num": count} for at, count in explanation.curve],
-        "persons": [_person(person, space, face_of) for person in explanation.persons()],
-        "left_out": [{**face_of(face), "reason": reason} for face, reason in answer.left_out],
+        "persons": [_person(person, space, face_of) for person in explanation.persons(some)],
+        "left_out": [{**face_of(face), "reason": reason} for face, reason in answer.left_out[some]],
+        "doubts": [_doubt(doubt, space) for doubt in explanation.doubts()],
     }
 
 
@@ -74,6 +77,14 @@ def _person(person: Person, space: Space, face_of: Callable[[FaceRow], Document]
     }
 
 
+def _doubt(doubt: DoubtfulPair, space: Space) -> Document:
+    return {
+        "faces": [doubt.first, doubt.second],
+        "joined": doubt.is_joined,
+        "threshold": round(space.threshold(doubt.height), 4),
+    }
+
+
 def _link(link: JoiningLink, space: Space) -> Document:
     # the rates were measured on faces of different photos; strangers in one photo are more alike
     rate = None if link.same_photo else space.false_match_rate(link.distance)
@@ -86,20 +97,21 @@ def _link(link: JoiningLink, space: Space) -> Document:
     }
 
 
-def _face(
-    names: dict[int, list[str]], judgements: Mapping[int, Sequence[int]], face: FaceRow
+def face_of_question(
+    names: Mapping[int, Sequence[str]], judgements: Mapping[int, Sequence[int]], face: FaceRow
 ) -> Document:
+    """A face with the *names* of its image's files, and the judgements on it; see above."""
     return {
         **face_document(face, names[face.image_id]),
         **({"judgements": list(judgements[face.id])} if face.id in judgements else {}),
     }
 
 
-def face_document(face: FaceRow, names: list[str]) -> Document:
+def face_document(face: FaceRow, names: Sequence[str]) -> Document:
     """A face, and the *names* of the files that hold its photo."""
     return {
         "id": face.id,
-        "filepaths": names,
+        "filepaths": list(names),
         "box": [round(edge, 1) for edge in face.box],
         "probability": round(face.probability, 4),
         "sharpness": round(face.sharpness, 1),

@@ -7,14 +7,13 @@ from http import HTTPStatus
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import minimum_spanning_tree
 
 from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import Linkage
 from index.base.errors import RequestError
 from index.base.plurals import counted
 from index.counting.answer import INTERVAL_SHARE, Answer
+from index.counting.doubts import doubts
 from index.counting.evidence import DENSE_FACES
 from index.counting.grouping import persons
 from index.counting.hierarchy import Hierarchy, hierarchy
@@ -28,7 +27,8 @@ CURVE_STEP = 0.005  # of the threshold; fine enough for a slider, coarse enough 
 CURVE_END = 0.4  # twice the default: beyond it nearly all faces are one person
 MEASURED_FACES, MEASURED_PERSONS = 500, 50  # the largest questions judged: docs/accuracy.md
 CHAIN_FACTOR = 1.5  # a person whose faces are farther apart than this times the cut is doubtful
-_BEYOND = (
+EVERY = slice(None)
+BEYOND = (
     f"counts were never judged beyond {MEASURED_FACES} faces or {MEASURED_PERSONS} persons: "
     "expect larger errors here"
 )
@@ -69,6 +69,26 @@ class Person:
     warnings: tuple[str, ...]
 
 
+def is_beyond_measured(faces: int, persons: int) -> bool:
+    """Whether so many are more than were in the questions on which counting was judged."""
+    return faces > MEASURED_FACES or persons > MEASURED_PERSONS
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtfulPair:
+    """Two faces that people should look at: their groups are one person, or two, by a little.
+
+    Attributes:
+        is_joined: the count takes them for one person.
+        height: the cosine distance at which their groups are merged.
+    """
+
+    first: int  # face ids
+    second: int
+    is_joined: bool
+    height: float
+
+
 class Explanation:
     """An answer with the reasons for it.
 
@@ -92,13 +112,13 @@ class Explanation:
     def _hierarchy(self) -> Hierarchy | None:
         if self._question.linkage is Linkage.SUPPORTED:
             return None  # its groups are not nested: a higher threshold may split again
-        if self._answer.tree is not None:
-            return self._answer.tree
-        linkage, photos = self._question.linkage, self._photos
+        return self._answer.tree or self._tree(self._question.linkage)
+
+    def _tree(self, linkage: Linkage) -> Hierarchy:
         scatter, judged = self._space.profile.scatter, self._answer.judged
         if judged is not None:
-            return judged_hierarchy(self._vectors, linkage, photos, scatter, judged)
-        return hierarchy(self._vectors, linkage, photos, scatter=scatter)
+            return judged_hierarchy(self._vectors, linkage, self._photos, scatter, judged)
+        return hierarchy(self._vectors, linkage, self._photos, scatter=scatter)
 
     @cached_property
     def _counts(self) -> IntVector:
@@ -136,8 +156,7 @@ class Explanation:
     @property
     def is_beyond_measured(self) -> bool:
         """Whether the question is larger than those on which counting was ever judged."""
-        answer = self._answer
-        return len(answer.faces) > MEASURED_FACES or answer.person_num > MEASURED_PERSONS
+        return is_beyond_measured(len(self._answer.faces), self._answer.person_num)
 
     @property
     def _known_upto(self) -> float:
@@ -207,8 +226,26 @@ class Explanation:
             counts += self._counts[self._merges_at(low) : self._merges_at(high) + 1].tolist()
         return min(counts), max(counts)
 
-    def persons(self) -> list[Person]:
-        """Every counted person, in the answer's order.
+    def doubts(self) -> list[DoubtfulPair]:
+        """Where the count is least sure, the most doubtful first; see index.counting.doubts.
+
+        Groups of supported linkage are not nested. Those of single linkage stand for them.
+        """
+        tree, cut = self._hierarchy, self._space.cut(self._question.threshold)
+        labels = self._labels_at(cut) if tree is None else tree.labels_at(1.0 - cut)
+        faces = self._answer.faces
+        return [
+            DoubtfulPair(
+                faces[one.first].id,
+                faces[one.second].id,
+                bool(labels[one.first] == labels[one.second]),
+                one.height,
+            )
+            for one in doubts(tree or self._tree(Linkage.SINGLE), self._vectors, 1.0 - cut)
+        ]
+
+    def persons(self, some: slice = EVERY) -> list[Person]:
+        """The counted persons, or *some* of them, in the answer's order.
 
         Raises:
             RequestError: 413, one has more than DENSE_FACES faces.
@@ -217,7 +254,7 @@ class Explanation:
         for row, person in enumerate(self._answer.person_of):
             if person != NOBODY:
                 rows[person].append(row)
-        return [self._person(some) for some in rows]
+        return [self._person(mine) for mine in rows[some]]
 
     def _person(self, rows: list[int]) -> Person:
         if len(rows) > DENSE_FACES:
@@ -233,6 +270,9 @@ class Explanation:
         judged = self._answer.judged
         groups = np.arange(len(rows)) if judged is None else judged.group[rows]
         said = groups[:, None] == groups
+        from scipy.sparse import csr_array  # noqa: PLC0415 - takes a fifth of a second
+        from scipy.sparse.csgraph import minimum_spanning_tree  # noqa: PLC0415
+
         # 0 is no edge for scipy; what people said is lighter than any distance
         edges = np.where(said, 0.5 + distances / 8, distances + 1.0)
         tree = minimum_spanning_tree(csr_array(edges)).tocoo()
@@ -264,12 +304,11 @@ def explanation_lines(document: dict[str, Any]) -> list[str]:
     lines = [
         f"{counted(document['person_num'], 'person')} at threshold {document['threshold']}",
         *_how_stable(document),
-        *([_BEYOND] if document["beyond_measured"] else []),
-        *([doubt["advice"]] if (doubt := document.get("profile_doubt")) else []),
+        *([BEYOND] if document["beyond_measured"] else []),
     ]
     for number, person in enumerate(document["persons"], start=1):
         weakest = person["weakest_link"]
-        how = f", weakest link at {_link(weakest)}" if weakest else ""
+        how = f", weakest link at {link_text(weakest)}" if weakest else ""
         doubts = "".join(f", {_DOUBTS[warning]}" for warning in person["warnings"])
         lines.append(f"person {number}: {counted(len(person['faces']), 'face')}{how}{doubts}")
         lines += [f"    {_place(face)}" for face in person["faces"]]
@@ -292,7 +331,8 @@ def _how_stable(document: dict[str, Any]) -> list[str]:
     ]
 
 
-def _link(link: dict[str, Any]) -> str:
+def link_text(link: dict[str, Any]) -> str:
+    """The threshold of a link, or of a similar face, and how often strangers are as near."""
     rate = link["false_match_rate"]
     known = "" if rate is None else f" (false match rate {rate:.2g} at most)"
     return f"{link['threshold']:.3f}{known}"

@@ -14,8 +14,6 @@ from itertools import pairwise
 import faiss
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import Linkage
@@ -97,6 +95,8 @@ def supported(links: Links, count: int) -> NDArray[np.bool_]:
     """
     if len(links.first) == 0:
         return np.empty(0, np.bool_)
+    from scipy.sparse import coo_array  # noqa: PLC0415 - takes a fifth of a second
+
     here = np.arange(count)
     rows = np.concatenate((links.first, links.second, here))
     columns = np.concatenate((links.second, links.first, here))
@@ -127,6 +127,9 @@ def joining_links(links: Links, count: int, linkage: Linkage) -> Links:
 
 def components(links: Links, count: int) -> IntVector:
     """The person of each face: (count,) numbers from 0, by first appearance."""
+    from scipy.sparse import coo_array  # noqa: PLC0415 - takes a fifth of a second
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     graph = coo_array(
         (np.ones(len(links.first), np.int8), (links.first, links.second)), (count, count)
     )

@@ -7,21 +7,17 @@ threshold, and a higher threshold never gives more persons.
 import math
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal
 
 import numpy as np
-from scipy.cluster.hierarchy import linkage as scipy_linkage
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import minimum_spanning_tree
-from scipy.spatial.distance import squareform
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.choices import Linkage
 from index.base.errors import RequestError
 from index.counting.effort import Effort
 from index.counting.evidence import DENSE_FACES, LEADING, merge_by_evidence
-from index.counting.streamed_single import streamed_single
 from index.vectors.space import USUAL, Scatter
+
+Merges = tuple[IntVector, IntVector, DoubleVector]  # a face of each group, and the heights
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +114,23 @@ def hierarchy(
         first, second, heights = merge_by_evidence(
             vectors[order], photos[order], scatter, below, effort
         )
-    elif linkage is Linkage.SINGLE and count > DENSE_FACES:
-        first, second, heights = streamed_single(vectors[order], below, effort.check_time)
-    elif linkage is Linkage.SINGLE:
-        first, second, heights = _single(vectors[order])
     else:
-        refuse_many(count, linkage)
-        first, second, heights = _agglomerate(vectors[order], linkage)
+        first, second, heights = _by_scipy(vectors[order], linkage, below, effort)
     return Hierarchy(count, order[first], order[second], heights)
+
+
+def _by_scipy(vectors: FloatMatrix, linkage: Linkage, below: float, effort: Effort) -> Merges:
+    """The other linkages, whose modules import scipy: that takes a third of a second."""
+    if linkage is Linkage.SINGLE and len(vectors) > DENSE_FACES:
+        from index.counting.streamed_single import streamed_single  # noqa: PLC0415 - scipy
+
+        return streamed_single(vectors, below, effort.check_time)
+    refuse_many(len(vectors), linkage)
+    from index.counting.matrix_linkages import agglomerate, single  # noqa: PLC0415 - scipy
+
+    if linkage is Linkage.SINGLE:
+        return single(vectors)
+    return agglomerate(vectors, "average" if linkage is Linkage.AVERAGE else "complete")
 
 
 def refuse_many(count: int, linkage: Linkage) -> None:
@@ -136,41 +141,3 @@ def refuse_many(count: int, linkage: Linkage) -> None:
             f"{count} faces are more than the {DENSE_FACES} that linkage={linkage} counts; "
             "ask about fewer photos, or use linkage=evidence or single",
         )
-
-
-Merges = tuple[IntVector, IntVector, DoubleVector]
-
-
-def _distances(vectors: FloatMatrix) -> DoubleVector:
-    wide = vectors.astype(np.float64)
-    return np.clip(1.0 - wide @ wide.T, 0.0, 2.0)
-
-
-def _single(vectors: FloatMatrix) -> Merges:
-    """Single linkage by a minimum spanning tree (J. Gower, G. Ross, 1969)."""
-    distances = _distances(vectors)
-    distances += 1.0  # to scipy a zero is a missing edge
-    tree = minimum_spanning_tree(csr_array(distances), overwrite=True).tocoo()
-    order = np.argsort(tree.data, kind="stable")
-    return (
-        tree.row[order].astype(np.int64),
-        tree.col[order].astype(np.int64),
-        np.sort(tree.data) - 1.0,
-    )
-
-
-def _agglomerate(vectors: FloatMatrix, linkage: Linkage) -> Merges:
-    """Average or complete linkage by scipy; a group is named by one of its faces."""
-    distances = _distances(vectors)
-    np.fill_diagonal(distances, 0.0)
-    method: Literal["average", "complete"] = "average" if linkage is Linkage.AVERAGE else "complete"
-    merges = scipy_linkage(squareform(distances, checks=False), method)
-    count = len(vectors)
-    member = np.arange(count + len(merges))
-    for number, row in enumerate(merges):
-        member[count + number] = member[int(row[0])]
-    return (
-        member[merges[:, 0].astype(np.int64)],
-        member[merges[:, 1].astype(np.int64)],
-        np.maximum.accumulate(merges[:, 2]),
-    )

@@ -30,6 +30,21 @@ def seen_often(labels: IntVector, photos: IntVector, least: int) -> IntVector:
     return found
 
 
+def most_photographed(labels: IntVector, photos: IntVector) -> IntVector:
+    """Number the persons anew, those in the most photos first, equals as before.
+
+    Args:
+        labels, photos: (n,) the person, from 0, and the photo of each face.
+    """
+    if len(labels) == 0:
+        return labels
+    pairs = np.unique(np.stack((labels, photos)), axis=1)
+    order = np.argsort(-np.bincount(pairs[0]), kind="stable")
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return rank[labels]
+
+
 def counts_by_merges(hierarchy: Hierarchy, photos: IntVector, least: int) -> IntVector:
     """How many persons are in at least *least* photos after each number of merges, (m + 1,).
 

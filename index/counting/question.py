@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -153,17 +153,22 @@ def check_filepath(name: str, *, in_json: bool = False) -> str:
 
 
 def build_question(
-    given: Mapping[str, Sequence[str]], settings: "Settings", *, in_json: bool = False
+    given: Mapping[str, Sequence[str]],
+    settings: "Settings",
+    *,
+    in_json: bool = False,
+    beside: Iterable[Parameter] = (),
 ) -> Question:
     """Check a request's parameters, each with all its values in order.
 
     Args:
         in_json: they come from a JSON body; see check_filepath().
+        beside: parameters that the request may have beside those of a question.
 
     Raises:
         RequestError: 400 or 413; its text names the mistake.
     """
-    check_known(given, (FILEPATH, *(parameter.name for parameter in PARAMETERS)))
+    check_known(given, (FILEPATH, *(parameter.name for parameter in (*PARAMETERS, *beside))))
     names = given.get(FILEPATH, ())
     if not names:
         raise bad_request("filepath is missing; give it once for each image")

@@ -30,11 +30,14 @@ def restoring(path: Path) -> Path:
     return path.with_name(f"{path.name}.restoring")
 
 
-def remove_restoring(path: Path) -> None:
+def remove_restoring(path: Path | None) -> None:
     """Remove the files of a killed restore: they may hold photos that were forgotten since.
 
-    The caller must hold the ingest lock, as a restore does.
+    The caller must hold the ingest lock, as a restore does. A database without a *path* is on a
+    server, and never restored by this program.
     """
+    if path is None:
+        return
     copy = restoring(path)
     for found in copy.parent.glob(f"{copy.name}*"):
         found.unlink()

@@ -69,12 +69,16 @@ class Hold:
         self._resources.close()
 
 
-def refuse_other_holders(path: Path) -> None:
+def refuse_other_holders(path: Path | None) -> None:
     """Make sure that no process uses another file than the one now at *path*.
+
+    A database without a *path* is on a server; each of its connections makes sure by itself.
 
     Raises:
         WriterBusyError: one does; changes made here would not reach it.
     """
+    if path is None:
+        return
     try:
         listed = LIST.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -32,6 +32,8 @@ NAMING = {
 
 # SQLite allows AUTOINCREMENT only for INTEGER; other databases need BIGINT for 64 bits.
 RowId = BigInteger().with_variant(Integer, "sqlite")
+# compared by code points everywhere, so that the paths below a folder are one range of an index
+PathText = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class Base(DeclarativeBase):
@@ -86,7 +88,9 @@ class File(Base):
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    path: Mapped[str] = mapped_column(Text, unique=True)  # absolute; see index.base.paths.display
+    path: Mapped[str] = mapped_column(
+        PathText, unique=True
+    )  # absolute; see index.base.paths.display
     size: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     ctime_ns: Mapped[int] = mapped_column(BigInteger)
@@ -101,6 +105,19 @@ class File(Base):
     ready_at: Mapped[float | None] = mapped_column(Float)  # claimed from then on; None: see queue
 
 
+# the order of queue.claim; without it each batch would sort the whole queue
+_WAITS = File.ready_at.is_not(None)
+Index(
+    "ix_files_claim",
+    File.priority.desc(),
+    File.ready_at,
+    File.crashes,
+    File.id,
+    sqlite_where=_WAITS,
+    postgresql_where=_WAITS,
+)
+
+
 class Analysis(Base):
     """The result of one generation for one image."""
 
@@ -110,7 +127,7 @@ class Analysis(Base):
         ForeignKey("images.id", ondelete="CASCADE"), primary_key=True
     )
     generation_id: Mapped[int] = mapped_column(
-        ForeignKey("generations.id", ondelete="CASCADE"), primary_key=True, index=True
+        ForeignKey("generations.id", ondelete="CASCADE"), primary_key=True
     )
     face_count: Mapped[int]  # how many face rows belong here; 0 is "no face"
 
@@ -239,6 +256,21 @@ class Judgement(Base):
     note: Mapped[str | None] = mapped_column(Text)
 
 
+class People(Base):
+    """The one row that holds the persons of the whole library, as they were counted last."""
+
+    __tablename__ = "people"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[str] = mapped_column(Text)  # JSON: what it was counted from, and how
+    change: Mapped[int] = mapped_column(BigInteger)  # the newest of the changelog then
+    counted_at: Mapped[float] = mapped_column(Float)  # seconds since 1970
+    photos: Mapped[int]  # how many there were
+    faces: Mapped[bytes] = mapped_column(LargeBinary)  # ids of the faces, little-endian int64
+    images: Mapped[bytes] = mapped_column(LargeBinary)  # the image of each, likewise
+    persons: Mapped[bytes] = mapped_column(LargeBinary)  # the number of each one's person, likewise
+
+
 class Report(Base):
     """The one row that holds the last report of the ingest process (library.ingest_report)."""
 
@@ -258,7 +290,7 @@ class Place(Base):
 
     __tablename__ = "places"
 
-    path: Mapped[str] = mapped_column(Text, primary_key=True)
+    path: Mapped[str] = mapped_column(PathText, primary_key=True)
     device: Mapped[str] = mapped_column(String(24))  # unsigned 64 bits do not fit an INTEGER
     inode: Mapped[str] = mapped_column(String(24))
     missing: Mapped[int] = mapped_column(server_default="0")  # files whose removal is held
@@ -266,3 +298,12 @@ class Place(Base):
     held_scans: Mapped[int] = mapped_column(server_default="0")  # later scans that missed them, too
     held_seconds: Mapped[float] = mapped_column(Float, server_default="0")  # only while watching
     accepted: Mapped[bool] = mapped_column(server_default="0")  # the operator says they are gone
+
+
+class Commits(Base):
+    """The one row that a server's writers lock, and add 1 to; a file has its own ways."""
+
+    __tablename__ = "commits"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    n: Mapped[int] = mapped_column(BigInteger)

@@ -17,6 +17,7 @@ class GenerationState(StrEnum):
 
     BUILDING = "building"
     ACTIVE = "active"
+    BESIDE = "beside"  # of a second model, with whose count /persons compares its own
     RETIRED = "retired"  # about to be removed
 
 
@@ -35,3 +36,6 @@ class Verdict(StrEnum):
     DIFFERENT = "different"  # they are not
     NOT_A_PERSON = "not_a_person"  # a statue, a poster, a pattern: never counted
     UNDO = "undo"  # takes an earlier entry back
+
+
+JUDGING = (Verdict.SAME, Verdict.DIFFERENT, Verdict.NOT_A_PERSON)

@@ -8,16 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from index.base.errors import ConfigError
+from index.base.errors import ConfigError, RequestError
 from index.counting.judgements import Judgements
-from index.database.queries import faces, generations, judgements, stored_images
+from index.database.queries import judgements
 from index.database.queries.judgements import JudgedFace, JudgementRow, NewJudgement
-from index.database.states import Verdict
-from index.library.judged_faces import judged_images
-from index.library.judgements import ContradictionError, record_beside
+from index.database.states import JUDGING, Verdict
+from index.library.judgements import ContradictionError, check_note, faces_judged, record_beside
 
 AUTHOR = "command line"
-MAX_NOTE = 500  # characters
 _SHA256_DIGITS = 64
 
 
@@ -46,7 +44,7 @@ def parse_lines(lines: Iterable[str]) -> Iterator[NewJudgement]:
             continue
         try:
             yield _parsed(json.loads(line))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError, RequestError) as error:
             raise ConfigError(
                 f"line {number} is no judgement; a line looks like the output of "
                 "person-count judgements export"
@@ -56,12 +54,10 @@ def parse_lines(lines: Iterable[str]) -> Iterator[NewJudgement]:
 def _parsed(found: Mapping[str, Any]) -> NewJudgement:
     verdict = Verdict(found["verdict"])
     named = tuple(_face(face) for face in found["faces"])
-    if verdict is Verdict.UNDO or len(named) != (1 if verdict is Verdict.NOT_A_PERSON else 2):
+    if verdict not in JUDGING or len(named) != faces_judged(verdict):
         raise ValueError
     note = found.get("note")
-    if note is not None and (not isinstance(note, str) or len(note) > MAX_NOTE):
-        raise ValueError
-    return NewJudgement(verdict, named, note)
+    return NewJudgement(verdict, named, check_note(note) if note else None)
 
 
 def _face(found: Mapping[str, Any]) -> JudgedFace:
@@ -120,15 +116,3 @@ def import_judgements(
         else:
             found.known += 1
     return found
-
-
-def lost(connection: Connection, held: Judgements) -> list[int]:
-    """The ids of judgements on a face that the active generation did not find, or does not have."""
-    generation = generations.active(connection)
-    there: set[JudgedFace] = set()
-    if generation is not None:
-        images = sorted(stored_images.image_ids(connection, held.of_image).values())
-        found = faces.faces_of(connection, generation.id, images)
-        for image in judged_images(connection, held, found).values():
-            there.update(image.judged.values())
-    return [row.id for row in held.rows.values() if not there.issuperset(row.faces)]

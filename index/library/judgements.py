@@ -1,15 +1,37 @@
 """Reads, adds and undoes what people said about faces."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from sqlalchemy import Connection
 
-from index.base.errors import RequestError
+from index.base.errors import RequestError, bad_request
 from index.counting.judgements import Judgements
 from index.database.queries import judgements
 from index.database.queries.judgements import JudgementRow, NewJudgement
 from index.database.states import Verdict
+
+MAX_NOTE = 500  # characters
+
+
+def faces_judged(verdict: Verdict) -> int:
+    """How many faces a judgement is about."""
+    return 1 if verdict is Verdict.NOT_A_PERSON else 2
+
+
+def check_note(note: object) -> str:
+    """Return *note* if it can be one.
+
+    Raises:
+        RequestError: 400, it cannot.
+    """
+    if not isinstance(note, str) or not note or len(note) > MAX_NOTE or "\0" in note:
+        raise bad_request(f"a note is a text of 1 to {MAX_NOTE} characters")
+    try:
+        note.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise bad_request("a note is not valid Unicode") from error
+    return note
 
 
 def judgements_of(connection: Connection) -> Judgements:
@@ -58,7 +80,28 @@ def record(
         ContradictionError: one contradicts earlier ones, perhaps of the same list.
     """
     held = Judgements.of(judgements.all_rows(connection))
-    return [record_beside(held, connection, one, at, author) for one in new]
+    last = judgements.version(connection)[0]
+    found: list[JudgementRow] = []
+    for one in new:
+        try:
+            found.append(record_beside(held, connection, one, at, author))
+        except ContradictionError as error:
+            if max(error.chain) <= last:
+                raise
+            # those of the list will never have had an id
+            places = {row.id: place for place, row in enumerate(found, 1) if row.id > last}
+            raise ContradictionError(
+                _sentence_in_list(len(found) + 1, error.chain, places), error.chain
+            ) from error
+    return found
+
+
+def _sentence_in_list(place: int, chain: Sequence[int], places: Mapping[int, int]) -> str:
+    others = [
+        f"number {places[number]}" if number in places else f"judgement {number}"
+        for number in chain
+    ]
+    return f"number {place} of the list contradicts {' and '.join(others)}"
 
 
 def record_beside(

@@ -20,7 +20,7 @@ from index.base.lock import exclusive
 from index.base.paths import is_in_any
 from index.database.database_file import remove_restoring
 from index.database.engine import Database
-from index.database.queries import erasures, judgements, places, stored_images
+from index.database.queries import erasures, judgements, people, places, stored_images
 from index.database.queries.erasures import Entry
 from index.database.queries.files import rows_of
 from index.database.states import ErasureAction
@@ -117,6 +117,7 @@ class Eraser:
         self.erased.images += len(images)
         erasures.remove_images(connection, images)
         erasures.drop_snapshots(connection)
+        people.erase(connection)
 
     def _erase_judgements(self, connection: Connection, entries: Sequence[Entry]) -> None:
         """Erase what people said about the faces on erased content, even if its image is gone."""

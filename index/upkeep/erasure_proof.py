@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from index.base.lock import exclusive
 from index.base.progress import Progress
 from index.database.database_file import remove_restoring, sync
 from index.database.engine import Database
-from index.database.queries import embeddings, erasures, generations
+from index.database.queries import embeddings, erasures, generations, stored_images
 from index.upkeep import byte_search
 from index.upkeep.evaluation_database import evaluation_folder, evaluation_library
 from index.vectors.snapshot_writer import write_snapshot
@@ -109,13 +109,22 @@ def drop_copies(database: Database, wanted: set[bytes], progress: Progress) -> l
     Call it before the rows are removed. Without the rows, a run that continues an interrupted
     erasure would not know the bytes to search for.
     """
-    copies = sorted(database.path.parent.glob(f"{database.path.name}.before-*"))
+    if database.path is None:
+        return []
+    folder = database.path.parent
+    copies = sorted(folder.glob(f"{database.path.name}.before-*"))
     found = byte_search.search(copies, wanted, progress) if wanted else {}
     for path in found:
         path.unlink()
     if found:
-        sync(database.path.parent)
+        sync(folder)
     return sorted(found)
+
+
+def rows_left(database: Database, contents: Collection[bytes]) -> int:
+    """The number of images with one of these SHA-256 that are still stored, with their faces."""
+    with database.read() as connection:
+        return len(stored_images.image_ids(connection, contents))
 
 
 def _still_stored(database: Database, hits: set[bytes]) -> set[bytes]:

@@ -21,20 +21,24 @@ class GivenFiles:
     Attributes:
         photos: the names of what may be photos, each once, in order.
         no_photos: the reasons why other files are none, by name.
+        errors: about files and folders below given folders that cannot be read.
     """
 
     photos: list[str] = field(default_factory=list)
     no_photos: dict[str, str] = field(default_factory=dict)
+    errors: list[RequestError] = field(default_factory=list)
 
 
 def find_given(names: Sequence[str], settings: Settings) -> GivenFiles:
     """Find the files that *names* mean; a folder stands for all below it that is not ignored.
 
     Raises:
-        RequestError: a folder cannot be read (422), or there are more files than allowed (413).
+        RequestError: a folder in *names* cannot be read (422), or there are more files than
+            allowed (413).
     """
     found = GivenFiles()
-    for name in dict.fromkeys(file for given in names for file in _files(given, settings)):
+    files = (file for given in names for file in _files(given, settings, found.errors))
+    for name in dict.fromkeys(files):
         if reason := passed_over(name):
             found.no_photos[name] = reason
         else:
@@ -55,7 +59,7 @@ def unreadable(name: str, reason: str) -> RequestError:
     )
 
 
-def _files(name: str, settings: Settings) -> Iterator[str]:
+def _files(name: str, settings: Settings, errors: list[RequestError]) -> Iterator[str]:
     if not os.path.isdir(name):
         yield name
         return
@@ -65,10 +69,12 @@ def _files(name: str, settings: Settings) -> Iterator[str]:
     for path, status in walk.files(real, roots):
         below = os.path.join(name, os.path.relpath(path, real))
         if reason := refusal(path, status):
-            raise unreadable(below, reason)
-        yield below
+            errors.append(unreadable(below, reason))
+        else:
+            yield below
     for path, reason in walk.unreadable.items():
-        raise RequestError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"{on_one_line(display(path))} cannot be read ({reason})",
-        )
+        sentence = f"{on_one_line(display(path))} cannot be read ({reason})"
+        error = RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
+        if path == real:
+            raise error  # as a file that the caller names
+        errors.append(error)

@@ -16,7 +16,7 @@ from index.database.queries import generations, queue, stored_images
 from index.upkeep.erasure import expire, finish_erasures
 from index.vectors import snapshot_writer
 from index.vectors.space import stored_vector_space
-from ingest.jobs.fit_watch import FitWatch
+from ingest.jobs.beside import BesideKeeper
 from ingest.jobs.reindex import remove_retired
 from ingest.jobs.reporter import Reporter
 from ingest.jobs.worker import Worker
@@ -130,14 +130,14 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         log.warning("ingest.folder_made folder=%s; it did not exist: is it mistyped?", folder)
     with (
         exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS, stop=stop),
-        Database(settings.database_path) as database,
+        Database(settings.database_address) as database,
     ):
         finish_erasures(database, settings.data)
         with database.write() as connection:
             released = queue.release(connection, time.time())
         if released:
             log.warning("ingest.resumed files_in_hand=%d", released)
-        housekeeping, fit_watch = Housekeeping(database, settings), FitWatch(database)
+        housekeeping = Housekeeping(database, settings)
         roots = settings.resolve_roots()
         reporter = Reporter(database)
         scanner = Scanner(database, roots, settings.settle_seconds)
@@ -146,6 +146,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         try:
             generation, models = open_generation(database, settings)
             worker = Worker(database, settings, generation, models)
+            beside = BesideKeeper(database, settings)
             log.info("ingest.started model=%s", generation.model_id)
             outage = Outage("ingest")
             while not stop.is_set():
@@ -154,13 +155,11 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
                 try:
                     if worker.is_due() and worker.step():
                         outage.end()
-                    else:
+                    elif not beside.step(worker.models):
                         stop.wait(IDLE_SECONDS)
                     if housekeeping.run_if_due(worker):
                         jumps = housekeeping.clock_guard.jumps
-                        fit_watch.look_if_due()
-                        fit = fit_watch.found
-                        reporter.round_done(watcher.report, worker.report(), jumps, fit)
+                        reporter.round_done(watcher.report, worker.report(), jumps)
                 except StoreUnavailableError as error:
                     outage.begin(error)
                     stop.wait(OUTAGE_SECONDS)

@@ -4,7 +4,6 @@ An interrupted re-index continues where it stopped when it is started again with
 Answers do not change before the switch.
 """
 
-import hashlib
 import logging
 import threading
 import time
@@ -13,22 +12,20 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from index.base.errors import IngestError, UnreadableImageError, UnsettledFileError
-from index.base.paths import is_in, signature_of
+from index.base.errors import IngestError
+from index.base.paths import is_in
 from index.base.progress import Progress
 from index.base.settings import Settings
 from index.database.engine import Database
-from index.database.queries import analyses, generations, queue, stored_images
+from index.database.queries import analyses, generations, queue
 from index.database.queries.files import FileRow, files_of
 from index.database.queries.generations import GenerationRow
-from index.database.queries.stored_images import NewImage
 from index.database.states import GenerationState
 from index.vectors import snapshot_writer
 from index.vectors.space import shipped_profile, stored_vector_space
-from ingest.decoding.reading import read_settled
 from ingest.interfaces import Encoder
+from ingest.jobs.missing_images import MissingImages
 from ingest.networks.models import load_models
-from ingest.networks.pipeline import analyse_all, in_chunks, share_of
 from ingest.networks.recogniser import stored_name
 from ingest.watching.missing_disks import uncertain_places
 
@@ -72,6 +69,7 @@ class Reindexer:
         self._model = stored_name(model)
         self._stop = stop
         self._roots = settings.resolve_roots()
+        self._missing = MissingImages(database, settings, self._models)
 
     def run(self, progress: Progress) -> ReindexResult | None:
         """Build a generation with the model and make it the active one.
@@ -100,14 +98,16 @@ class Reindexer:
         return ReindexResult(encoder.model_id, totals["images"], totals["faces"], already)
 
     def _target(self, encoder: Encoder) -> GenerationRow:
-        """The generation to fill: that of an interrupted run, or a new one."""
+        """The generation to fill: that of an interrupted run, the second model's, or a new one."""
         with self._database.write() as connection:
-            found = generations.building(connection)
+            second, found = generations.beside(connection), generations.building(connection)
             if found is not None and found.model_id == encoder.model_id:
                 return found
             if found is not None:
                 log.info("reindex.other_abandoned model=%s", found.model_id)
                 generations.retire(connection, found.id)
+            if second is not None and second.model_id == encoder.model_id:
+                return second
             return generations.create(
                 connection,
                 model_id=encoder.model_id,
@@ -131,48 +131,14 @@ class Reindexer:
             done, total = generations.progress(connection, generation.id)
         last = 0
         while True:
-            with self._database.read() as connection:
-                images = generations.missing_images(
-                    connection, generation.id, last, self._settings.batch_files
-                )
+            images = self._missing.some(generation, last)
             progress(done, total)
             if not images or self._stop.is_set():
                 return
             last = images[-1][0]
-            contents = ((sha256, data) for sha256, data in map(self._content, images) if data)
-            limit = self._settings.max_megapixels
-            chunks = in_chunks(contents, share_of(len(images)))
-            found = [outcome for _, outcome in analyse_all(self._models, chunks, limit)]
-            with self._database.write() as connection:
-                present = stored_images.image_ids(connection, [sha256 for _, sha256 in images])
-                # images that are no longer present were forgotten meanwhile
-                whole = [image for image in map(_decoded, found) if image.sha256 in present]
-                stored_images.record_images(connection, generation.id, whole)
+            for error in self._missing.analyse(generation, images):
+                raise IngestError(f"{error}{OLD}") from error
             done = min(done + len(images), total)
-
-    def _content(self, image: tuple[int, bytes]) -> tuple[bytes, bytes | None]:
-        """An image's bytes, from any file that still holds it; None if all have changed.
-
-        Raises:
-            IngestError: an unchanged file cannot be read.
-        """
-        image_id, sha256 = image
-        with self._database.read() as connection:
-            files = files_of(connection, image_id)
-        limit = self._settings.max_file_bytes
-        for row in files:
-            try:
-                if signature_of(self._roots.stat(row.path)) != row.signature:
-                    continue
-                data = read_settled(row.path, self._roots.root_of(row.path), row.signature, limit)
-            except (FileNotFoundError, UnsettledFileError):
-                continue
-            except UnreadableImageError as error:
-                raise IngestError(f"{row.path} cannot be read now: {error}{OLD}") from error
-            if hashlib.sha256(data).digest() != sha256:
-                raise IngestError(f"{row.path} has changed, but its times have not{OLD}")
-            return sha256, data
-        return sha256, None
 
     def _switch(self, generation: GenerationRow) -> bool:
         """Make *generation* active, unless it lacks images that were added meanwhile.
@@ -187,7 +153,7 @@ class Reindexer:
         if lost is None:
             return False
         with self._database.write() as connection:
-            missing = [image for image, _ in self._missing(connection, generation)]
+            missing = [image for image, _ in _all_missing(connection, generation)]
             files = {image: files_of(connection, image) for image in missing}
             if any(files[image] != lost.get(image) for image in missing):
                 return False  # images were added, or files moved, meanwhile
@@ -208,24 +174,21 @@ class Reindexer:
         It reads the files outside any transaction, so that no other process waits for it.
         """
         with self._database.read() as connection:
-            missing = list(self._missing(connection, generation))
+            missing = list(_all_missing(connection, generation))
             lost = {image: files_of(connection, image) for image, _ in missing}
-        found = any(self._content(image)[1] is not None for image in missing)
+        try:
+            found = any(self._missing.content(image) is not None for image in missing)
+        except IngestError as error:
+            raise IngestError(f"{error}{OLD}") from error
         return None if found else lost
 
-    @staticmethod
-    def _missing(connection: Connection, generation: GenerationRow) -> Iterator[tuple[int, bytes]]:
-        """All images that *generation* has not analysed: id, SHA-256."""
-        last = 0
-        while some := generations.missing_images(connection, generation.id, last, MISSING_IMAGES):
-            yield from some
-            last = some[-1][0]
 
-
-def _decoded(found: NewImage | UnreadableImageError) -> NewImage:
-    if isinstance(found, UnreadableImageError):
-        raise IngestError(f"an indexed image cannot be decoded now: {found}{OLD}")
-    return found
+def _all_missing(connection: Connection, generation: GenerationRow) -> Iterator[tuple[int, bytes]]:
+    """All images that *generation* has not analysed: id, SHA-256."""
+    last = 0
+    while some := generations.missing_images(connection, generation.id, last, MISSING_IMAGES):
+        yield from some
+        last = some[-1][0]
 
 
 def _refuse_uncertain(paths: Iterable[str], uncertain: Sequence[str]) -> None:

@@ -53,7 +53,7 @@ class Worker:
         self._roots = settings.resolve_roots()
         self._erasures = ErasureLog(settings.data)
         self.generation = generation
-        self._models = models
+        self.models = models
         self._clock = clock
         self._done = WorkReport()
         self._in_hand: list[Claim] = []  # claimed, and not committed yet
@@ -80,7 +80,7 @@ class Worker:
         except DecoderUnavailableError:
             self._put_off(claims)
             raise
-        with self._models.stages.stage("commit"), self._database.write() as connection:
+        with self.models.stages.stage("commit"), self._database.write() as connection:
             self._commit(connection, claims, batch)
         self._in_hand = []
         if batch.put_off:
@@ -123,34 +123,35 @@ class Worker:
 
     def report(self) -> WorkReport:
         """The results since the worker was made."""
-        return replace(self._done, stage_seconds=self._models.stages.totals())
+        return replace(self._done, stage_seconds=self.models.stages.totals())
 
     def is_due(self) -> bool:
         """Whether to claim a batch now: it is full, has waited long enough, or a caller waits."""
         if self._in_hand:
             return True  # the last batch could not be committed; no other worker may claim it
         now = self._clock()
+        full = self._settings.batch_files
         with self._database.read() as connection:
-            ready, oldest, urgent = queue.backlog(connection, now)
+            ready, oldest, urgent = queue.backlog(connection, now, full)
         if not ready:
             return False
         waited = oldest is not None and now - oldest >= self._settings.batch_wait_seconds
-        return urgent or waited or ready >= self._settings.batch_files
+        return urgent or waited or ready >= full
 
     def _follow_switch(self) -> None:
         with self._database.read() as connection:
             active = generations.active(connection)
         if active is not None and active.id != self.generation.id:
             if active.model_id != self.generation.model_id:
-                stages = self._models.stages  # go on counting
-                self._models = replace(load_generation(self._settings, active), stages=stages)
+                stages = self.models.stages  # go on counting
+                self.models = replace(load_generation(self._settings, active), stages=stages)
             self.generation = active
             log.info("ingest.generation_switched generation=%d", active.id)
 
     def _process(self, claims: list[Claim]) -> Batch:
         batch = Batch()
         limit = self._settings.max_megapixels
-        batch.outcomes.update(analyse_all(self._models, self._new_contents(claims, batch), limit))
+        batch.outcomes.update(analyse_all(self.models, self._new_contents(claims, batch), limit))
         return batch
 
     def _new_contents(self, claims: list[Claim], batch: Batch) -> Iterator[list[Content]]:
@@ -181,7 +182,7 @@ class Worker:
             batch.failures[claim] = UnreadableImageError(reason, no_photo=True)
             return None
         try:
-            with self._models.stages.stage("read"):
+            with self.models.stages.stage("read"):
                 root = self._roots.root_of(claim.path)
                 data = read_settled(claim.path, root, claim.signature, limit)
         except (FileNotFoundError, UnsettledFileError):

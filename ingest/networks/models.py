@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,7 +28,7 @@ from ingest.networks.detector import MtcnnDetector
 from ingest.networks.encoder import NetworkEncoder
 from ingest.networks.photos import Photo, in_file_pixels, open_photo, sharp_crops
 from ingest.networks.recogniser import describe, stored_name
-from ingest.networks.runtime import cores
+from ingest.networks.runtime import core, cores
 from ingest.networks.sharpness import sharpness
 from ingest.networks.stage_clock import StageClock
 
@@ -170,11 +171,11 @@ def load_models(settings: Settings, model: str) -> Models:
     folder = settings.networks_folder
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        models = Models(
-            MtcnnDetector(folder, device=device),
-            NetworkEncoder(describe(model), folder, device=device),
-            decoders,
-        )
+        core()  # before there are two threads to make it
+        with ThreadPoolExecutor(1) as pool:  # compiling takes half a second, most of it the encoder
+            detector = pool.submit(MtcnnDetector, folder, device=device)
+            encoder = NetworkEncoder(describe(model), folder, device=device)
+            models = Models(detector.result(), encoder, decoders)
     except OSError as error:  # for example a folder that another user made
         said = f"{error.strerror}: {error.filename or folder}"
         raise ModelUnavailableError(f"the networks cannot be read or kept: {said}") from error
@@ -182,6 +183,17 @@ def load_models(settings: Settings, model: str) -> Models:
     gc.collect()
     gc.freeze()
     return models
+
+
+def load_encoder(settings: Settings, model: str) -> Encoder:
+    """Load only the recogniser that the setting *model* means.
+
+    Raises:
+        ConfigError: there is no such model.
+        ModelUnavailableError: its network cannot be loaded.
+    """
+    device = torch_device(settings.device)
+    return NetworkEncoder(describe(model), settings.networks_folder, device=device)
 
 
 def load_generation(settings: Settings, generation: GenerationRow) -> Models:

@@ -8,6 +8,7 @@ from openvino import opset13
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from index.base.errors import ModelUnavailableError
+from ingest.networks.prelu import join_prelus
 from ingest.networks.recogniser import Recogniser
 from ingest.networks.runtime import core
 
@@ -33,6 +34,7 @@ def read(path: Path, recogniser: Recogniser) -> ov.Model:
     layout = _layout(model, path, recogniser.input_px)
     try:
         _free_batch(model, layout, recogniser.input_px)
+        join_prelus(model)
         model = _fed_with_crops(model, layout, recogniser)
     except RuntimeError as error:
         raise ModelUnavailableError(f"{path} takes no batches of any size") from error

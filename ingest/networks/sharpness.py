@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import laplace
 
 from ingest.interfaces import Crops
 
@@ -14,5 +13,13 @@ def sharpness(crops: Crops) -> NDArray[np.float64]:
 
     J. L. Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000.
     """
-    grey = crops.astype(np.float32) @ LUMA
-    return np.array([laplace(one).var() for one in grey], np.float64)
+    return np.array(
+        [_laplacian(crop.astype(np.float32) @ LUMA).var() for crop in crops], np.float64
+    )
+
+
+def _laplacian(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As scipy.ndimage.laplace, whose import takes a quarter of a second."""
+    wide = np.pad(grey, 1, mode="edge")
+    across = wide[1:-1, 2:] + wide[1:-1, :-2]
+    return wide[2:, 1:-1] + wide[:-2, 1:-1] + across - 4 * grey

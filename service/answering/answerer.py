@@ -19,7 +19,9 @@ from index.database.engine import Database
 from index.library.known_files import FileStatus, KnownFile, requeue_damaged
 from service.answering.follower import Follower
 from service.answering.index_requests import IndexRequests
+from service.answering.judging import Judging
 from service.answering.library_reader import LONG_FILES, LibraryReader, Look, Reply
+from service.answering.people_keeper import PeopleKeeper
 from service.answering.similar import SimilarFaces
 from service.answering.threads import Threads
 
@@ -40,6 +42,8 @@ class Answerer:
         in_hand: the number of requests being answered.
         roots: the folders that may be asked about.
         similar: finds faces near a face of the library.
+        judging: records and lists what people say about faces.
+        people: knows the persons of the whole library.
     """
 
     def __init__(
@@ -53,14 +57,21 @@ class Answerer:
         self._threads = threads
         self._reader = LibraryReader(database, self.roots, follower, settings)
         self.similar = SimilarFaces(database, follower, self.roots)
+        self.judging = Judging(database, self.roots)
+        self.people = PeopleKeeper(database, settings, follower, threads, self.roots)
         self._requests = IndexRequests(database, settings.settle_seconds, threads.writes)
 
     async def run(
         self, work: Callable[[], Result], *, is_long: bool = False, is_large: bool = False
     ) -> Result:
         """Do blocking *work* in a thread; long and large work have their own, to delay no other."""
-        slow = self._threads.large if is_large else self._threads.long
-        return await _run_in(slow if is_long or is_large else self._threads.short, work)
+        if not (is_long or is_large):
+            return await _run_in(self._threads.short, work)
+        self._threads.slow_work += 1
+        try:
+            return await _run_in(self._threads.large if is_large else self._threads.long, work)
+        finally:
+            self._threads.slow_work -= 1
 
     async def probe(self, work: Callable[[], Result]) -> Result:
         """Do the *work* of a probe, in a thread that no question uses."""

@@ -46,6 +46,7 @@ class Reply:
             without a counted face are COUNTED here, not NO_FACE.
         folders: the names of the files in each folder, by the caller's name of the folder.
         judgements: the ids of those on each face that has any, by face id.
+        proof_rounds: how often more than DENSE_FACES were merged until the proof held; else 0.
     """
 
     answer: Answer
@@ -55,6 +56,7 @@ class Reply:
     generation: GenerationRow
     space: Space
     judgements: Mapping[int, Sequence[int]]
+    proof_rounds: int = 0
 
     @property
     def is_long(self) -> bool:
@@ -167,7 +169,16 @@ class LibraryReader:
         effort = Effort(self._max_seconds)
         answer = answer_question(question, counted, left_out, vectors, space, judged, effort)
         said = judged_ids(cached.judgements, said_of.values())
-        reply = Reply(answer, vectors, tuple(files), asked.folders, generation, space, said)
+        reply = Reply(
+            answer,
+            vectors,
+            tuple(files),
+            asked.folders,
+            generation,
+            space,
+            said,
+            effort.rounds,
+        )
         return Look(files, wanted, reply)
 
     def _find(self, question: Question, *, is_long: bool) -> AskedFiles | None:

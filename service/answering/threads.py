@@ -18,9 +18,11 @@ class Threads:
         large: one very large question after the other; each may take a minute.
         probes: probes by machines, which must not find the service dead while it works.
         writes: changes of the database, which wait while another process has it locked.
+        slow_work: how many pieces of long and large work are under way or wait.
     """
 
     def __init__(self) -> None:
+        self.slow_work = 0
         self.short = ThreadPoolExecutor(SHORT_THREADS, "answerer")
         self.long = ThreadPoolExecutor(1, "answerer-long")
         self.large = ThreadPoolExecutor(1, "answerer-large")

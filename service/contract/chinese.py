@@ -11,8 +11,53 @@ CHINESE = {
         "同一文件给出两次只算一次。文件很多时请用 POST。"
     ),
     "The same count, explained.": "同样的计数，并说明理由。",
-    "Counts the files that have been read; `complete` and `files` say what is missing.": (
-        "按已读取的文件计数；`complete` 和 `files` 会说明还缺什么。"
+    "Counts the files that have been read; `complete` and `files` say what is missing. With a "
+    "`limit` it lists a page of each of the lists persons, files and left_out; all else is about "
+    "the whole question.": (
+        "按已读取的文件计数；`complete` 和 `files` 会说明还缺什么。给出 `limit` 时，"
+        "persons、files 和 left_out 各列出一页；其余内容都针对整个问题。"
+    ),
+    "Who is in both of two lists of files, and who only in one?": (
+        "两组文件中，哪些人两组都有，哪些人只在其中一组？"
+    ),
+    "Counts both lists as one question, so a person is one person in both and the numbers agree. "
+    "min_photos counts the photos of both lists together.": (
+        "两组作为一个问题一起计数，因此同一个人在两组中是同一个人，各项人数相互一致。"
+        "min_photos 按两组照片合计。"
+    ),
+    "Who is in the whole library?": "整个图库中有哪些人？",
+    "The persons of all photos, the most photographed first. They are counted in the background "
+    "while nothing else is to be done, and kept until photos change; `state` says how far that "
+    "is, `as_of` which change of the library the persons are of.": (
+        "所有照片中的人，照片最多的在前。没有其他工作时在后台计数，并保留到照片变化为止；"
+        "`state` 说明进展，`as_of` 说明这些人对应图库的哪次变化。"
+    ),
+    "off (setting library_people), waiting for more urgent work, counting, current, or refused, "
+    "with the problem.": (
+        "off（设置 library_people）、waiting（等待更紧急的工作）、counting（正在计数）、"
+        "current（最新），或 refused（无法计数，另附原因）。"
+    ),
+    "The count under way: its faces, the rounds of its proof, the seconds so far; null if there "
+    "is none.": "正在进行的计数：人脸数、验证轮数、已用秒数；没有时为 null。",
+    "Why the persons of the present photos cannot be counted; else null.": (
+        "现有照片中的人为何无法计数；否则为 null。"
+    ),
+    "The threshold of the count.": "计数所用的阈值。",
+    "Which change of the library the persons are of, and when they were counted, in seconds since "
+    "1970; null before the first count.": (
+        "这些人对应图库的哪次变化，以及何时计数（自 1970 年起的秒数）；首次计数之前为 null。"
+    ),
+    "How many different persons there are in the library.": "图库中不同人员的人数。",
+    "How many faces counted.": "计入了多少张人脸。",
+    "How many different photos there were.": "当时有多少张不同的照片。",
+    "A page of the persons, the most photographed first.": "一页人员，照片最多的在前。",
+    "In how many different photos the person is.": "此人出现在多少张不同的照片中。",
+    "How many faces count as this person.": "有多少张人脸算作此人。",
+    "Some of them, without those in photos that are gone or were changed.": (
+        "其中一些人脸；照片已不在或已改变的除外。"
+    ),
+    "`offset` of the next page; null: this is the last.": (
+        "下一页的 `offset`；null 表示这是最后一页。"
     ),
     "Counts and states for operators.": "供运维人员查看的数量和状态。",
     "LibraryStatus for Prometheus.": "供 Prometheus 采集的指标。",
@@ -29,6 +74,18 @@ CHINESE = {
     "all faces together.": (
         "在图库的全部人脸中查找，最近的在前。这里只看相差多远；计数则综合所有人脸来判断。"
     ),
+    "Where else in the library are the persons of a photo?": (
+        "一张照片中的人还出现在图库的哪些地方？"
+    ),
+    "The same search for each face of one photo that counts. A photo that is not indexed yet is "
+    "indexed first; upload others with PUT /files/NAME.": (
+        "对一张照片中每张计入的人脸作同样的查找。尚未建立索引的照片会先建立索引；"
+        "其他照片请先用 PUT /files/NAME 上传。"
+    ),
+    "Path of one image file, relative to the drop folder or absolute below one of the configured "
+    "folders.": "一个图像文件的路径：相对于投放文件夹，或位于某个已配置文件夹之下的绝对路径。",
+    "The faces of the photo that count.": "照片中计入的人脸。",
+    "One of them.": "其中一张。",
     "The face that was asked about.": "所查询的人脸。",
     "How many faces of the library are nearer than that, listed or not.": (
         "图库中比该阈值更近的人脸有多少张，无论是否列出。"
@@ -39,6 +96,48 @@ CHINESE = {
     "Its cosine distance from the face, 0 to 2.": "与该人脸的余弦距离，0 到 2。",
     "The threshold above which it is that near.": "阈值大于此值时才算这么近。",
     "The files that requests may name, newest first.": "可以查询的文件，最新的在前。",
+    "What people said about faces, newest first.": "人工对人脸所作的判断，最新的在前。",
+    "Say that two faces are the same person, that they are different, or that one is not a "
+    "person.": "判断两张人脸是同一个人、不是同一个人，或者某张人脸不是人。",
+    "All are added or none. They hold in every later count. A judgement that is there already is "
+    "not added twice.": (
+        "要么全部添加，要么一条也不添加；此后每次计数都遵从。已有的判断不会重复添加。"
+    ),
+    "Undo a judgement.": "撤销一条判断。",
+    "there is no such face": "没有这张人脸",
+    "earlier judgements, which `error` names, contradict one of these": (
+        "与已有的判断矛盾；`error` 指出是哪些"
+    ),
+    "there is no such judgement": "没有这条判断",
+    "it was undone already": "此判断已被撤销",
+    "A judgement's id.": "判断的编号。",
+    "The judgement's id; no other judgement ever has it.": "此判断独有的编号。",
+    "What was said: the faces are the same person, they are different persons, or the face is not "
+    "a person.": ("判断的内容：same 为同一个人，different 为不同的人，not_a_person 为不是人。"),
+    "Whether it holds, holds but no longer finds its face (lost), or was undone.": (
+        "holds 为有效，lost 为有效但找不到其人脸，undone 为已撤销。"
+    ),
+    "The faces that it is about.": "所判断的人脸。",
+    "The face's id at present; null if the library does not have it.": (
+        "该人脸目前的编号；图库中没有时为 null。"
+    ),
+    "The files that hold its photo.": "内容为该照片的文件。",
+    "SHA-256 of the photo, by which the face is known.": "照片的 SHA-256，人脸据此识别。",
+    "Where it was in the photo when it was first judged.": "首次判断时人脸在照片中的位置。",
+    "When it was said, in seconds since 1970.": "作出判断的时间，自 1970 年起的秒数。",
+    "The name of the token that sent it.": "发送者所用令牌的名称。",
+    "What the caller noted.": "调用方的备注。",
+    "When it was undone, and by which token.": "何时、由哪个令牌撤销。",
+    "When, in seconds since 1970.": "时间，自 1970 年起的秒数。",
+    "The name of the token.": "令牌的名称。",
+    "What to add, all or none.": "要添加的判断，要么全部，要么一条也不。",
+    "What to say: the faces are the same person, they are different persons, or the face is not a "
+    "person.": "判断：same 为同一个人，different 为不同的人，not_a_person 为不是人。",
+    "The ids of two faces; of one for not_a_person.": ("两张人脸的编号；not_a_person 只需一张。"),
+    "A text of your own, up to 500 characters; no names of persons.": (
+        "自定备注，最多 500 字；请勿写人名。"
+    ),
+    "The judgements, in the order of the request.": "各条判断，与请求的顺序相同。",
     "Read failed files again.": "重新读取失败的文件。",
     "Upload a photo into the drop folder; 201 if it is new there.": (
         "把照片放进投放文件夹；若此前没有，返回 201。"
@@ -78,6 +177,26 @@ CHINESE = {
     "Paths of the image files or folders, as in the parameter filepath; the list may also be "
     "called filepath.": "各图像文件或文件夹的路径，同参数 filepath；该列表也可以叫作 filepath。",
     "Always 1: a count was made.": "成功时恒为 1。",
+    "Paths of the image files or folders of the first list, as in the parameter filepath.": (
+        "第一组图像文件或文件夹的路径，同参数 filepath。"
+    ),
+    "The same for the second list; both together are limited like one question.": (
+        "第二组，同上；两组合计受与一个问题相同的限制。"
+    ),
+    "The first list as the caller gave it.": "调用方给出的第一组。",
+    "The second list as the caller gave it.": "调用方给出的第二组。",
+    "How many different persons appear in both lists together.": "两组合计有多少个不同的人。",
+    "How many of them appear in the first list.": "其中出现在第一组的人数。",
+    "How many of them appear in the second list.": "其中出现在第二组的人数。",
+    "How many of them appear in both.": "其中两组都出现的人数。",
+    "How many of them appear only in the first.": "其中只出现在第一组的人数。",
+    "How many of them appear only in the second.": "其中只出现在第二组的人数。",
+    "Every person; those in both lists come first, then those only in the first.": (
+        "每个人；两组都有的在前，其次是只在第一组的。"
+    ),
+    "Where the person appears: both, a or b.": "此人出现在哪里：both（两组）、a 或 b。",
+    "The person's faces in photos of the first list.": "此人在第一组照片中的人脸。",
+    "The person's faces in photos of the second list.": "此人在第二组照片中的人脸。",
     "Every file path as the caller gave it, order and duplicates kept.": (
         "调用方给出的每个文件路径，保持原样、顺序和重复。"
     ),
@@ -93,18 +212,6 @@ CHINESE = {
         "各状态的文件数：等待读取、已读取、失败、不是照片。"
     ),
     "The model that answers use.": "作答所用的模型。",
-    "The version of the model's profile: all profiles that count alike have the same.": (
-        "模型参数的版本：计数方式相同的参数版本相同。"
-    ),
-    "Set if 0.2 does not mean here what it was measured to mean, as the library's own faces tell; "
-    "null if it does, or if too little is known.": (
-        "若从库中人脸看，0.2 在这里的含义与测量时不同，则给出；相同或所知太少时为 null。"
-    ),
-    "The estimated share of pairs of strangers here that 0.2 takes for one person.": (
-        "估计 0.2 在这里会把多大比例的陌生人对当成同一个人。"
-    ),
-    "The share where 0.2 was measured.": "测量 0.2 时的比例。",
-    "What is wrong, and the command that helps.": "问题所在，以及有用的命令。",
     "The vector index in memory: whether it is loaded, its faces, its rebuilds.": (
         "内存中的向量索引：是否已载入、人脸数、重建次数。"
     ),
@@ -163,6 +270,13 @@ CHINESE = {
     ),
     "The persons that were counted.": "计入的人员。",
     "Faces that were not counted, each with the reason.": "未计入的人脸，各附原因。",
+    "Where the count is least sure, up to ten pairs of faces, the most doubtful first: what to "
+    "look at, and to judge.": "最没有把握之处：最多十对人脸，最可疑的在前，供查看和判断。",
+    "The ids of two faces, each from the middle of a group.": (
+        "两张人脸的编号，各取自一组人脸的中间。"
+    ),
+    "Whether the two groups were counted as one person.": "这两组是否计为同一个人。",
+    "The threshold above which they are one.": "阈值大于此值时两组为同一个人。",
     "Every file and what became of it; those in folders, too.": (
         "每个文件及其状态，包括文件夹中的文件。"
     ),
@@ -193,6 +307,20 @@ CHINESE = {
         "转正后照片的宽度，单位像素；有人脸时才给出"
     ),
     "its height; boxes are in these pixels": "转正后照片的高度；人脸边框以此像素为单位",
+    "What a second model says of the same photos; given if the library was indexed with "
+    "reindex --beside.": "第二个模型对同样照片的看法；用 reindex --beside 索引过才给出。",
+    "The second model.": "第二个模型。",
+    "How many persons it counts; null if it did not count.": "它数出的人数；没有计数时为 null。",
+    "Photos that it has not read yet; it counts without them.": (
+        "它尚未读取的照片数；计数时不含这些照片。"
+    ),
+    "Persons of this answer whom it takes for several: the ids of their faces, as it parts them.": (
+        "本答案中被它看作几个人的人：他们人脸的编号，按它的分法列出。"
+    ),
+    "Persons of this answer whom it takes for one: the ids of each one's faces.": (
+        "本答案中被它看作同一人的几个人：各人人脸的编号。"
+    ),
+    "Why it did not count.": "没有计数的原因。",
     "A page of the list.": "列表的一页。",
     "The path to use in requests.": "提问时所用的路径。",
     "Whether it waits, was read, failed or is no photo.": "等待中、已读取、失败，或不是照片。",
@@ -200,6 +328,9 @@ CHINESE = {
         "按设置 counted_faces 计入的人脸数；null 表示尚不知道"
     ),
     "`after` of the next page; null: this is the last": "下一页的 `after`；null 表示这是最后一页",
+    "`offset` of the next page; null: this is the last; missing without a `limit`": (
+        "下一页的 `offset`；null 表示这是最后一页；未给出 `limit` 时没有此项"
+    ),
     "A file's name, percent-encoded.": "文件名，做百分号编码。",
     "A face's id.": "人脸的编号。",
     "Paths of the files to read again.": "要重新读取的文件路径。",

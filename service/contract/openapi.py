@@ -1,8 +1,8 @@
 """The OpenAPI description of the routes: their parameters, answers and refusals."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from index.base.choices import DEFAULT_THRESHOLD
@@ -22,7 +22,14 @@ from service.contract.json_schemas import (
     reference,
     schemas,
 )
-from service.contract.list_parameters import LIST_PARAMETERS, SIMILAR_PARAMETERS
+from service.contract.list_parameters import (
+    JUDGEMENT_PARAMETERS,
+    LIST_PARAMETERS,
+    PAGE_PARAMETERS,
+    PEOPLE_PARAMETERS,
+    PHOTO_PARAMETERS,
+    SIMILAR_PARAMETERS,
+)
 from service.contract.translation import with_chinese
 
 OPENAPI = "3.1.0"
@@ -60,7 +67,16 @@ _BYTES: Document = {"type": "string", "format": "binary"}
 # copied from the contract; tests send each to the service
 FILES = ["a.jpg", "b.jpg"]
 _QUESTION = {"filepaths": FILES, "threshold": DEFAULT_THRESHOLD}
+_LISTS = {"a": FILES, "b": FILES[1:], "threshold": DEFAULT_THRESHOLD}
 _COUNT = {"errcode": 1, **_QUESTION, "person_num": 2}
+_JUDGING = {"judgements": [{"verdict": "different", "faces": [1, 2], "note": "brothers"}]}
+# an example of a body, by its schema
+_SENT: dict[str, Document] = {
+    "Question": _QUESTION,
+    "PagedQuestion": _QUESTION,
+    "Comparison": _LISTS,
+    "Judging": _JUDGING,
+}
 _REFUSALS = {
     400: error_document(400, "filepath is missing; give it once for each image"),
     404: error_document(404, "File does not exist"),
@@ -97,7 +113,10 @@ class Operation:
         created: it may answer 201 as well as 200.
         example: an answer.
         refusals: more statuses than those that every path has.
+        meanings: of refusals, where they mean something of their own here.
         asks: it takes a question.
+        post: the operation of POST, if it is not the same as that of GET.
+        one_photo: it takes one filepath.
     """
 
     name: str
@@ -114,6 +133,9 @@ class Operation:
     created: bool = False
     description: str = ""
     example: Document | None = None
+    meanings: Mapping[int, str] = field(default_factory=dict)
+    post: "Operation | None" = None
+    one_photo: bool = False
 
 
 OPERATIONS = {
@@ -135,8 +157,32 @@ OPERATIONS = {
         "Persons",
         (401, 503),
         asks=True,
+        body="PagedQuestion",
+        more=PAGE_PARAMETERS,
         description="Counts the files that have been read; `complete` and `files` say what is "
-        "missing.",
+        "missing. With a `limit` it lists a page of each of the lists persons, files and left_out; "
+        "all else is about the whole question.",
+    ),
+    "/persons/compare": Operation(
+        "PersonsCompare",
+        "counting",
+        "Who is in both of two lists of files, and who only in one?",
+        "Compared",
+        (401, 404, 422, 503),
+        body="Comparison",
+        description="Counts both lists as one question, so a person is one person in both and the "
+        "numbers agree. min_photos counts the photos of both lists together.",
+    ),
+    "/people": Operation(
+        "People",
+        "counting",
+        "Who is in the whole library?",
+        "People",
+        (401, 503),
+        more=PEOPLE_PARAMETERS,
+        description="The persons of all photos, the most photographed first. They are counted in "
+        "the background while nothing else is to be done, and kept until photos change; `state` "
+        "says how far that is, `as_of` which change of the library the persons are of.",
     ),
     "/status": Operation(
         "Status", "operations", "Counts and states for operators.", "Status", (401,)
@@ -190,6 +236,48 @@ OPERATIONS = {
         more=SIMILAR_PARAMETERS,
         description="Searches all faces of the library, the nearest first. Nearness alone decides; "
         "a count weighs all faces together.",
+    ),
+    "/similar": Operation(
+        "Similar",
+        "faces",
+        "Where else in the library are the persons of a photo?",
+        "PhotoSimilar",
+        (401, 404, 422, 503),
+        one_photo=True,
+        more=PHOTO_PARAMETERS,
+        description="The same search for each face of one photo that counts. A photo that is not "
+        "indexed yet is indexed first; upload others with PUT /files/NAME.",
+    ),
+    "/judgements": Operation(
+        "Judgements",
+        "judgements",
+        "What people said about faces, newest first.",
+        "Judgements",
+        (401, 404, 503),
+        more=JUDGEMENT_PARAMETERS,
+        post=Operation(
+            "Judgements",
+            "judgements",
+            "Say that two faces are the same person, that they are different, or that one is not "
+            "a person.",
+            "Judged",
+            (401, 403, 404, 409, 503),
+            body="Judging",
+            description="All are added or none. They hold in every later count. A judgement that "
+            "is there already is not added twice.",
+            meanings={
+                404: "there is no such face",
+                409: "earlier judgements, which `error` names, contradict one of these",
+            },
+        ),
+    ),
+    "/judgements/{judgement}": Operation(
+        "Judgement",
+        "judgements",
+        "Undo a judgement.",
+        "Judgement",
+        (401, 403, 404, 409, 503),
+        meanings={404: "there is no such judgement", 409: "it was undone already"},
     ),
     "/files": Operation(
         "Files",
@@ -252,13 +340,8 @@ def _servers(settings: Settings) -> list[Document]:
 
 def _path(route: Route, settings: Settings) -> Document:
     operation = OPERATIONS[path_of(route)]
-    common: Document = {
-        "tags": [operation.tag],
-        "summary": operation.summary,
-        **({"description": operation.description} if operation.description else {}),
-        "responses": _responses(operation),
-        "security": [{"token": []}] if settings.tokens and route.SCOPE else [],
-    }
+    security: list[Document] = [{"token": []}] if settings.tokens and route.SCOPE else []
+    common = _common(operation, security)
     found: Document = {}
     if chosen := _chosen(path_of(route)):
         found["parameters"] = chosen
@@ -267,14 +350,26 @@ def _path(route: Route, settings: Settings) -> Document:
             common | _id("get", operation) | {"parameters": _parameters(operation, settings)}
         )
     if "post" in route.__dict__:
-        question = operation.body == "Question"
-        content = _json(reference(operation.body), _QUESTION if question else None)
+        post = operation.post or operation
+        content = _json(reference(post.body), _SENT.get(post.body))
         body = {"required": True, "content": content}
-        found["post"] = common | _id("post", operation) | {"requestBody": body}
+        found["post"] = _common(post, security) | _id("post", post) | {"requestBody": body}
     if "put" in route.__dict__:
         body = {"required": True, "content": {_UPLOADED: {"schema": _BYTES}}}
         found["put"] = common | _id("put", operation) | {"requestBody": body}
+    if "delete" in route.__dict__:
+        found["delete"] = common | _id("delete", operation)
     return found
+
+
+def _common(operation: Operation, security: list[Document]) -> Document:
+    return {
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        **({"description": operation.description} if operation.description else {}),
+        "responses": _responses(operation),
+        "security": security,
+    }
 
 
 def _id(method: str, operation: Operation) -> Document:
@@ -282,12 +377,20 @@ def _id(method: str, operation: Operation) -> Document:
 
 
 def _parameters(operation: Operation, settings: Settings) -> list[Document]:
-    files = {"name": FILEPATH, "in": "query", "required": True, "description": PARAMETERS[FILEPATH]}
+    files: Document = {
+        "name": FILEPATH,
+        "in": "query",
+        "required": True,
+        "description": PARAMETERS[FILEPATH],
+    }
     files |= {"schema": filepath_schema(settings), "example": FILES}
     optional: tuple[Parameter, ...] = QUESTION_PARAMETERS if operation.asks else ()
     optional += LIST_PARAMETERS if operation.lists else ()
     optional += operation.more
-    return ([files] if operation.asks else []) + [
+    one = files | {"schema": files["schema"]["items"], "example": FILES[0]}
+    one |= {"description": PARAMETERS["photo"]}
+    named = [files] if operation.asks else [one] if operation.one_photo else []
+    return named + [
         {
             "name": parameter.name,
             "in": "query",
@@ -325,7 +428,8 @@ def _responses(operation: Operation) -> Document:
     found: dict[str, Any] = {"200": answered} | ({"201": answered} if operation.created else {})
     for status in sorted({*_ALWAYS, *operation.refusals}):
         content = _json(reference("Error"), _REFUSALS.get(status))
-        refused = {"description": _MEANING[status], "content": content}
+        meaning = operation.meanings.get(status, _MEANING[status])
+        refused: Document = {"description": meaning, "content": content}
         if status in _HEADERS:
             refused["headers"] = {_HEADERS[status]: {"schema": {"type": "string"}}}
         found[str(status)] = refused

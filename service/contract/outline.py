@@ -129,7 +129,7 @@ class Outline:
         query = [
             (parameter["name"], value)
             for parameter in parameters
-            for value in parameter.get("example", ())
+            for value in _values(parameter.get("example", []))
         ]
         call = Call(
             self._base + path,
@@ -189,6 +189,11 @@ class Outline:
         if kind == "array":
             return self._say("list of {}").format(self._kind(schema["items"]))
         return " | ".join(map(self._say, [kind] if isinstance(kind, str) else kind))
+
+
+def _values(example: str | list[str]) -> list[str]:
+    """The values of a parameter's example; a repeated parameter has several."""
+    return [example] if isinstance(example, str) else example
 
 
 def _refers(schema: Schema) -> str | None:

@@ -5,11 +5,25 @@ from typing import Any
 from index.counting.documents import Document
 from index.counting.question import PARAMETERS
 from service.contract.chinese import CHINESE
-from service.contract.list_parameters import LIST_PARAMETERS, SIMILAR_PARAMETERS
+from service.contract.list_parameters import (
+    JUDGEMENT_PARAMETERS,
+    LIST_PARAMETERS,
+    PAGE_PARAMETERS,
+    PEOPLE_PARAMETERS,
+    SIMILAR_PARAMETERS,
+)
 
 # parameters bring the Chinese along
 IN_CHINESE = CHINESE | {
-    one.english: one.chinese for one in (*PARAMETERS, *LIST_PARAMETERS, *SIMILAR_PARAMETERS)
+    one.english: one.chinese
+    for one in (
+        *PARAMETERS,
+        *LIST_PARAMETERS,
+        *SIMILAR_PARAMETERS,
+        *JUDGEMENT_PARAMETERS,
+        *PAGE_PARAMETERS,
+        *PEOPLE_PARAMETERS,
+    )
 }
 _SPOKEN = ("summary", "description")
 

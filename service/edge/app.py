@@ -87,6 +87,7 @@ def make_app(
     )
     uploads = Uploads(settings, guard)
     metrics = Metrics(HANDLERS, status)
+    metrics.watch(answerer.people)
     deps = {
         "answerer": answerer,
         "settings": settings,

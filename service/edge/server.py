@@ -131,8 +131,8 @@ async def serve(
     threads = Threads()
     sys.setswitchinterval(SWITCH_SECONDS)
     pictures = Pictures(settings)
+    answerer = Answerer(database, settings, follower, threads)
     try:
-        answerer = Answerer(database, settings, follower, threads)
         status = ServiceStatus(database, follower, ingest)
         server = Server(make_app(answerer, settings, status, pictures), context)
         sockets = listen(settings)
@@ -141,6 +141,7 @@ async def serve(
         server.add_sockets(sockets)
         threads.long.submit(_warm_up)  # while the index loads
         follower.start(loop)
+        answerer.people.start()
         if ingest is not None:
             ingest.start()
         announce(sockets[0].getsockname()[1])
@@ -153,6 +154,7 @@ async def serve(
     finally:
         if ingest is not None:
             ingest.close()
+        answerer.people.close()
         follower.close()
         await pictures.close()
         has_ended = threads.close(JOIN_SECONDS)

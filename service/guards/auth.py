@@ -29,8 +29,10 @@ class Tokens:
         self._signature = self._look()
         self._tokens = read_tokens(path)
 
-    def check(self, header: str | None, scope: Scope) -> None:
-        """Return if an Authorization *header* holds a token with the rights of *scope*.
+    def check(self, header: str | None, scope: Scope) -> str:
+        """Check that an Authorization *header* holds a token with the rights of *scope*.
+
+        Returns: the token's name.
 
         Raises:
             RequestError: 401; its text says what is missing.
@@ -43,6 +45,7 @@ class Tokens:
             raise _unauthorized("the token is not valid")
         if not token.may(scope):
             raise _unauthorized(f"the token's scope is {token.scope}, and this needs {scope}")
+        return token.name
 
     def _find(self, secret: str) -> Token | None:
         """The token of a secret; takes the same time whether and wherever it is there."""
@@ -128,10 +131,14 @@ class Guard:
         """Return if the request is addressed to this service; else raise RequestError, 400."""
         self._names.check(headers)
 
-    def check_token(self, headers: Mapping[str, str], scope: Scope) -> None:
-        """Return if the caller has the rights of *scope*; else raise RequestError, 401."""
-        if self._tokens is not None:
-            self._tokens.check(headers.get("Authorization"), scope)
+    def check_token(self, headers: Mapping[str, str], scope: Scope) -> str | None:
+        """Check that the caller has the rights of *scope*; else raise RequestError, 401.
+
+        Returns: the name of the caller's token; None where no tokens are asked for.
+        """
+        if self._tokens is None:
+            return None
+        return self._tokens.check(headers.get("Authorization"), scope)
 
 
 def check_exposure(settings: Settings) -> None:

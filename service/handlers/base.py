@@ -24,8 +24,10 @@ from index.counting.documents import Document, error_document
 from index.counting.question import FILEPATH, PARAMETERS, Question, build_question, decode_text
 from index.database.engine import Database
 from service.answering.answerer import Answerer
+from service.answering.library_reader import Reply
 from service.children.picture_maker import Pictures
 from service.contract.addresses import METHODS
+from service.contract.list_parameters import PAGE_PARAMETERS
 from service.contract.refusals import common_headers, headers_of, wrong_kind
 from service.guards.auth import Guard
 from service.guards.limits import Caller, QuestionLimit
@@ -36,7 +38,7 @@ from service.uploading.admission import Uploads
 
 log = logging.getLogger(__name__)
 
-_DECLARED = {parameter.name: parameter for parameter in PARAMETERS}
+_DECLARED = {parameter.name: parameter for parameter in (*PARAMETERS, *PAGE_PARAMETERS)}
 _JSON = json.JSONEncoder(ensure_ascii=False)
 
 REMEMBERED_SECONDS = 600  # by browsers, of what a page of another site may send
@@ -66,6 +68,8 @@ class BaseHandler(RequestHandler):
     metrics: Metrics
     ROUTE: ClassVar[str]
     SCOPE: ClassVar[Scope | None] = Scope.READ  # of the token that callers need; None: no token
+    CHANGES: ClassVar[Scope | None] = None  # the same for what changes anything, if that is more
+    token_name: str | None = None  # of the caller's token; None where no tokens are asked for
 
     def initialize(
         self,
@@ -105,9 +109,10 @@ class BaseHandler(RequestHandler):
         self.guard.check_host(self.request.headers)
         # a browser asks for another site's page without that page's token
         if self.SCOPE is not None and self.request.method != "OPTIONS":
-            self.guard.check_token(self.request.headers, self.SCOPE)
-            # browsers check other methods before they send them
-            if self.request.method in ("GET", "HEAD"):
+            looks = self.request.method in ("GET", "HEAD")
+            scope = self.SCOPE if looks or self.CHANGES is None else self.CHANGES
+            self.token_name = self.guard.check_token(self.request.headers, scope)
+            if looks:  # browsers check other methods before they send them
                 self.guard.sites.check_not_embedded(self.request.headers)
         return None
 
@@ -144,6 +149,10 @@ class BaseHandler(RequestHandler):
     def on_finish(self) -> None:
         """Count the request as done."""
         self.answerer.in_hand -= 1
+
+    def note_count(self, reply: Reply) -> None:
+        """Record the size of a question that has been counted."""
+        self.metrics.counted(len(reply.answer.faces), reply.proof_rounds)
 
     def send(self, document: Document) -> None:
         """Answer with *document*."""
@@ -217,7 +226,18 @@ class BaseHandler(RequestHandler):
 
     def question_of_body(self) -> Question:
         """The question in a JSON body. Raises RequestError, whose text names the mistake."""
-        return build_question(_members(self.json_body()), self.settings_, in_json=True)
+        return build_question(self.members(), self.settings_, in_json=True)
+
+    def members(self) -> dict[str, Sequence[str]]:
+        """The parameters in a JSON body, each with all its values. Raises RequestError, 400."""
+        found = self.json_body()
+        lists = [name for name in ("filepaths", FILEPATH) if name in found]
+        if len(lists) > 1:
+            raise bad_request("give the list as filepaths or as filepath, not both")
+        filepaths = found.pop(lists[0]) if lists else []
+        if not isinstance(filepaths, list) or not all(isinstance(name, str) for name in filepaths):
+            raise bad_request(f"{lists[0]} must be a list of strings")
+        return {FILEPATH: filepaths, **texts_of(found)}
 
     def json_body(self) -> dict[str, Any]:
         """The object in a JSON body; the URL may have no parameters. Raises RequestError, 400."""
@@ -253,15 +273,9 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _members(found: dict[str, Any]) -> dict[str, Sequence[str]]:
-    lists = [name for name in ("filepaths", FILEPATH) if name in found]
-    if len(lists) > 1:
-        raise bad_request("give the list as filepaths or as filepath, not both")
-    filepaths = found.pop(lists[0]) if lists else []
-    if not isinstance(filepaths, list) or not all(isinstance(name, str) for name in filepaths):
-        raise bad_request(f"{lists[0]} must be a list of strings")
-    texts = {name: [_text(name, value)] for name, value in found.items()}
-    return {FILEPATH: filepaths, **texts}
+def texts_of(members: dict[str, Any]) -> dict[str, Sequence[str]]:
+    """The *members* of a JSON body as the parameters of a request. Raises RequestError, 400."""
+    return {name: [_text(name, value)] for name, value in members.items()}
 
 
 def _text(name: str, value: object) -> str:

@@ -1,14 +1,10 @@
 """Serves pictures for people: the crop of a face, and its photo."""
 
-from functools import partial
 from http import HTTPStatus
 
-from index.base.choices import DEFAULT_THRESHOLD
 from index.base.errors import RequestError
-from index.base.parameters import check_known, parse_all
 from index.library.picture_orders import order_for
 from service.contract.addresses import PREFIX, SUFFIX
-from service.contract.list_parameters import SIMILAR_PARAMETERS
 from service.handlers.base import BaseHandler
 
 HEADERS = {
@@ -16,13 +12,13 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",  # tokens or not, no other page may embed faces
     "Referrer-Policy": "no-referrer",
 }
-_FACE = PREFIX + "faces/(?P<face>[1-9][0-9]{0,17})"
+FACE = PREFIX + "faces/(?P<face>[1-9][0-9]{0,17})"
 
 
 class FaceHandler(BaseHandler):
     """A face, cut out with a margin."""
 
-    ROUTE = _FACE + r"\.jpg" + SUFFIX
+    ROUTE = FACE + r"\.jpg" + SUFFIX
     WHOLE = False
 
     async def get(self, face: str) -> None:
@@ -41,29 +37,10 @@ class FaceHandler(BaseHandler):
         self.send_bytes(picture, "image/jpeg")
 
 
-class SimilarHandler(BaseHandler):
-    """Where else in the library is the person of a face?"""
-
-    ROUTE = _FACE + "/similar" + SUFFIX
-
-    async def get(self, face: str) -> None:
-        """Answer with the nearest faces."""
-        given = self.query()
-        check_known(given, [parameter.name for parameter in SIMILAR_PARAMETERS])
-        found = parse_all(SIMILAR_PARAMETERS, given, self.settings_)
-        text = given.get("threshold", [DEFAULT_THRESHOLD])[0]
-        search = partial(
-            self.answerer.similar.document, int(face), text, found["threshold"], found["limit"]
-        )
-        async with self.question_limit.admit(self.caller):
-            document = await self.answerer.run(search, is_long=True)
-        self.send(document)
-
-
 class PhotoHandler(FaceHandler):
     """The photo that a face is on, upright and no larger than a screen."""
 
-    ROUTE = _FACE + r"/photo\.jpg" + SUFFIX
+    ROUTE = FACE + r"/photo\.jpg" + SUFFIX
     WHOLE = True
 
     async def get(self, face: str) -> None:

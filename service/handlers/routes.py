@@ -11,14 +11,21 @@ from service.handlers.assets import HEADERS as PAGE_HEADERS
 from service.handlers.assets import KINDS, AssetHandler, PageHandler
 from service.handlers.base import BaseHandler
 from service.handlers.files import FilesHandler, RetryHandler
+from service.handlers.judgements import JudgementHandler, JudgementsHandler
 from service.handlers.operations import (
     HealthHandler,
     MetricsHandler,
     ReadyHandler,
     StatusHandler,
 )
-from service.handlers.pictures import FaceHandler, PhotoHandler, SimilarHandler
-from service.handlers.questions import PersonCountHandler, PersonsHandler
+from service.handlers.pictures import FaceHandler, PhotoHandler
+from service.handlers.questions import (
+    CompareHandler,
+    PeopleHandler,
+    PersonCountHandler,
+    PersonsHandler,
+)
+from service.handlers.similar import PhotoSimilarHandler, SimilarHandler
 from service.handlers.uploads import UploadHandler
 
 
@@ -66,6 +73,8 @@ class NothingHandler(BaseHandler):
 HANDLERS = (
     PersonCountHandler,
     PersonsHandler,
+    CompareHandler,
+    PeopleHandler,
     StatusHandler,
     MetricsHandler,
     HealthHandler,
@@ -77,6 +86,9 @@ HANDLERS = (
     FaceHandler,
     PhotoHandler,
     SimilarHandler,
+    PhotoSimilarHandler,
+    JudgementsHandler,
+    JudgementHandler,
     FilesHandler,
     RetryHandler,
     UploadHandler,

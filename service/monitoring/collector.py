@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
@@ -11,11 +10,9 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from index.base import kernel
-from index.base.choices import DistanceScale
-from index.base.errors import ConfigError, StoreError
-from index.library.profile_fit import fit_in
+from index.base.errors import StoreError
 from index.library.status import LibraryStatus, read_status
-from index.vectors.space import stored_space
+from service.answering.people_keeper import PeopleKeeper, PeopleState
 from service.children.ingest_keeper import IngestKeeper
 from service.monitoring.service_status import ServiceStatus
 
@@ -68,13 +65,27 @@ class StatusCollector(Collector):
         yield _gauge("database_up", "Whether the database could be read.", library is not None)
         if library is not None:
             yield from _of_library(library, lag)
-            yield from _of_fit(library, self._status.follower.scale)
             yield from _of_report(library)
         yield from _of_confinement(library)
         yield from _of_index(self._status.follower.status())
         if self._status.ingest is not None:
             yield from _of_keeper(self._status.ingest)
         yield from (one for one in self._child.collect() if not one.name.endswith("_fds"))
+
+
+class PeopleCollector(Collector):
+    """Reads what is done about the library's people."""
+
+    def __init__(self, people: PeopleKeeper) -> None:
+        self._people = people
+
+    def collect(self) -> Iterator[Metric]:
+        """The state, and how often a count was given up."""
+        text = "1 for what is done about the library's people, 0 for all else."
+        states = {state.value: float(self._people.state is state) for state in PeopleState}
+        yield _by(GaugeMetricFamily, "library_people_state", text, "state", states)
+        text = "How often counting the library's people was given up for more urgent work."
+        yield _counter("library_people_interruptions", text, self._people.interruptions)
 
 
 def _gauge(name: str, text: str, value: float | None) -> Metric:
@@ -126,29 +137,6 @@ def _of_library(library: LibraryStatus, lag: int) -> Iterator[Metric]:
         "snapshot_missing_changes",
         "Faces added or removed since the newest snapshot.",
         snapshot.missing_changes if snapshot else None,
-    )
-
-
-def _of_fit(library: LibraryStatus, scale: DistanceScale) -> Iterator[Metric]:
-    """Whether the profile fits the library; absent while that is not known."""
-    fit = None
-    if library.active is not None:
-        with suppress(ConfigError):  # the index cannot be used then, which has its own alert
-            fit = fit_in(library.report, stored_space(library.active.profile, scale))
-    yield _gauge(
-        "profile_doubtful",
-        "Whether 0.2 does not mean here what it was measured to mean; absent if not known.",
-        None if fit is None else float(fit["doubtful"]),
-    )
-    yield _gauge(
-        "profile_strangers_accepted_ratio",
-        "Share of pairs of strangers that 0.2 takes for one person here, as estimated.",
-        None if fit is None else fit["strangers_accepted"],
-    )
-    yield _gauge(
-        "profile_departure",
-        "How many times as far as by chance the library's centre lies from the profile's.",
-        None if fit is None else fit["departure"],
     )
 
 

@@ -9,18 +9,20 @@ from importlib import metadata
 from typing import cast
 
 import faiss
-import pysqlite3.dbapi2 as sqlite_driver
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 from tornado.web import RequestHandler
 
+from service.answering.people_keeper import PeopleKeeper
 from service.contract.openapi import Route, path_of
-from service.monitoring.collector import StatusCollector
+from service.monitoring.collector import PeopleCollector, StatusCollector
 from service.monitoring.service_status import ServiceStatus
 
 OTHER = "other"  # the route of unknown addresses, and of requests refused before they are read
 # answers take milliseconds; those that wait for files to be indexed, up to wait_seconds
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+FACES = (1, 10, 100, 1000, 10_000, 50_000)  # of one question
+ROUNDS = (1, 2, 3, 5, 10)  # of the proof of one large question; five at most on real faces
 EXPECTED = (200, 500, 503)  # counted from 0 on: without the 0, alerts would miss the first one
 
 
@@ -46,16 +48,28 @@ class Metrics:
         for route in (*map(path_of, routes), OTHER):
             for code in EXPECTED:
                 self._answers.labels(route, code)
+        self._faces = Histogram(
+            "person_count_question_faces",
+            "Faces that counted in a question.",
+            buckets=FACES,
+            registry=self._registry,
+        )
+        self._rounds = Histogram(
+            "person_count_proof_rounds",
+            "Rounds until the count of a large question was proved.",
+            buckets=ROUNDS,
+            registry=self._registry,
+        )
         build = Gauge(
             "person_count_build_info",
             "Always 1; what is running.",
-            ("version", "python", "sqlite", "faiss"),
+            ("version", "python", "database", "faiss"),
             registry=self._registry,
         )
         build.labels(
             metadata.version("person-count"),
             platform.python_version(),
-            sqlite_driver.sqlite_version,
+            status.database.version,
             faiss.__version__,
         ).set(1)
         self._registry.register(StatusCollector(status))
@@ -74,6 +88,16 @@ class Metrics:
         route = path_of(cast(Route, handler)) if hasattr(handler, "ROUTE") else OTHER
         answers = self._answers.labels(route, status)
         return answers, self._seconds.labels(route, f"{status // 100}xx")
+
+    def counted(self, faces: int, proof_rounds: int) -> None:
+        """Record a question that has been counted; *proof_rounds* is 0 for those without proof."""
+        self._faces.observe(faces)
+        if proof_rounds:
+            self._rounds.observe(proof_rounds)
+
+    def watch(self, people: PeopleKeeper) -> None:
+        """Tell what is done about the library's people, too."""
+        self._registry.register(PeopleCollector(people))
 
     def refused(self, status: int) -> None:
         """Count an answer that was given before any handler saw the request."""

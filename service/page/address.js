@@ -1,7 +1,7 @@
 // The address bar holds the question, so that a link shows the same answer to others. Everything is
 // in the fragment: it is never sent to a server, so file names stay out of logs, and it may be long.
 
-const NAMES = { threshold: "t", faces: "faces", linkage: "linkage", minPhotos: "min", language: "lang" };
+const NAMES = { threshold: "t", faces: "faces", linkage: "linkage", minPhotos: "min", everybody: "people", language: "lang" };
 const LANGUAGES = ["en", "zh"];
 const WAIT_MILLISECONDS = 200; // browsers slow pages down that write the address many times a second
 
@@ -11,12 +11,15 @@ let timer = 0;
 export function readAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
   const language = given.get(NAMES.language);
+  const names = (short) => [...new Set(given.getAll(short).filter((name) => name !== ""))];
   return {
-    files: [...new Set(given.getAll("f").filter((name) => name !== ""))],
+    files: names("f"),
+    first: names("a"),
     threshold: given.get(NAMES.threshold),
     faces: given.get(NAMES.faces),
     linkage: given.get(NAMES.linkage),
     minPhotos: /^[1-9][0-9]{0,5}$/.test(given.get(NAMES.minPhotos) ?? "") ? given.get(NAMES.minPhotos) : null,
+    everybody: given.get(NAMES.everybody) === "1" ? "1" : null,
     language: LANGUAGES.includes(language) ? language : null,
   };
 }
@@ -33,6 +36,7 @@ function write(state, defaultThreshold) {
     const value = state[name];
     if (value && !(name === "threshold" && value === defaultThreshold)) given.set(short, value);
   }
+  for (const name of state.first) given.append("a", name);
   for (const name of state.files) given.append("f", name);
   const text = given.toString();
   const address = text ? `#${text}` : location.pathname;

@@ -72,6 +72,21 @@ export function askPersons(question, signal) {
   return post("persons", question, signal);
 }
 
+/** Who is in both of two lists. */
+export function askCompared(question, signal) {
+  return post("persons/compare", question, signal);
+}
+
+/** The faces of the library that are nearest to one. */
+export function askSimilar(id, given) {
+  return json(`faces/${id}/similar?${new URLSearchParams(given)}`);
+}
+
+/** A page of the people of the library. */
+export function askPeople(given) {
+  return json(`people?${new URLSearchParams(given)}`);
+}
+
 export function askStatus(signal) {
   return json("status", { signal });
 }
@@ -92,6 +107,15 @@ export async function askMostFiles() {
 
 export function retryFiles(what) {
   return post("files/retry", what);
+}
+
+/** Say who is whom: [{verdict, faces: ids}]. All are kept, or none. */
+export function judge(judgements) {
+  return post("judgements", { judgements });
+}
+
+export function undoJudgement(id) {
+  return json(`judgements/${id}`, { method: "DELETE" });
 }
 
 /** Put a photo into the drop folder. Resolves to its path there. */

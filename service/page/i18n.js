@@ -35,6 +35,11 @@ export function number(value, digits = 0) {
   return new Intl.NumberFormat(TAGS[language()], exact).format(value);
 }
 
+/** A moment, in seconds since 1970, as people of the language write it. */
+export function moment(seconds) {
+  return new Intl.DateTimeFormat(TAGS[language()], { dateStyle: "medium", timeStyle: "short" }).format(1000 * seconds);
+}
+
 /** Put the language into everything that index.html holds. */
 export function translatePage() {
   document.documentElement.lang = TAGS[language()];

@@ -4,6 +4,7 @@ import { byId, el, keepingPlace } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { crop } from "./images.js";
 import { inOrderOfJoining } from "./joining.js";
+import { pick, pickPerson, pressed } from "./judging.js";
 import { openLink } from "./link.js";
 import { baseName, nameOnOneLine } from "./names.js";
 import { openPhoto } from "./photo.js";
@@ -27,7 +28,7 @@ export function startPeople() {
     shown = PEOPLE_SHOWN;
     unfolded.clear();
   });
-  whenChanged(["files", "answer", "language", "faces", "linkage", "minPhotos"], render);
+  whenChanged(["files", "answer", "language", "faces", "linkage", "minPhotos", "judging"], render);
   whenChanged(["threshold", "asking"], () => (state.answer === null ? render() : renderBusy()));
   render();
 }
@@ -88,11 +89,20 @@ function personRow(person, found) {
     el("div", { class: "person-head" },
       el("h3", { id: title }, t("personTitle", { number: person.number })),
       el("p", { class: "muted" }, t("personFaces", { count: person.faces.length, files })),
-      person.warnings.map((warning) => el("p", { class: "tag", title: t(`${warning}Text`) }, t(warning)))),
+      person.warnings.map((warning) => el("p", { class: "tag", title: t(`${warning}Text`) }, t(warning))),
+      state.judging ? wholePerson(person) : null),
     el("ul", { class: "faces", on: { keydown: walk } }, (all ? joined : joined.slice(0, FACES_SHOWN)).map(({ face, link }, position) =>
       faceItem(face, { person: person.number, found, siblings, first: position === 0, weak: weakness(link, found) }))),
     all ? null : unfoldButton(t("showFaces", { count: person.faces.length }), `all:${key}`, () => unfolded.add(key)),
     person.links.length > 0 ? joins(person, found) : null);
+}
+
+function wholePerson(person) {
+  const key = person.faces[0].id;
+  return el("button", {
+    type: "button", class: "quiet judging-person", "aria-pressed": pressed(person.faces), data: { pick: key, focus: `pick:${key}` },
+    on: { click: () => pickPerson(person) },
+  }, t("wholePerson", { number: person.number }));
 }
 
 /** The threshold of the link that a face joined by, if that is near the cut or beyond; else null. */
@@ -100,21 +110,23 @@ function weakness(link, found) {
   return link !== null && link.threshold >= BARELY * Number(found.threshold) ? number(link.threshold, 3) : null;
 }
 
-function faceItem(face, { person, found, siblings, first, reason = null, weak = null }) {
+export function faceItem(face, { person, found, siblings, first, reason = null, weak = null, where = "face" }) {
   const [name] = face.filepaths;
-  const open = () => openPhoto(face, siblings, found);
+  const open = () => (state.judging ? pick(face) : openPhoto(face, siblings, found));
   return el("li", { class: weak && "is-weak" },
     el("button", {
       type: "button", class: "face", tabindex: first ? 0 : -1, title: face.filepaths.join("\n"),
-      "aria-label": t("face", { name, person }), data: { focus: `face:${face.id}`, face: face.id },
+      "aria-label": t("face", { name, person }), "aria-pressed": pressed([face]),
+      data: { focus: `${where}:${face.id}`, face: face.id },
       on: { click: open },
     }, crop(face.id), nameOnOneLine(baseName(name), "face-name")),
     weak ? el("span", { class: "face-weak", title: t("barelyText", { threshold: weak }) }, `${t("barely")} ${weak}`) : null,
+    face.judgements ? el("span", { class: "face-judged", title: t("judgedText") }, t("judged")) : null,
     reason ? el("span", { class: "face-reason" }, reason) : null);
 }
 
 /** Arrow keys go from face to face; Tab goes from person to person. */
-function walk(event) {
+export function walk(event) {
   const buttons = [...event.currentTarget.querySelectorAll("button.face")];
   const here = buttons.indexOf(event.target);
   const targets = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: buttons.length - 1 };
@@ -130,8 +142,8 @@ function walk(event) {
 function joins(person, found) {
   const key = `joins:${person.faces[0].id}`;
   const box = el("details", { class: "joins", data: { fold: key } }, el("summary", { data: { focus: key } },
-    t("links", { count: person.links.length }), el("span", { class: "muted" },
-      t("weakest", { threshold: number(person.weakest_link.threshold, 3) }))));
+    t("links", { count: person.links.length }), el("span", { class: "muted" }, person.weakest_link === null
+      ? t("allSaid") : t("weakest", { threshold: number(person.weakest_link.threshold, 3) }))));
   box.addEventListener("toggle", () => {
     if (!box.open || box.querySelector("ul")) return;
     const links = [...person.links].reverse();

@@ -1,6 +1,7 @@
 // A photo with the boxes of its faces, in a dialog; arrow keys lead through the same person's faces.
 
 import { byId, el, putFocusBack } from "./dom.js";
+import { elsewhereButton } from "./elsewhere.js";
 import { number, t } from "./i18n.js";
 import { picture } from "./images.js";
 
@@ -48,7 +49,7 @@ function show() {
   const face = faces[here];
   const stage = el("div", { class: "stage is-loading" });
   const held = document.activeElement?.dataset?.step;
-  byId("photo").replaceChildren(el("div", { class: "dialog-body" }, head(face), stage, caption(face)));
+  byId("photo").replaceChildren(el("div", { class: "dialog-body" }, head(face), stage, caption(face), elsewhereButton(face)));
   const arrow = held && byId("photo").querySelector(`[data-step="${held}"]:not(:disabled)`);
   (arrow ?? byId("photo").querySelector(".dialog-close")).focus();
   fillStage(stage, face);

@@ -5,25 +5,30 @@ import { readAddress, writeAddress } from "./address.js";
 export const DEFAULT_THRESHOLD = "0.2";
 
 /**
- * files: chosen paths, each once. threshold: text, sent as it is. faces, linkage, minPhotos: null
- * for the service's own choice. answer: {key, document} or null. asking: a question is under way.
- * problem: an ApiError or null. status: the document of /status, or null.
+ * files: chosen paths, each once. first: the list that they are compared with. threshold: text, sent as
+ * it is. faces, linkage, minPhotos: null for the service's own choice. everybody: "1" while the library's
+ * people are shown. answer: {key, document} or null. asking: a question is under way. judging: a click
+ * on a face chooses it, to say who it is. problem: an ApiError or null. status: the document of /status,
+ * or null.
  */
 export const state = {
   files: [],
+  first: [],
   threshold: DEFAULT_THRESHOLD,
   faces: null,
   linkage: null,
   minPhotos: null,
+  everybody: null,
   language: null,
   answer: null,
   asking: false,
+  judging: false,
   problem: null,
   status: null,
 };
 
 const listeners = [];
-const IN_ADDRESS = ["files", "threshold", "faces", "linkage", "minPhotos", "language"];
+const IN_ADDRESS = ["files", "first", "threshold", "faces", "linkage", "minPhotos", "everybody", "language"];
 
 /** Call `listener(changed)` after changes to any of `names`. */
 export function whenChanged(names, listener) {
@@ -44,14 +49,19 @@ export function change(patch) {
 /** Take over what the address says. */
 export function followAddress() {
   const said = readAddress();
-  const same = said.files.length === state.files.length
-    && said.files.every((name, position) => name === state.files[position]);
   change({
     ...said,
-    files: same ? state.files : said.files,
+    files: kept(state.files, said.files),
+    first: kept(state.first, said.first),
     threshold: said.threshold ?? DEFAULT_THRESHOLD,
     language: said.language ?? state.language,
   });
+}
+
+/** `before` itself if `now` has the same names, so that nothing seems to change. */
+function kept(before, now) {
+  const same = now.length === before.length && now.every((name, position) => name === before[position]);
+  return same ? before : now;
 }
 
 /** Add files to those chosen; ones that are there already stay where they are. */

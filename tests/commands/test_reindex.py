@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from commands import reindex as command
 from index.base.errors import ModelUnavailableError
 from ingest.interfaces import Crops
-from ingest.jobs import reindex
+from ingest.jobs import beside, reindex
 from ingest.networks.models import Models
 from tests.commands.conftest import Run, fill
 from tests.fakes import FakeEncoder, fake_models, save_picture
@@ -120,3 +120,50 @@ def test_interrupted_after_the_switch_it_says_that_only_the_count_is_missing(
     outcome = run("reindex", "--config", config)
     assert (outcome.code, outcome.out) == (130, BEFORE + SWITCHED)
     assert outcome.err == f"interrupted; {command.SWITCHED}\n"
+
+
+# --- a second model beside -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def second(monkeypatch: pytest.MonkeyPatch, dull: Dull) -> Dull:
+    """The encoder of every second model."""
+    models = Models(fake_models().detector, dull, fake_models().decoders)
+    monkeypatch.setattr(beside, "load_models", lambda *_: models)
+    return dull
+
+
+@pytest.mark.usefixtures("second")
+def test_a_second_model_is_indexed_beside_and_removed_again(run: Run, config: Path) -> None:
+    outcome = run("reindex", "--beside", "--model", "dull", "--config", config)
+    assert (outcome.code, outcome.out) == (0, "6 images, 7 faces, now also with dull-1\n")
+    assert '"second_opinion"' in run("status", "--config", config).out
+    removed = run("reindex", "--no-beside", "--config", config)
+    assert (removed.code, removed.out) == (0, "removed the faces of dull-1\n")
+    again = run("reindex", "--no-beside", "--config", config)
+    assert (again.code, again.out) == (0, "there is no second model\n")
+
+
+def test_interrupted_beside_it_says_that_answers_stay(
+    run: Run, config: Path, second: Dull, stop: threading.Event
+) -> None:
+    stop.set()
+    assert second.model_id == "dull-1"
+    outcome = run("reindex", "--beside", "--model", "dull", "--config", config)
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.err == "interrupted; start it again to go on; answers are as before\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--beside"], "name the second model"),
+        (["--beside", "--missing-only"], "exclude each other"),
+    ],
+)
+def test_a_second_model_that_makes_no_sense_is_refused(
+    run: Run, config: Path, words: list[str], said: str
+) -> None:
+    outcome = run("reindex", *words, "--config", config)
+    assert outcome.code == 1
+    assert said in outcome.err

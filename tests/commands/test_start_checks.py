@@ -16,7 +16,8 @@ import pytest
 
 import person_count
 from index.database.engine import Database
-from index.database.migration import is_missing, migrate
+from index.database.migration import migrate
+from index.database.whereabouts import is_missing
 from service.edge.tls import self_signed
 from tests.commands.conftest import Run, write_config
 

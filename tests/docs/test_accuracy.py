@@ -11,9 +11,10 @@ import pytest
 from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import Linkage, Split
 from index.base.settings import Settings
+from index.counting import evidence
 from index.counting.explanation import INTERVAL_SHARE
 from index.counting.grouping import persons
-from index.counting.hierarchy import hierarchy
+from index.counting.hierarchy import by_appearance, hierarchy
 from index.evaluation.evaluation import calibrate
 from index.evaluation.measures import (
     SIZES,
@@ -27,6 +28,7 @@ from index.evaluation.measures import (
 )
 from index.vectors.space import Space, shipped_profile
 from ingest.jobs.labelled import load_labelled
+from tests.index.builders import unit
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs" / "accuracy.md").read_text("utf-8")
@@ -191,3 +193,29 @@ def test_rates_and_the_operating_distance_are_as_the_page_says(
     assert (
         "95 % interval {:.3f} to {:.3f}".format(*profile.measured["operating_distance_95"]) in PROSE
     )
+
+
+@pytest.mark.models
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("threshold", [0.1, 0.2, 0.3, 0.4])
+def test_proved_counts_have_the_persons_of_all_pairs(
+    labelled: dict[bool, LabelledFaces], threshold: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real faces in any order, with photos in common and a burst of near-copies."""
+    judged, rng = Judged(labelled[True]), np.random.default_rng(0)
+    distance, scatter = 1 - judged.space.cut(threshold), judged.space.profile.scatter
+    for count in (100, 250, 500):
+        rows = rng.choice(len(judged.vectors), count, replace=False)
+        copies = np.repeat(judged.vectors[rows[:2]], 40, axis=0)
+        near = unit(copies + rng.normal(scale=0.002, size=copies.shape))
+        vectors = np.concatenate((judged.vectors[rows], near))
+        photos = rng.integers(len(vectors), size=len(vectors))  # some in common
+        dense = hierarchy(vectors, Linkage.EVIDENCE, photos, distance, scatter)
+        order = rng.permutation(len(vectors))
+        with monkeypatch.context() as patch:
+            patch.setattr(evidence, "DENSE_FACES", 1)
+            mixed = np.ascontiguousarray(vectors[order])
+            proved = hierarchy(mixed, Linkage.EVIDENCE, photos[order], distance, scatter)
+        labels = np.empty(len(order), np.int64)
+        labels[order] = proved.labels_at(distance)
+        assert by_appearance(labels).tolist() == dense.labels_at(distance).tolist()

@@ -152,7 +152,8 @@ def test_every_command_line_in_the_pages_exists_with_its_options(page: Path) -> 
         words = call.split()
         name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in COMMANDS), "")
         assert name, f"person-count {call}"
-        options = {text for parameter in COMMANDS[name].params for text in parameter.opts}
+        given = COMMANDS[name].params
+        options = {text for one in given for text in (*one.opts, *one.secondary_opts)}
         used = {word.partition("=")[0] for word in words if re.match(r"--\w", word)}
         assert used <= options | {"--help"}, f"person-count {call}"
 

@@ -27,6 +27,7 @@ from index.database.queries.stored_images import NewFace, NewImage
 from index.database.states import GenerationState
 from index.upkeep.backup import Restored, restore
 from index.vectors.space import Profile, Space
+from tests.postgres import new_database
 from tests.spaces import UNMEASURED
 
 Matrix = NDArray[np.float32]
@@ -42,6 +43,19 @@ def _empty_database() -> bytes:
         path = Path(folder) / "empty.db"
         migrate(path)
         return path.read_bytes()
+
+
+@contextmanager
+def new_library(engine: str, settings: Settings) -> Iterator[tuple[Settings, Database]]:
+    """An empty library of one engine; the settings lead to it."""
+    if engine == "sqlite":
+        with open_copy(settings.database_path) as database:
+            yield settings, database
+        return
+    with new_database() as url:
+        there = settings.model_copy(update={"database_url": url})
+        with Database(url) as database:
+            yield there, database
 
 
 def open_copy(path: Path) -> Database:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import select
 
 from index.base.paths import display
 from index.base.settings import Settings
@@ -17,6 +18,7 @@ from index.database.queries import changelog, embeddings, generations, stored_im
 from index.database.queries.faces import faces_of
 from index.database.queries.files import FileRow, rows_of, signatures_below
 from index.database.queries.generations import GenerationRow
+from index.database.schema import File
 from index.database.states import FileState
 from index.upkeep.verify import verify
 from index.vectors.space import stored_space
@@ -119,8 +121,8 @@ class Ingest:
     def retry_at(self, name: str) -> float | None:
         """When a file will be tried next."""
         with self.database.read() as connection:
-            return connection.exec_driver_sql(
-                "SELECT ready_at FROM files WHERE path = ?", (str(self.inbox / name),)
+            return connection.execute(
+                select(File.ready_at).where(File.path == str(self.inbox / name))
             ).scalar_one()
 
     def active(self) -> GenerationRow:

@@ -12,7 +12,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
 
-from index.database.engine import open_engine
+from index.database.engines.interface import Use
+from index.database.engines.sqlite import Sqlite
 from index.database.migration import integrity_problems
 from index.database.revisions import MIGRATIONS
 from index.vectors.space import Profile
@@ -59,7 +60,7 @@ POPULATION: dict[str, list[tuple[Any, ...]]] = {
 def alembic(path: Path, action: Callable[[Config, str], None], revision: str) -> None:
     """Run an Alembic command as index.database.migration.migrate does."""
     path.parent.mkdir(exist_ok=True)
-    engine = open_engine(path, writer=True)
+    engine = Sqlite(path).connections(Use.WRITE)
     event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA foreign_keys=OFF"))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))

@@ -264,6 +264,12 @@ class TestThereAndBack:
             "at author note"
         )
 
+    def test_the_tenth_is_never_edited_either(self, path: Path) -> None:
+        alembic(path, command.upgrade, "0010")
+        assert columns(path, "people") == (
+            "id version change counted_at photos faces images persons"
+        )
+
     def test_revisions_form_one_line(self) -> None:
         script = ScriptDirectory(str(MIGRATIONS))
         revisions = [revision.revision for revision in script.walk_revisions()]

@@ -10,7 +10,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from index.base.errors import SchemaMismatchError, StoreError
-from index.database.engine import Database, open_engine
+from index.database.engine import Database
+from index.database.engines.interface import Use
+from index.database.engines.sqlite import Sqlite
 from index.database.migration import migrate
 from index.database.revisions import head_revision
 from index.database.schema import Base
@@ -29,7 +31,7 @@ class TestModels:
     def test_agree_on_what_alembic_does_not_compare(self, path: Path) -> None:
         migrate(path)
         modelled = path.with_name("modelled.db")
-        engine = open_engine(modelled, writer=True)
+        engine = Sqlite(modelled).connections(Use.WRITE)
         Base.metadata.create_all(engine)
         engine.dispose()
 

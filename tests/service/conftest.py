@@ -18,14 +18,14 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture
-def make_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+def make_service(tmp_path: Path, engine: str) -> Iterator[Callable[..., Service]]:
     """A function that starts services with the given settings; all end with the test."""
     with ExitStack() as stack:
         started: list[Service] = []
 
         def make(**changes: object) -> Service:
             folder = tmp_path / f"service{len(started)}"
-            started.append(stack.enter_context(running_service(folder, **changes)))
+            started.append(stack.enter_context(running_service(folder, engine=engine, **changes)))
             return started[-1]
 
         yield make
@@ -62,14 +62,14 @@ def service(make_service: Callable[..., Service]) -> Service:
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def library(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Service]:
     """A service that a module's tests share; they only ask.
 
     a.png and b.png show one person each, both.png the two of them, crowd.png three others and
     small.png one with a bystander; wall.png has no face, copy.png is a.png again, broken.jpg is
     text, and folder/c.png lies deeper.
     """
-    with running_service(tmp_path_factory.mktemp("library")) as service:
+    with running_service(tmp_path_factory.mktemp("library"), engine=engine) as service:
         inbox = service.settings.inbox
         service.drop("a.png", 1)
         service.drop("b.png", 2)
@@ -115,14 +115,14 @@ def follower(
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def shared(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Service]:
     """A service that a module's tests share; what they leave in it, they name and draw apart."""
-    with running_service(tmp_path_factory.mktemp("shared")) as service:
+    with running_service(tmp_path_factory.mktemp("shared"), engine=engine) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def house(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Service]:
     """A service with two roots, things that are not to be had, and ways to try for them."""
     folder = tmp_path_factory.mktemp("house")
     outside, other = folder / "outside", folder / "other"
@@ -132,7 +132,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     save_picture(outside / "secret.png", 1)
     save_picture(other / ".hidden" / "secret.png", 1)
     save_picture(other / ".secret.png", 1)
-    with running_service(folder, roots=(other,)) as service:
+    with running_service(folder, engine=engine, roots=(other,)) as service:
         inbox = service.settings.inbox
         service.drop("a.png", 1)
         service.drop("folder/b.png", 2)

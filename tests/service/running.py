@@ -20,7 +20,7 @@ from ingest.networks.models import Models
 from service.answering.answerer import Answerer
 from service.edge.tls import self_signed, server_context
 from tests.fakes import fake_models, save_picture
-from tests.index.builders import fake_generation, open_copy
+from tests.index.builders import fake_generation, new_library
 from tests.service.threads import ServiceThread, WorkerThread
 from tests.waiting import DEADLINE_SECONDS
 
@@ -158,7 +158,7 @@ def read_to_end(bare: socket.socket) -> bytes:
 
 @contextmanager
 def running_service(
-    folder: Path, *, never_ingested: bool = False, **changes: object
+    folder: Path, *, engine: str = "sqlite", never_ingested: bool = False, **changes: object
 ) -> Iterator[Service]:
     """A service whose inbox and data lie in *folder*; *changes* are settings."""
     values: dict[str, Any] = {
@@ -173,7 +173,7 @@ def running_service(
     }
     settings = Settings(**values)
     settings.inbox.mkdir(parents=True, exist_ok=True)
-    with open_copy(settings.database_path) as database:
+    with new_library(engine, settings) as (settings, database):
         generation = None
         if not never_ingested:
             with database.write() as connection:  # as ingest does when it first starts

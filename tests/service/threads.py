@@ -103,11 +103,13 @@ class ServiceThread(threading.Thread):
         sockets = bind_sockets(0, "127.0.0.1")
         self.server.add_sockets(sockets)
         self.follower.start(self._loop)
+        self.answerer.people.start()
         self.port = sockets[0].getsockname()[1]
         self._up.set()
         await self._stop_asked.wait()
         self.server.stop()
         await server_module._finish(self.server, self.answerer)
+        self.answerer.people.close()
         self.follower.close()
         await self.pictures.close()
         assert threads.close(DEADLINE_SECONDS)

@@ -7,6 +7,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, case, func, or_, select
 
 from index.base.turns import quarter_turns
+from index.database.engines import engine_of
 from index.database.schema import Face, File, Generation, Image
 from index.database.states import FileState, GenerationState
 
@@ -62,7 +63,7 @@ def list_files(connection: Connection, chosen: Filter, limit: int) -> list[Liste
     if chosen.before is not None:
         some = some.where(File.id < chosen.before)
     if chosen.search:
-        some = some.where(_contains(name, chosen.search))
+        some = some.where(_contains(connection, name, chosen.search))
     if chosen.state is FileState.INDEXED:
         some = some.where(func.coalesce(File.state, "") == chosen.state)
     elif chosen.state is None:  # questions need no files that are no photos
@@ -83,23 +84,19 @@ def _name(inbox: str) -> ColumnElement[str]:
     return case((_is_below(inbox), func.substr(File.path, start)), else_=File.path)
 
 
-def _contains(name: ColumnElement[str], text: str) -> ColumnElement[bool]:
-    """Whether *name* holds *text*, in upper or lower case; LIKE folds the case of ASCII only.
+def _contains(connection: Connection, name: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """Whether *name* holds *text*, in upper or lower case.
 
     Both Unicode forms are tried: in names from some systems é is an e and an accent.
     """
     forms = dict.fromkeys(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
-    return or_(*[name.op("GLOB")(f"*{_any_case(form)}*") for form in forms])
+    holds_text = engine_of(connection).holds_text
+    return or_(*[holds_text(name, list(map(_cases, form))) for form in forms])
 
 
-def _any_case(text: str) -> str:
-    """A GLOB pattern for *text*; a character that is special or has cases becomes a set."""
-    parts = []
-    for char in text:
-        cases = {spelt for spelt in (char, char.lower(), char.upper()) if len(spelt) == 1}
-        plain = len(cases) == 1 and char not in "*?["
-        parts.append(char if plain else "[" + "".join(sorted(cases)) + "]")
-    return "".join(parts)
+def _cases(char: str) -> str:
+    """A character in all cases that are one character."""
+    return "".join(sorted({form for form in (char, char.lower(), char.upper()) if len(form) == 1}))
 
 
 @dataclass(frozen=True, slots=True)

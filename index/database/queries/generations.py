@@ -51,6 +51,11 @@ def building(connection: Connection) -> GenerationRow | None:
     return _one(connection, GenerationState.BUILDING)
 
 
+def beside(connection: Connection) -> GenerationRow | None:
+    """The generation of a second model, with whose count /persons compares its own, if any."""
+    return _one(connection, GenerationState.BESIDE)
+
+
 def create(
     connection: Connection,
     *,

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, or_, select
 
-from index.database.engine import fetch_all
+from index.database.engines.statements import fetch_all
 from index.database.queries.lookup import in_lists
 from index.database.schema import Face as FaceTable
 from index.database.schema import Generation, Image, Judgement, table
@@ -57,6 +57,7 @@ class NewJudgement(NamedTuple):
 _NAMES = ("sha256", "x1", "y1", "x2", "y2")
 _OTHER = tuple(f"other_{name}" for name in _NAMES)
 _ALL = select(Judgement.__table__).order_by(Judgement.id)
+_UNDONE = select(Judgement.undoes).where(Judgement.undoes.is_not(None))
 
 
 def version(connection: Connection) -> tuple[int, int]:
@@ -93,6 +94,44 @@ def _values(one: NewJudgement, at: float, author: str) -> dict[str, Any]:
 def all_rows(connection: Connection) -> list[JudgementRow]:
     """Every entry, the oldest first."""
     return [_row(row) for row in connection.execute(_ALL).mappings()]
+
+
+def page(
+    connection: Connection,
+    limit: int,
+    *,
+    before: int | None = None,
+    content: bytes | None = None,
+    undone: bool = False,
+) -> list[JudgementRow]:
+    """Judgements, the newest first, without the entries that undo others.
+
+    Args:
+        before: only those with smaller ids.
+        content: only those on the image with this SHA-256.
+        undone: those that were undone, instead of those that hold.
+    """
+    chosen = select(Judgement.__table__).where(
+        Judgement.verdict != Verdict.UNDO,
+        Judgement.id.in_(_UNDONE) if undone else Judgement.id.not_in(_UNDONE),
+    )
+    if before is not None:
+        chosen = chosen.where(Judgement.id < before)
+    if content is not None:
+        chosen = chosen.where(or_(Judgement.sha256 == content, Judgement.other_sha256 == content))
+    rows = connection.execute(chosen.order_by(Judgement.id.desc()).limit(limit))
+    return [_row(row) for row in rows.mappings()]
+
+
+def undoing(connection: Connection, ids: Sequence[int]) -> dict[int, JudgementRow]:
+    """The entries that undo those of the judgements *ids* that were undone, by id of the latter."""
+    found: dict[int, JudgementRow] = {}
+    for some in in_lists(ids):
+        chosen = select(Judgement.__table__).where(Judgement.undoes.in_(some))
+        for row in map(_row, connection.execute(chosen).mappings()):
+            if row.undoes is not None:
+                found[row.undoes] = row
+    return found
 
 
 def _row(row: Any) -> JudgementRow:  # noqa: ANN401 - sqlalchemy's

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Dialect, Select, bindparam
 from sqlalchemy.orm import InstrumentedAttribute
 
-from index.database.engine import fetch_all
+from index.database.engines.statements import fetch_all
 
 Value = TypeVar("Value")
 

@@ -1,7 +1,8 @@
 """The queue of work: the files that are pending, in hand, done, failed or no photos.
 
 A pending row with a ready_at is work; without one, a worker has claimed it. A failed row with a
-ready_at is tried again then; without one, it waits until the file changes.
+ready_at is tried again then; without one, it waits until the file changes. Rows in other states
+have none, so the index in the order of claims holds the rows with a ready_at and no others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,8 +31,6 @@ class Claim:
     attempts: int  # how often it failed before
 
 
-# indexed files never have a ready_at; saying so keeps queries out of their part of the index
-_QUEUED = File.state.in_((FileState.PENDING, FileState.FAILED))
 _NOT_INDEXED = File.state.in_(tuple(state for state in FileState if state != FileState.INDEXED))
 
 
@@ -110,7 +109,7 @@ def claim(connection: Connection, limit: int, now: float) -> list[Claim]:
     """
     found = connection.execute(
         select(File.id, File.path, *SIGNATURE_COLUMNS, File.attempts, File.crashes, File.ready_at)
-        .where(_QUEUED, File.ready_at <= now)
+        .where(File.ready_at <= now)
         .order_by(File.priority.desc(), File.ready_at, File.crashes, File.id)
         .limit(limit)
     ).all()
@@ -180,7 +179,7 @@ def fail(
         image_id=image_id,
         attempts=failed.attempts + 1,
         error=reason,
-        ready_at=retry_at,
+        ready_at=retry_at if state is FileState.FAILED else None,
     )
     return _update_claimed(connection, [values]) == 1
 
@@ -234,12 +233,21 @@ def counts(connection: Connection) -> dict[str, int]:
     }
 
 
-def backlog(connection: Connection, now: float) -> tuple[int, float | None, bool]:
-    """The number of files ready *now*, when the first became ready, and whether a caller waits."""
+def backlog(
+    connection: Connection, now: float, limit: int | None = None
+) -> tuple[int, float | None, bool]:
+    """The number of files ready *now*, when the first became ready, and whether a caller waits.
+
+    Args:
+        limit: stop counting there; the rest is right only if no caller waits. None: count all,
+            which takes 40 ms for a million.
+    """
+    ready = select(File.ready_at, File.priority).where(File.ready_at <= now)
+    if limit is not None:
+        ready = ready.order_by(File.priority.desc(), File.ready_at).limit(limit)
+    some = ready.subquery()
     row = connection.execute(
-        select(func.count(), func.min(File.ready_at), func.max(File.priority)).where(
-            _QUEUED, File.ready_at <= now
-        )
+        select(func.count(), func.min(some.c.ready_at), func.max(some.c.priority)).select_from(some)
     ).one()
     return row[0], row[1], bool(row[2])
 

@@ -60,7 +60,8 @@ def _differs(signature: Mapping[str, Any]) -> ColumnElement[bool]:
     return or_(*(column != signature[column.key] for column in SIGNATURE_COLUMNS))
 
 
-_RECORD = _record_statement()
+# without the option, some drivers count no rows where many are inserted at once
+_RECORD = _record_statement().execution_options(preserve_rowcount=True)
 
 
 def record(connection: Connection, sightings: Iterable[Sighting], *, priority: int = 0) -> int:

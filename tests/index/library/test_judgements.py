@@ -20,6 +20,8 @@ from index.library.judgements import ContradictionError, judgements_of, record, 
 from index.upkeep.verify import verify
 from tests.index.builders import by_hand, face_row, image, index_file
 
+pytestmark = pytest.mark.engines
+
 BOX = (0.0, 0.0, 60.0, 80.0)  # of every face that the builders make
 
 

@@ -3,14 +3,16 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from index.base.errors import ConfigError
 from index.base.lock import exclusive
 from index.base.paths import Roots
-from index.database.queries import embeddings, judgements, stored_images
+from index.database.queries import embeddings, judgements, people, stored_images
 from index.database.queries.files import files_of
 from index.database.queries.judgements import NewJudgement
+from index.database.queries.people import PeopleRow
 from index.database.states import Verdict
 from index.library.judgements import record
 from index.upkeep import forget
@@ -20,7 +22,10 @@ from index.vectors.vector_index import VectorIndex
 from tests.index.builders import ask, by_hand, quiet
 from tests.index.erasing import SPACE, Home, parts
 
+pytestmark = pytest.mark.engines
 
+
+@pytest.mark.engines("sqlite")  # it looks at the bytes of the file
 def test_a_forgotten_photo_leaves_no_row_and_no_byte(home: Home) -> None:
     vector = home.vectors("ann.png")[0]
     assert any(part in home.bytes_of() for part in parts(vector)[:4])
@@ -216,3 +221,12 @@ def test_what_people_said_about_a_forgotten_photo_goes_with_it(home: Home) -> No
     assert one.sha256 not in home.bytes_of()
     with home.database.read() as connection:
         assert [row.faces for row in judgements.all_rows(connection)] == [(third,)]
+
+
+def test_who_belongs_together_in_the_library_is_forgotten_too(home: Home) -> None:
+    some = np.arange(2)
+    with home.database.write() as connection:
+        people.store(connection, PeopleRow("[1]", 1, 1.0, 2, some, some, some))
+    home.forget("ann.png")
+    with home.database.read() as connection:
+        assert people.read(connection) is None

@@ -19,6 +19,8 @@ from tests.fakes import fake_models
 from tests.index.builders import ask, quiet
 from tests.index.erasing import Home, parts, pragma
 
+pytestmark = pytest.mark.engines
+
 
 def test_a_photo_forgotten_while_it_is_in_hand_is_not_recorded(home: Home) -> None:
     home.drop("late.png", 6)
@@ -61,6 +63,7 @@ def test_a_reindex_does_not_bring_back_what_is_forgotten_meanwhile(
     assert verify(home.database).problems == []
 
 
+@pytest.mark.engines("sqlite")  # it shortens SQLite's time-out
 def test_a_snapshot_under_way_does_not_bring_vectors_back(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,8 @@ from ingest.jobs.process import Housekeeping
 from tests.index.builders import ask, by_hand
 from tests.index.erasing import Home
 
+pytestmark = pytest.mark.engines
+
 DAY = 86_400.0
 
 

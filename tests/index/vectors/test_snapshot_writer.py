@@ -25,7 +25,7 @@ from tests.index.builders import (
     stored_units,
 )
 
-pytestmark = pytest.mark.usefixtures("small_chunks")
+pytestmark = [pytest.mark.engines, pytest.mark.usefixtures("small_chunks")]
 
 
 def add(database: Database, generation: GenerationRow, name: str, faces: int) -> int:

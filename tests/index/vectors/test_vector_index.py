@@ -22,7 +22,7 @@ from tests.index.builders import (
     stored_units,
 )
 
-pytestmark = pytest.mark.usefixtures("small_chunks")
+pytestmark = [pytest.mark.engines, pytest.mark.usefixtures("small_chunks")]
 
 
 def reopened(database: Database, generation: GenerationRow) -> VectorIndex:
@@ -95,7 +95,7 @@ class TestOpening:
     def test_when_every_snapshot_is_damaged_the_rows_decide(
         self, database: Database, twice_stored: GenerationRow
     ) -> None:
-        by_hand(database, "UPDATE index_chunks SET sha256 = zeroblob(32)")
+        by_hand(database, "UPDATE index_chunks SET sha256 = :zero", zero=bytes(32))
         index = reopened(database, twice_stored)
         assert index.rebuilds == 2
         assert_equals_rows(index, database)

@@ -1,6 +1,7 @@
 """Counting without a server: files anywhere, nothing stored."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -208,3 +209,17 @@ def test_what_cannot_be_read_in_a_folder_is_skipped_only_if_that_is_wanted(
     assert count(settings, None, tmp_path / "party", unreadable="skip") == 1
     with pytest.raises(RequestError, match=r"b\.jpg is no readable image"):
         count(settings, None, tmp_path / "party", broken, unreadable="skip")
+
+
+def test_a_name_that_cannot_be_asked_about_is_skipped_likewise(
+    settings: Settings, models: Models, tmp_path: Path
+) -> None:
+    """A name in another encoding than UTF-8, as old archives have them."""
+    assert models.detector is not None
+    (tmp_path / "party").mkdir()
+    save_picture(tmp_path / "party" / "a.png", 1)
+    photo = save_picture(tmp_path / "party" / "b.png", 2)
+    photo.rename(os.fsdecode(bytes(tmp_path / "party") + b"/\xd5\xd5\xc6\xac.png"))
+    with pytest.raises(RequestError, match="its name is not valid UTF-8; rename it, perhaps to"):
+        count(settings, None, tmp_path / "party")
+    assert count(settings, None, tmp_path / "party", unreadable="skip") == 1

@@ -20,6 +20,8 @@ from tests.index.builders import faces_by_generation
 from tests.ingest.builders import Ingest
 from tests.ingest.reindexing import Reindexing, everybody, generation_states
 
+pytestmark = pytest.mark.engines
+
 # --- a whole run ---------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from index.base.errors import IngestError
 from index.database.queries.generations import GenerationRow
 from index.upkeep.verify import verify
 from ingest.jobs import reindex as module
-from ingest.jobs.reindex import Reindexer
+from ingest.jobs.missing_images import MissingImages
 from ingest.networks.models import Models
 from tests.fakes import fake_models, picture
 from tests.ingest.builders import Ingest
@@ -123,13 +123,13 @@ def test_files_are_read_before_the_transaction_that_switches(
     small: Ingest, reindexing: Reindexing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or ingest and uploads would wait for a slow disk."""
-    real = Reindexer._content
+    real = MissingImages.content
 
-    def content(reindexer: Reindexer, image: tuple[int, bytes]) -> tuple[bytes, bytes | None]:
+    def content(missing: MissingImages, image: tuple[int, bytes]) -> bytes | None:
         with small.database.write():  # would wait for ever inside another one
             pass
-        return real(reindexer, image)
+        return real(missing, image)
 
     (small.inbox / "7.png").unlink()
-    monkeypatch.setattr(Reindexer, "_content", content)
+    monkeypatch.setattr(MissingImages, "content", content)
     assert reindexing.run() is not None

@@ -7,11 +7,13 @@ import pytest
 from index.base.errors import UnsettledFileError
 from index.database.queries import snapshots
 from index.database.queries.generations import GenerationRow
-from ingest.jobs import reindex as module
+from ingest.jobs import missing_images
 from ingest.jobs.reindex import Reindexer
 from tests.index.builders import faces_by_generation
 from tests.ingest.builders import Ingest
 from tests.ingest.reindexing import Reindexing
+
+pytestmark = pytest.mark.engines
 
 
 def test_images_added_meanwhile_are_done_before_the_switch(
@@ -110,7 +112,7 @@ def test_files_moved_meanwhile_are_found_under_their_new_names(
 def test_a_file_that_changes_while_it_is_read_is_no_failure(
     small: Ingest, reindexing: Reindexing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = module.read_settled
+    real = missing_images.read_settled
     failed = threading.Event()
 
     def read(path: str, *rest: object) -> bytes:
@@ -119,7 +121,7 @@ def test_a_file_that_changes_while_it_is_read_is_no_failure(
             raise UnsettledFileError(path)
         return real(path, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "read_settled", read)
+    monkeypatch.setattr(missing_images, "read_settled", read)
     outcome = reindexing.run()
     assert failed.is_set()
     assert outcome is not None

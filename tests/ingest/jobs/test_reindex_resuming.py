@@ -11,6 +11,8 @@ from ingest.networks.models import Models
 from tests.fakes import DECODERS, FakeDetector, FakeEncoder, fake_models
 from tests.ingest.reindexing import Reindexing, everybody, generation_states
 
+pytestmark = pytest.mark.engines
+
 
 def test_stopped_it_changes_nothing_and_goes_on_where_it_was(reindexing: Reindexing) -> None:
     ingest = reindexing.ingest

@@ -9,6 +9,8 @@ from index.database.states import FileState
 from tests.fakes import expected_vector, picture
 from tests.ingest.builders import Ingest
 
+pytestmark = pytest.mark.engines
+
 
 def test_a_new_file_ends_with_its_faces_vectors_and_changes(ingest: Ingest) -> None:
     ingest.drop("a.png", 1, 2)

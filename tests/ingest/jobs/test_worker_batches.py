@@ -11,6 +11,8 @@ from index.database.queries import queue
 from index.database.queries.generations import GenerationRow
 from tests.ingest.builders import Ingest
 
+pytestmark = pytest.mark.engines
+
 
 def test_batches_are_no_larger_than_the_settings_say(
     database: Database, settings: Settings, generation: GenerationRow

@@ -17,6 +17,8 @@ from tests.fakes import expected_vector, fake_models, save_picture
 from tests.index.builders import faces_by_generation, fake_generation
 from tests.ingest.builders import Ingest, ingest_that
 
+pytestmark = pytest.mark.engines
+
 
 def test_a_file_that_vanished_before_it_was_read_is_forgotten(ingest: Ingest) -> None:
     path = ingest.drop("a.png", 1)

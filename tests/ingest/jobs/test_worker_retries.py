@@ -23,6 +23,8 @@ from tests.index.builders import ask, full
 from tests.ingest.builders import Ingest, failing, ingest_that
 from tests.ingest.samples import jpeg
 
+pytestmark = pytest.mark.engines
+
 # --- what becomes of bad files -------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from service.contract.addresses import METHODS
 from service.contract.openapi import OPERATIONS, describe, path_of
 from service.handlers.routes import HANDLERS
 from tests.service.running import Service, running_service
+from tests.waiting import wait_until
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what it imports is deprecated in places
@@ -89,6 +90,8 @@ def test_tokens_are_asked_for_where_they_are_needed(settings: Settings) -> None:
     assert needed == {
         "/person_count": True,
         "/persons": True,
+        "/persons/compare": True,
+        "/people": True,
         "/status": True,
         "/metrics": True,
         "/healthz": False,
@@ -100,6 +103,9 @@ def test_tokens_are_asked_for_where_they_are_needed(settings: Settings) -> None:
         "/faces/{face}.jpg": True,
         "/faces/{face}/photo.jpg": True,
         "/faces/{face}/similar": True,
+        "/similar": True,
+        "/judgements": True,
+        "/judgements/{judgement}": True,
         "/files": True,
         "/files/retry": True,
         "/files/{name}": True,
@@ -114,7 +120,20 @@ def test_real_answers_are_as_described(described: Service, document: dict[str, A
     names = [*FOLDER_FILES, "broken.jpg", "none.png"]
     check_answer(document, "Persons", described.ask(*names, path="/persons").json)
     check_answer(document, "Count", described.ask(*FOLDER_FILES).json)
+    lists = {"a": ["a.png"], "b": ["b.png", "wall.png"]}
+    check_answer(document, "Compared", described.post(lists, path="/persons/compare").json)
+    wait_until(
+        lambda: described.send("GET", "/people").json["state"] == "current", "all are counted"
+    )
+    check_answer(document, "People", described.send("GET", "/people").json)
+    near = described.send("GET", "/similar?filepath=b.png")
+    check_answer(document, "PhotoSimilar", near.json)
     check_answer(document, "Status", described.send("GET", "/status").json)
+    said = {"judgements": [{"verdict": "different", "faces": [1, 2], "note": "n"}]}
+    check_answer(document, "Judging", said)
+    check_answer(document, "Judged", described.post(said, "/judgements").json)
+    check_answer(document, "Judgements", described.send("GET", "/judgements").json)
+    check_answer(document, "Judgement", described.send("DELETE", "/judgements/1").json)
     store_report(described.database, IngestReport(started_at=time.time()), time.time())
     found = described.send("GET", "/status").json
     described_ingest = document["components"]["schemas"]["Status"]["properties"]["ingest"]

@@ -13,6 +13,8 @@ from tests.fakes import picture, save_picture
 from tests.service.running import Service
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.engines
+
 # --- success -------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,8 @@ from tests.fakes import save_picture
 from tests.service.running import NOT_THERE, Service, refusal
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.engines
+
 
 def fill(service: Service) -> None:
     """party/ has two persons in three photos, one of them deeper, and things that are no photos."""

@@ -12,6 +12,8 @@ from ingest.watching.scan import Scanner
 from tests.fakes import picture
 from tests.service.running import Service, refusal
 
+pytestmark = pytest.mark.engines
+
 
 def test_a_file_dropped_just_now_is_waited_for(service: Service) -> None:
     service.worker.hold()

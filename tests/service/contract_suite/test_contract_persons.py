@@ -8,6 +8,8 @@ from tests.fakes import picture
 from tests.service.running import Service
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.engines
+
 
 def test_persons_explains_the_same_count(library: Service) -> None:
     answer = library.ask("both.png", "a.png", "copy.png", path="/persons")

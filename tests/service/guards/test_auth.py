@@ -142,14 +142,29 @@ class TestFile:
         assert path.stat().st_mode & 0o777 == 0o600
         assert [(t.name, t.scope) for t in read_tokens(path)] == [("a", Scope.ADMIN)]
 
-    def test_what_an_admin_may(self, path: Path) -> None:
-        reader, admin = (add_token(path, scope, scope) for scope in Scope)
+    def test_what_each_scope_may(self, path: Path) -> None:
+        secrets = {scope: add_token(path, f"the-{scope}", scope) for scope in Scope}
         tokens = Tokens(path)
-        tokens.check(f"Bearer {admin}", Scope.ADMIN)
-        tokens.check(f"Bearer {admin}", Scope.READ)
-        with pytest.raises(RequestError, match="scope is read, and this needs admin") as refused:
-            tokens.check(f"Bearer {reader}", Scope.ADMIN)
-        assert refused.value.status == 401
+        allowed = {}
+        for held in Scope:
+            for needed in Scope:
+                try:
+                    found = tokens.check(f"Bearer {secrets[held]}", needed)
+                except RequestError as error:
+                    found = f"{error.status}: {error}"
+                allowed[held, needed] = found
+        read, judge, admin = Scope
+        assert allowed == {
+            (read, read): "the-read",
+            (read, judge): "401: the token's scope is read, and this needs judge",
+            (read, admin): "401: the token's scope is read, and this needs admin",
+            (judge, read): "the-judge",
+            (judge, judge): "the-judge",
+            (judge, admin): "401: the token's scope is judge, and this needs admin",
+            (admin, read): "the-admin",
+            (admin, judge): "the-admin",
+            (admin, admin): "the-admin",
+        }
 
     @pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o606])
     def test_a_file_that_others_may_open_is_refused_at_the_start(

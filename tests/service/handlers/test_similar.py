@@ -60,3 +60,44 @@ def test_bad_parameters_are_refused(library: Service, query: str) -> None:
 
 def test_a_face_that_is_not_there_is_404(library: Service) -> None:
     assert refusal(library.send("GET", "/faces/999999/similar"), 404) == "there is no such face"
+
+
+def test_each_face_of_a_photo_is_looked_for(library: Service) -> None:
+    answer = library.send("GET", "/similar?filepath=both.png&limit=3")
+    found = answer.json
+    assert answer.status == 200
+    assert list(found) == ["filepath", "threshold", "faces"]
+    assert (found["filepath"], found["threshold"]) == ("both.png", "0.2")
+    assert [one["found"] for one in found["faces"]] == [2, 1]
+    for one in found["faces"]:
+        alone = library.send("GET", f"/faces/{one['face']['id']}/similar?limit=3").json
+        assert one == {name: alone[name] for name in ("face", "found", "similar")}
+
+
+def test_a_photo_that_is_not_indexed_yet_is_indexed_first(service: Service) -> None:
+    assert service.ask(service.drop("old.png", 1)).status == 200
+    service.drop("new.png", 1, seed=5)
+    [found] = service.send("GET", "/similar?filepath=new.png").json["faces"]
+    assert [face["filepaths"] for face in found["similar"]] == [["old.png"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("filepath=a.png&filepath=b.png", 400),
+        ("filepath=folder", 400),
+        ("filepath=a.png&linkage=single", 400),
+        ("limit=3", 400),
+        ("filepath=none.png", 404),
+        ("filepath=broken.jpg", 422),
+    ],
+)
+def test_what_is_not_one_photo_is_refused(library: Service, query: str, status: int) -> None:
+    refusal(library.send("GET", f"/similar?{query}"), status)
+
+
+def test_the_photo_s_other_faces_are_found_if_asked_for(library: Service) -> None:
+    one = library.send("GET", "/similar?filepath=crowd.png&faces=one").json
+    assert len(one["faces"]) == 1
+    assert len(library.send("GET", "/similar?filepath=crowd.png&faces=all").json["faces"]) == 3
+    assert library.send("GET", "/similar?filepath=wall.png").json["faces"] == []

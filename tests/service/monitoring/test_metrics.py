@@ -86,7 +86,7 @@ def test_labels_hold_words_of_ours_only(service: Service) -> None:
         for sample in family.samples:
             assert set(sample.labels) <= {
                 *("route", "status", "status_class", "le", "state", "stage", "model"),
-                *("version", "python", "sqlite", "faiss"),
+                *("version", "python", "database", "faiss"),
                 *("process", "mechanism"),
             }
             assert sample.labels.get("route", "other") in routes

@@ -9,6 +9,8 @@ from index.database.queries.browse import Filter
 from index.database.states import GenerationState
 from tests.index.builders import ask, by_hand, image, index_file, small_generation
 
+pytestmark = pytest.mark.engines
+
 ROOTS = ("/in", "/other")
 
 

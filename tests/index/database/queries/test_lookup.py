@@ -9,7 +9,8 @@ from sqlalchemy import Connection, select
 from sqlalchemy.sql import Select
 
 from index.database import queries
-from index.database.engine import Database, fetch_all
+from index.database.engine import Database
+from index.database.engines.statements import fetch_all
 from index.database.queries.lookup import LENGTHS, Lookup
 from index.database.schema import File
 

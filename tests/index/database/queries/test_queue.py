@@ -1,8 +1,11 @@
 """Files on the queue: noted, claimed once, asked for again, forgotten."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from sqlalchemy import Engine, event
 
 from index.base.settings import Settings
 from index.database.engine import Database
@@ -20,6 +23,8 @@ from tests.index.builders import (
     signature,
 )
 from tests.index.queueing import NOW, claim, note, paths_of, row
+
+pytestmark = pytest.mark.engines
 
 
 class TestNoting:
@@ -119,6 +124,46 @@ class TestClaiming:
             queue.claim(connection, 2, NOW)
             assert queue.backlog(connection, NOW) == (0, None, False)
 
+    def test_the_backlog_of_a_batch_is_counted_no_further(self, database: Database) -> None:
+        note(database, "/a", "/b", "/c")
+        with database.write() as connection:
+            sightings.record(connection, [sighting("/d", ready_at=2.0)])
+            assert queue.backlog(connection, NOW, 2) == (2, 2.0, False)
+            assert queue.backlog(connection, 2.0, 2) == (1, 2.0, False)
+            queue.prioritise(connection, ["/c"])
+            assert queue.backlog(connection, NOW, 2)[2]
+
+    @pytest.mark.engines("sqlite")  # PostgreSQL plans by what a table holds
+    def test_a_batch_is_found_without_sorting_the_queue(self, database: Database) -> None:
+        asked: list[str] = []
+        with database.write() as connection, listening(connection.engine, asked):
+            queue.claim(connection, 64, NOW)
+            queue.backlog(connection, NOW, 64)
+        assert len(asked) == 2
+        for sql in asked:
+            plan = str(ask(database, f"EXPLAIN QUERY PLAN {sql}".replace("?", "1")))
+            assert "ix_files_claim" in plan
+            assert "TEMP B-TREE" not in plan
+
+    def test_what_is_no_photo_is_not_claimed_again(self, database: Database) -> None:
+        note(database, "/a.xmp")
+        [given] = claim(database)
+        with database.write() as connection:
+            queue.fail(connection, given, "it is text", NOW, state=FileState.NO_PHOTO)
+        assert claim(database, now=1e12) == []
+
+
+@contextmanager
+def listening(engine: Engine, asked: list[str]) -> Iterator[None]:
+    """Add every statement that is executed meanwhile."""
+
+    def note_it(_connection: object, _cursor: object, sql: str, *_others: object) -> None:
+        asked.append(sql)
+
+    event.listen(engine, "before_cursor_execute", note_it)
+    yield
+    event.remove(engine, "before_cursor_execute", note_it)
+
 
 class TestRequeueing:
     def test_any_file_can_be_made_pending_again(
@@ -216,7 +261,7 @@ class TestTwoHandles:
 
         def work() -> None:
             try:
-                with Database(settings.database_path) as own:
+                with Database(settings.database_address) as own:
                     while claims := claim(own, limit=3):
                         taken.extend(paths_of(claims))
             except Exception as error:  # noqa: BLE001 - shown by the assertion below
@@ -234,7 +279,7 @@ class TestTwoHandles:
         self, database: Database, settings: Settings
     ) -> None:
         note(database, "/a")
-        with Database(settings.database_path) as other, database.read() as connection:
+        with Database(settings.database_address) as other, database.read() as connection:
             assert queue.pending_paths(connection) == ["/a"]
             note(other, "/b")
             assert queue.pending_paths(connection) == ["/a"]

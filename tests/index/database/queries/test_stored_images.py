@@ -4,6 +4,7 @@ import hashlib
 import zlib
 
 import numpy as np
+import pytest
 
 from index.database.engine import Database
 from index.database.queries import changelog, embeddings, sightings, stored_images
@@ -23,6 +24,8 @@ from tests.index.builders import (
     sighting,
     small_generation,
 )
+
+pytestmark = pytest.mark.engines
 
 NOW = 1000.0
 

@@ -1,0 +1,224 @@
+"""Show what large questions cost, and that the proof gives what comparing all pairs gives.
+
+usage: python benchmarks/large.py [--faces 1000,5000,10000,50000,100000]
+       python benchmarks/large.py --meanwhile 50000
+       python benchmarks/large.py --photos DIR [--data FOLDER] [--draws 200]
+
+The first counts synthetic faces, each number in a process of its own. Most persons have one to
+three photos, a few have dozens; half of the photos show two faces. How to read the JSON:
+
+    seconds       for the persons at a threshold of 0.2, without reading files or explaining
+    mib           the memory that it took beyond the vectors, at its peak
+    rounds        how often merges were made until the proof found nothing missing; 0: all pairs
+                  were compared, which questions up to 10,000 faces do
+    links         pairs of faces that were linked in the last round
+    persons       how many were counted, and how many there are
+    refused       the sentence instead, if it could not be counted exactly
+
+The second asks a service about 10 files each, alone and while it counts the people of a library of
+so many faces in the background: p50 and p99 in milliseconds.
+
+The third takes photos with a folder for each person, as accuracy.py does. It draws faces at
+random (from 100 up to all), gives some of them a photo in common, adds a burst of near-copies,
+mixes the order and counts both ways at one of four thresholds. It prints how many draws had the
+same persons, and the most rounds.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from asking import Client, started
+from synthetic import DIM, Library, fill, settings_in
+
+from index.base.arrays import FloatMatrix, IntVector
+from index.base.choices import DEFAULT_THRESHOLD, Linkage
+from index.base.errors import RequestError
+from index.counting import evidence
+from index.counting.effort import Effort
+from index.counting.hierarchy import Hierarchy, by_appearance, hierarchy
+from index.vectors.space import Space, shipped_profile
+
+SIZES = (1, 1, 1, 2, 2, 3, 3, 5, 12, 40)  # photos of a person, equally often
+SPREAD = 128  # directions of the vectors: a deviation of 0.09 between strangers
+ALIKE = 0.75  # cosine similarity of two photos of one person, on average
+THRESHOLDS = (0.1, 0.2, 0.3, 0.4)
+FEWEST = 100
+BURST = 40
+FILES, QUESTIONS, ASK_SECONDS = 10, 20, 15
+
+
+def crowd(count: int, seed: int = 0) -> tuple[FloatMatrix, IntVector, int]:
+    """Unit vectors of *count* faces, the photo of each, and how many persons there are."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.choice(SIZES, count)
+    person = np.repeat(np.arange(count), sizes)[:count]
+    centres = rng.normal(size=(int(person[-1]) + 1, SPREAD)).astype(np.float32)
+    noise = rng.normal(size=(count, SPREAD)).astype(np.float32)
+    small = np.sqrt(ALIKE) * centres[person] + np.sqrt(1 - ALIKE) * noise
+    axes = np.linalg.qr(rng.normal(size=(DIM, SPREAD)))[0].T.astype(np.float32)
+    vectors = small @ axes
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    order = rng.permutation(count)
+    photos = np.arange(count)
+    photos[1 : count // 2 : 2] -= 1  # every second one of the first half is beside another
+    return np.ascontiguousarray(vectors[order], np.float32), photos, len(centres)
+
+
+def peak_mib() -> float:
+    """The most memory that this process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def all_pairs_up_to(faces: int, work: Callable[[], Hierarchy]) -> Hierarchy:
+    """Do *work* as if more than *faces* faces were too many for all pairs."""
+    usual, evidence.DENSE_FACES = evidence.DENSE_FACES, faces
+    try:
+        return work()
+    finally:
+        evidence.DENSE_FACES = usual
+
+
+def warm_up(space: Space) -> None:
+    """Have both ways compiled."""
+    vectors, photos, _ = crowd(300)
+    distance = 1.0 - space.cut(float(DEFAULT_THRESHOLD))
+    for faces in (1, len(vectors)):
+        all_pairs_up_to(faces, lambda: hierarchy(vectors, Linkage.EVIDENCE, photos, distance))
+
+
+def at(count: int) -> dict[str, Any]:
+    """The cost of one question, in this process."""
+    vectors, photos, people = crowd(count)
+    space = Space.calibrated(shipped_profile("facenet", DIM))
+    distance = 1.0 - space.cut(float(DEFAULT_THRESHOLD))
+    warm_up(space)
+    effort, before, start = Effort(), peak_mib(), time.perf_counter()
+    found: dict[str, Any] = {"faces": count}
+    try:
+        tree = hierarchy(vectors, Linkage.EVIDENCE, photos, distance, space.profile.scatter, effort)
+    except RequestError as error:
+        return found | {"refused": str(error), "seconds": round(time.perf_counter() - start, 1)}
+    persons = int(tree.labels_at(distance).max()) + 1
+    return found | {
+        "seconds": round(time.perf_counter() - start, 2),
+        "mib": round(peak_mib() - before),
+        "rounds": effort.rounds,
+        "links": effort.links,
+        "persons": {"counted": persons, "there": people},
+    }
+
+
+def drawn(
+    vectors: FloatMatrix, photos: IntVector, rng: np.random.Generator
+) -> tuple[FloatMatrix, IntVector]:
+    """Some faces in any order, with shared photos and a burst of near-copies."""
+    rows = rng.choice(len(vectors), rng.integers(FEWEST, len(vectors) + 1), replace=False)
+    copies = np.repeat(rng.choice(rows, 2), BURST)
+    near = vectors[copies] + rng.normal(scale=0.002, size=(len(copies), vectors.shape[1]))
+    near /= np.linalg.norm(near, axis=1, keepdims=True)
+    mixed = np.concatenate((vectors[rows], near.astype(np.float32)))
+    shown = np.concatenate((photos[rows], photos.max() + 1 + np.arange(len(copies))))
+    beside = rng.choice(len(shown), len(shown) // 10, replace=False)
+    shown[beside] = rng.choice(shown, len(beside))
+    return np.ascontiguousarray(mixed), shown
+
+
+def equality(vectors: FloatMatrix, photos: IntVector, space: Space, draws: int) -> dict[str, Any]:
+    """How often both ways give the same persons."""
+    rng = np.random.default_rng(0)
+    scatter, equal, most = space.profile.scatter, 0, 0
+    for number in range(draws):
+        some, shown = drawn(vectors, photos, rng)
+        distance = 1.0 - space.cut(THRESHOLDS[number % len(THRESHOLDS)])
+        dense = hierarchy(some, Linkage.EVIDENCE, shown, distance, scatter).labels_at(distance)
+        order, effort = rng.permutation(len(some)), Effort()
+        mixed = np.ascontiguousarray(some[order]), Linkage.EVIDENCE, shown[order]
+        tree = all_pairs_up_to(1, partial(hierarchy, *mixed, distance, scatter, effort))
+        labels = np.empty(len(some), np.int64)
+        labels[order] = tree.labels_at(distance)
+        equal += bool(np.array_equal(by_appearance(labels), dense))
+        most = max(most, effort.rounds)
+    return {"faces": len(vectors), "draws": draws, "equal": equal, "most_rounds": most}
+
+
+def meanwhile(count: int) -> dict[str, Any]:
+    """How long questions about a few files take while the library's people are counted."""
+    with tempfile.TemporaryDirectory() as name:
+        settings, library = settings_in(Path(name)), Library(count)
+        asked = [number for seed in range(QUESTIONS) for number in library.chosen(FILES, seed)]
+        fill(settings, library, on_disk=asked)
+        config = Path(name) / "config.yaml"
+        values = {"inbox": str(settings.inbox), "data": str(settings.data), "port": 0}
+        config.write_text(yaml.safe_dump(values))
+        command = [sys.executable, "-m", "person_count", "serve", "--no-ingest"]
+        command += ["--config", str(config)]
+        found: dict[str, Any] = {"faces": count}
+        for is_counted in (False, True):
+            log = Path(name) / "service.log"
+            with started(command, log, library_people=is_counted) as process:
+                client = Client(process.port)
+                client.wait_for("/readyz")
+                found["meanwhile" if is_counted else "alone"] = timed(client, library, is_counted)
+        return found
+
+
+def timed(client: Client, library: Library, is_counted: bool) -> dict[str, Any]:
+    """The time of questions for ASK_SECONDS; if *is_counted*, only while a count is under way."""
+    questions = [library.question(FILES, seed) for seed in range(QUESTIONS)]
+    while is_counted and client.get("/people")["state"] != "counting":
+        time.sleep(0.05)
+    times: list[float] = []
+    end = time.perf_counter() + ASK_SECONDS
+    while time.perf_counter() < end:
+        for names in questions:
+            start = time.perf_counter()
+            client.ask(names)
+            times.append(1000 * (time.perf_counter() - start))
+        if is_counted and client.get("/people")["state"] != "counting":
+            break
+    p50, p99 = np.percentile(times, (50, 99))
+    return {"questions": len(times), "p50_ms": round(p50, 2), "p99_ms": round(p99, 2)}
+
+
+def main() -> None:
+    """Parse the arguments, measure, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--faces", default="1000,5000,10000,50000,100000")
+    parser.add_argument("--meanwhile", type=int)
+    parser.add_argument("--photos", type=Path)
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--here", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.here is not None:
+        print(json.dumps(at(given.here)))
+    elif given.meanwhile is not None:
+        print(json.dumps(meanwhile(given.meanwhile)))
+    elif given.photos is not None:
+        from accuracy import embedded  # noqa: PLC0415 - it loads the networks
+
+        labelled = embedded(given.photos, "facenet", given.data)
+        space = Space.calibrated(shipped_profile("facenet", DIM))
+        vectors = space.unit(labelled.raw)
+        print(json.dumps(equality(vectors, labelled.photos, space, given.draws)))
+    else:
+        for count in given.faces.split(","):
+            command = [sys.executable, __file__, "--here", count]
+            subprocess.run(command, check=True)  # noqa: S603 - our own
+
+
+if __name__ == "__main__":
+    main()
