@@ -100,8 +100,12 @@ CHINESE = {
     "Say that two faces are the same person, that they are different, or that one is not a "
     "person.": "判断两张人脸是同一个人、不是同一个人，或者某张人脸不是人。",
     "All are added or none. They hold in every later count. A judgement that is there already is "
-    "not added twice.": (
+    "not added twice. A token needs the scope judge.": (
         "要么全部添加，要么一条也不添加；此后每次计数都遵从。已有的判断不会重复添加。"
+        "令牌需要 judge 权限。"
+    ),
+    "It is kept, with when and by whom it was undone. A token needs the scope judge.": (
+        "判断会保留，并注明何时由谁撤销。令牌需要 judge 权限。"
     ),
     "Undo a judgement.": "撤销一条判断。",
     "there is no such face": "没有这张人脸",

@@ -264,7 +264,7 @@ OPERATIONS = {
             (401, 403, 404, 409, 503),
             body="Judging",
             description="All are added or none. They hold in every later count. A judgement that "
-            "is there already is not added twice.",
+            "is there already is not added twice. A token needs the scope judge.",
             meanings={
                 404: "there is no such face",
                 409: "earlier judgements, which `error` names, contradict one of these",
@@ -277,6 +277,8 @@ OPERATIONS = {
         "Undo a judgement.",
         "Judgement",
         (401, 403, 404, 409, 503),
+        description="It is kept, with when and by whom it was undone. A token needs the scope "
+        "judge.",
         meanings={404: "there is no such judgement", 409: "it was undone already"},
     ),
     "/files": Operation(

@@ -27,6 +27,19 @@ function fill(node, props, children) {
   return node;
 }
 
+/**
+ * A button named `label` that does `work`. Without it being `usable` it does nothing, but it can hold the
+ * focus: a disabled one would lose the place of those who use the keyboard. `focus` names that place.
+ */
+export function actionButton(label, focus, usable, work, kind = "button") {
+  const click = () => {
+    if (usable) work();
+  };
+  return el("button", {
+    type: "button", class: kind, "aria-disabled": usable ? null : "true", data: { focus }, on: { click },
+  }, label);
+}
+
 /** The element of an id. */
 export function byId(id) {
   return document.getElementById(id);

@@ -1,6 +1,6 @@
 // Asks about the faces of which the count is least sure, one question at a time, the most doubtful first.
 
-import { byId, el, keepingPlace } from "./dom.js";
+import { actionButton, byId, el, keepingPlace } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { crop } from "./images.js";
 import { baseName, nameOnOneLine } from "./names.js";
@@ -32,9 +32,7 @@ function question(found) {
   if (open.length === 0) return [el("p", { class: "muted" }, t("noDoubts"))];
   const [doubt] = open;
   const faces = doubt.faces.map((id) => all.get(id));
-  const answer = (name, work, kind = "button") => el("button", {
-    type: "button", class: kind, disabled: state.asking, data: { focus: `doubt:${name}` }, on: { click: work },
-  }, t(name));
+  const answer = (name, work, kind) => actionButton(t(name), `doubt:${name}`, !state.asking, work, kind);
   const judged = (verdict) => [{ verdict, faces: doubt.faces }];
   return [
     el("h3", { id: "doubt-title" }, t(doubt.joined ? "doubtJoined" : "doubtApart")),

@@ -164,6 +164,7 @@ export const en = {
   showPeople: ({ count }) => `Show ${number(count)} more people`,
   links: ({ count }) => `What joins them (${plural(count, "link", "links")})`,
   linkButton: ({ distance, threshold }) => `Link at distance ${distance}, threshold ${threshold}. Details`,
+  linkButtonJudged: ({ distance }) => `Link that people said, distance ${distance}. Details`,
   face: ({ name, person }) => (person === null ? `Face in ${name}, left out` : `Face of person ${number(person)} in ${name}`),
   noCrop: "No picture",
   leftOutTitle: ({ count }) => `${faces(count)} left out`,
@@ -185,6 +186,7 @@ export const en = {
   differentPeople: "Different people",
   notAPerson: "Not a person",
   notSure: "Not sure",
+  lookAtThem: "Look at their photos",
   takeBack: "Take back what was said of these",
   undoLast: "Undo the last",
   chooseNone: "Choose none",
@@ -218,6 +220,7 @@ export const en = {
     `This distance is a threshold of ${threshold}. Where the model was measured, at most ${number(count)} in ${number(of)} pairs of strangers were this close. With other people it can be more or fewer.`,
   linkUnknown: ({ threshold }) =>
     `This distance is a threshold of ${threshold}. For such a link it was not measured how often two strangers are this close.`,
+  linkJudged: "People said that these two are one person.",
   linkWhy: "These two were joined by the evidence of all faces together, or by the threshold.",
 
   compareHead: "Compare two lists",

@@ -2,10 +2,11 @@
 
 import { judge, undoJudgement } from "./api.js";
 import { askSoon } from "./ask.js";
-import { byId, el, keepingPlace } from "./dom.js";
+import { actionButton, byId, el, keepingPlace } from "./dom.js";
 import { startDoubts } from "./doubts.js";
 import { t } from "./i18n.js";
 import { differences, likenesses, noPersons } from "./judgements.js";
+import { openPhoto } from "./photo.js";
 import { change, currentDocument, state, whenChanged } from "./state.js";
 
 const chosen = new Set(); // ids of faces, in the order of choosing
@@ -93,15 +94,15 @@ function said() {
 function tools(found) {
   const ids = [...chosen];
   const judged = judgementsOn(found, ids);
-  const action = (name, enabled, work, kind = "button") => el("button", {
-    type: "button", class: kind, disabled: busy || !enabled, data: { focus: `judging:${name}` }, on: { click: work },
-  }, t(name));
+  const action = (name, enabled, work, kind) =>
+    actionButton(t(name), `judging:${name}`, enabled && !busy, work, kind);
   return [
     el("p", { class: "judging-chosen" }, ids.length === 0 ? t("judgingHint") : t("judgingChosen", { count: ids.length })),
     el("div", { class: "judging-actions" },
       action("samePerson", ids.length > 1, () => say(likenesses(ids), "saidSame")),
       action("differentPeople", ids.length > 1, () => say(differences(ids, found), "saidDifferent")),
       action("notAPerson", ids.length > 0, () => say(noPersons(ids), "saidNobody")),
+      action("lookAtThem", ids.length > 0, () => look(ids, found), "quiet"),
       action("undoLast", steps.length > 0, undoLast, "quiet"),
       action("takeBack", judged.length > 0, () => takeBack(judged), "quiet"),
       action("chooseNone", ids.length > 0, () => {
@@ -109,6 +110,13 @@ function tools(found) {
         render();
       }, "quiet")),
   ];
+}
+
+/** Show the photos of the chosen faces, which a click only chooses. */
+function look(ids, found) {
+  const all = new Map(facesOf(found).map((face) => [face.id, face]));
+  const faces = ids.map((id) => all.get(id));
+  openPhoto(faces[0], faces, found);
 }
 
 function judgementsOn(found, ids) {

@@ -41,6 +41,7 @@ function pairFaces(face, person) {
 
 /** What such a distance means among strangers; nothing is known on the plain cosine scale. */
 function meaning(link) {
+  if (link.judged) return el("p", { class: "muted" }, t("linkJudged"));
   if (link.distance === link.threshold) return null;
   const why = link.threshold < OPERATING ? null : el("p", { class: "muted" }, t("linkWhy"));
   return [el("p", { class: "muted" }, amongStrangers(link)), why];

@@ -107,7 +107,7 @@ function wholePerson(person) {
 
 /** The threshold of the link that a face joined by, if that is near the cut or beyond; else null. */
 function weakness(link, found) {
-  return link !== null && link.threshold >= BARELY * Number(found.threshold) ? number(link.threshold, 3) : null;
+  return link !== null && !link.judged && link.threshold >= BARELY * Number(found.threshold) ? number(link.threshold, 3) : null;
 }
 
 export function faceItem(face, { person, found, siblings, first, reason = null, weak = null, where = "face" }) {
@@ -156,9 +156,9 @@ function linkItem(link, person, found) {
   const distance = number(link.distance, 3);
   const threshold = number(link.threshold, 3);
   return el("li", {}, el("button", {
-    type: "button", class: "pair", "aria-label": t("linkButton", { distance, threshold }),
+    type: "button", class: "pair", "aria-label": t(link.judged ? "linkButtonJudged" : "linkButton", { distance, threshold }),
     on: { click: () => openLink(link, person, found) },
-  }, crop(link.faces[0], "crop crop-small"), el("span", { class: "pair-line" }, threshold),
+  }, crop(link.faces[0], "crop crop-small"), el("span", { class: "pair-line" }, link.judged ? t("judged") : threshold),
   crop(link.faces[1], "crop crop-small")));
 }
 

@@ -152,6 +152,7 @@ export const zh = {
   showPeople: ({ count }) => `再显示 ${number(count)} 个人`,
   links: ({ count }) => `为什么是同一人（${number(count)} 条连接）`,
   linkButton: ({ distance, threshold }) => `连接：距离 ${distance}，阈值 ${threshold}。查看详情`,
+  linkButtonJudged: ({ distance }) => `人工判断的连接，距离 ${distance}。查看详情`,
   face: ({ name, person }) => (person === null ? `${name} 中未计入的人脸` : `${name} 中第 ${number(person)} 人的人脸`),
   noCrop: "无图像",
   leftOutTitle: ({ count }) => `未计入 ${faces(count)}`,
@@ -173,6 +174,7 @@ export const zh = {
   differentPeople: "不同的人",
   notAPerson: "不是人",
   notSure: "不确定",
+  lookAtThem: "查看照片",
   takeBack: "收回对它们的判断",
   undoLast: "撤销上一步",
   chooseNone: "全部取消",
@@ -205,6 +207,7 @@ export const zh = {
     `相当于阈值 ${threshold}。测量模型时，每 ${number(of)} 对陌生人中最多有 ${number(count)} 对相距这么近；对其他人，比例可能更高或更低。`,
   linkUnknown: ({ threshold }) =>
     `相当于阈值 ${threshold}。对这样的连接，没有测量过陌生人相距这么近的频率。`,
+  linkJudged: "有人判断这两张脸是同一个人。",
   linkWhy: "把这两张脸归到一起的，是所有人脸的综合证据，或所设的阈值。",
 
   compareHead: "比较两组照片",

@@ -66,6 +66,11 @@ def test_people_join_split_and_leave_out_and_undo(site: Service, visit: Begin) -
     page.keyboard.press("Enter")
     expect_everywhere(found, site, 4)
     expect(page.locator("#judging-told")).to_have_text("Kept: different people.")
+    # which now does nothing, but the keyboard goes on from there
+    expect(page.locator("#judging-bar [data-focus='judging:differentPeople']")).to_be_focused()
+    page.keyboard.press("Enter")
+    found.settle()
+    assert len(found.bodies("/judgements")) == 1
     expect(page.locator("#people .face-judged")).to_have_count(2)
 
     # two persons joined: a whole one and a face
@@ -75,10 +80,17 @@ def test_people_join_split_and_leave_out_and_undo(site: Service, visit: Begin) -
     expect(page.locator("#judging-bar")).to_contain_text("3 faces chosen")
     press(found, "Same person")
     expect_everywhere(found, site, 3)
-    expect(page.get_by_text("all of them by what people said")).to_be_visible()
+    page.get_by_text("all of them by what people said").click()
+    expect(page.locator(".face-weak")).to_have_count(0)
+    page.locator(".pair").first.click()
+    expect(page.locator("#link")).to_contain_text("People said that these two are one person.")
+    page.keyboard.press("Escape")
 
     # a poster left out
     choose(found, "poster.png")
+    press(found, "Look at their photos")
+    expect(page.get_by_role("dialog", name="poster.png")).to_be_visible()
+    page.keyboard.press("Escape")
     press(found, "Not a person")
     expect_everywhere(found, site, 2)
     page.get_by_text("1 face left out").click()
@@ -118,10 +130,12 @@ def test_the_most_doubtful_are_asked_about_first(site: Service, visit: Begin) ->
 
     expect(shown).to_have_count(2)
     assert [node.get_attribute("data-focus") for node in shown.all()] == pair()
-    page.locator("#doubts").get_by_role("button", name="不同的人").click()
+    page.locator("#doubts").get_by_role("button", name="不同的人").focus()
+    page.keyboard.press("Enter")
     expect_everywhere(found, site, 4 if asked[0]["joined"] else 3)
     asked = site.ask(*FACES, path="/persons").json["doubts"]
     expect(page.locator(f"#doubts [data-focus='{pair()[0]}']")).to_be_visible()
+    expect(page.locator("#doubts [data-focus='doubt:differentPeople']")).to_be_focused()
     del asked[0]
     page.locator("#doubts").get_by_role("button", name="不确定").click()
     expect(page.locator(f"#doubts [data-focus='{pair()[1]}']")).to_be_visible()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from index.base.tokens import Scope, add_token
 from tests.service.running import NOT_THERE, Answer, Service, refusal
@@ -42,6 +43,7 @@ def count(service: Service) -> int:
     return int(service.ask("a.png", "b.png", "c.png").json["person_num"])
 
 
+@pytest.mark.engines
 def test_a_judgement_changes_the_next_count_until_it_is_undone(
     service: Service, three: dict[str, int]
 ) -> None:
@@ -74,6 +76,7 @@ def test_a_judgement_changes_the_next_count_until_it_is_undone(
     assert count(service) == 2
 
 
+@pytest.mark.engines
 def test_all_are_added_or_none_and_a_contradiction_names_the_chain(
     service: Service, three: dict[str, int]
 ) -> None:
@@ -136,6 +139,7 @@ def test_what_is_not_there_cannot_be_undone(library: Service) -> None:
     refusal(library.send("DELETE", "/judgements"), 405)
 
 
+@pytest.mark.engines
 def test_the_list_has_pages_and_is_asked_for_by_file_and_by_state(
     service: Service, three: dict[str, int]
 ) -> None:
@@ -154,9 +158,8 @@ def test_the_list_has_pages_and_is_asked_for_by_file_and_by_state(
     assert (undone["id"], undone["faces"][0]["id"]) == (2, b)
     refusal(service.send("DELETE", "/judgements/2"), 409)
     with service.database.write() as connection:  # as if the detector no longer found it
-        connection.exec_driver_sql(
-            "UPDATE faces SET x1 = x1 + 500, x2 = x2 + 500 WHERE id = ?", (a,)
-        )
+        moved = text("UPDATE faces SET x1 = x1 + 500, x2 = x2 + 500 WHERE id = :face")
+        connection.execute(moved, {"face": a})
     assert [one["id"] for one in listed(service, "?state=lost")] == [3, 1]
     assert listed(service, "?state=lost")[0]["faces"][0]["id"] is None
     assert listed(service, "?state=holds") == []
