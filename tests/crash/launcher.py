@@ -28,6 +28,7 @@ _NETWORKS = (
     "torchvision.ops",
     "openvino",
     "openvino.preprocess",
+    "openvino.utils",
     "facenet_pytorch",
     "facenet_pytorch.models",
     "facenet_pytorch.models.mtcnn",

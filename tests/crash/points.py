@@ -90,6 +90,13 @@ POINTS = [
     Point(
         "old one half removed", "before:index.database.queries.generations:remove_some:2", "reindex"
     ),
+    # what people said
+    Point(
+        "judgements half kept, before commit",
+        "after:index.database.queries.judgements:add",
+        "judge",
+    ),
+    Point("judgements committed", "before:index.library.listed_judgements:lost", "judge"),
     # an erasure
     Point(
         "decided, before it is logged",

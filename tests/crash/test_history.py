@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import threading
 from contextlib import ExitStack
+from http import HTTPStatus
 from pathlib import Path
 from unittest.mock import patch
 
@@ -14,10 +15,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import event
 
+from index.base.errors import RequestError
 from index.base.settings import Settings
+from index.counting.answer import Answer
 from index.counting.question import build_question
 from index.database.engine import Database
-from index.database.queries import generations, queue
+from index.database.queries import generations, judgements, queue
+from index.database.queries.judgements import JudgedFace, JudgementRow, NewJudgement
+from index.database.states import JUDGING, Verdict
+from index.library.judgements import faces_judged, judgements_of, record, undo
 from index.library.known_files import FileStatus, queue_wanted
 from index.upkeep.verify import verify
 from index.vectors import chunks, snapshot_writer
@@ -65,6 +71,7 @@ class History(RuleBasedStateMachine):
         self.clock = Clock()
         self.inbox = self.settings.inbox
         self.shown: dict[str, tuple[int, ...] | None] = {}  # None: no image
+        self.said: dict[int, JudgementRow] = {}  # and not undone, by id
         self.seed = 0
         database = open_copy(self.settings.database_path)
         with database.write() as connection:
@@ -176,7 +183,27 @@ class History(RuleBasedStateMachine):
                 assert self.shown[file.name] is not None
         assert look.reply is not None
         found = [self.shown[file.name] for file in look.files if file.status is FileStatus.COUNTED]
-        assert look.reply.answer.person_num == self.brute_force(found)
+        if look.reply.judgements:
+            assert look.reply.answer.person_num == self.as_people_said(look.reply.answer)
+        else:
+            assert look.reply.answer.person_num == self.brute_force(found)
+
+    def as_people_said(self, answer: Answer) -> int:
+        """Fail if the answer does not keep to what people said; else its number of persons."""
+        with self.database.read() as connection:
+            held = judgements_of(connection)
+            known = judgements.faces_by_id(connection, [face.id for face in answer.faces])
+        person = {}
+        for number, face in enumerate(answer.faces):
+            judged = held.known(known[face.id])
+            if judged in held.of_face:
+                person[judged] = int(answer.person_of[number])
+        for row in held.rows.values():
+            mine = [person[face] for face in row.faces if face in person]
+            assert row.verdict is not Verdict.NOT_A_PERSON or not mine
+            if len(mine) == 2:
+                assert (mine[0] == mine[1]) == (row.verdict is Verdict.SAME)
+        return answer.person_num
 
     def brute_force(self, shown: list[tuple[int, ...] | None]) -> int:
         """The persons on pictures, counted over the vectors that the models give."""
@@ -186,6 +213,36 @@ class History(RuleBasedStateMachine):
             assert not isinstance(image, Exception)
             faces += [face.embedding for face in image.faces]
         return components(faces, UNMEASURED)
+
+    @precondition(lambda self: self.faces())
+    @rule(data=st.data(), verdict=st.sampled_from(JUDGING), crashes=st.booleans())
+    def judge(self, data: st.DataObject, verdict: Verdict, crashes: bool) -> None:
+        """Say something of faces that are known now; a crash before the commit leaves nothing."""
+        number = faces_judged(verdict)
+        faces = data.draw(st.lists(st.sampled_from(self.faces()), min_size=number, max_size=number))
+        new = NewJudgement(verdict, tuple(faces))
+        try:
+            with self.database.write() as connection:
+                said = record(connection, [new], self.clock(), "ann")
+                if crashes:
+                    raise RequestError(HTTPStatus.IM_A_TEAPOT, "crashed")
+        except RequestError:
+            return  # it contradicts earlier ones, or names one face twice
+        self.said |= {row.id: row for row in said}
+
+    @precondition(lambda self: self.said)
+    @rule(data=st.data())
+    def take_back(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(sorted(self.said)))
+        with self.database.write() as connection:
+            undo(connection, number, self.clock(), "bob")
+        del self.said[number]
+
+    def faces(self) -> list[JudgedFace]:
+        """Every face of the active generation, by its content."""
+        with self.database.read() as connection:
+            ids = connection.exec_driver_sql("SELECT id FROM faces").scalars().all()
+            return sorted(judgements.faces_by_id(connection, ids).values())
 
     # --- the program ---
 
@@ -271,6 +328,11 @@ class History(RuleBasedStateMachine):
     @invariant()
     def rows_fit_together(self) -> None:
         assert verify(self.database).problems == []
+
+    @invariant()
+    def what_people_said_holds(self) -> None:
+        with self.database.read() as connection:
+            assert judgements_of(connection).rows == self.said
 
     @invariant()
     def nothing_in_use_is_an_orphan(self) -> None:

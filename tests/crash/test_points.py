@@ -9,9 +9,12 @@ import pytest
 from alembic import command
 
 from index.database.engine import Database
+from index.database.queries import judgements
 from index.database.queries.embeddings import embeddings_of
 from index.database.queries.faces import faces_of
-from index.database.states import FileState
+from index.database.queries.judgements import JudgedFace, JudgementRow
+from index.database.states import FileState, Verdict
+from index.library.judgement_lines import line_of
 from index.upkeep import byte_search
 from index.upkeep.backup import back_up
 from index.upkeep.verify import verify
@@ -29,6 +32,7 @@ COMMANDS = {
     "watch": ("watch",),
     "snapshot": ("watch",),
     "reindex": ("reindex", "--model", OTHER),
+    "judge": ("judgements", "import", "said.jsonl"),
     "forget": ("forget", "inbox/b.png"),
     "migrate": ("migrate",),
     "backup": ("backup", "copy.db"),
@@ -114,6 +118,34 @@ def test_a_reindex_is_taken_up_where_it_was_and_switches_once(home: Home, point:
     with home.database() as database, database.read() as connection:
         left = connection.exec_driver_sql("SELECT model, state FROM generations").all()
     assert left == [(OTHER, "active")]
+
+
+@of("judge")
+def test_judgements_are_kept_all_or_none_and_once(home: Home, point: Point) -> None:
+    names = ("a.png", "b.png", "c.png")
+    with home.database() as database, database.read() as connection:
+        images = [home.rows(database)[name].image_id or 0 for name in names]
+        ids = [row.id for row in faces_of(connection, home.active(database).id, images)]
+        known = judgements.faces_by_id(connection, ids)
+    faces = [known[number] for number in ids]
+    rows = [
+        JudgementRow(0, Verdict.SAME, (faces[0], faces[1]), None, 0.0, "ann", None),
+        JudgementRow(0, Verdict.DIFFERENT, (faces[1], faces[3]), None, 0.0, "ann", "a note"),
+    ]
+    (home.folder / "said.jsonl").write_text("".join(f"{line_of(row)}\n" for row in rows))
+    kill(home, point)
+    home.check_sound()
+    assert kept(home) in ([], [row.faces for row in rows])
+    assert home.run(*COMMANDS["judge"]) == 0, home.said()
+    assert kept(home) == [row.faces for row in rows]
+    home.watch()
+    home.check()
+
+
+def kept(home: Home) -> list[tuple[JudgedFace, ...]]:
+    """The faces of every judgement."""
+    with home.database() as database, database.read() as connection:
+        return [row.faces for row in judgements.all_rows(connection)]
 
 
 @of("forget")
