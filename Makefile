@@ -20,8 +20,9 @@ run: $(READY)
 	exec $(BIN)/person-count serve
 
 # two runs, as in production: the service never runs where the models are loaded. A core takes a whole
-# file of tests at a time, which share what they have started; more than four cores gain little.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# file of tests at a time, which share what they have started; more than four cores gain little. A slow test is
+# a bug, so the slowest are named.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 15
 test: $(READY)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not models"
 	$(BIN)/python -m pytest $(PARALLEL) -m models
