@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.console import Config, interrupted, stop_on_signals
+from commands.console import Config, interrupted, interruptible, progress_bar, stop_on_signals
 from commands.labelled_photos import (
     AGAIN,
     SEED,
@@ -14,14 +14,13 @@ from commands.labelled_photos import (
     labelled,
     profile_of,
 )
-from index.base.choices import FaceChoice, Split
+from index.base.choices import Split
 from index.base.errors import ConfigError
 from index.base.plurals import counted
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from index.base.arrays import FloatMatrix, IntVector
     from index.base.settings import Settings
     from index.database.queries.generations import GenerationRow
     from index.evaluation.measures import LabelledFaces
@@ -38,9 +37,10 @@ def calibrate(
         Path | None, typer.Argument(help="Photos in folders named by person.")
     ] = None,
     use_library: Annotated[
-        bool, typer.Option("--library", help="Measure only the centre, on the library's faces.")
+        bool, typer.Option("--library", help="Calibrate on the library's faces, without labels.")
     ] = False,
-    shipped: Annotated[bool, typer.Option("--shipped", help="Undo earlier calibrations.")] = False,
+    shipped: Annotated[bool, typer.Option("--shipped", help="Use the shipped profile.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the last calibration back.")] = False,
     split: SplitOption = Split.ALL,
     without: Without = None,
     write: Annotated[
@@ -53,46 +53,69 @@ def calibrate(
 
     Labelled photos give the centre, and the distance at which the model's share of pairs of
     strangers, such as one in 1,000, is taken for the same person. How the photos of one person
-    scatter is not measured: that stays the model's own. --library gives the centre only. --shipped
-    restores the profile from before any calibration. Without --dry-run or --write, 20 people are
-    needed, and 100 faces with --library.
+    scatter is not measured: that stays the model's own. Without --dry-run or --write, 20 people are
+    needed.
 
-    Example: person-count calibrate photos --dry-run
+    --library needs no labels: the count itself says who is who. It takes 100 key faces of 20
+    people, and changes nothing if the result cannot be trusted. It shows the counts of up to 200
+    folders before and after. --undo takes the last calibration back, --shipped all of them.
+
+    Example: person-count calibrate --library --dry-run
     """
     from index.base.logs import configure_logging
     from index.base.settings import load_settings
-    from index.vectors.space import shipped_profile, stored_vector_space
 
+    given = [folder is not None, use_library, shipped, undo]
     settings = load_settings(config)
     configure_logging(verbose=False)
-    if [folder is not None, use_library, shipped].count(True) != 1:
-        raise ConfigError("give either a folder of labelled photos, or --library, or --shipped")
+    if given.count(True) != 1:
+        raise ConfigError("give a folder of labelled photos, or --library, --undo or --shipped")
     if write is not None and not write.parent.is_dir():
         raise ConfigError(f"{write} cannot be written: there is no such folder")
     before, looks_only = profile_of(settings), dry_run or write is not None
     if folder is not None:
-        if not folder.is_dir():
-            raise ConfigError(f"there is no folder {folder}")
-        if before is None and not looks_only:
+        if before is None and not looks_only and folder.is_dir():
             raise ConfigError("the library is empty; index some photos first, or use --dry-run")
-        stop = stop_on_signals()
-        found = labelled(folder, settings, split, without, stop)
-        profile = _of_people(found, before, looks_only=looks_only)
-        if stop.is_set():
-            raise interrupted(AGAIN)
-    elif shipped:
-        generation = _generation(settings)
-        dim = stored_vector_space(generation.profile).dim
-        profile = shipped_profile(generation.model, dim)
+        profile = _of_folder(folder, settings, split, without, before, looks_only=looks_only)
+    elif use_library:
+        profile = _of_library(settings)
     else:
-        profile = _of_library(settings, looks_only=looks_only)
+        profile = _earlier(settings) if undo else _shipped(settings)
     _print_change(before, profile)
+    if use_library:
+        _print_folders(settings, profile)
     if write is not None:
         _write(write, profile)
     if looks_only:
         print("nothing in the library has changed")
     else:
-        _store_profile(settings, profile)
+        _store_profile(settings, profile, is_undone=undo)
+
+
+def _of_folder(
+    folder: Path,
+    settings: "Settings",
+    split: Split,
+    without: list[str] | None,
+    before: "Profile | None",
+    *,
+    looks_only: bool,
+) -> "Profile":
+    if not folder.is_dir():
+        raise ConfigError(f"there is no folder {folder}")
+    stop = stop_on_signals()
+    found = labelled(folder, settings, split, without, stop)
+    profile = _of_people(found, before, looks_only=looks_only)
+    if stop.is_set():
+        raise interrupted(AGAIN)
+    return profile
+
+
+def _shipped(settings: "Settings") -> "Profile":
+    from index.vectors.space import shipped_profile, stored_vector_space
+
+    generation = _generation(settings)
+    return shipped_profile(generation.model, stored_vector_space(generation.profile).dim)
 
 
 def _of_people(found: "LabelledFaces", before: "Profile | None", *, looks_only: bool) -> "Profile":
@@ -111,48 +134,64 @@ def _of_people(found: "LabelledFaces", before: "Profile | None", *, looks_only: 
     return measure(found.raw, found.people, SEED, before or found.profile)
 
 
-def _of_library(settings: "Settings", *, looks_only: bool) -> "Profile":
-    from index.evaluation.evaluation import recentre
-    from index.vectors.space import Profile
+def _of_library(settings: "Settings") -> "Profile":
+    """The profile of the library's own people.
+
+    Raises:
+        ConfigError: the faces give none that can be trusted, with the reason.
+    """
+    from index.database.engine import Database
+    from index.evaluation.self_calibration import self_calibrate
+    from index.library.key_face_sample import sample_key_faces
+    from index.vectors.space import shipped_profile
 
     generation = _generation(settings)
-    raw, photos = _key_faces(settings, generation.id)
-    if not len(raw):
-        raise ConfigError("the library holds no key faces yet")
-    if len(raw) < MIN_FACES and not looks_only:
-        raise ConfigError(
-            f"the library holds {counted(len(raw), 'key face')}, too few for a centre: "
-            f"it takes {MIN_FACES}; --dry-run shows what would change"
-        )
-    profile, people = recentre(raw, photos, Profile.from_json(generation.profile))
-    if people < MIN_PEOPLE and not looks_only:
-        raise ConfigError(
-            f"the faces in the library look like those of "
-            f"{counted(people, 'person', 'people')}, too few for a centre: "
-            f"it takes {MIN_PEOPLE}; --dry-run shows what would change"
-        )
-    return profile
-
-
-def _key_faces(settings: "Settings", generation_id: int) -> "tuple[FloatMatrix, IntVector]":
-    """Embeddings and images of the library's key faces, at most MOST_FACES drawn by chance."""
-    import numpy as np
-
-    from index.counting.key_faces import why_left_out
-    from index.database.engine import Database
-    from index.database.queries import analyses, embeddings
-    from index.database.queries.faces import faces_of
-
-    chance = np.random.default_rng(0)
     with Database(settings.database_address) as database, database.read() as connection:
-        images = analyses.images_with_faces(connection, generation_id)
-        chosen = chance.permutation(np.array(images, np.int64))[:MOST_FACES]
-        faces = faces_of(connection, generation_id, sorted(chosen.tolist()))
-        left_out = why_left_out(faces, FaceChoice.KEY)
-        photo_of = {face.id: face.image_id for face in faces if face.id not in left_out}
-        ids = chance.permutation(np.array(list(photo_of), np.int64))[:MOST_FACES].tolist()
-        found, raw = embeddings.embeddings_of(connection, generation_id, ids)
-    return raw, np.array([photo_of[face] for face in found], np.int64)
+        raw, photos = sample_key_faces(connection, generation.id, MOST_FACES)
+    if len(raw) < MIN_FACES:
+        raise ConfigError(
+            f"the library holds {counted(len(raw), 'key face')}, too few to calibrate on: "
+            f"it takes {MIN_FACES}"
+        )
+    shipped = shipped_profile(generation.model, raw.shape[1])
+    with progress_bar("counting and calibrating") as bar:
+        found = self_calibrate(raw, photos, shipped, interruptible(bar, stop_on_signals(), AGAIN))
+    print(
+        f"{counted(len(raw), 'key face')}, {counted(found.rounds[0], 'person')} by the shipped "
+        f"profile, {counted(found.people, 'person')} at the end of {len(found.rounds)} rounds"
+    )
+    if not found.has_changed:
+        print("these faces are no farther off than other people's: the shipped profile fits them")
+    return found.profile
+
+
+def _print_folders(settings: "Settings", profile: "Profile") -> None:
+    """Print the persons in sampled folders, by the profile in use and by the new one."""
+    from commands.folder_difference import print_count, print_difference
+    from index.database.engine import Database
+    from index.library.folder_counts import count_in_folders, sample_folders
+
+    with Database(settings.database_address) as database:
+        folders = sample_folders(database)
+        stop = stop_on_signals()
+        with progress_bar("counting before") as bar:
+            told = interruptible(bar, stop, AGAIN)
+            before = count_in_folders(database, settings, folders, told)
+        with progress_bar("counting after") as bar:
+            told = interruptible(bar, stop, AGAIN)
+            after = count_in_folders(database, settings, folders, told, profile)
+    if before and after:
+        print_count(before)
+        print_difference(before, after)
+
+
+def _earlier(settings: "Settings") -> "Profile":
+    from index.vectors.space import Profile
+
+    before = Profile.from_json(_generation(settings).profile).undone()
+    if before is None:
+        raise ConfigError("no calibration is left to take back: no earlier profile is kept")
+    return before
 
 
 def _write(path: Path, profile: "Profile") -> None:
@@ -202,10 +241,14 @@ def _how_sure(profile: "Profile") -> str:
     return f" (95 % interval {interval[0]:.4f} to {interval[1]:.4f})"
 
 
-def _store_profile(settings: "Settings", profile: "Profile") -> None:
+def _store_profile(settings: "Settings", profile: "Profile", *, is_undone: bool) -> None:
     from index.database.engine import Database
     from index.database.queries import generations
+    from index.vectors.space import Profile
 
     with Database(settings.database_address) as database, database.write() as connection:
-        generations.set_profile(connection, _active(connection).id, profile.to_json())
+        generation = _active(connection)
+        if not is_undone:
+            profile = profile.after(Profile.from_json(generation.profile))
+        generations.set_profile(connection, generation.id, profile.to_json())
     print("in use from now on; a running service follows by itself")

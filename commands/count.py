@@ -39,6 +39,7 @@ def count(
     from index.counting.question import build_question
     from index.database.engine import Database
     from index.database.whereabouts import exists
+    from index.library.profile_fit import profile_members
     from ingest.jobs.direct_count import DirectCount
 
     settings = load_settings(config)
@@ -58,7 +59,7 @@ def count(
     document = count_document(question, result.answer.person_num)
     if explain:
         told = Explanation(question, result.answer, result.vectors, counter.space)
-        document |= explanation_document(
+        document |= profile_members(counter.fit, counter.space.profile) | explanation_document(
             question, told, result.answer, counter.space, result.names, result.judgements
         )
     if as_json:

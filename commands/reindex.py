@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     from threading import Event
 
     from index.base.settings import Settings
-    from index.library.folder_counts import FolderCounts
     from ingest.jobs.reindex import ReindexResult
 
-SHOWN_FOLDERS = 10  # of those whose count the re-index changes
 NOT_YET = "start it again to go on, nothing has changed yet"
 SWITCHED = "the re-index is done; only the count after it is missing"
 
@@ -48,6 +46,7 @@ def reindex(
 
     Example: person-count reindex --model mobilefacenet
     """
+    from commands.folder_difference import print_count, print_difference
     from index.base.lock import exclusive
     from index.base.logs import configure_logging
     from index.base.settings import load_settings
@@ -80,7 +79,7 @@ def reindex(
                 progress = interruptible(bar, stop, NOT_YET)
                 before = count_in_folders(database, settings, folders, progress)
             if before:
-                _print_count(before)
+                print_count(before)
             with progress_bar("re-indexing") as bar:
                 outcome = reindexer.run(bar)
             if outcome is None:
@@ -91,7 +90,7 @@ def reindex(
                 progress = interruptible(bar, stop, SWITCHED)
                 after = count_in_folders(database, settings, folders, progress)
     if before and after:
-        _print_difference(before, after)
+        print_difference(before, after)
 
 
 def _second_opinion(settings: "Settings", model: str | None, stop: "Event", *, keep: bool) -> None:
@@ -133,23 +132,3 @@ def _print_lost(lost: "set[int]") -> None:
     if lost:
         numbers = ", ".join(map(str, sorted(lost)))
         print(f"these judgements no longer find their face, and are kept: {numbers}")
-
-
-def _print_count(counts: "FolderCounts") -> None:
-    folders = counted(len(counts.persons), "folder")
-    print(f"{counted(counts.total, 'person')} in {folders}, by {counts.model_id}")
-
-
-def _print_difference(before: "FolderCounts", after: "FolderCounts") -> None:
-    """Print what the re-index changes in the sampled folders, the largest changes first."""
-    from index.base.paths import display
-
-    _print_count(after)
-    both = sorted(set(before.persons) & set(after.persons))
-    changed = [folder for folder in both if before.persons[folder] != after.persons[folder]]
-    print(f"the count changes in {len(changed)} of {counted(len(both), 'folder')}")
-    changed.sort(key=lambda folder: -abs(after.persons[folder] - before.persons[folder]))
-    for folder in changed[:SHOWN_FOLDERS]:
-        print(f"  {display(folder)}: {before.persons[folder]} -> {after.persons[folder]}")
-    if len(changed) > SHOWN_FOLDERS:
-        print(f"  and {len(changed) - SHOWN_FOLDERS} more")

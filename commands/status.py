@@ -18,7 +18,7 @@ def status(config: Config = None) -> None:
 
     settings = load_settings(config)
     with Database(settings.database_address) as database:
-        document = status_document(database)
+        document = status_document(database, settings.distance)
         if ingest := stored_report(database, time.time()):
             document["ingest"] = ingest
         print(json.dumps(document, indent=2))

@@ -305,6 +305,7 @@ def explanation_lines(document: dict[str, Any]) -> list[str]:
         f"{counted(document['person_num'], 'person')} at threshold {document['threshold']}",
         *_how_stable(document),
         *([BEYOND] if document["beyond_measured"] else []),
+        *([doubt["advice"]] if (doubt := document.get("profile_doubt")) else []),
     ]
     for number, person in enumerate(document["persons"], start=1):
         weakest = person["weakest_link"]

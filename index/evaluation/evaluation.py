@@ -9,7 +9,7 @@ import numpy as np
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.choices import Linkage
 from index.base.progress import Progress
-from index.counting.grouping import above, components, find_links, joining_links, persons
+from index.counting.grouping import above, components, find_links, joining_links
 from index.counting.hierarchy import hierarchy
 from index.evaluation.measures import (
     CountQuality,
@@ -20,7 +20,7 @@ from index.evaluation.measures import (
     true_accept_rates,
 )
 from index.vectors.match_rates import FALSE_MATCH_RATES, FalseMatchRates
-from index.vectors.space import OPERATING_THRESHOLD, Profile, Space, unmeasured
+from index.vectors.space import Profile, Space, unmeasured
 
 # the candidates for the best threshold
 THRESHOLDS = tuple(round(0.005 * step, 3) for step in range(20, 61))
@@ -188,32 +188,6 @@ def balanced_centre(raw: FloatMatrix, people: Sequence[str]) -> tuple[float, ...
 
 def _rounded(centre: DoubleVector) -> tuple[float, ...]:
     return tuple(round(float(value), 6) for value in centre)
-
-
-def recentre(raw: FloatMatrix, photos: IntVector, before: Profile) -> tuple[Profile, int]:
-    """Give the profile *before* the centre of faces without labels.
-
-    The faces are first grouped into persons with *before*, and each person weighs the same. A mean
-    of all faces would be near the person with most faces, and near a person's own mean that
-    person's vectors point in all directions, so that the person falls apart.
-
-    Args:
-        raw: (n, d), n at least 1.
-        photos: (n,) a number for the photo of each face.
-
-    Returns: the profile, and the number of persons.
-    """
-    space = Space.calibrated(before)
-    cut = space.cut(OPERATING_THRESHOLD)
-    labels = persons(space.unit(raw), cut, Linkage.EVIDENCE, photos, before.scatter)
-    people = int(labels.max()) + 1
-    measured = {
-        "library_faces": len(raw),
-        "people_counted_in_them": people,
-        "note": "how good counts are around this centre was not measured",
-    }
-    centre = balanced_centre(raw, [f"{label:09}" for label in labels])
-    return replace(before, centre=centre, measured=measured), people
 
 
 def calibrate(

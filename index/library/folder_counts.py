@@ -45,7 +45,11 @@ def sample_folders(database: Database) -> Folders:
 
 
 def count_in_folders(
-    database: Database, settings: Settings, folders: Folders, progress: Progress
+    database: Database,
+    settings: Settings,
+    folders: Folders,
+    progress: Progress,
+    profile: Profile | None = None,
 ) -> FolderCounts | None:
     """Count the persons in each of *folders* at the default threshold; None in an empty library.
 
@@ -54,12 +58,13 @@ def count_in_folders(
 
     Args:
         progress: is told of each folder before it is counted, and of the end.
+        profile: to count with; None means that in use.
     """
     with database.read() as connection:
         generation = generations.active(connection)
     if generation is None:
         return None
-    space = Space.calibrated(Profile.from_json(generation.profile))
+    space = Space.calibrated(profile or Profile.from_json(generation.profile))
     how = OPERATING_THRESHOLD, settings.linkage, settings.counted_faces
     persons = {}
     for done, (folder, images) in enumerate(folders.items()):

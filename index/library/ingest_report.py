@@ -69,6 +69,8 @@ class IngestReport:
         open_files: file descriptors in use; no other process of the same user can count them.
         open_files_limit: how many there may be.
         confinement: an Offer of index.base.kernel: what decoders are confined by.
+        profile_fit: a LibraryFit of index.evaluation.library_fit, and the profile's version; None
+            if it cannot be told.
     """
 
     started_at: float
@@ -78,6 +80,7 @@ class IngestReport:
     confinement: Mapping[str, int | bool] = field(default_factory=dict)
     watcher: WatcherReport = field(default_factory=WatcherReport)
     work: WorkReport = field(default_factory=WorkReport)
+    profile_fit: Mapping[str, object] | None = None
 
 
 def store_report(database: Database, report: IngestReport, now: float) -> None:

@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
+from index.base.choices import DistanceScale
+from index.base.errors import ConfigError
 from index.database.engine import Database
 from index.database.queries import analyses, changelog, generations, queue, reports, snapshots
 from index.database.queries.generations import GenerationRow
+from index.library.profile_fit import profile_members, stored_fit
+from index.vectors.space import stored_space
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def _snapshot(connection: Connection, generation_id: int) -> SnapshotStatus | No
     return SnapshotStatus(stored[0].face_count, stored[0].created_at, missing)
 
 
-def status_document(database: Database) -> dict[str, Any]:
+def status_document(database: Database, scale: DistanceScale) -> dict[str, Any]:
     """The database as /status and the command line show it; counts faces and images one by one."""
     with database.read() as connection:
         active = generations.active(connection)
@@ -80,6 +85,9 @@ def status_document(database: Database) -> dict[str, Any]:
         found: dict[str, Any] = {"files": queue.counts(connection)}
         if active is not None:
             found |= {"model": active.model_id, **analyses.totals(connection, active.id)}
+            with suppress(ConfigError):  # the index cannot be used then, as its own status says
+                space = stored_space(active.profile, scale)
+                found |= profile_members(stored_fit(connection, space), space.profile)
             stored = snapshots.newest_first(connection, active.id)
             found["snapshot"] = (
                 {"faces": stored[0].face_count, "written_at": stored[0].created_at}

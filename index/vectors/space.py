@@ -11,7 +11,7 @@ match rate (docs/accuracy.md). So 0.2 is every model's own operating point.
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.resources import files
 from typing import Any, Self
@@ -29,6 +29,8 @@ FARTHEST = 1e6  # far beyond every cosine distance, and still a number in JSON
 MOST_STRAY = 10.0  # far beyond use
 UNBOUNDED = 1e9  # a ratio that no two groups have
 MIN_NORM = 1e-6  # a shorter vector has no direction
+KEPT = 5  # earlier profiles, each some 10 kB
+VERSION_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Profile:
         measured: on what, and with which result; shown to users, and counts never depend on it.
         scatter: for counting by evidence.
         operating_rate: the false match rate at which the model counts best.
+        replaces: the profile that was in use before, as JSON has it; it may have one of its own.
     """
 
     centre: tuple[float, ...]
@@ -68,6 +71,26 @@ class Profile:
     measured: dict[str, Any] = field(default_factory=dict)
     scatter: Scatter = USUAL
     operating_rate: float = 1e-3
+    replaces: dict[str, Any] | None = field(default=None, compare=False)
+
+    @property
+    def version(self) -> str:
+        """Hex digits that are the same for all profiles that count alike, and for no others."""
+        numbers = [self.centre, self.operating_distance, *asdict(self.scatter).values()]
+        text = json.dumps(numbers).encode()
+        return hashlib.sha256(text).hexdigest()[:VERSION_DIGITS]
+
+    def after(self, before: "Profile") -> "Profile":
+        """This profile, so that undone() gives *before*, and so on, for KEPT profiles."""
+        kept = link = json.loads(before.to_json())
+        for _ in range(KEPT - 1):
+            link = link["replaces"] or {"replaces": None}
+        link["replaces"] = None
+        return replace(self, replaces=kept)
+
+    def undone(self) -> "Profile | None":
+        """The profile that this one replaced; None if that is not known."""
+        return None if self.replaces is None else Profile.from_json(json.dumps(self.replaces))
 
     def to_json(self) -> str:
         """As stored in the database and in files."""
@@ -88,6 +111,7 @@ class Profile:
                 dict(found.get("measured", {})),
                 Scatter(**{name: float(x) for name, x in found.get("scatter", _BEFORE).items()}),
                 float(found.get("operating_rate", 1e-3)),
+                found.get("replaces"),
             )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ConfigError(f"malformed model profile: {error}") from error
@@ -100,6 +124,8 @@ class Profile:
         is_possible = 0 < scatter.rho < 1 and 0 <= scatter.stray <= MOST_STRAY
         if not (is_possible and scatter.stray_ratio >= 1):
             raise ConfigError(f"malformed model profile: {scatter} is out of range")
+        if not isinstance(profile.replaces, dict | None):
+            raise ConfigError("malformed model profile: what it replaces is no profile")
         if not 0 < profile.operating_rate < 1:
             raise ConfigError(f"operating rate {profile.operating_rate} is not in 0 to 1")
         return profile

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from platformdirs import user_cache_dir
@@ -28,6 +29,7 @@ from index.database.queries.judgements import Box
 from index.database.queries.stored_images import NewFace
 from index.library.judged_faces import JudgedImage, judged_ids, judged_question, split_judged
 from index.library.judgements import judgements_of
+from index.library.profile_fit import stored_fit
 from index.vectors.space import Profile, Space, shipped_profile
 from ingest.jobs.given_files import find_given, unreadable
 from ingest.networks.models import Models, load_generation, load_models
@@ -59,6 +61,7 @@ class DirectCount:
     Attributes:
         notes: by file name, what is wrong with files that were read all the same.
         no_photos: by file name, why files were passed over.
+        fit: how well the profile fits the library, as ingest found; None if not known.
         skipped: sentences about files in folders that could not be read and may be skipped.
     """
 
@@ -67,6 +70,7 @@ class DirectCount:
         self._database = database
         self._generation = None
         self._held = Judgements()
+        self.fit: dict[str, Any] | None = None
         self.notes: dict[str, str] = {}
         self.no_photos: dict[str, str] = {}
         self.skipped: list[str] = []
@@ -74,6 +78,8 @@ class DirectCount:
             with database.read() as connection:
                 self._generation = generations.active(connection)
                 self._held = judgements_of(connection)
+                if self._generation is not None:
+                    self.fit = stored_fit(connection, self.space)
 
     @cached_property
     def space(self) -> Space:

@@ -17,6 +17,7 @@ from index.upkeep.erasure import expire, finish_erasures
 from index.vectors import snapshot_writer
 from index.vectors.space import stored_vector_space
 from ingest.jobs.beside import BesideKeeper
+from ingest.jobs.fit_watch import FitWatch
 from ingest.jobs.reindex import remove_retired
 from ingest.jobs.reporter import Reporter
 from ingest.jobs.worker import Worker
@@ -137,7 +138,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
             released = queue.release(connection, time.time())
         if released:
             log.warning("ingest.resumed files_in_hand=%d", released)
-        housekeeping = Housekeeping(database, settings)
+        housekeeping, fit_watch = Housekeeping(database, settings), FitWatch(database)
         roots = settings.resolve_roots()
         reporter = Reporter(database)
         scanner = Scanner(database, roots, settings.settle_seconds)
@@ -159,7 +160,9 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
                         stop.wait(IDLE_SECONDS)
                     if housekeeping.run_if_due(worker):
                         jumps = housekeeping.clock_guard.jumps
-                        reporter.round_done(watcher.report, worker.report(), jumps)
+                        fit_watch.look_if_due()
+                        fit = fit_watch.found
+                        reporter.round_done(watcher.report, worker.report(), jumps, fit)
                 except StoreUnavailableError as error:
                     outage.begin(error)
                     stop.wait(OUTAGE_SECONDS)

@@ -31,7 +31,13 @@ class Reporter:
             self._report = replace(self._report, watcher=watcher)
             self._store()
 
-    def round_done(self, watcher: WatcherReport, work: WorkReport, clock_jumps: int) -> None:
+    def round_done(
+        self,
+        watcher: WatcherReport,
+        work: WorkReport,
+        clock_jumps: int,
+        profile_fit: dict[str, object] | None = None,
+    ) -> None:
         """Report after each round of the main loop; if the loop is stuck, the report gets old."""
         with self._lock:
             self._report = replace(
@@ -40,6 +46,7 @@ class Reporter:
                 work=work,
                 clock_jumps=clock_jumps,
                 open_files=_open_files(),
+                profile_fit=profile_fit,
             )
             self._store()
 

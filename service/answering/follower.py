@@ -29,7 +29,7 @@ class Follower:
 
     def __init__(self, database: Database, scale: DistanceScale) -> None:
         self._database = database
-        self._scale = scale
+        self.scale = scale
         self._loop: asyncio.AbstractEventLoop | None = None
         self._committed = asyncio.Event()
         self._stop = threading.Event()
@@ -108,7 +108,7 @@ class Follower:
         """The index of *generation* with its present profile, opened if need be."""
         with self._opening:
             if self._index is None or self._index[0] != generation:
-                space = stored_space(generation.profile, self._scale)
+                space = stored_space(generation.profile, self.scale)
                 index = VectorIndex(generation.id, space)
                 index.open(connection)
                 log.info("follower.opened generation=%d faces=%d", generation.id, len(index))

@@ -10,6 +10,7 @@ from index.counting.question import Question
 from index.database.engine import Database
 from index.database.queries import stored_images
 from index.library.known_files import FileStatus, KnownFile
+from index.library.profile_fit import profile_members, stored_fit
 from index.library.second_opinion import SecondOpinion, second_opinion
 from service.answering.library_reader import Reply
 
@@ -49,6 +50,7 @@ def persons_document(database: Database, question: Question, reply: Reply, page:
     answer, model_id = reply.answer, reply.generation.model_id
     with database.read() as connection:
         notes = stored_images.notes_of(connection, images)
+        fit = stored_fit(connection, reply.space)
         opinion = second_opinion(connection, question, answer, model_id, reply.space)
     names: dict[int, list[str]] = {}
     for file in reply.files:
@@ -62,6 +64,7 @@ def persons_document(database: Database, question: Question, reply: Reply, page:
         **count_document(question, reply.answer.person_num),
         "complete": reply.is_complete,
         "model": model_id,
+        **profile_members(fit, reply.space.profile),
         **explanation_document(
             question, explanation, reply.answer, reply.space, names, reply.judgements, page.part
         ),

@@ -216,6 +216,18 @@ CHINESE = {
         "各状态的文件数：等待读取、已读取、失败、不是照片。"
     ),
     "The model that answers use.": "作答所用的模型。",
+    "The version of the model's profile: all profiles that count alike have the same.": (
+        "模型参数的版本：计数方式相同的参数版本相同。"
+    ),
+    "Set if 0.2 does not mean here what it was measured to mean, as the library's own faces tell; "
+    "null if it does, or if too little is known.": (
+        "若从库中人脸看，0.2 在这里的含义与测量时不同，则给出；相同或所知太少时为 null。"
+    ),
+    "The estimated share of pairs of strangers here that 0.2 takes for one person.": (
+        "估计 0.2 在这里会把多大比例的陌生人对当成同一个人。"
+    ),
+    "The share where 0.2 was measured.": "测量 0.2 时的比例。",
+    "What is wrong, and the command that helps.": "问题所在，以及有用的命令。",
     "The vector index in memory: whether it is loaded, its faces, its rebuilds.": (
         "内存中的向量索引：是否已载入、人脸数、重建次数。"
     ),

@@ -53,6 +53,15 @@ _FILEPATHS = {
     "also be called filepath."
 }
 # by name of the schema; members of an object in a member are member.inner, in a list member[].inner
+_PROFILE = {
+    "profile": "The version of the model's profile: all profiles that count alike have the same.",
+    "profile_doubt": "Set if 0.2 does not mean here what it was measured to mean, as the "
+    "library's own faces tell; null if it does, or if too little is known.",
+    "profile_doubt.strangers_accepted": "The estimated share of pairs of strangers here that 0.2 "
+    "takes for one person.",
+    "profile_doubt.promised": "The share where 0.2 was measured.",
+    "profile_doubt.advice": "What is wrong, and the command that helps.",
+}
 MEMBERS = {
     "Question": _FILEPATHS,
     "PagedQuestion": _FILEPATHS,
@@ -70,6 +79,7 @@ MEMBERS = {
         "files.failed": "Files that could not be read.",
         "files.no_photo": "Files that are no photos, such as videos.",
         "model": "The model that answers use.",
+        **_PROFILE,
         "index": "The vector index in memory: whether it is loaded, its faces, its rebuilds.",
         "confinement": "What decoders are confined by here, which make the pictures of faces.",
         "confinement.landlock": "The version of Landlock; 0: none.",
@@ -130,6 +140,7 @@ MEMBERS = {
     | {
         "complete": "Whether every file was read; if not, the count may still change.",
         "model": "The model that computed the faces.",
+        **_PROFILE,
         "distance": "The cosine distance that the threshold stands for.",
         "cosine_cut": "The same as a cosine similarity.",
         "interval": "The fewest and the most persons between a threshold a tenth lower and one "

@@ -157,6 +157,12 @@ _MORE_OF_A_FILE: dict[str, Schema] = {
     },
     "height": {"type": "integer", "description": "its height; boxes are in these pixels"},
 }
+_SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+_DOUBT = record({"strangers_accepted": _SHARE, "promised": _SHARE, "advice": TEXT})
+_PROFILE: dict[str, Schema] = {
+    "profile": TEXT,
+    "profile_doubt": {"oneOf": [_DOUBT, {"type": "null"}]},
+}
 _OPTIONS: dict[str, Schema] = {
     option.name: {**option.kind.schema, "description": option.english} for option in OPTIONS
 }
@@ -203,6 +209,7 @@ _PEOPLE: dict[str, Schema] = {  # service.answering.people_keeper
 _EXPLANATION: dict[str, Schema] = {
     "complete": FLAG,
     "model": TEXT,
+    **_PROFILE,
     "distance": NUMBER,
     "cosine_cut": NUMBER,
     **_OPTIONS,
@@ -314,6 +321,7 @@ _STATUS: Schema = {  # operators' figures: more may be added, so others are allo
     "properties": {
         "files": record({state.value: INTEGER for state in FileState}),
         "model": TEXT,
+        **_PROFILE,
         "index": {"type": "object", "required": ["ready", "faces", "rebuilds"]},
         "confinement": _CONFINEMENT,
         "ingest": {

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
@@ -10,8 +11,11 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from index.base import kernel
-from index.base.errors import StoreError
+from index.base.choices import DistanceScale
+from index.base.errors import ConfigError, StoreError
+from index.library.profile_fit import fit_in
 from index.library.status import LibraryStatus, read_status
+from index.vectors.space import stored_space
 from service.answering.people_keeper import PeopleKeeper, PeopleState
 from service.children.ingest_keeper import IngestKeeper
 from service.monitoring.service_status import ServiceStatus
@@ -65,6 +69,7 @@ class StatusCollector(Collector):
         yield _gauge("database_up", "Whether the database could be read.", library is not None)
         if library is not None:
             yield from _of_library(library, lag)
+            yield from _of_fit(library, self._status.follower.scale)
             yield from _of_report(library)
         yield from _of_confinement(library)
         yield from _of_index(self._status.follower.status())
@@ -137,6 +142,29 @@ def _of_library(library: LibraryStatus, lag: int) -> Iterator[Metric]:
         "snapshot_missing_changes",
         "Faces added or removed since the newest snapshot.",
         snapshot.missing_changes if snapshot else None,
+    )
+
+
+def _of_fit(library: LibraryStatus, scale: DistanceScale) -> Iterator[Metric]:
+    """Whether the profile fits the library; absent while that is not known."""
+    fit = None
+    if library.active is not None:
+        with suppress(ConfigError):  # the index cannot be used then, which has its own alert
+            fit = fit_in(library.report, stored_space(library.active.profile, scale))
+    yield _gauge(
+        "profile_doubtful",
+        "Whether 0.2 does not mean here what it was measured to mean; absent if not known.",
+        None if fit is None else float(fit["doubtful"]),
+    )
+    yield _gauge(
+        "profile_strangers_accepted_ratio",
+        "Share of pairs of strangers that 0.2 takes for one person here, as estimated.",
+        None if fit is None else fit["strangers_accepted"],
+    )
+    yield _gauge(
+        "profile_departure",
+        "How many times as far as by chance the library's centre lies from the profile's.",
+        None if fit is None else fit["departure"],
     )
 
 

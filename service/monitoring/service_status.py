@@ -31,7 +31,7 @@ class ServiceStatus:
         if self.ingest is not None:
             ingest = {"process": self.ingest.state(), "restarts": self.ingest.restarts}
         return {
-            **status_document(self.database),
+            **status_document(self.database, self.follower.scale),
             "index": self.follower.status(),
             "confinement": kernel.offer()._asdict(),
             "ingest": ingest | stored_report(self.database, time.time()),

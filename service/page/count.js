@@ -6,6 +6,8 @@ import { askSoon } from "./ask.js";
 import { currentCount, currentDocument, state, whenChanged } from "./state.js";
 import { tokenButton } from "./token.js";
 
+const CALIBRATE = "person-count calibrate --library --dry-run";
+
 let announced = "";
 
 export function startCount() {
@@ -59,7 +61,7 @@ function isForThreshold(found) {
 
 function notices() {
   const found = currentDocument();
-  return [problemNotice(), incompleteNotice(found), doubtNotice(found)].filter((node) => node !== null);
+  return [problemNotice(), incompleteNotice(found), doubtNotice(found), profileNotice(found)].filter((node) => node !== null);
 }
 
 function problemNotice() {
@@ -99,6 +101,15 @@ function doubtNotice(found) {
     if (count > 0) lines.push(t(name, { count }));
   }
   return lines.length > 0 ? notice("doubt", lines) : null;
+}
+
+/** The program noticed that 0.2 does not mean here what it was measured to mean. */
+function profileNotice(found) {
+  if (found?.profile_doubt == null || found.person_num === 0) return null;
+  const inThousand = (share) => number(1000 * share, share < 0.01 ? 1 : 0);
+  const { strangers_accepted: here, promised } = found.profile_doubt;
+  const rates = { here: inThousand(here), promised: inThousand(promised) };
+  return notice("doubt", [t("profileNotice", rates)], el("code", {}, CALIBRATE));
 }
 
 function notice(kind, lines, action = null) {

@@ -106,6 +106,7 @@ export const en = {
   secondMissing: ({ count }) => `It has not looked at ${plural(count, "photo", "photos")} yet, and counts without them.`,
   secondParts: "Counted as one person; the second model takes them for several:",
   secondJoins: "Counted as several people; the second model takes them for one:",
+  profileNotice: ({ here, promised }) => `Strangers look more alike here than where 0.2 was measured: it takes about ${here} in 1,000 pairs of them for one person, not ${promised}. The number may be too low. On the machine of the service, this shows what helps:`,
   beyondMeasured: "Counts of so many faces or people were never judged: expect larger errors.",
   threshold: "Threshold",
   thresholdBad: "The threshold must be a number of at least 0, such as 0.2.",

@@ -101,6 +101,7 @@ export const zh = {
   secondMissing: ({ count }) => `它还没有看过 ${number(count)} 张照片，计数时不含这些照片。`,
   secondParts: "计为一人，第二个模型认为是几个人：",
   secondJoins: "计为几个人，第二个模型认为是一人：",
+  profileNotice: ({ here, promised }) => `这里的陌生人比测量 0.2 时更相像：每 1,000 对陌生人中约有 ${here} 对被当成同一个人，而不是 ${promised} 对。人数可能偏低。在运行服务的机器上，此命令显示如何改进：`,
   beyondMeasured: "这样大的规模从未测过计数效果，误差可能更大。",
   threshold: "阈值",
   thresholdBad: "阈值应为不小于 0 的数字，例如 0.2。",

@@ -4,7 +4,6 @@ import inspect
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from commands import calibrate
@@ -14,6 +13,7 @@ from index.vectors import snapshot_writer
 from index.vectors.match_rates import FALSE_MATCH_RATES, GRID
 from index.vectors.space import Profile, shipped_profile, stored_vector_space
 from tests.commands.conftest import Run, fill, profile_in_use, report
+from tests.fakes import save_picture
 
 pytestmark = pytest.mark.usefixtures("few_are_enough")
 
@@ -61,68 +61,83 @@ def test_a_calibration_is_in_use_from_then_on(
     assert judged["operating_distance"] == profile.operating_distance
 
 
-def test_calibrating_from_the_library_moves_the_centre_only(
-    run: Run, library: Path, config: Path
-) -> None:
-    assert library.is_dir()
-    before = Profile.from_json(profile_in_use(config))
+@pytest.fixture
+def gathering(config: Path) -> Path:
+    """A library of 24 people in two folders, five of them on each of 24 photos."""
+    inbox = config.parent / "inbox"
+    for photo in range(24):
+        folder = inbox / ("morning" if photo < 10 else "evening")
+        folder.mkdir(exist_ok=True)
+        together = [(photo + step) % 24 for step in (0, 3, 7, 12, 18)]
+        save_picture(folder / f"{photo}.png", *together, seed=photo)
+    fill(inbox, config.parent / "data")
+    path = config.parent / "data" / "person_count.db"
+    with Database(path) as database, database.write() as connection:
+        generation = generations.active(connection)
+        assert generation is not None
+        shipped = shipped_profile("facenet", 512).to_json()
+        generations.set_profile(connection, generation.id, shipped)
+    return inbox
+
+
+@pytest.mark.usefixtures("gathering")
+def test_the_library_calibrates_itself_and_shows_what_changes(run: Run, config: Path) -> None:
+    before = profile_in_use(config)
     dry = run("calibrate", "--library", "--dry-run", "--config", config)
-    assert Profile.from_json(profile_in_use(config)) == before
+    assert (dry.code, dry.err) == (0, "")
+    assert profile_in_use(config) == before
     outcome = run("calibrate", "--library", "--config", config)
     assert (outcome.code, outcome.err) == (0, "")
+    assert dry.out.splitlines()[:-1] == outcome.out.splitlines()[:-1]
+    lines = outcome.out.splitlines()
+    assert lines[0].startswith("120 key faces, 24 persons by the shipped profile, 24 persons at")
     after = Profile.from_json(profile_in_use(config))
-    assert after.operating_distance == before.operating_distance
-    moved = float(np.linalg.norm(np.subtract(after.centre, before.centre)))
-    assert moved > 0
-    for said in (dry, outcome):
-        assert f"the centre moves by {moved:.3f}" in said.out
+    low, high = after.measured["operating_distance_95"]
+    assert lines[1] == (
+        f"operating distance 0.5457 -> {after.operating_distance:.4f} "
+        f"(95 % interval {low:.4f} to {high:.4f})"
+    )
+    assert "note: estimated without labels" in lines
+    assert any(line.endswith(" in 2 folders, by fake-1") for line in lines)
+    assert any(line.startswith("the count changes in ") for line in lines)
+    assert run("verify", "--config", config).code == 0
 
 
-def test_of_a_library_nothing_is_claimed_that_was_measured_elsewhere(
-    run: Run, library: Path, config: Path
-) -> None:
-    """The shipped rates and intervals were printed as if they were this library's."""
-    assert library.is_dir()
-    run("calibrate", "--shipped", "--config", config)
-    shipped = Profile.from_json(profile_in_use(config))
-    assert {"people", "true_accept_rates", FALSE_MATCH_RATES} < shipped.measured.keys()
-    for option in ("--dry-run", None):
-        outcome = run("calibrate", "--library", *filter(None, [option]), "--config", config)
+@pytest.mark.usefixtures("gathering")
+def test_each_calibration_can_be_taken_back_in_turn(run: Run, people: Path, config: Path) -> None:
+    first = Profile.from_json(profile_in_use(config))
+    run("calibrate", "--library", "--config", config)
+    second = Profile.from_json(profile_in_use(config))
+    run("calibrate", people, "--config", config)
+    assert (
+        len({first.version, second.version, Profile.from_json(profile_in_use(config)).version}) == 3
+    )
+    for expected in (second, first):
+        outcome = run("calibrate", "--undo", "--config", config)
         assert (outcome.code, outcome.err) == (0, "")
-        first, moved, *measured, _ = outcome.out.splitlines()
-        distance = shipped.operating_distance
-        assert first == (
-            f"operating distance {distance:.4f} -> {distance:.4f} (not measured on these faces)"
-        )
-        assert moved.startswith("the centre moves by ")
-        assert measured == [
-            "library faces: 5",
-            "people counted in them: 3",
-            "note: how good counts are around this centre was not measured",
-        ]
-    stored = Profile.from_json(profile_in_use(config)).measured
-    assert stored.keys() == {"library_faces", "people_counted_in_them", "note"}
+        assert f"-> {expected.operating_distance:.4f}" in outcome.out
+        assert Profile.from_json(profile_in_use(config)) == expected
+    outcome = run("calibrate", "--undo", "--config", config)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "no calibration is left to take back" in outcome.err
 
 
 @pytest.mark.usefixtures("library")
-def test_many_faces_of_few_people_are_no_centre(
-    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_faces_of_few_people_are_no_centre(run: Run, config: Path) -> None:
     """Around one family's own mean strangers are as near as relatives."""
-    monkeypatch.setattr(calibrate, "MIN_PEOPLE", 4)
+    run("calibrate", "--shipped", "--config", config)
     before = profile_in_use(config)
     outcome = run("calibrate", "--library", "--config", config)
     assert (outcome.code, outcome.out) == (1, "")
     assert "look like those of 3 people" in outcome.err
     assert profile_in_use(config) == before
-    assert run("calibrate", "--library", "--dry-run", "--config", config).code == 0
 
 
 def test_an_empty_library_has_no_centre(run: Run, config: Path) -> None:
     fill(config.parent / "inbox", config.parent / "data")
     outcome = run("calibrate", "--library", "--dry-run", "--config", config)
     assert (outcome.code, outcome.out) == (1, "")
-    assert "no key faces yet" in outcome.err
+    assert "holds 0 key faces, too few" in outcome.err
 
 
 def test_of_too_few_people_no_interval_is_claimed(
@@ -188,7 +203,7 @@ def test_too_few_people_or_faces_change_nothing(
         outcome = run("calibrate", given, "--config", config)
         assert (outcome.code, outcome.out) == (1, "")
         assert found in outcome.err
-        assert run("calibrate", given, "--dry-run", "--config", config).code == 0
+    assert run("calibrate", people, "--dry-run", "--config", config).code == 0
     assert profile_in_use(config) == before
 
 

@@ -54,7 +54,9 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Series:
             space = Space(UNMEASURED, service.settings.distance)
             write_snapshot(service.database, service.worker.worker.generation.id, space, 1.0)
             work = WorkReport(stage_seconds={"read": 1.0})
-            report = IngestReport(0.0, open_files=1, open_files_limit=2, work=work)
+            fit = {"version": UNMEASURED.version, "doubtful": True, "departure": 2.0}
+            fit |= {"strangers_accepted": 0.01, "promised": 0.001}
+            report = IngestReport(0.0, open_files=1, open_files_limit=2, work=work, profile_fit=fit)
             store_report(service.database, report, 1.0)
             service.drop("waiting.png", 1)
             service.ask("waiting.png", "none.png")

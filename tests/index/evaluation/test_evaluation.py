@@ -15,7 +15,6 @@ from index.evaluation.evaluation import (
     balanced_centre,
     calibrate,
     evaluate,
-    recentre,
 )
 from index.evaluation.measures import pair_distances, stranger_pairs
 from index.vectors.match_rates import GRID, FalseMatchRates
@@ -152,31 +151,6 @@ def test_calibrations_centre_is_the_mean_of_each_persons_mean() -> None:
     np.testing.assert_raises(
         AssertionError, np.testing.assert_allclose, profile.centre, raw.mean(axis=0), atol=1e-3
     )
-
-
-def test_a_library_is_centred_between_its_people_however_many_photos_one_has() -> None:
-    """Around the mean of all photos, the person on most of them falls apart into many."""
-    often, _ = synthetic(1, 200, 0.7, 5)
-    others, names = synthetic(20, 2, 0.7)
-    raw = np.concatenate((often, others))
-    photos = np.arange(len(raw))
-    before = Profile((0.0,) * DIM, 0.4, {"people": 50, "false_match_rates": {}})
-    profile, people = recentre(raw, photos, before)
-    assert people == 21
-    assert profile.centre == balanced_centre(raw, ["often"] * 200 + names)
-    assert profile.operating_distance == before.operating_distance
-    assert profile.measured == {
-        "library_faces": 240,
-        "people_counted_in_them": 21,
-        "note": "how good counts are around this centre was not measured",
-    }
-
-    def counted(centre: tuple[float, ...]) -> int:
-        space = Space.calibrated(Profile(centre, 0.4))
-        return int(persons(space.unit(often), space.cut(0.2), Linkage.EVIDENCE).max()) + 1
-
-    assert counted(profile.centre) == 1
-    assert counted(tuple(raw.mean(axis=0).tolist())) > 1
 
 
 def test_calibration_measures_the_distance_of_strangers_and_keeps_what_is_the_models_own() -> None:

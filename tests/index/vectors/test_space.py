@@ -1,5 +1,7 @@
 import json
 import math
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -196,3 +198,33 @@ def test_embeddings_without_a_direction_are_never_stored(
     numbers: list[float], expected: bool
 ) -> None:
     assert usable(np.array(numbers, np.float32)) is expected
+
+
+def test_a_profile_names_the_numbers_that_counts_depend_on() -> None:
+    profile = Profile((1.0, 2.0), 0.4)
+    assert re.fullmatch("[0-9a-f]{12}", profile.version)
+    assert replace(profile, measured={"people": 3}).version == profile.version
+    for other in (
+        replace(profile, centre=(1.0, 2.1)),
+        replace(profile, operating_distance=0.41),
+        replace(profile, scatter=replace(profile.scatter, rho=0.5)),
+    ):
+        assert other.version != profile.version
+
+
+def test_a_profile_leads_back_to_the_last_five() -> None:
+    profile = Profile((0.0,), 0.1)
+    for number in range(2, 9):
+        profile = Profile((0.0,), number / 10).after(profile)
+    stored = Profile.from_json(profile.to_json())
+    found = []
+    while stored is not None:
+        found.append(stored.operating_distance)
+        stored = stored.undone()
+    assert found == [0.8, 0.7, 0.6, 0.5, 0.4, 0.3]
+
+
+def test_what_a_profile_replaces_must_be_one() -> None:
+    text = Profile((0.0,), 0.1).to_json().replace('"replaces": null', '"replaces": [1]')
+    with pytest.raises(ConfigError, match="what it replaces is no profile"):
+        Profile.from_json(text)

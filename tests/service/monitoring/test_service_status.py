@@ -63,6 +63,8 @@ def test_status_tells_numbers_and_no_names(library: Service) -> None:
     assert set(found) == {
         "files",
         "model",
+        "profile",
+        "profile_doubt",
         "images",
         "faceless_images",
         "faces",
