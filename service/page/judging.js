@@ -9,6 +9,8 @@ import { differences, likenesses, noPersons } from "./judgements.js";
 import { openPhoto } from "./photo.js";
 import { change, currentDocument, state, whenChanged } from "./state.js";
 
+const GONE = [404, 409]; // statuses of an undo that can never succeed
+
 const chosen = new Set(); // ids of faces, in the order of choosing
 const steps = []; // ids of the judgements that each step here added, the newest last
 let told = null; // {name, quoted}: what came of the last step
@@ -138,21 +140,26 @@ async function say(judgements, name) {
 
 async function takeBack(ids) {
   await step("tookBack", async () => {
-    for (const id of [...ids].reverse()) {
-      await undoJudgement(id);
-      forgetStep(id);
-    }
+    await undoAll(ids);
     chosen.clear();
   });
 }
 
 async function undoLast() {
-  await step("undone", async () => {
-    for (const id of [...steps.at(-1)].reverse()) {
+  await step("undone", () => undoAll(steps.at(-1)));
+}
+
+/** Undo judgements, the newest first. One that is gone, or was undone elsewhere, is not tried again. */
+async function undoAll(ids) {
+  for (const id of [...ids].reverse()) {
+    try {
       await undoJudgement(id);
-      forgetStep(id);
+    } catch (error) {
+      if (GONE.includes(error.status)) forgetStep(id);
+      throw error;
     }
-  });
+    forgetStep(id);
+  }
 }
 
 function forgetStep(id) {

@@ -116,6 +116,23 @@ def test_people_join_split_and_leave_out_and_undo(site: Service, visit: Begin) -
     assert states == ["undone"] * 4
 
 
+def test_what_somebody_else_undid_is_not_undone_for_ever(site: Service, visit: Begin) -> None:
+    found = visit(site)
+    found.open(*FACES)
+    found.page.get_by_role("button", name="Put it right").click()
+    for name, count in (("poster.png", 2), ("b1.png", 2)):
+        choose(found, name)
+        press(found, "Not a person")
+        expect_everywhere(found, site, count)
+    [last, _] = site.send("GET", "/judgements").json["judgements"]
+    assert site.send("DELETE", f"/judgements/{last['id']}").status == 200
+    found.forgiven.append("409")
+    press(found, "Undo the last")
+    expect(found.page.locator("#judging-told")).to_contain_text("was undone already")
+    press(found, "Undo the last")
+    expect_everywhere(found, site, 3)
+
+
 def test_the_most_doubtful_are_asked_about_first(site: Service, visit: Begin) -> None:
     found = visit(site, locale="zh-CN")
     page = found.page
