@@ -7,7 +7,6 @@ import threading
 import tokenize
 from pathlib import Path
 
-import psycopg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
@@ -32,6 +31,7 @@ from tests.index.builders import ask, by_hand, image, sighting
 from tests.postgres import TEMPLATE, new_database, server
 from tests.waiting import wait_until
 
+psycopg = pytest.importorskip("psycopg", reason="the extra postgres is not installed")
 PROJECT = Path(__file__).resolve().parents[3]
 MIGRATING = """
 import sys
