@@ -50,7 +50,9 @@ def reindex(
     from index.base.lock import exclusive
     from index.base.logs import configure_logging
     from index.base.settings import load_settings
+    from index.base.worker_names import new_name
     from index.database.engine import Database
+    from index.database.turns import REINDEX, sole
     from index.library.folder_counts import count_in_folders, sample_folders
     from index.library.listed_judgements import lost_now
     from ingest.jobs.drain import Drain
@@ -70,7 +72,10 @@ def reindex(
                 summary = Drain(database, settings, stop).catch_up(progress)
             report(summary)
             return
-        with exclusive(settings.data, "reindex"):
+        with (
+            exclusive(settings.data, "reindex"),
+            sole(database, REINDEX, new_name(settings.data)),
+        ):
             # before the count, which takes long: it says at once if the model's network is missing
             reindexer = Reindexer(database, settings, model or settings.model, stop)
             lost = lost_now(database)
@@ -96,11 +101,17 @@ def reindex(
 def _second_opinion(settings: "Settings", model: str | None, stop: "Event", *, keep: bool) -> None:
     """Index the library beside with a second model, or remove that model's faces."""
     from index.base.lock import exclusive
+    from index.base.worker_names import new_name
     from index.database.engine import Database
+    from index.database.turns import REINDEX, sole
     from ingest.jobs.beside import BesideIndexer, remove_beside
     from ingest.jobs.reindex import remove_retired
 
-    with Database(settings.database_address) as database, exclusive(settings.data, "reindex"):
+    with (
+        Database(settings.database_address) as database,
+        exclusive(settings.data, "reindex"),
+        sole(database, REINDEX, new_name(settings.data)),
+    ):
         if not keep:
             removed = remove_beside(database)
             remove_retired(database)

@@ -64,6 +64,11 @@ class Database:
         return self._engine.instead
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other machines may use it at the same time."""
+        return self._engine.is_shared
+
+    @property
     def version(self) -> str:
         """The kind of database, and the version of its library in this program."""
         return self._engine.version()

@@ -103,6 +103,8 @@ class File(Base):
     error: Mapped[str | None] = mapped_column(Text)  # why it failed, one line
     priority: Mapped[int]  # 1 when a caller waits for it
     ready_at: Mapped[float | None] = mapped_column(Float)  # claimed from then on; None: see queue
+    claimed_by: Mapped[str | None] = mapped_column(String(64))  # the worker that had it last
+    claimed_until: Mapped[float | None] = mapped_column(Float)  # see queries.leases; None: nobody
 
 
 # the order of queue.claim; without it each batch would sort the whole queue
@@ -115,6 +117,15 @@ Index(
     File.id,
     sqlite_where=_WAITS,
     postgresql_where=_WAITS,
+)
+
+
+_CLAIMED = File.claimed_until.is_not(None)
+Index(
+    "ix_files_claimed_until",
+    File.claimed_until,
+    sqlite_where=_CLAIMED,
+    postgresql_where=_CLAIMED,
 )
 
 
@@ -307,3 +318,13 @@ class Commits(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     n: Mapped[int] = mapped_column(BigInteger)
+
+
+class Turn(Base):
+    """Who does a job that only one of several processes may do; see queries.leases."""
+
+    __tablename__ = "turns"
+
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(64))
+    until: Mapped[float] = mapped_column(Float)  # seconds since 1970, by the database's clock

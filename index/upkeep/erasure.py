@@ -18,12 +18,14 @@ from sqlalchemy import Connection
 from index.base.errors import StoreError
 from index.base.lock import exclusive
 from index.base.paths import is_in_any
+from index.base.worker_names import new_name
 from index.database.database_file import remove_restoring
 from index.database.engine import Database
 from index.database.queries import erasures, judgements, people, places, stored_images
 from index.database.queries.erasures import Entry
 from index.database.queries.files import rows_of
 from index.database.states import ErasureAction
+from index.database.turns import ERASURE, sole
 from index.upkeep import byte_search
 from index.upkeep.erasure_log import ErasureLog
 from index.upkeep.evaluation_database import evaluation_folder, evaluation_library
@@ -151,7 +153,10 @@ class Eraser:
 @contextmanager
 def eraser(database: Database, data: Path) -> Iterator[Eraser]:
     """The one eraser of a data folder, after it has caught up with the log."""
-    with exclusive(data, "erasure", wait_seconds=WAIT_SECONDS):
+    with (
+        exclusive(data, "erasure", wait_seconds=WAIT_SECONDS),
+        sole(database, ERASURE, new_name(data), wait_seconds=WAIT_SECONDS),
+    ):
         made = Eraser(database, ErasureLog(data))
         made.catch_up()
         yield made

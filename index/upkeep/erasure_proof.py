@@ -10,9 +10,11 @@ import numpy as np
 from index.base.errors import WriterBusyError
 from index.base.lock import exclusive
 from index.base.progress import Progress
+from index.base.worker_names import new_name
 from index.database.database_file import remove_restoring, sync
 from index.database.engine import Database
 from index.database.queries import embeddings, erasures, generations, stored_images
+from index.database.turns import WATCH, sole
 from index.upkeep import byte_search
 from index.upkeep.evaluation_database import evaluation_folder, evaluation_library
 from index.vectors.snapshot_writer import write_snapshot
@@ -35,7 +37,7 @@ def clean_up(database: Database, data: Path, now: float) -> bool:
     """
     database.checkpoint()
     try:
-        with exclusive(data, "ingest"):
+        with exclusive(data, "ingest"), sole(database, WATCH, new_name(data)):
             remove_restoring(database.path)
             fresh_snapshot(database, now)
     except WriterBusyError:

@@ -1,6 +1,6 @@
 """The results for files that were claimed together, until they are committed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from index.base.errors import UnreadableImageError
@@ -20,6 +20,17 @@ class Batch:
     outcomes: dict[bytes, Outcome] = field(default_factory=dict)  # of content that was new
     failures: dict[Claim, UnreadableImageError] = field(default_factory=dict)
     put_off: dict[Claim, str] = field(default_factory=dict)  # the resource that ran out
+
+    def only(self, claims: Sequence[Claim]) -> "Batch":
+        """The results for *claims* alone, which may be all."""
+        digests = {claim: self.digests[claim] for claim in claims if claim in self.digests}
+        wanted = set(digests.values())
+        return Batch(
+            digests,
+            {digest: found for digest, found in self.outcomes.items() if digest in wanted},
+            {claim: why for claim, why in self.failures.items() if claim in claims},
+            {claim: why for claim, why in self.put_off.items() if claim in claims},
+        )
 
     def images(self) -> list[NewImage]:
         """The images that were analysed."""

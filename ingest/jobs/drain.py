@@ -13,16 +13,19 @@ from index.base.lock import exclusive
 from index.base.paths import Roots, display, is_in_any, real_path
 from index.base.progress import Progress
 from index.base.settings import Settings
+from index.base.worker_names import new_name
 from index.database.engine import Database
 from index.database.queries import generations, queue, stored_images
 from index.database.queries.files import rows_of
 from index.database.states import FileState
+from index.database.turns import WATCH, Turn, sole
 from index.library.face_counts import counted_faces
 from index.upkeep.erasure import finish_erasures
 from index.upkeep.verify import repair, verify
 from index.vectors import snapshot_writer
 from index.vectors.space import stored_vector_space
-from ingest.jobs.process import IDLE_SECONDS, Housekeeping
+from ingest.jobs.process import Housekeeping, resume
+from ingest.jobs.standby import IDLE_SECONDS
 from ingest.jobs.worker import Worker
 from ingest.networks.models import open_generation
 from ingest.watching.missing_disks import uncertain_places
@@ -115,7 +118,10 @@ class Drain:
             return
         space = stored_vector_space(active.profile)
         try:
-            with exclusive(self._settings.data, "ingest"):
+            with (
+                exclusive(self._settings.data, "ingest"),
+                sole(self._database, WATCH, new_name(self._settings.data)),
+            ):
                 snapshot_writer.write_snapshot(self._database, active.id, space, time.time())
         except WriterBusyError:
             log.info("ingest.snapshot_delegated: the running ingest process writes it")
@@ -149,8 +155,7 @@ class Drain:
     def _work(self, names: Sequence[str], report: Callable[[Sequence[str]], list[str]]) -> None:
         """Work until none of *names* is pending; *report* returns those that still are."""
         finish_erasures(self._database, self._settings.data)
-        with self._database.write() as connection:
-            queue.release(connection, time.time())
+        resume(self._database, self._settings)
         pending = report(names)
         if not pending:
             return
@@ -158,15 +163,18 @@ class Drain:
         worker = Worker(self._database, self._settings, generation, models)
         housekeeping = Housekeeping(self._database, self._settings)
         done = 0  # since the last look
-        while not self._stop.is_set() and pending:
-            files = worker.step()
-            done += files
-            if not files:
-                self._stop.wait(IDLE_SECONDS)
-            if not files or done * LOOKS >= len(pending):
-                pending, done = report(pending), 0
-            housekeeping.run_if_due(worker)
-        housekeeping.snapshot(worker)
+        with Turn(self._database, WATCH, worker.name) as turn:
+            while not self._stop.is_set() and pending:
+                files = worker.step()
+                done += files
+                if not files:
+                    self._stop.wait(IDLE_SECONDS)
+                if not files or done * LOOKS >= len(pending):
+                    pending, done = report(pending), 0
+                if turn.is_mine():  # else another machine's ingest process keeps house
+                    housekeeping.run_if_due(worker)
+            if turn.is_mine():
+                housekeeping.snapshot(worker)
 
     def _pending(self, names: Sequence[str]) -> list[str]:
         """The *names* that are still pending, without files whose disk may be missing."""

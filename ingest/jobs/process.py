@@ -5,14 +5,21 @@ import threading
 import time
 from collections.abc import Callable
 
-from index.base.errors import StoreError, StoreUnavailableError, WatcherEndedError
+from index.base.errors import (
+    StoreError,
+    StoreUnavailableError,
+    WatcherEndedError,
+    WriterBusyError,
+)
 from index.base.kernel import check_confinement
 from index.base.lock import exclusive
 from index.base.outage import Outage
 from index.base.settings import Settings
 from index.base.watched_folders import make_folders
+from index.base.worker_names import home_of, new_name
 from index.database.engine import Database
-from index.database.queries import generations, queue, stored_images
+from index.database.queries import generations, leases, queue, stored_images
+from index.database.turns import WATCH, Turn
 from index.upkeep.erasure import expire, finish_erasures
 from index.vectors import snapshot_writer
 from index.vectors.space import stored_vector_space
@@ -20,19 +27,17 @@ from ingest.jobs.beside import BesideKeeper
 from ingest.jobs.fit_watch import FitWatch
 from ingest.jobs.reindex import remove_retired
 from ingest.jobs.reporter import Reporter
+from ingest.jobs.standby import IDLE_SECONDS, OUTAGE_SECONDS, new_worker, stand_by
 from ingest.jobs.worker import Worker
-from ingest.networks.models import open_generation
 from ingest.watching.clock_guard import ClockGuard
 from ingest.watching.scan import Scanner
 from ingest.watching.watcher import Watcher
 
 log = logging.getLogger(__name__)
 
-IDLE_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 5.0
 EXPIRY_SECONDS = 600.0
 ORPHAN_SECONDS = 600.0  # moved files may wait so long in a busy queue before their faces go
-OUTAGE_SECONDS = 1.0  # between two tries while the disk is full or fails
 TAKE_OVER_SECONDS = 15.0  # the previous ingest process may take so long to end
 
 
@@ -66,6 +71,8 @@ class Housekeeping:
         self.clock_guard.check()
         now = self._clock()
         with self._database.write() as connection:
+            if self._database.is_shared:
+                leases.release_lost(connection, now)
             queued = queue.counts(connection)["pending"]
             stored_images.drop_orphans(connection, now - ORPHAN_SECONDS if queued else now)
         self._expire(now)
@@ -113,11 +120,25 @@ class Housekeeping:
         self._database.checkpoint()
 
 
+def resume(database: Database, settings: Settings) -> None:
+    """Take back the files that workers had in hand which are gone. Needs the ingest lock."""
+    with database.write() as connection:
+        if database.is_shared:
+            released = leases.release_lost(connection, time.time(), home_of(settings.data))
+        else:
+            released = queue.release(connection, time.time())
+    if released:
+        log.warning("ingest.resumed files_in_hand=%d", released)
+
+
 def run_ingest(settings: Settings, stop: threading.Event) -> None:
     """Ingest until *stop* is set; the batch in hand is finished first.
 
+    One process of all that share a library watches the folders and keeps house. The others only
+    work, until it is their turn.
+
     Raises:
-        WriterBusyError: another process ingests into the same data folder.
+        WriterBusyError: another process ingests into the same data folder, or has taken over.
         ConfigError, ModelUnavailableError: the model cannot be loaded.
         StoreError: the database is not usable.
         ConfigError: a folder to watch cannot be made, or the setting confinement requires features
@@ -132,41 +153,52 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
     with (
         exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS, stop=stop),
         Database(settings.database_address) as database,
+        Turn(database, WATCH, new_name(settings.data)) as turn,
     ):
         finish_erasures(database, settings.data)
-        with database.write() as connection:
-            released = queue.release(connection, time.time())
-        if released:
-            log.warning("ingest.resumed files_in_hand=%d", released)
-        housekeeping, fit_watch = Housekeeping(database, settings), FitWatch(database)
-        roots = settings.resolve_roots()
-        reporter = Reporter(database)
-        scanner = Scanner(database, roots, settings.settle_seconds)
-        watcher = Watcher(scanner, roots.real, settings, reporter.watcher_changed)
-        watcher.start()  # before the models, so that files settle while those load
-        try:
-            generation, models = open_generation(database, settings)
-            worker = Worker(database, settings, generation, models)
-            beside = BesideKeeper(database, settings)
-            log.info("ingest.started model=%s", generation.model_id)
-            outage = Outage("ingest")
-            while not stop.is_set():
-                if not watcher.is_alive():
-                    raise WatcherEndedError("the watcher has ended; nothing new would be noticed")
-                try:
-                    if worker.is_due() and worker.step():
-                        outage.end()
-                    elif not beside.step(worker.models):
-                        stop.wait(IDLE_SECONDS)
-                    if housekeeping.run_if_due(worker):
-                        jumps = housekeeping.clock_guard.jumps
-                        fit_watch.look_if_due()
-                        fit = fit_watch.found
-                        reporter.round_done(watcher.report, worker.report(), jumps, fit)
-                except StoreUnavailableError as error:
-                    outage.begin(error)
-                    stop.wait(OUTAGE_SECONDS)
-            housekeeping.snapshot(worker)
-        finally:
-            watcher.close()
+        resume(database, settings)
+        worker = None if turn.is_mine() else stand_by(database, settings, turn, stop)
+        if not stop.is_set():
+            _watch(database, settings, turn, worker, stop)
         log.info("ingest.stopped")
+
+
+def _watch(
+    database: Database,
+    settings: Settings,
+    turn: Turn,
+    worker: Worker | None,
+    stop: threading.Event,
+) -> None:
+    """Watch the folders, work and keep house until *stop* is set; errors as in run_ingest()."""
+    housekeeping, fit_watch = Housekeeping(database, settings), FitWatch(database)
+    reporter = Reporter(database)
+    roots = settings.resolve_roots()
+    scanner = Scanner(database, roots, settings.settle_seconds)
+    watcher = Watcher(scanner, roots.real, settings, reporter.watcher_changed)
+    watcher.start()  # before the models, so that files settle while those load
+    try:
+        worker = worker or new_worker(database, settings)
+        beside = BesideKeeper(database, settings)
+        outage = Outage("ingest")
+        while not stop.is_set():
+            if not watcher.is_alive():
+                raise WatcherEndedError("the watcher has ended; nothing new would be noticed")
+            try:
+                if not turn.is_mine():
+                    raise WriterBusyError("another process watches the folders now")
+                if worker.is_due() and worker.step():
+                    outage.end()
+                elif not beside.step(worker.models):
+                    stop.wait(IDLE_SECONDS)
+                if housekeeping.run_if_due(worker):
+                    jumps = housekeeping.clock_guard.jumps
+                    fit_watch.look_if_due()
+                    fit = fit_watch.found
+                    reporter.round_done(watcher.report, worker.report(), jumps, fit)
+            except StoreUnavailableError as error:
+                outage.begin(error)
+                stop.wait(OUTAGE_SECONDS)
+        housekeeping.snapshot(worker)
+    finally:
+        watcher.close()

@@ -18,8 +18,9 @@ from index.base.errors import (
 from index.base.other_files import passed_over
 from index.base.paths import is_in_any, signature_of
 from index.base.settings import Settings
+from index.base.worker_names import new_name
 from index.database.engine import Database
-from index.database.queries import generations, queue, sightings, stored_images
+from index.database.queries import generations, leases, queue, sightings, stored_images
 from index.database.queries.generations import GenerationRow
 from index.database.queries.queue import Claim
 from index.database.states import FileState
@@ -28,6 +29,7 @@ from index.library.settling import RETRY_SECONDS, ready_at, retry_at
 from index.upkeep.erasure_log import ErasureLog
 from ingest.decoding.reading import read_settled
 from ingest.jobs.batch import Batch
+from ingest.jobs.lease_keeper import kept
 from ingest.networks.models import Models, load_generation
 from ingest.networks.pipeline import Content, analyse_all, in_chunks, share_of
 from ingest.watching.missing_disks import uncertain_places
@@ -38,7 +40,11 @@ UNCERTAIN_RETRY_SECONDS = 60.0  # until a missing file is looked for again while
 
 
 class Worker:
-    """Empties the queue, one batch at a time; only one worker runs on a database."""
+    """Empties the queue, one batch at a time. Workers of other machines may do so, too.
+
+    Attributes:
+        name: tells it from all others.
+    """
 
     def __init__(
         self,
@@ -48,6 +54,7 @@ class Worker:
         models: Models,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.name = new_name(settings.data)
         self._database = database
         self._settings = settings
         self._roots = settings.resolve_roots()
@@ -70,17 +77,24 @@ class Worker:
         self._follow_switch()
         with self._database.write() as connection:
             queue.hand_back(connection, self._in_hand, self._clock())
-            claims = queue.claim(connection, self._settings.batch_files, self._clock())
+            limit = self._settings.batch_files
+            claims = queue.claim(connection, limit, self._clock(), self.name)
         self._in_hand = claims
         if not claims:
             return 0
         started = time.perf_counter()
         try:
-            batch = self._process(claims)
+            with kept(self._database, claims):
+                batch = self._process(claims)
         except DecoderUnavailableError:
             self._put_off(claims)
             raise
         with self.models.stages.stage("commit"), self._database.write() as connection:
+            held = leases.still_held(connection, claims)
+            if len(held) < len(claims):
+                lost = len(claims) - len(held)
+                log.warning("ingest.leases_lost files=%d; other workers read them", lost)
+                claims, batch = held, batch.only(held)
             self._commit(connection, claims, batch)
         self._in_hand = []
         if batch.put_off:

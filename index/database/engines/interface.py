@@ -46,6 +46,7 @@ class Engine(Protocol):
     """One database of one kind; the methods without a self know only a connection.
 
     Attributes:
+        is_shared: other machines may use it at the same time.
         place: where it is, for people and logs; no secret.
         path: the file that holds it; None: a server does.
         trouble: what else to say when it cannot be read at all.
@@ -53,6 +54,7 @@ class Engine(Protocol):
     """
 
     instead: ClassVar[Instead]
+    is_shared: ClassVar[bool]
     trouble: ClassVar[str]
     unusable: ClassVar[str]
 
@@ -106,6 +108,10 @@ class Engine(Protocol):
     @staticmethod
     def data_version(connection: Connection) -> int:
         """See engine.data_version()."""
+
+    @staticmethod
+    def clock(connection: Connection) -> float:
+        """The time by the clock that all who use the database share; seconds since 1970."""
 
     @staticmethod
     def problems(connection: Connection) -> list[str]:

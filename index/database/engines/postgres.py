@@ -76,6 +76,7 @@ class Postgres:
         erasure_proof="the server may keep the bytes of erased vectors in its tables until it "
         "vacuums them, in its log, in replicas and in backups; see docs/cluster.md",
     )
+    is_shared: ClassVar = True
     trouble: ClassVar = ""
     unusable: ClassVar = "see docs/cluster.md"
 
@@ -215,6 +216,12 @@ class Postgres:
     def data_version(connection: Connection) -> int:
         """The number of commits that the transaction sees."""
         return int(fetch_all(connection, "SELECT n FROM commits")[0][0])
+
+    @staticmethod
+    def clock(connection: Connection) -> float:
+        """The server's, now and not when the transaction began."""
+        now = "SELECT extract(epoch FROM clock_timestamp())::float8"
+        return float(fetch_all(connection, now)[0][0])
 
     @staticmethod
     def problems(_connection: Connection) -> list[str]:

@@ -5,6 +5,7 @@ mode (https://sqlite.org/wal.html#walresetbug), and Python may be linked to one 
 """
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,6 +52,7 @@ class Sqlite:
     """A database file; see interface.Engine."""
 
     instead: ClassVar = Instead()
+    is_shared: ClassVar = False
     trouble: ClassVar = "; its folder must be writable, also for reading"
     unusable: ClassVar = (
         "if it is no database, move it away and run person-count migrate, or restore a backup"
@@ -190,6 +192,11 @@ class Sqlite:
     def data_version(connection: Connection) -> int:
         """SQLite counts the commits of other connections."""
         return int(fetch_all(connection, "PRAGMA data_version")[0][0])
+
+    @staticmethod
+    def clock(_connection: Connection) -> float:
+        """The machine's: nobody else uses the file."""
+        return time.time()
 
     @staticmethod
     def problems(connection: Connection) -> list[str]:

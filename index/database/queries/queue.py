@@ -8,9 +8,10 @@ have none, so the index in the order of claims holds the rows with a ready_at an
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
 
 from index.base.paths import Signature
+from index.database.engines import engine_of
 from index.database.queries.files import SIGNATURE_COLUMNS
 from index.database.queries.lookup import in_lists
 from index.database.schema import File, table
@@ -18,6 +19,8 @@ from index.database.states import FileState
 
 CRASH_LIMIT = 3  # a file that was in hand at this many crashes fails for a while
 CRASH_RETRY_SECONDS = 600.0
+LEASE_SECONDS = 45.0  # until others may take a file from its worker; see queries.leases
+ALONE = "alone"  # the worker of a library that nobody else works on
 SUSPECT_SECONDS = 60.0  # for so long other files go before one that was in hand at a crash
 
 
@@ -29,9 +32,13 @@ class Claim:
     path: str
     signature: Signature
     attempts: int  # how often it failed before
+    holder: str  # the name of the worker
 
 
 _NOT_INDEXED = File.state.in_(tuple(state for state in FileState if state != FileState.INDEXED))
+
+
+IN_HAND = and_(File.state == FileState.PENDING, File.ready_at.is_(None))
 
 
 def prioritise(connection: Connection, paths: Sequence[str]) -> None:
@@ -50,7 +57,14 @@ def requeue(connection: Connection, paths: Sequence[str], ready_at: float) -> No
         connection.execute(
             update(File)
             .where(File.path.in_(some))
-            .values(state=FileState.PENDING, attempts=0, crashes=0, error=None, ready_at=ready_at)
+            .values(
+                state=FileState.PENDING,
+                attempts=0,
+                crashes=0,
+                error=None,
+                ready_at=ready_at,
+                claimed_until=None,
+            )
         )
 
 
@@ -71,24 +85,31 @@ def retry_failed(
 
 
 def release(connection: Connection, now: float) -> int:
-    """Take back the files that were in hand when the last worker ended. Returns how many.
+    """Take back all files in hand, since the last worker has ended. Returns how many.
 
     One of them may have crashed the worker. So each gets one crash more, and is handed out alone
     from now on. A file with CRASH_LIMIT crashes fails, and is tried again after
     CRASH_RETRY_SECONDS.
     """
-    in_hand = and_(File.state == FileState.PENDING, File.ready_at.is_(None))
+    return take_back(connection, now, IN_HAND)
+
+
+def take_back(connection: Connection, now: float, these: ColumnElement[bool]) -> int:
+    """Do for the files *these* what release() does for all in hand."""
+    unclaimed = {"claimed_by": None, "claimed_until": None}
     connection.execute(
         update(File)
-        .where(in_hand, File.crashes + 1 >= CRASH_LIMIT)
+        .where(these, File.crashes + 1 >= CRASH_LIMIT)
         .values(
             state=FileState.FAILED,
             crashes=0,
             ready_at=now + CRASH_RETRY_SECONDS,
             error=f"the ingester ended {CRASH_LIMIT} times while it was reading this file",
+            **unclaimed,
         )
     )
-    released = update(File).where(in_hand).values(ready_at=now, crashes=File.crashes + 1)
+    released = update(File).where(these)
+    released = released.values(ready_at=now, crashes=File.crashes + 1, **unclaimed)
     return connection.execute(released).rowcount
 
 
@@ -96,16 +117,20 @@ def hand_back(connection: Connection, claims: Sequence[Claim], now: float) -> No
     """Make claimed files ready again that were not finished, through no fault of their own."""
     if not claims:
         return
-    in_hand = and_(File.state == FileState.PENDING, File.ready_at.is_(None))
     some = File.id.in_([claim.file_id for claim in claims])
-    connection.execute(update(File).where(some, in_hand).values(ready_at=now))
+    mine = and_(some, IN_HAND, File.claimed_by == claims[0].holder)
+    connection.execute(update(File).where(mine).values(ready_at=now, claimed_until=None))
 
 
-def claim(connection: Connection, limit: int, now: float) -> list[Claim]:
+def claim(connection: Connection, limit: int, now: float, holder: str = ALONE) -> list[Claim]:
     """Hand out at most *limit* files that are ready; those that a caller waits for come first.
 
     A file that was in hand at a crash is handed out alone: when no other file is ready, or when it
     has waited for SUSPECT_SECONDS.
+
+    Args:
+        now: seconds since 1970, for ready_at.
+        holder: the name of the worker.
     """
     found = connection.execute(
         select(File.id, File.path, *SIGNATURE_COLUMNS, File.attempts, File.crashes, File.ready_at)
@@ -121,7 +146,12 @@ def claim(connection: Connection, limit: int, now: float) -> list[Claim]:
         connection.execute(
             update(File)
             .where(File.id.in_([row.id for row in found]))
-            .values(ready_at=None, state=FileState.PENDING)
+            .values(
+                ready_at=None,
+                state=FileState.PENDING,
+                claimed_by=holder,
+                claimed_until=engine_of(connection).clock(connection) + LEASE_SECONDS,
+            )
         )
     return [
         Claim(
@@ -129,12 +159,16 @@ def claim(connection: Connection, limit: int, now: float) -> list[Claim]:
             row.path,
             Signature(row.size, row.mtime_ns, row.ctime_ns, row.inode),
             row.attempts,
+            holder,
         )
         for row in found
     ]
 
 
-_RESULT_COLUMNS = ("state", "image_id", "attempts", "error", "ready_at", "priority", "crashes")
+_RESULT_COLUMNS = (
+    *("state", "image_id", "attempts", "error", "ready_at", "priority", "crashes"),
+    "claimed_until",
+)
 _UPDATE_CLAIMED = (
     update(table(File))
     .where(
@@ -186,7 +220,13 @@ def fail(
 
 def _result(which: Claim, **values: object) -> dict[str, object]:
     """The parameters of _UPDATE_CLAIMED."""
-    values = {"error": None, "ready_at": None, "priority": 0, "crashes": 0} | values
+    values = {
+        "error": None,
+        "ready_at": None,
+        "priority": 0,
+        "crashes": 0,
+        "claimed_until": None,
+    } | values
     given: dict[str, object] = {"claimed": which.file_id}
     given |= {f"claimed_{name}": value for name, value in which.signature._asdict().items()}
     return given | {f"new_{name}": value for name, value in values.items()}
@@ -213,6 +253,7 @@ def requeue_changed(
             attempts=0,
             crashes=0,
             ready_at=ready_at,
+            claimed_until=None,
         )
     )
 

@@ -45,7 +45,7 @@ def _record_statement() -> Upsert:
     statement = upsert(File)
     new = statement.excluded
     names = [column.key for column in SIGNATURE_COLUMNS]
-    names += ["state", "attempts", "crashes", "error", "priority", "ready_at"]
+    names += ["state", "attempts", "crashes", "error", "priority", "ready_at", "claimed_until"]
     return statement.on_conflict_do_update(
         index_elements=[File.path],
         set_={name: new[name] for name in names},
@@ -82,6 +82,7 @@ def record(connection: Connection, sightings: Iterable[Sighting], *, priority: i
             "error": seen.refusal,
             "priority": priority,
             "ready_at": None if seen.refusal else seen.ready_at,
+            "claimed_until": None,
         }
         for seen in sightings
     ]

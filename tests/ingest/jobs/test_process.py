@@ -20,6 +20,7 @@ from index.database.states import FileState, GenerationState
 from index.library.ingest_report import stored_report
 from index.upkeep.verify import verify
 from ingest.jobs import process as module
+from ingest.jobs import standby
 from ingest.jobs.process import Housekeeping, run_ingest
 from ingest.networks.models import Models
 from ingest.watching.watcher import Watcher
@@ -64,7 +65,7 @@ def run(
     def open_generation(*_: object) -> tuple[GenerationRow, Models]:
         return ingest.active(), ingest.models
 
-    monkeypatch.setattr(module, "open_generation", open_generation)
+    monkeypatch.setattr(standby, "open_generation", open_generation)
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.01)
     monkeypatch.setattr(module, "HOUSEKEEPING_SECONDS", 0.05)
     monkeypatch.setattr(module, "TAKE_OVER_SECONDS", 0.2)
@@ -219,7 +220,7 @@ def test_models_that_cannot_be_had_end_it_and_leave_no_thread(
     def fail(*_: object) -> None:
         raise ModelUnavailableError("no weights")
 
-    monkeypatch.setattr(module, "open_generation", fail)
+    monkeypatch.setattr(standby, "open_generation", fail)
     with pytest.raises(ModelUnavailableError, match="no weights"):
         run_ingest(settings, threading.Event())
     with exclusive(settings.data, "ingest"):

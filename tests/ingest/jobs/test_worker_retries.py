@@ -208,6 +208,7 @@ def test_a_file_that_ends_the_ingester_every_time_is_put_aside(
 # --- what happens while a file is in hand --------------------------------------------------------
 
 
+@pytest.mark.engines("sqlite")  # it limits the file's pages
 def test_a_batch_for_which_there_was_no_room_is_done_again_and_held_against_no_file(
     database: Database, settings: Settings, generation: GenerationRow
 ) -> None:

@@ -1,0 +1,192 @@
+"""Workers of several machines on one library: each file once, whatever becomes of a worker."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from index.database import turns
+from index.database.queries import leases, queue
+from index.database.turns import Turn
+from ingest.jobs import standby
+from ingest.jobs.standby import Sight
+from ingest.jobs.worker import Worker
+from ingest.networks.models import Models
+from tests.fakes import DECODERS, BusyDetector, FakeEncoder, fake_models
+from tests.index.builders import ask
+from tests.ingest.builders import Ingest
+from tests.waiting import wait_until
+
+PROJECT = Path(__file__).resolve().parents[3]
+FILES = 6
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def full(ingest: Ingest) -> Ingest:
+    """A library of one engine, with files that wait."""
+    for number in range(FILES):
+        ingest.drop(f"{number}.png", number)
+    ingest.scanner.scan()
+    return ingest
+
+
+def another(full: Ingest, models: Models | None = None) -> Worker:
+    return Worker(full.database, full.settings, full.generation, models or fake_models())
+
+
+def release(full: Ingest) -> int:
+    with full.database.write() as connection:
+        return leases.release_lost(connection, full.clock())
+
+
+def check(full: Ingest) -> None:
+    """Every file is indexed, every image is there once, and no image is without a file."""
+    assert ask(full.database, "SELECT state, count(*) FROM files GROUP BY 1") == [
+        ("indexed", FILES)
+    ]
+    assert ask(full.database, "SELECT count(*), count(DISTINCT image_id) FROM faces") == [
+        (FILES, FILES)
+    ]
+    unused = "SELECT count(*) FROM images WHERE id NOT IN (SELECT image_id FROM files)"
+    assert ask(full.database, unused) == [(0,)]
+    full.check()
+
+
+def test_a_late_worker_commits_nothing_that_another_one_has_done(
+    full: Ingest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def overtake() -> None:
+        assert release(full) == FILES
+        full.settings = full.settings.model_copy(update={"batch_files": 100})
+        while another(full).step():
+            pass
+
+    late = another(full, Models(BusyDetector(overtake), FakeEncoder(), DECODERS))
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "LEASE_SECONDS", -1.0)
+        assert late.step() == 0
+    assert f"leases_lost files={FILES}" in caplog.text
+    check(full)
+
+
+def test_what_only_the_late_worker_has_read_is_left_out(
+    full: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its images would have no file, and nothing would ever remove them."""
+    monkeypatch.setattr(queue, "LEASE_SECONDS", -1.0)
+    late = another(
+        full, Models(BusyDetector(lambda: release(full) and None), FakeEncoder(), DECODERS)
+    )
+    assert late.step() == 0
+    assert ask(full.database, "SELECT count(*) FROM images") == [(0,)]
+
+
+@pytest.mark.processes
+@pytest.mark.engines("postgres")  # a file has one worker, which tests/crash kills
+class TestProcesses:
+    @contextmanager
+    def worker(self, full: Ingest) -> Iterator[subprocess.Popen[str]]:
+        """A worker with files in hand."""
+        url = full.settings.database_url
+        assert url is not None
+        given = full.settings.model_dump_json(exclude={"database_url"})
+        with subprocess.Popen(
+            [sys.executable, "-m", "tests.ingest.leasing", given, url.get_secret_value()],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "in hand\n"
+            yield process
+            process.kill()
+
+    def test_the_files_of_a_killed_worker_are_read_by_another_one(self, full: Ingest) -> None:
+        with self.worker(full) as process:
+            process.kill()
+            process.wait()
+            wait_until(lambda: release(full), "its lease has ended")
+        while another(full).step():
+            pass
+        check(full)
+
+    def test_a_worker_at_work_keeps_its_files_for_longer_than_a_lease(self, full: Ingest) -> None:
+        with self.worker(full) as process:
+            before = ask(full.database, "SELECT max(claimed_until) FROM files")
+            for _ in range(3):  # each time it has renewed its lease
+                wait_until(
+                    lambda before=before: (
+                        ask(full.database, "SELECT max(claimed_until) FROM files") > before
+                    ),
+                    "it renews its lease",
+                )
+                assert release(full) == 0
+                before = ask(full.database, "SELECT max(claimed_until) FROM files")
+            out, _ = process.communicate("go on\n")
+        assert out == f"committed {FILES}\n"
+        check(full)
+
+    def test_a_frozen_worker_stops_nobody_and_its_late_commit_is_refused(
+        self, full: Ingest
+    ) -> None:
+        with self.worker(full) as process:
+            os.kill(process.pid, signal.SIGSTOP)
+            wait_until(lambda: release(full), "its lease has ended")
+            while another(full).step():
+                pass
+            before = ask(full.database, "SELECT id, image_id FROM files ORDER BY 1")
+            os.kill(process.pid, signal.SIGCONT)
+            out, _ = process.communicate("go on\n")
+        assert out == "committed 0\n"
+        assert ask(full.database, "SELECT id, image_id FROM files ORDER BY 1") == before
+        check(full)
+
+
+@pytest.mark.engines("postgres")  # nobody stands by beside a file
+def test_a_second_process_only_works_and_takes_over_when_the_first_ends(
+    full: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standby, "new_worker", lambda *_: another(full))
+    monkeypatch.setattr(turns, "LOOK_SECONDS", 0.01)
+    first, second = (Turn(full.database, turns.WATCH, name) for name in ("one", "two"))
+    stop = threading.Event()
+    assert first.is_mine()
+    with ThreadPoolExecutor() as pool:
+        found = pool.submit(standby.stand_by, full.database, full.settings, second, stop)
+        wait_until(lambda: set(full.states().values()) == {"indexed"}, "it works")
+        assert not found.done()
+        first.leave()
+        assert isinstance(found.result(), Worker)
+    assert second.is_mine()
+    second.leave()
+    check(full)
+
+
+class TestSight:
+    def test_photos_that_another_machine_sees_are_looked_for(self, full: Ingest) -> None:
+        sight = Sight(full.database, full.settings.resolve_roots())
+        assert sight.is_clear()
+
+    def test_a_folder_that_nobody_has_scanned_yet_is_not_seen(self, ingest: Ingest) -> None:
+        assert not Sight(ingest.database, ingest.settings.resolve_roots()).is_clear()
+
+    def test_another_folder_at_the_same_path_says_so_and_nothing_is_taken(
+        self, full: Ingest, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        full.inbox.rename(full.inbox.with_name("away"))
+        sight = Sight(full.database, full.settings.resolve_roots())
+        assert not sight.is_clear()
+        full.inbox.mkdir()
+        sight = Sight(full.database, full.settings.resolve_roots())
+        assert not sight.is_clear()
+        assert "mount the share" in caplog.text
