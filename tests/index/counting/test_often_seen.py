@@ -5,7 +5,7 @@ import pytest
 
 from index.base.choices import Linkage
 from index.counting.hierarchy import hierarchy
-from index.counting.often_seen import NOBODY, counts_by_merges, seen_often
+from index.counting.often_seen import NOBODY, counts_by_merges, most_photographed, seen_often
 
 
 def test_persons_in_too_few_photos_are_nobody_and_the_others_are_renumbered() -> None:
@@ -35,3 +35,10 @@ def test_the_counts_are_those_of_the_groups_after_each_merge(linkage: Linkage, l
     first = [found.merges_at(height) for height in [*found.heights, 9.0]]
     assert [counts[number] for number in first] == expected
     assert least == 1 or max(np.diff(counts)) > 0
+
+
+def test_the_most_photographed_come_first_and_equals_stay_in_order() -> None:
+    labels = np.array([0, 1, 1, 1, 2, 2, 3])
+    photos = np.array([5, 5, 6, 6, 7, 8, 9])  # 1, 2, 2 and 1 different ones
+    assert most_photographed(labels, photos).tolist() == [2, 0, 0, 0, 1, 1, 3]
+    assert most_photographed(labels[:0], photos[:0]).tolist() == []
