@@ -130,8 +130,8 @@ async def serve(
     follower = Follower(database, settings.distance)
     threads = Threads()
     sys.setswitchinterval(SWITCH_SECONDS)
-    pictures = Pictures(settings)
     answerer = Answerer(database, settings, follower, threads)
+    pictures = Pictures(settings)
     try:
         status = ServiceStatus(database, follower, ingest)
         server = Server(make_app(answerer, settings, status, pictures), context)
