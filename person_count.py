@@ -40,6 +40,7 @@ from commands.status import status
 from commands.token import app as token_app
 from commands.verify import verify
 from commands.watch import watch
+from commands.work import work
 from index.base.errors import PersonCountError
 from index.base.kernel import hide_memory
 from index.base.logs import exceptions_are_logged
@@ -78,6 +79,7 @@ def _options(
 for command in (
     serve,
     watch,
+    work,
     ingest,
     count,
     similar,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from index.base.errors import (
+    ConfigError,
     StoreError,
     StoreUnavailableError,
     WatcherEndedError,
@@ -145,9 +146,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
             that the kernel lacks.
         WatcherEndedError: the watcher's thread has ended.
     """
-    found = check_confinement(settings.confinement)
-    if found.lacking:
-        log.warning("ingest.confinement_lacks what=%s; see docs/security.md", found.lacking)
+    _check_confinement(settings)
     for folder in make_folders(settings):
         log.warning("ingest.folder_made folder=%s; it did not exist: is it mistyped?", folder)
     with (
@@ -161,6 +160,34 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         if not stop.is_set():
             _watch(database, settings, turn, worker, stop)
         log.info("ingest.stopped")
+
+
+def run_worker(settings: Settings, stop: threading.Event) -> None:
+    """Only work until *stop* is set, beside the process that watches; errors as in run_ingest().
+
+    Raises:
+        ConfigError: the library is in a file, where nobody else would watch.
+    """
+    _check_confinement(settings)
+    with (
+        exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS, stop=stop),
+        Database(settings.database_address) as database,
+    ):
+        if not database.is_shared:
+            raise ConfigError(
+                f"{database.place} is a file, which one process works on; run person-count watch, "
+                "or set database_url"
+            )
+        finish_erasures(database, settings.data)
+        resume(database, settings)
+        stand_by(database, settings, None, stop)
+        log.info("ingest.stopped")
+
+
+def _check_confinement(settings: Settings) -> None:
+    found = check_confinement(settings.confinement)
+    if found.lacking:
+        log.warning("ingest.confinement_lacks what=%s; see docs/security.md", found.lacking)
 
 
 def _watch(

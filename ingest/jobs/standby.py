@@ -30,22 +30,24 @@ def new_worker(database: Database, settings: Settings) -> Worker:
 
 
 def stand_by(
-    database: Database, settings: Settings, turn: Turn, stop: threading.Event
+    database: Database, settings: Settings, turn: Turn | None, stop: threading.Event
 ) -> Worker | None:
     """Only work until it is this process's turn to watch the folders, or *stop* is set.
+
+    Without a *turn* it never is.
 
     It takes no file while it does not see the photos: it would take them for deleted.
 
     Returns: the worker, if it needed one.
     """
-    log.info("ingest.stands_by; another process watches the folders, this one only works")
+    log.info("ingest.only_works; another process watches the folders")
     worker: Worker | None = None
     outage = Outage("ingest")
     sight = Sight(database, settings.resolve_roots())
     while not stop.is_set():
         try:
             sees = sight.is_clear()
-            if sees and turn.is_mine():
+            if sees and turn is not None and turn.is_mine():
                 log.info("ingest.takes_over")
                 return worker
             if sees:

@@ -12,6 +12,7 @@ from person_count import app
 COMMANDS = (
     "serve",
     "watch",
+    "work",
     "ingest",
     "count",
     "reindex",

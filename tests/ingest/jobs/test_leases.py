@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from index.base.errors import ConfigError
 from index.database import turns
 from index.database.queries import leases, queue
 from index.database.turns import Turn
 from ingest.jobs import standby
+from ingest.jobs.process import run_worker
 from ingest.jobs.standby import Sight
 from ingest.jobs.worker import Worker
 from ingest.networks.models import Models
@@ -170,6 +172,27 @@ def test_a_second_process_only_works_and_takes_over_when_the_first_ends(
     assert second.is_mine()
     second.leave()
     check(full)
+
+
+@pytest.mark.engines("postgres")  # see above
+def test_a_worker_alone_reads_what_others_have_found_and_never_watches(
+    full: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standby, "new_worker", lambda *_: another(full))
+    stop = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(run_worker, full.settings, stop)
+        wait_until(lambda: set(full.states().values()) == {"indexed"}, "it works")
+        stop.set()
+        running.result()
+    assert ask(full.database, "SELECT count(*) FROM turns WHERE name = 'watch'") == [(0,)]
+    check(full)
+
+
+@pytest.mark.engines("sqlite")
+def test_a_worker_alone_on_a_file_says_what_to_run_instead(full: Ingest) -> None:
+    with pytest.raises(ConfigError, match="person-count watch"):
+        run_worker(full.settings, threading.Event())
 
 
 class TestSight:
