@@ -253,7 +253,7 @@ def test_every_example_on_it_works_and_all_languages_agree(documented: Service) 
         }
         if section.endswith("-person_count"):
             assert answers["sh"] == json.loads(CONTRACT)
-        if section == "get-status":  # which tells of the moment
+        if section in ("get-status", "get-people"):  # which tell of the moment
             continue
         assert answers["sh"] == answers["python"], section
         if section != "get-openapi.json":  # whose largest integers are too large for JavaScript
