@@ -9,7 +9,8 @@ RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9 \
     && uv venv /opt/person-count
 ENV VIRTUAL_ENV=/opt/person-count
 COPY pyproject.toml /source/
-RUN uv pip install -r /source/pyproject.toml
+# with the driver of PostgreSQL, for the setting database_url
+RUN uv pip install -r /source/pyproject.toml --extra postgres
 COPY README.md person_count.py /source/
 COPY commands /source/commands/
 COPY demo /source/demo/

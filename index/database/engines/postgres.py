@@ -270,7 +270,7 @@ def _driver() -> Any:  # noqa: ANN401 - a module
     except ImportError as error:
         raise ConfigError(
             "setting database_url: PostgreSQL needs its driver; install it with: "
-            "pip install 'person-count[postgres]'"
+            "pip install 'psycopg[binary]'"
         ) from error
     return psycopg
 

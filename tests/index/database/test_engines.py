@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
 from index.base.errors import (
+    ConfigError,
     DatabaseReplacedError,
     SchemaMismatchError,
     StoreError,
@@ -182,6 +183,24 @@ class TestServer:
             both = [subprocess.Popen(command, cwd=PROJECT) for _ in range(2)]
             assert [one.wait() for one in both] == [0, 0]
             Database(url).close()
+
+    def test_an_ordinary_user_is_enough(self) -> None:
+        server().run("CREATE ROLE plain LOGIN")
+        server().run("CREATE DATABASE plain OWNER plain TEMPLATE template0")
+        url = SecretStr(server().url("plain").get_secret_value().replace("tester", "plain"))
+        migrate(url)
+        with Database(url) as database:
+            with database.write() as connection:
+                sightings.record(connection, [sighting("/a")])
+            assert ask(database, "SELECT path FROM files") == [("/a",)]
+
+    def test_a_missing_driver_is_named(
+        self, here: SecretStr, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "psycopg", None)
+            with pytest.raises(ConfigError, match="pip install"):
+                Database(here)
 
     def test_another_encoding_is_refused(self) -> None:
         name = "latin1"
