@@ -7,15 +7,18 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from index.base.errors import ConfigError
+from index.base.errors import ConfigError, StoreUnavailableError
 from index.database import turns
 from index.database.queries import leases, queue
 from index.database.turns import Turn
+from index.upkeep.verify import verify
+from index.vectors.snapshot_writer import write_snapshot
+from index.vectors.space import stored_vector_space
 from ingest.jobs import standby
 from ingest.jobs.process import run_worker
 from ingest.jobs.standby import Sight
@@ -24,10 +27,14 @@ from ingest.networks.models import Models
 from tests.fakes import DECODERS, BusyDetector, FakeEncoder, fake_models
 from tests.index.builders import ask
 from tests.ingest.builders import Ingest
+from tests.postgres import server
 from tests.waiting import wait_until
 
 PROJECT = Path(__file__).resolve().parents[3]
 FILES = 6
+MANY = 40
+STOPS = 2
+LEFT = "SELECT count(*) FROM files WHERE state <> 'indexed'"
 
 pytestmark = pytest.mark.engines
 
@@ -152,6 +159,50 @@ class TestProcesses:
         assert out == "committed 0\n"
         assert ask(full.database, "SELECT id, image_id FROM files ORDER BY 1") == before
         check(full)
+
+
+@pytest.mark.engines("postgres")
+def test_workers_go_on_after_immediate_stops_of_the_server(ingest: Ingest) -> None:
+    """The first to begin also writes snapshots, as the watching process does."""
+    for number in range(MANY):
+        ingest.drop(f"{number}.png", number % 150, seed=number)
+    ingest.scanner.scan()
+    space = stored_vector_space(ingest.generation.profile)
+    ingest.settings = ingest.settings.model_copy(update={"batch_files": 4})
+    workers = [another(ingest) for _ in range(2)]
+    stop = threading.Event()
+
+    def work(worker: Worker) -> None:
+        while not stop.is_set():
+            with suppress(StoreUnavailableError):
+                if not worker.step():
+                    stop.wait(0.01)
+                if worker is workers[0]:
+                    write_snapshot(ingest.database, ingest.generation.id, space, ingest.clock())
+
+    with ThreadPoolExecutor() as pool:
+        running = [pool.submit(work, worker) for worker in workers]
+        for left in range(MANY, 0, -MANY // STOPS):
+            wait_until(lambda left=left: waiting(ingest) <= left, "they work")
+            server().stop()
+            server().start()
+        wait_until(lambda: waiting(ingest) == 0, "all is indexed")
+        stop.set()
+        for one in running:
+            one.result()
+    assert ask(ingest.database, "SELECT count(*), count(DISTINCT image_id) FROM faces") == [
+        (MANY, MANY)
+    ]
+    ingest.check()
+    assert verify(ingest.database).problems == []
+
+
+def waiting(ingest: Ingest) -> int:
+    """How many files are not indexed; as many as ever while the server is away."""
+    try:
+        return int(str(ask(ingest.database, LEFT)[0][0]))
+    except StoreUnavailableError:
+        return MANY
 
 
 @pytest.mark.engines("postgres")  # nobody stands by beside a file
