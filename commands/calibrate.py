@@ -58,7 +58,8 @@ def calibrate(
 
     --library needs no labels: the count itself says who is who. It takes 100 key faces of 20
     people, and changes nothing if the result cannot be trusted. It shows the counts of up to 200
-    folders before and after. --undo takes the last calibration back, --shipped all of them.
+    folders before and after. --undo takes the last calibration back, --shipped all of
+    them for good.
 
     Example: person-count calibrate --library --dry-run
     """
@@ -89,7 +90,7 @@ def calibrate(
     if looks_only:
         print("nothing in the library has changed")
     else:
-        _store_profile(settings, profile, is_undone=undo)
+        _store_profile(settings, profile, keeps_earlier=not undo and not shipped)
 
 
 def _of_folder(
@@ -241,14 +242,14 @@ def _how_sure(profile: "Profile") -> str:
     return f" (95 % interval {interval[0]:.4f} to {interval[1]:.4f})"
 
 
-def _store_profile(settings: "Settings", profile: "Profile", *, is_undone: bool) -> None:
+def _store_profile(settings: "Settings", profile: "Profile", *, keeps_earlier: bool) -> None:
     from index.database.engine import Database
     from index.database.queries import generations
     from index.vectors.space import Profile
 
     with Database(settings.database_address) as database, database.write() as connection:
         generation = _active(connection)
-        if not is_undone:
+        if keeps_earlier:
             profile = profile.after(Profile.from_json(generation.profile))
         generations.set_profile(connection, generation.id, profile.to_json())
     print("in use from now on; a running service follows by itself")

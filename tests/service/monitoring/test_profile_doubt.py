@@ -3,35 +3,14 @@
 from dataclasses import replace
 
 from index.database.queries import generations
-from index.library.ingest_report import IngestReport, store_report
 from index.vectors.space import Profile
+from tests.service.monitoring.doubt import report_fit
 from tests.service.running import Service
 from tests.service.scraping import Scrape
 
-FIT = {
-    "faces": 400,
-    "people": 41,
-    "departure": 2.3,
-    "strangers_accepted": 0.00802,
-    "promised": 0.001,
-    "doubtful": True,
-}
-
-
-def report(service: Service, **fit: object) -> str:
-    """Store what ingest would report; gives the version of the profile in use."""
-    with service.database.read() as connection:
-        active = generations.active(connection)
-    assert active is not None
-    version = Profile.from_json(active.profile).version
-    store_report(
-        service.database, IngestReport(1.0, profile_fit={**FIT, "version": version, **fit}), 2.0
-    )
-    return version
-
 
 def test_a_doubtful_threshold_is_said_in_answers_status_and_metrics(library: Service) -> None:
-    version = report(library)
+    version = report_fit(library)
     for found in (library.ask("a.png", path="/persons").json, library.send("GET", "/status").json):
         assert found["profile"] == version
         doubt = found["profile_doubt"]
@@ -45,7 +24,7 @@ def test_a_doubtful_threshold_is_said_in_answers_status_and_metrics(library: Ser
 
 
 def test_a_profile_that_fits_is_named_and_not_doubted(library: Service) -> None:
-    version = report(library, doubtful=False)
+    version = report_fit(library, doubtful=False)
     found = library.ask("a.png", path="/persons").json
     assert (found["profile"], found["profile_doubt"]) == (version, None)
     assert Scrape(library).value("profile_doubtful") == 0
@@ -53,7 +32,7 @@ def test_a_profile_that_fits_is_named_and_not_doubted(library: Service) -> None:
 
 def test_what_was_found_of_another_profile_is_not_said_of_this_one(library: Service) -> None:
     """As after a calibration, until ingest has looked again."""
-    before = report(library)
+    before = report_fit(library)
     with library.database.write() as connection:
         active = generations.active(connection)
         assert active is not None
