@@ -161,7 +161,8 @@ class ErasureLog:
 
     def _create(self) -> bytes:
         key = secrets.token_bytes(32)
-        partial = self.path.with_name(self.path.name + ".partial")
+        path = Path(os.path.realpath(self.path))  # a link to a log that others share stays one
+        partial = path.with_name(path.name + ".partial")
         with _on_disk():
             partial.unlink(missing_ok=True)
             handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -169,7 +170,7 @@ class ErasureLog:
                 stream.write(f"{_KEY}{key.hex()}\n")
                 stream.flush()
                 os.fsync(handle)
-            partial.replace(self.path)
-            sync(self.path.parent)
+            partial.replace(path)
+            sync(path.parent)
         self._known_key = key
         return key

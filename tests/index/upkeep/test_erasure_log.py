@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,17 @@ def test_the_log_tells_no_names_and_no_digests(home: Home) -> None:
     assert "ann" not in text
     assert digest.hex() not in text
     assert (home.data / "erasures.log").stat().st_mode & 0o077 == 0
+
+
+def test_a_link_to_a_log_that_machines_share_stays_one_even_before_the_first_entry(
+    home: Home, tmp_path: Path
+) -> None:
+    shared = tmp_path / "share" / "erasures.log"
+    shared.parent.mkdir()
+    (home.data / "erasures.log").symlink_to(shared)
+    home.forget("ann.png")
+    assert (home.data / "erasures.log").is_symlink()
+    assert len(shared.read_text().splitlines()) == 2  # the key and the entry
 
 
 @pytest.mark.parametrize("step", ["remove_images", "drop_snapshots", "record"])
