@@ -16,8 +16,6 @@ from ingest.watching.scan import Scanner
 from tests.fakes import fake_models, save_picture
 from tests.index.builders import ask, by_hand
 
-pytestmark = pytest.mark.engines
-
 COUNTED, PENDING, FAILED, UNKNOWN = (
     FileStatus.COUNTED,
     FileStatus.PENDING,

@@ -4,8 +4,6 @@ import pytest
 
 from tests.service.running import Service, refusal
 
-pytestmark = pytest.mark.engines
-
 NAMES = ("a.png", "a again.png", "both.png", "copy.png", "crowd.png")  # 1 in 3 photos, 2 in one
 
 

@@ -14,8 +14,6 @@ from tests.index.builders import (
 )
 from tests.index.queueing import NOW, claim, crash, note, paths_of, row
 
-pytestmark = pytest.mark.engines
-
 
 class TestSettling:
     def test_a_finished_file_is_indexed_and_nobody_waits_any_more(
