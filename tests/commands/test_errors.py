@@ -252,7 +252,7 @@ def test_a_profile_into_a_missing_folder_is_refused(run: Run, people: Path, conf
 def test_calibrate_wants_a_folder_or_the_library(run: Run, people: Path, config: Path) -> None:
     for given in ([], [people, "--library"]):
         outcome = run("calibrate", *given, "--config", config)
-        assert_one_line(outcome, "either a folder of labelled photos, or --library")
+        assert_one_line(outcome, "give a folder of labelled photos, or --library, --undo or --shipped")
 
 
 def test_calibrating_from_an_empty_library_is_refused(run: Run, config: Path) -> None:
@@ -265,7 +265,7 @@ def test_calibrating_from_a_library_without_a_face_is_refused(run: Run, config: 
     Image.new("RGB", (80, 60), "white").save(config.parent / "inbox" / "white.png")
     fill(config.parent / "inbox", config.parent / "data")
     outcome = run("calibrate", "--library", "--config", config)
-    assert_one_line(outcome, "no key faces yet")
+    assert_one_line(outcome, "the library holds 0 key faces, too few to calibrate on: it takes 100")
 
 
 def test_an_own_certificate_without_its_key_is_refused(run: Run, config: Path) -> None:
