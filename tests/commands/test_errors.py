@@ -252,7 +252,9 @@ def test_a_profile_into_a_missing_folder_is_refused(run: Run, people: Path, conf
 def test_calibrate_wants_a_folder_or_the_library(run: Run, people: Path, config: Path) -> None:
     for given in ([], [people, "--library"]):
         outcome = run("calibrate", *given, "--config", config)
-        assert_one_line(outcome, "give a folder of labelled photos, or --library, --undo or --shipped")
+        assert_one_line(
+            outcome, "give a folder of labelled photos, or --library, --undo or --shipped"
+        )
 
 
 def test_calibrating_from_an_empty_library_is_refused(run: Run, config: Path) -> None:
