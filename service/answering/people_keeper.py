@@ -102,9 +102,8 @@ class PeopleKeeper:
         self._roots = roots
         self._question = question_of_all(settings)
         self._seen: str | None = None  # the version at the last look
-        self._refused: tuple[str | None, str] | None = (
-            None  # a version, and why it cannot be counted
-        )
+        # a version, and why it cannot be counted
+        self._refused: tuple[str | None, str] | None = None
         self._looked = 0.0
         self._stop = threading.Event()
         self._outage = Outage("people")
