@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from threading import Semaphore
+from threading import Lock, Semaphore
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +26,9 @@ from ingest.networks.summed_area import FloatArray
 log = logging.getLogger(__name__)
 
 MAX_CORES = 8  # each takes 100 to 200 MiB, and a batch is too small to occupy more
+
+# one at a time: torch's tracing and Python's filters of warnings are those of the whole process
+_CONVERTING = Lock()
 
 Pixels = NDArray[np.float32] | NDArray[np.uint8]
 
@@ -100,15 +103,16 @@ def kept(name: str, convert: Callable[[], ov.Model], cache: Path) -> Path:
     path = cache / f"{name}-openvino-{ov.__version__.split('-')[0]}.xml"
     if path.is_file() and _is_intact(path):
         return path
-    log.info("networks.convert name=%s", name)
-    model = convert()
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
-        draft = Path(folder) / path.name
-        ov.save_model(model, draft, compress_to_fp16=False)
-        draft.with_suffix(".sha256").write_text(_digest(draft))
-        for suffix in (".sha256", ".bin", ".xml"):  # the .xml last: the next start looks for it
-            draft.with_suffix(suffix).replace(path.with_suffix(suffix))
+    with _CONVERTING:
+        log.info("networks.convert name=%s", name)
+        model = convert()
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            draft = Path(folder) / path.name
+            ov.save_model(model, draft, compress_to_fp16=False)
+            draft.with_suffix(".sha256").write_text(_digest(draft))
+            for suffix in (".sha256", ".bin", ".xml"):  # the .xml last: the next start looks for it
+                draft.with_suffix(suffix).replace(path.with_suffix(suffix))
     return path
 
 
