@@ -38,6 +38,9 @@ MISLABELLED = frozenset({"Mahmoud_Abbas_0012.jpg", "Michael_Schumacher_0008.jpg"
 DRAWS = 500
 # processors compute the networks in other precisions, which moves a few of 500 draws
 POINTS, ERROR = 2.0, 0.06
+# of the largest size of the other linkages, which took long, a fifth of the draws: chance moves
+# their share of exact counts by up to 5 points (one standard deviation)
+FEW, FEW_POINTS, FEW_ERROR = 100, 15.0, 0.5
 
 Table = dict[str, list[tuple[float, float]]]
 
@@ -105,7 +108,7 @@ class Judged:
         self.vectors: FloatMatrix = self.space.unit(half.raw)
         self.photos: IntVector = half.photos
 
-    def quality(self, size: tuple[int, int], linkage: Linkage) -> CountQuality:
+    def quality(self, size: tuple[int, int], linkage: Linkage, draws: int = DRAWS) -> CountQuality:
         def count(rows: IntVector) -> int:
             cut = self.space.cut(0.2)
             labels = persons(
@@ -113,7 +116,7 @@ class Judged:
             )
             return int(labels.max()) + 1
 
-        return quality(count, self.people, draw(self.people, *size, DRAWS, 0))
+        return quality(count, self.people, draw(self.people, *size, draws, 0))
 
     def held(self, size: tuple[int, int]) -> float:
         """In how many of 100 draws the interval holds the true number."""
@@ -135,9 +138,11 @@ def test_counts_of_people_never_tuned_on_are_as_exact_as_the_page_says(
     judged, table = Judged(labelled[is_whole]), tables()[not is_whole]
     for linkage in Linkage:
         for size, (exact, error) in zip(SIZES, table[linkage], strict=True):
-            found = judged.quality(size, linkage)
-            assert 100 * found.exact == pytest.approx(exact, abs=POINTS), (linkage, size)
-            assert found.mean_error == pytest.approx(error, rel=0.02, abs=ERROR), (linkage, size)
+            few = size == SIZES[-1] and linkage is not Linkage.EVIDENCE
+            found = judged.quality(size, linkage, FEW if few else DRAWS)
+            points, off = (FEW_POINTS, FEW_ERROR) if few else (POINTS, ERROR)
+            assert 100 * found.exact == pytest.approx(exact, abs=points), (linkage, size)
+            assert found.mean_error == pytest.approx(error, rel=0.02, abs=off), (linkage, size)
 
 
 @pytest.mark.models
