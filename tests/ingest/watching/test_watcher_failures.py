@@ -149,8 +149,8 @@ def test_a_report_that_cannot_be_written_is_written_later(watch: Watch) -> None:
 
     watched.watcher._on_change = tell
     inotify_c.logger.warning("Inotify queue overflowed; filesystem events were lost")
-    wait_until(lambda: told, "the report is written")
-    assert told[-1].lost_events == 1
+    # an earlier report may be the one that fails, and be written again before this one
+    wait_until(lambda: told and told[-1].lost_events == 1, "the report is written")
     assert told[-1].errors == 1
     watched.write("a.png")
     watched.expect("a.png")
