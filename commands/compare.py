@@ -52,13 +52,11 @@ def compare(
         build_comparison,
         comparison_document,
         comparison_lines,
-        names_by_image,
     )
     from index.counting.documents import error_document
     from index.database.engine import Database
     from index.database.whereabouts import exists
     from ingest.jobs.direct_count import DirectCount
-    from ingest.jobs.given_files import find_given
 
     a, b = two_lists(files, context.meta[BETWEEN])
     settings = load_settings(config)
@@ -70,15 +68,14 @@ def compare(
         with library as database, progress_bar("reading") as progress:
             counter = DirectCount(settings, database)
             result = counter.answer(comparison.question, progress)
-        images = [(name, image) for image, names in result.names.items() for name in names]
-        first, second = (names_by_image(images, find_given(one, settings).photos) for one in (a, b))
     except RequestError as error:
         if as_json:
             print(json.dumps(error_document(error.status, str(error)), ensure_ascii=False))
         raise
     tell_what_was_left(counter)
+    images = [(name, image) for image, names in result.names.items() for name in names]
     document: dict[str, Any] = comparison_document(
-        comparison, result.answer, (first, second), result.judgements
+        comparison, result.answer, images, result.folders, result.judgements
     )
     if as_json:
         print(json.dumps(document, ensure_ascii=False))

@@ -59,7 +59,7 @@ def count(
     document = count_document(question, result.answer.person_num)
     if explain:
         told = Explanation(question, result.answer, result.vectors, counter.space)
-        document |= profile_members(counter.fit, counter.space.profile) | explanation_document(
+        document |= profile_members(counter.fit, counter.space) | explanation_document(
             question, told, result.answer, counter.space, result.names, result.judgements
         )
     if as_json:

@@ -52,7 +52,7 @@ def reindex(
     from index.base.settings import load_settings
     from index.base.worker_names import new_name
     from index.database.engine import Database
-    from index.database.turns import REINDEX, sole
+    from index.database.sole_jobs import REINDEX, sole
     from index.library.folder_counts import count_in_folders, sample_folders
     from index.library.listed_judgements import lost_now
     from ingest.jobs.drain import Drain
@@ -103,7 +103,7 @@ def _second_opinion(settings: "Settings", model: str | None, stop: "Event", *, k
     from index.base.lock import exclusive
     from index.base.worker_names import new_name
     from index.database.engine import Database
-    from index.database.turns import REINDEX, sole
+    from index.database.sole_jobs import REINDEX, sole
     from ingest.jobs.beside import BesideIndexer, remove_beside
     from ingest.jobs.reindex import remove_retired
 

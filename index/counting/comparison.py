@@ -5,7 +5,7 @@ and the numbers agree: in_a = only_a + in_both, and person_num = only_a + in_bot
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,34 +52,21 @@ def build_comparison(
     return Comparison(tuple(a), tuple(b), question)
 
 
-def names_by_image(
-    images: Iterable[tuple[str, int]], inside: Iterable[str]
-) -> dict[int, list[str]]:
-    """The names of each image's files in one list.
-
-    Args:
-        images: the name and the image of every file.
-        inside: the names of the files in the list.
-    """
-    wanted, found = set(inside), dict[int, list[str]]()
-    for name, image in images:
-        if name in wanted:
-            found.setdefault(image, []).append(name)
-    return found
-
-
 def comparison_document(
     comparison: Comparison,
     answer: Answer,
-    names: tuple[Names, Names],
+    images: Sequence[tuple[str, int]],
+    folders: Mapping[str, Sequence[str]],
     judgements: Mapping[int, Sequence[int]],
 ) -> Document:
     """How many persons are in each list and in both, and who; those in both come first.
 
     Args:
-        names: for each list, the names of each image's files in it.
+        images: the name and the image of every file of the question.
+        folders: the names of the files in each folder that is in a list.
         judgements: the ids of those on each face that has any, by face id.
     """
+    names = [_names_by_image(given, images, folders) for given in (comparison.a, comparison.b)]
     persons = []
     for faces in answer.persons():
         a, b = (
@@ -103,6 +90,18 @@ def comparison_document(
         "beyond_measured": is_beyond_measured(len(answer.faces), answer.person_num),
         "persons": persons,
     }
+
+
+def _names_by_image(
+    given: Sequence[str], images: Sequence[tuple[str, int]], folders: Mapping[str, Sequence[str]]
+) -> Names:
+    """The names of each image's files in the list *given*; see comparison_document()."""
+    inside = {file for name in given for file in folders.get(name, (name,))}
+    found: dict[int, list[str]] = {}
+    for name, image in images:
+        if name in inside:
+            found.setdefault(image, []).append(name)
+    return found
 
 
 def comparison_lines(document: Document) -> list[str]:

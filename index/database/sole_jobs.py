@@ -1,13 +1,14 @@
 """Jobs that one process at a time does for a library, wherever it runs."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from index.base.errors import StoreUnavailableError, WriterBusyError
+from index.base.repeating import repeated
 from index.database.engine import Database
 from index.database.queries import leases
 
@@ -93,17 +94,10 @@ def sole(
         if not database.is_shared:
             yield
             return
-        done = threading.Event()
-        thread = threading.Thread(target=_keep, args=(turn, done), name="turn")
-        thread.start()
-        try:
+        with repeated(partial(_keep, turn), LOOK_SECONDS, "turn"):
             yield
-        finally:
-            done.set()
-            thread.join()
 
 
-def _keep(turn: Turn, done: threading.Event) -> None:
-    while not done.wait(LOOK_SECONDS):
-        with suppress(StoreUnavailableError):
-            turn.is_mine()
+def _keep(turn: Turn) -> None:
+    with suppress(StoreUnavailableError):
+        turn.is_mine()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from http import HTTPStatus
 from itertools import pairwise
 
@@ -22,13 +23,22 @@ from index.database.queries import changelog, judgements, people
 from index.database.queries.faces import FaceRow, faces_by_id, faces_of
 from index.database.queries.generations import GenerationRow
 from index.database.queries.people import PeopleRow
-from index.library.judged_faces import judged_images, judged_question, split_judged
-from index.library.judgements import judgements_of
+from index.library.judged_faces import choose_faces
 from index.library.similar_faces import FaceNames
 
 FACES_SHOWN = 12  # of one person, from different photos where there are as many
 EVERYTHING = "."
 LEFT_OUT_FACTOR = 2  # at most so many faces are stored for each one that counts
+
+
+class PeopleState(StrEnum):
+    """What the service does about the persons of the library."""
+
+    OFF = "off"  # setting library_people
+    WAITING = "waiting"  # for photos to be read, or for more urgent work to end
+    COUNTING = "counting"
+    CURRENT = "current"  # the newest persons are known
+    REFUSED = "refused"  # it cannot be counted exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +104,10 @@ def gather(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"the library has {stored} faces, and {max_faces} of them may be counted at once",
         )
-    held = judgements_of(connection)
     images = people.held_images(connection)
     faces = faces_of(connection, generation.id, images)
-    judged = judged_images(connection, held, faces)
-    no_person = {number for image in judged.values() for number in image.no_person}
-    chosen = join_faces([split_judged(faces, no_person, question.faces)], max_faces)
-    return Gathered(len(images), chosen, judged_question(held, judged, chosen[0]))
+    chosen, judged = choose_faces(connection, faces, question.faces)
+    return Gathered(len(images), join_faces([chosen], max_faces), judged)
 
 
 def people_page(

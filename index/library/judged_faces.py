@@ -15,6 +15,7 @@ from index.counting.judgements import Judgements
 from index.database.queries import stored_images
 from index.database.queries.faces import FaceRow
 from index.database.queries.judgements import Box, JudgedFace
+from index.library.judgements import judgements_of
 
 NOT_A_PERSON = "not a person"
 
@@ -67,6 +68,25 @@ def split_judged(
     counted, left_out = split_faces(real, choice)
     left_out += [(face, NOT_A_PERSON) for face in faces if face.id in no_person]
     return counted, left_out
+
+
+def choose_faces(
+    connection: Connection, faces: Sequence[FaceRow], choice: FaceChoice
+) -> tuple[Chosen, Judged | None]:
+    """The *faces* of a generation that count, and the others with reasons, as judgements say.
+
+    Returns: these, and what the judgements say about those that count; None if nothing touches
+        their count.
+    """
+    held = judgements_of(connection)
+    images = judged_images(connection, held, faces)
+    chosen = split_judged(faces, no_persons(images), choice)
+    return chosen, judged_question(held, images, chosen[0])
+
+
+def no_persons(images: Mapping[int, JudgedImage]) -> set[int]:
+    """The ids of all faces in *images* that are no person."""
+    return {number for image in images.values() for number in image.no_person}
 
 
 def judged_ids(held: Judgements, images: Iterable[JudgedImage]) -> dict[int, list[int]]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from index.base.choices import DistanceScale
 from index.database.queries import reports
-from index.vectors.space import Profile, Space
+from index.vectors.space import Space
 
 ADVICE = (
     "strangers look more alike here than where 0.2 was measured: it takes about {here:.2g} in "
@@ -30,7 +30,7 @@ def fit_in(report: Mapping[str, Any], space: Space) -> dict[str, Any] | None:
     found = report.get("profile_fit")
     if not found or space.scale is DistanceScale.COSINE:
         return None
-    return dict(found) if found["version"] == space.profile.version else None
+    return dict(found) if found["version"] == space.profile_version else None
 
 
 def stored_fit(connection: Connection, space: Space) -> dict[str, Any] | None:
@@ -39,13 +39,13 @@ def stored_fit(connection: Connection, space: Space) -> dict[str, Any] | None:
     return None if found is None else fit_in(json.loads(found[0]), space)
 
 
-def profile_members(fit: dict[str, Any] | None, profile: Profile) -> dict[str, Any]:
-    """The members of an explained count that say by which profile it was made."""
+def profile_members(fit: dict[str, Any] | None, space: Space) -> dict[str, Any]:
+    """The members of an explained count that say by which profile it was made, that of *space*."""
     doubt = None
     if fit is not None and fit["doubtful"]:
         doubt = {name: fit[name] for name in ("strangers_accepted", "promised")}
         doubt["advice"] = advice(fit)
-    return {"profile": profile.version, "profile_doubt": doubt}
+    return {"profile": space.profile_version, "profile_doubt": doubt}
 
 
 def advice(fit: Mapping[str, Any]) -> str:

@@ -11,8 +11,7 @@ from index.counting import grouping
 from index.counting.judged import judged_persons
 from index.database.queries import embeddings
 from index.database.queries.faces import FaceRow, faces_of
-from index.library.judged_faces import judged_images, judged_question, split_judged
-from index.library.judgements import judgements_of
+from index.library.judged_faces import choose_faces
 from index.vectors.space import Space
 
 
@@ -38,16 +37,12 @@ def group_rows(
         RequestError: 413, there are too many to count them exactly by this linkage.
     """
     faces = faces_of(connection, generation_id, sorted(set(images)))
-    held = judgements_of(connection)
-    judged_in = judged_images(connection, held, faces)
-    no_person = {number for image in judged_in.values() for number in image.no_person}
-    counted, _ = split_judged(faces, no_person, choice)
+    (counted, _), judged = choose_faces(connection, faces, choice)
     if not counted:
         return [], np.empty(0, np.int64)
     _, raw = embeddings.embeddings_of(connection, generation_id, [face.id for face in counted])
     photos = np.array([face.image_id for face in counted], np.int64)
     arguments = space.unit(raw), space.cut(threshold), linkage, photos, space.profile.scatter
-    judged = judged_question(held, judged_in, counted)
     if judged is None:
         return counted, grouping.persons(*arguments)
     return counted, judged_persons(*arguments, judged)

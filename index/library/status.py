@@ -87,7 +87,7 @@ def status_document(database: Database, scale: DistanceScale) -> dict[str, Any]:
             found |= {"model": active.model_id, **analyses.totals(connection, active.id)}
             with suppress(ConfigError):  # the index cannot be used then, as its own status says
                 space = stored_space(active.profile, scale)
-                found |= profile_members(stored_fit(connection, space), space.profile)
+                found |= profile_members(stored_fit(connection, space), space)
             stored = snapshots.newest_first(connection, active.id)
             found["snapshot"] = (
                 {"faces": stored[0].face_count, "written_at": stored[0].created_at}

@@ -24,8 +24,8 @@ from index.database.engine import Database
 from index.database.queries import erasures, judgements, people, places, stored_images
 from index.database.queries.erasures import Entry
 from index.database.queries.files import rows_of
+from index.database.sole_jobs import ERASURE, sole
 from index.database.states import ErasureAction
-from index.database.turns import ERASURE, sole
 from index.upkeep import byte_search
 from index.upkeep.erasure_log import ErasureLog
 from index.upkeep.evaluation_database import evaluation_folder, evaluation_library

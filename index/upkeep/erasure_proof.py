@@ -14,7 +14,7 @@ from index.base.worker_names import new_name
 from index.database.database_file import remove_restoring, sync
 from index.database.engine import Database
 from index.database.queries import embeddings, erasures, generations, stored_images
-from index.database.turns import WATCH, sole
+from index.database.sole_jobs import WATCH, sole
 from index.upkeep import byte_search
 from index.upkeep.evaluation_database import evaluation_folder, evaluation_library
 from index.vectors.snapshot_writer import write_snapshot

@@ -162,6 +162,11 @@ class VectorSpace:
         return hashlib.sha256(self._centre.tobytes()).hexdigest()
 
     @cached_property
+    def profile_version(self) -> str:
+        """The profile's version, which takes a fifth of a millisecond to compute."""
+        return self.profile.version
+
+    @cached_property
     def _centre(self) -> NDArray[np.float64]:
         return np.asarray(self.profile.centre, "<f8")
 

@@ -68,18 +68,11 @@ class BesideIndexer:
             ConfigError: the model gives the answers already.
         """
         generation = self._target(self._encoder)
-        with self._database.read() as connection:
-            done, total = generations.progress(connection, generation.id)
         errors: list[IngestError] = []
-        last = 0
-        progress(done, total)
-        while images := self._missing.some(generation, last):
-            if self._stop.is_set():
-                return None
-            last = images[-1][0]
-            errors += self._missing.analyse(generation, images)
-            done = min(done + len(images), total)
-            progress(done, total)
+        for some in self._missing.analyse_all(generation, self._stop, progress):
+            errors += some
+        if self._stop.is_set():
+            return None
         with self._database.read() as connection:
             totals = analyses.totals(connection, generation.id)
         return BesideResult(generation.model_id, totals["images"], totals["faces"], errors)
@@ -152,7 +145,7 @@ class BesideKeeper:
             return False
         if now >= self._next_round:
             self._last, self._next_round = 0, now + AGAIN_SECONDS
-        images = self._missing.some(generation, self._last)[:SPARE_IMAGES]
+        images = self._missing.some(generation, self._last, SPARE_IMAGES)
         if not images:
             return False
         self._last = images[-1][0]

@@ -27,7 +27,13 @@ from index.database.queries import generations, stored_images
 from index.database.queries.faces import FaceRow, stored_faces
 from index.database.queries.judgements import Box
 from index.database.queries.stored_images import NewFace
-from index.library.judged_faces import JudgedImage, judged_ids, judged_question, split_judged
+from index.library.judged_faces import (
+    JudgedImage,
+    judged_ids,
+    judged_question,
+    no_persons,
+    split_judged,
+)
 from index.library.judgements import judgements_of
 from index.library.profile_fit import stored_fit
 from index.vectors.space import Profile, Space, shipped_profile
@@ -44,12 +50,14 @@ class DirectAnswer:
     Attributes:
         vectors: (n, d) unit vectors of the answer's faces, in order.
         names: the names of the files that hold each image, by image.
+        folders: the names of the files in each folder of the question.
         judgements: the ids of those on each face that has any, by face id.
     """
 
     answer: Answer
     vectors: FloatMatrix
     names: dict[int, list[str]]
+    folders: dict[str, list[str]]
     judgements: dict[int, list[int]]
 
 
@@ -145,8 +153,7 @@ class DirectCount:
         if not names:
             raise _no_photo(question.names, self.no_photos)
         images = self._judged(list(names), faces)
-        no_person = {number for image in images.values() for number in image.no_person}
-        chosen = split_judged(faces, no_person, question.faces)
+        chosen = split_judged(faces, no_persons(images), question.faces)
         counted, left_out = join_faces([chosen], self._settings.max_request_faces)
         raw = [vectors[face.id] for face in counted]
         unit = self.space.unit(np.stack(raw)) if raw else np.empty((0, self.space.dim), np.float32)
@@ -154,7 +161,7 @@ class DirectCount:
         effort = Effort(self._settings.max_request_seconds)
         answer = answer_question(question, counted, left_out, unit, self.space, judged, effort)
         said = judged_ids(self._held, images.values())
-        return DirectAnswer(answer, unit, dict(enumerate(names.values())), said)
+        return DirectAnswer(answer, unit, dict(enumerate(names.values())), given.folders, said)
 
     def _judged(self, digests: Sequence[bytes], faces: Sequence[FaceRow]) -> dict[int, JudgedImage]:
         """The images with the faces in them that people judged, by image number."""

@@ -17,8 +17,8 @@ from index.base.worker_names import new_name
 from index.database.engine import Database
 from index.database.queries import generations, queue, stored_images
 from index.database.queries.files import rows_of
+from index.database.sole_jobs import WATCH, Turn, sole
 from index.database.states import FileState
-from index.database.turns import WATCH, Turn, sole
 from index.library.face_counts import counted_faces
 from index.upkeep.erasure import finish_erasures
 from index.upkeep.verify import repair, verify

@@ -21,11 +21,13 @@ class GivenFiles:
     Attributes:
         photos: the names of what may be photos, each once, in order.
         no_photos: the reasons why other files are none, by name.
+        folders: the names of the files below each folder that was named.
         errors: about files and folders below given folders that cannot be read.
     """
 
     photos: list[str] = field(default_factory=list)
     no_photos: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, list[str]] = field(default_factory=dict)
     errors: list[RequestError] = field(default_factory=list)
 
 
@@ -37,7 +39,10 @@ def find_given(names: Sequence[str], settings: Settings) -> GivenFiles:
             allowed (413).
     """
     found = GivenFiles()
-    files = (file for given in names for file in _files(given, settings, found.errors))
+    for name in names:
+        if os.path.isdir(name):
+            found.folders[name] = list(_files_below(name, settings, found.errors))
+    files = (file for name in names for file in found.folders.get(name, (name,)))
     for name in dict.fromkeys(files):
         if reason := passed_over(name):
             found.no_photos[name] = reason
@@ -59,10 +64,8 @@ def unreadable(name: str, reason: str) -> RequestError:
     )
 
 
-def _files(name: str, settings: Settings, errors: list[RequestError]) -> Iterator[str]:
-    if not os.path.isdir(name):
-        yield name
-        return
+def _files_below(name: str, settings: Settings, errors: list[RequestError]) -> Iterator[str]:
+    """The names of the files below a folder; what cannot be read there goes to *errors*."""
     roots = Roots([Path(name)], Ignored(settings.ignore))
     (real,) = roots.real
     walk = Walk()

@@ -1,11 +1,12 @@
 """Renews a worker's leases while it works on the files, or other machines would take them."""
 
 import logging
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from index.base.errors import StoreUnavailableError
+from index.base.repeating import repeated
 from index.database.engine import Database
 from index.database.queries import leases
 from index.database.queries.queue import Claim
@@ -19,20 +20,13 @@ def kept(database: Database, claims: Sequence[Claim]) -> Iterator[None]:
     if not database.is_shared:
         yield
         return
-    done = threading.Event()
-    thread = threading.Thread(target=_renew, args=(database, claims, done), name="leases")
-    thread.start()
-    try:
+    with repeated(partial(_renew, database, claims), leases.RENEW_SECONDS, "leases"):
         yield
-    finally:
-        done.set()
-        thread.join()
 
 
-def _renew(database: Database, claims: Sequence[Claim], done: threading.Event) -> None:
-    while not done.wait(leases.RENEW_SECONDS):
-        try:
-            with database.write() as connection:
-                leases.renew(connection, claims)
-        except StoreUnavailableError as error:
-            log.warning("ingest.leases_not_renewed reason=%s", error)
+def _renew(database: Database, claims: Sequence[Claim]) -> None:
+    try:
+        with database.write() as connection:
+            leases.renew(connection, claims)
+    except StoreUnavailableError as error:
+        log.warning("ingest.leases_not_renewed reason=%s", error)

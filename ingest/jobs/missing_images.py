@@ -1,10 +1,12 @@
 """Analyses images that a generation lacks, from whichever file still holds them."""
 
 import hashlib
+import threading
 from collections.abc import Iterator, Sequence
 
 from index.base.errors import IngestError, UnreadableImageError, UnsettledFileError
 from index.base.paths import signature_of
+from index.base.progress import Progress
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import generations, stored_images
@@ -27,12 +29,30 @@ class MissingImages:
         self._roots = settings.resolve_roots()
         self._models = models
 
-    def some(self, generation: GenerationRow, after: int) -> list[MissingImage]:
-        """A batch of them, by id, from above the id *after* on."""
+    def some(self, generation: GenerationRow, after: int, limit: int) -> list[MissingImage]:
+        """At most *limit* of them, by id, from above the id *after* on."""
         with self._database.read() as connection:
-            return generations.missing_images(
-                connection, generation.id, after, self._settings.batch_files
-            )
+            return generations.missing_images(connection, generation.id, after, limit)
+
+    def analyse_all(
+        self, generation: GenerationRow, stop: threading.Event, progress: Progress
+    ) -> Iterator[list[IngestError]]:
+        """Analyse all of them, a batch at a time, until *stop* is set.
+
+        Yields: for each batch why some could not be read or decoded.
+        """
+        with self._database.read() as connection:
+            # only once: it counts the whole library, which may take as long as a batch
+            done, total = generations.progress(connection, generation.id)
+        last = 0
+        while True:
+            images = self.some(generation, last, self._settings.batch_files)
+            progress(done, total)
+            if not images or stop.is_set():
+                return
+            last = images[-1][0]
+            yield self.analyse(generation, images)
+            done = min(done + len(images), total)
 
     def analyse(
         self, generation: GenerationRow, images: Sequence[MissingImage]

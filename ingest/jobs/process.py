@@ -20,7 +20,7 @@ from index.base.watched_folders import make_folders
 from index.base.worker_names import home_of, new_name
 from index.database.engine import Database
 from index.database.queries import generations, leases, queue, stored_images
-from index.database.turns import WATCH, Turn
+from index.database.sole_jobs import WATCH, Turn
 from index.upkeep.erasure import expire, finish_erasures
 from index.vectors import snapshot_writer
 from index.vectors.space import stored_vector_space

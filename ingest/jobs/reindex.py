@@ -126,19 +126,9 @@ class Reindexer:
         return shipped_profile(self._model, encoder.dim).to_json()
 
     def _fill(self, generation: GenerationRow, progress: Progress) -> None:
-        with self._database.read() as connection:
-            # only once: it counts the whole library, which may take as long as a batch
-            done, total = generations.progress(connection, generation.id)
-        last = 0
-        while True:
-            images = self._missing.some(generation, last)
-            progress(done, total)
-            if not images or self._stop.is_set():
-                return
-            last = images[-1][0]
-            for error in self._missing.analyse(generation, images):
-                raise IngestError(f"{error}{OLD}") from error
-            done = min(done + len(images), total)
+        for errors in self._missing.analyse_all(generation, self._stop, progress):
+            if errors:
+                raise IngestError(f"{errors[0]}{OLD}") from errors[0]
 
     def _switch(self, generation: GenerationRow) -> bool:
         """Make *generation* active, unless it lacks images that were added meanwhile.

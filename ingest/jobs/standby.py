@@ -11,7 +11,7 @@ from index.base.paths import Roots
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import places
-from index.database.turns import Turn
+from index.database.sole_jobs import Turn
 from ingest.jobs.worker import Worker
 from ingest.networks.models import open_generation
 

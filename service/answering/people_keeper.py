@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
@@ -22,7 +21,14 @@ from index.database.engine import Database
 from index.database.queries import changelog, generations, people
 from index.database.queries.generations import GenerationRow
 from index.database.queries.people import PeopleRow
-from index.library.everybody import gather, is_of, people_page, question_of_all, version_of
+from index.library.everybody import (
+    PeopleState,
+    gather,
+    is_of,
+    people_page,
+    question_of_all,
+    version_of,
+)
 from service.answering.follower import Follower
 from service.answering.threads import Threads
 
@@ -31,16 +37,6 @@ log = logging.getLogger(__name__)
 STEP_SECONDS = 0.5  # a version that has stood for so long is counted
 FAILED_SECONDS = 60.0  # after what should never happen, so that the log is not filled
 LOOK_SECONDS = 1.0  # while counting, between two looks at the queue
-
-
-class PeopleState(StrEnum):
-    """What the background does."""
-
-    OFF = "off"  # setting library_people
-    WAITING = "waiting"  # for photos to be read, or for more urgent work to end
-    COUNTING = "counting"
-    CURRENT = "current"  # the newest persons are known
-    REFUSED = "refused"  # it cannot be counted exactly
 
 
 class InterruptedCountError(Exception):

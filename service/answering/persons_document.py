@@ -64,7 +64,7 @@ def persons_document(database: Database, question: Question, reply: Reply, page:
         **count_document(question, reply.answer.person_num),
         "complete": reply.is_complete,
         "model": model_id,
-        **profile_members(fit, reply.space.profile),
+        **profile_members(fit, reply.space),
         **explanation_document(
             question, explanation, reply.answer, reply.space, names, reply.judgements, page.part
         ),

@@ -8,6 +8,7 @@ from index.base.settings import Settings
 from index.counting.comparison import SIDES
 from index.counting.question import OPTIONS, PARAMETERS
 from index.database.states import JUDGING, FileState
+from index.library.everybody import PeopleState
 from index.library.judgements import MAX_NOTE
 from index.library.known_files import FileStatus
 from index.library.listed_judgements import JudgementState
@@ -188,10 +189,9 @@ _COMPARED: dict[str, Schema] = {
         )
     ),
 }
-_STATES = ["off", "waiting", "counting", "current", "refused"]
 _UNKNOWN: Schema = {"type": "null"}
 _PEOPLE: dict[str, Schema] = {  # service.answering.people_keeper
-    "state": {"type": "string", "enum": _STATES},
+    "state": choice(PeopleState),
     "counting": {
         "anyOf": [record({"faces": INTEGER, "rounds": INTEGER, "seconds": NUMBER}), _UNKNOWN]
     },

@@ -13,10 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from index.base import kernel
 from index.base.choices import DistanceScale
 from index.base.errors import ConfigError, StoreError
+from index.library.everybody import PeopleState
 from index.library.profile_fit import fit_in
 from index.library.status import LibraryStatus, read_status
 from index.vectors.space import stored_space
-from service.answering.people_keeper import PeopleKeeper, PeopleState
+from service.answering.people_keeper import PeopleKeeper
 from service.children.ingest_keeper import IngestKeeper
 from service.monitoring.service_status import ServiceStatus
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from index.base.errors import ConfigError, StoreUnavailableError
-from index.database import turns
+from index.database import sole_jobs
 from index.database.queries import leases, queue
-from index.database.turns import Turn
+from index.database.sole_jobs import Turn
 from index.upkeep.verify import verify
 from index.vectors.snapshot_writer import write_snapshot
 from index.vectors.space import stored_vector_space
@@ -210,8 +210,8 @@ def test_a_second_process_only_works_and_takes_over_when_the_first_ends(
     full: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(standby, "new_worker", lambda *_: another(full))
-    monkeypatch.setattr(turns, "LOOK_SECONDS", 0.01)
-    first, second = (Turn(full.database, turns.WATCH, name) for name in ("one", "two"))
+    monkeypatch.setattr(sole_jobs, "LOOK_SECONDS", 0.01)
+    first, second = (Turn(full.database, sole_jobs.WATCH, name) for name in ("one", "two"))
     stop = threading.Event()
     assert first.is_mine()
     with ThreadPoolExecutor() as pool:

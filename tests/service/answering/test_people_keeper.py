@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from index.database.queries import sightings
+from index.library.everybody import PeopleState
 from service.answering import people_keeper
-from service.answering.people_keeper import PeopleState
 from tests.service.running import Service, refusal
 from tests.waiting import wait_until
 

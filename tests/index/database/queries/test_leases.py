@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from index.base.errors import WriterBusyError
-from index.database import turns
+from index.database import sole_jobs
 from index.database.engine import Database
 from index.database.queries import leases, queue
 from index.database.queries.queue import Claim
-from index.database.turns import Turn, sole
+from index.database.sole_jobs import Turn, sole
 from tests.index.builders import ask
 from tests.index.queueing import NOW, note, paths_of
 from tests.waiting import DEADLINE_SECONDS
@@ -138,7 +138,7 @@ class TestJobs:
     def test_a_job_of_which_there_is_one_waits_for_its_turn(
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(turns, "LOOK_SECONDS", 0.01)
+        monkeypatch.setattr(sole_jobs, "LOOK_SECONDS", 0.01)
         done: list[str] = []
         first = Turn(database, "erasure", "one")
         assert first.is_mine()
