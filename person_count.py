@@ -30,6 +30,7 @@ from commands.ingest import ingest
 from commands.judgements import app as judgements_app
 from commands.migrate import migrate
 from commands.model import app as model_app
+from commands.move_database import move_database
 from commands.pictures import pictures
 from commands.reindex import reindex
 from commands.removals import removals
@@ -94,6 +95,7 @@ for command in (
     calibrate,
     config,
     migrate,
+    move_database,
 ):
     app.command()(command)
 app.command(cls=TwoLists)(compare)

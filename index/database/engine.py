@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Self
 
 import sqlalchemy
-from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.exc import DBAPIError
@@ -14,13 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from index.base.database_url import Address
 from index.base.errors import (
     DatabaseReplacedError,
-    SchemaMismatchError,
     StoreError,
     StoreUnavailableError,
 )
 from index.database.engines import engine_at, engine_of
 from index.database.engines.interface import Engine, Instead, Use, transient_errors
-from index.database.revisions import head_revision, known_revisions, unknown
+from index.database.revisions import check_revision
 
 upsert = insert  # INSERT … ON CONFLICT; PostgreSQL's compiles for SQLite, too
 Upsert = Insert
@@ -76,22 +74,13 @@ class Database:
     def _check_revision(self) -> None:
         try:
             with transient_errors(self._engine), self._readers.connect() as connection:
-                found = MigrationContext.configure(connection).get_current_revision()
+                check_revision(connection, self.place)
         except StoreUnavailableError as error:
             raise StoreUnavailableError(f"{error} ({self.place}{self._engine.trouble})") from error
         except DBAPIError as error:
             raise StoreError(
                 f"{self.place} is no usable database: {error.orig}; {self._engine.unusable}"
             ) from error
-        head = head_revision()
-        if found == head:
-            return
-        if found is not None and found not in known_revisions():
-            raise SchemaMismatchError(f"{self.place} {unknown(found)}")
-        raise SchemaMismatchError(
-            f"{self.place} has schema revision {found or 'none'}, this program needs {head}; "
-            "upgrade it with: person-count migrate"
-        )
 
     def check_in_place(self) -> None:
         """Make sure that the database is still the one that was opened.

@@ -12,6 +12,7 @@ import itertools
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -79,15 +80,28 @@ def refuse_other_holders(path: Path | None) -> None:
     """
     if path is None:
         return
+    ours = _words(identity_of(path))
+    for identity, process in _holders(path):
+        if identity != ours:
+            raise WriterBusyError(
+                f"process {process} still uses the database that was at {path} before; "
+                "stop it first"
+            )
+
+
+def other_holders(path: Path) -> list[int]:
+    """The other processes that have opened *path*, whichever file was there."""
+    return sorted({process for _, process in _holders(path)} - {os.getpid()})
+
+
+def _holders(path: Path) -> Iterator[tuple[str, int]]:
+    """The identity that each holder of *path* found there, in words, and its process."""
     try:
         listed = LIST.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return
-    prefix, ours = f"@{_prefix(path)}", _words(identity_of(path))
     for line in listed.splitlines():
-        _, found, name = line.partition(prefix)
-        if found and (words := name.split("/"))[0] != ours:
-            raise WriterBusyError(
-                f"process {words[1]} still uses the database that was at {path} before; "
-                "stop it first"
-            )
+        _, found, name = line.partition(f"@{_prefix(path)}")
+        if found:
+            identity, process, _ = name.split("/")
+            yield identity, int(process)

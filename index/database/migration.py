@@ -31,7 +31,7 @@ def migrate(address: Address) -> tuple[str | None, str]:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     try:
-        with transient_errors(engine), engine.upgrading() as connection:
+        with transient_errors(engine), engine.alone() as connection:
             before = MigrationContext.configure(connection).get_current_revision()
             connection.rollback()
             head = head_revision()

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
-from index.base.errors import StoreError
+from index.base.errors import SchemaMismatchError, StoreError
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -27,4 +29,18 @@ def unknown(revision: str) -> str:
     return (
         f"has schema revision {revision}, which this program does not know; "
         "install the version that wrote it"
+    )
+
+
+def check_revision(connection: Connection, place: str) -> None:
+    """Raise SchemaMismatchError, which names the cure, unless the tables are this program's."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    head = head_revision()
+    if found == head:
+        return
+    if found is not None and found not in known_revisions():
+        raise SchemaMismatchError(f"{place} {unknown(found)}")
+    raise SchemaMismatchError(
+        f"{place} has schema revision {found or 'none'}, this program needs {head}; "
+        "upgrade it with: person-count migrate"
     )

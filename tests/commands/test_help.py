@@ -22,6 +22,7 @@ COMMANDS = (
     "evaluate",
     "calibrate",
     "migrate",
+    "move-database",
 )
 
 

@@ -85,11 +85,14 @@ class Engine(Protocol):
     def release(self) -> None:
         """End hold(); harmless when called again."""
 
-    def upgrading(self) -> AbstractContextManager[Connection]:
-        """A connection for revisions; it holds the writer's lock. The caller commits."""
+    def alone(self) -> AbstractContextManager[Connection]:
+        """A connection for revisions and moves, of which one goes on at a time.
+
+        It does not hold foreign keys everywhere, see problems(). The caller commits.
+        """
 
     def copy_before(self, connection: Connection, revision: str) -> None:
-        """Copy the database of *connection*, from upgrading(), before it is upgraded."""
+        """Copy the database of *connection*, from alone(), before it is upgraded."""
 
     def empty_log(self, writer: sqlalchemy.Engine) -> None:
         """Move the log of writes into the database, as far as no reader prevents it."""
@@ -112,6 +115,18 @@ class Engine(Protocol):
     @staticmethod
     def clock(connection: Connection) -> float:
         """The time by the clock that all who use the database share; seconds since 1970."""
+
+    @staticmethod
+    def others(connection: Connection) -> list[str]:
+        """The other processes that have the database open, as far as they can be seen."""
+
+    @staticmethod
+    def last_id(connection: Connection, table: str, column: str) -> int:
+        """The last number that *column* was given by itself; 0: none yet. None is given twice."""
+
+    @staticmethod
+    def set_last_id(connection: Connection, table: str, column: str, number: int) -> None:
+        """Make the next number of *column* the one after *number*, which is at least 1."""
 
     @staticmethod
     def problems(connection: Connection) -> list[str]:

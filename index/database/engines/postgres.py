@@ -52,6 +52,12 @@ _IDENTITY = (
     "(SELECT oid FROM pg_database WHERE datname = current_database())::text || '/' || "
     "left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 )
+_OTHERS = (
+    "SELECT DISTINCT coalesce(host(client_addr), 'the server itself') FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+    "AND application_name = current_setting('application_name') ORDER BY 1"
+)
+_SEQUENCE = "SELECT pg_get_serial_sequence(%s, %s)"
 # SQLSTATEs: the connection, resources, the operator, the system; their first two characters
 _PASSING_CLASSES = {"08", "53", "57", "58"}
 _PASSING = {
@@ -166,8 +172,8 @@ class Postgres:
         """Nothing: see hold()."""
 
     @contextmanager
-    def upgrading(self) -> Iterator[Connection]:
-        """A connection that waits for other upgrades to end."""
+    def alone(self) -> Iterator[Connection]:
+        """A connection that waits for other upgrades and moves to end, and is never cut off."""
 
         def connect() -> Any:  # noqa: ANN401 - the driver's own
             made = self._connect(Use.WRITE)
@@ -222,6 +228,24 @@ class Postgres:
         """The server's, now and not when the transaction began."""
         now = "SELECT extract(epoch FROM clock_timestamp())::float8"
         return float(fetch_all(connection, now)[0][0])
+
+    @staticmethod
+    def others(connection: Connection) -> list[str]:
+        """The machines from which other sessions come that bear the same name as this one."""
+        return [f"the processes on {host}" for (host,) in fetch_all(connection, _OTHERS)]
+
+    @staticmethod
+    def last_id(connection: Connection, table: str, column: str) -> int:
+        """The sequence's."""
+        [(name,)] = fetch_all(connection, _SEQUENCE, (table, column))
+        found = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM"
+        return int(fetch_all(connection, f"{found} {name}")[0][0])
+
+    @staticmethod
+    def set_last_id(connection: Connection, table: str, column: str, number: int) -> None:
+        """Of the sequence; a rollback does not undo it."""
+        [(name,)] = fetch_all(connection, _SEQUENCE, (table, column))
+        fetch_all(connection, "SELECT setval(%s::regclass, %s)", (name, number))
 
     @staticmethod
     def problems(_connection: Connection) -> list[str]:

@@ -21,7 +21,7 @@ from index.base.private_folder import make_private
 from index.database.database_file import create_private, looks_like_database
 from index.database.engines.interface import READERS, Instead, Use, transient_errors
 from index.database.engines.statements import fetch_all
-from index.database.holders import Hold
+from index.database.holders import Hold, other_holders
 
 BUSY_TIMEOUT_MS = 10_000
 
@@ -144,8 +144,8 @@ class Sqlite:
             self._hold.close()
 
     @contextmanager
-    def upgrading(self) -> Iterator[Connection]:
-        """A connection without foreign keys; it makes the file if need be."""
+    def alone(self) -> Iterator[Connection]:
+        """A connection without foreign keys, which keeps writers out; it makes a missing file."""
         make_private(self.path.parent)
         with suppress(OSError):  # the file exists, or SQLite will say what is wrong
             create_private(self.path)
@@ -197,6 +197,24 @@ class Sqlite:
     def clock(_connection: Connection) -> float:
         """The machine's: nobody else uses the file."""
         return time.time()
+
+    @staticmethod
+    def others(connection: Connection) -> list[str]:
+        """Those of this machine."""
+        path = connection.engine.url.database
+        return [f"process {pid}" for pid in other_holders(Path(path))] if path else []
+
+    @staticmethod
+    def last_id(connection: Connection, table: str, _column: str) -> int:
+        """That of AUTOINCREMENT."""
+        found = fetch_all(connection, "SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
+        return int(found[0][0]) if found else 0
+
+    @staticmethod
+    def set_last_id(connection: Connection, table: str, _column: str, number: int) -> None:
+        """That of AUTOINCREMENT."""
+        fetch_all(connection, "DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+        fetch_all(connection, "INSERT INTO sqlite_sequence VALUES (?, ?)", (table, number))
 
     @staticmethod
     def problems(connection: Connection) -> list[str]:

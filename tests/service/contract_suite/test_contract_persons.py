@@ -1,10 +1,17 @@
 """The API contract: /persons explains the count."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from index.database import moving
+from index.database.engine import Database
 from tests.fakes import picture
+from tests.index.builders import quiet
+from tests.postgres import new_database
+from tests.postgres import server as server_of_tests
 from tests.service.running import Service
 from tests.waiting import wait_until
 
@@ -103,3 +110,33 @@ def test_persons_says_why_a_face_does_not_count(service: Service) -> None:
     picture(1, 2, square_px=(120, 50)).save(service.settings.inbox / "x.png")
     found = service.ask("x.png", path="/persons").json
     assert [face["reason"] for face in found["left_out"]] == ["small"]
+
+
+@pytest.mark.engines("sqlite")  # from there to a server, and back
+def test_a_library_that_was_moved_gives_the_same_answers(library: Service, tmp_path: Path) -> None:
+    names = ["both.png", "a.png", "crowd.png", "张三/合影 一.png"]
+
+    def answers(service: Service) -> list[bytes]:
+        return [service.ask(*names, path=path).body for path in ("/person_count", "/persons")]
+
+    before, settings = answers(library), library.settings
+    with new_database("template0") as url:
+        server = settings.model_copy(update={"database_url": url})
+        back = settings.model_copy(update={"data": tmp_path})
+        for source, target in ((settings, server), (server, back)):
+            moving.move(source.database_address, target.database_address, quiet)
+            with (
+                Database(target.database_address) as database,
+                Service(target, database, None) as service,
+            ):
+                wait_until(lambda service=service: service.ask("a.png").status == 200, "it is up")
+                assert answers(service) == before
+            wait_until(lambda: sessions(url) == 0, "the server has ended all sessions")
+
+
+def sessions(url: SecretStr) -> int:
+    name = url.get_secret_value().partition("@/")[2].partition("?")[0]
+    [(number,)] = server_of_tests().run(
+        f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'"
+    )
+    return int(number)
