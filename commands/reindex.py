@@ -35,7 +35,7 @@ def reindex(
     ] = None,
     config: Config = None,
 ) -> None:
-    """Embed every image again beside the present index, then switch.
+    """Embed every image again beside the present index and switch.
 
     Until the switch, answers come from the present index. It prints the persons counted in up to
     200 of your folders, before and after. You can interrupt it: started again, it continues where
