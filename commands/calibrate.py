@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 MIN_PEOPLE = 20  # with two people, 16 pairs of strangers would set the distance: far too few
 FEWEST_PEOPLE = 3  # two strangers are compared around a centre of the others
 MIN_FACES = 100  # that many people with a few photos each
-MOST_FACES = 5_000  # of the library; counting the people in them takes a second and 100 MiB
 
 
 def calibrate(
@@ -90,7 +89,7 @@ def calibrate(
     if looks_only:
         print("nothing in the library has changed")
     else:
-        _store_profile(settings, profile, keeps_earlier=not undo and not shipped)
+        _store_profile(settings, profile, use_library=use_library, undo=undo, shipped=shipped)
 
 
 def _of_folder(
@@ -142,7 +141,7 @@ def _of_library(settings: "Settings") -> "Profile":
         ConfigError: the faces give none that can be trusted, with the reason.
     """
     from index.database.engine import Database
-    from index.evaluation.self_calibration import self_calibrate
+    from index.evaluation.self_calibration import MOST_FACES, self_calibrate
     from index.library.key_face_sample import sample_key_faces
     from index.vectors.space import shipped_profile
 
@@ -242,14 +241,21 @@ def _how_sure(profile: "Profile") -> str:
     return f" (95 % interval {interval[0]:.4f} to {interval[1]:.4f})"
 
 
-def _store_profile(settings: "Settings", profile: "Profile", *, keeps_earlier: bool) -> None:
+def _store_profile(
+    settings: "Settings", profile: "Profile", *, use_library: bool, undo: bool, shipped: bool
+) -> None:
     from index.database.engine import Database
-    from index.database.queries import generations
+    from index.library import calibration
     from index.vectors.space import Profile
 
+    outcome = calibration.WITHOUT_LABELS if use_library else calibration.WITH_LABELS
+    if undo or shipped:
+        outcome = calibration.TAKEN_BACK if undo else calibration.SHIPPED
     with Database(settings.database_address) as database, database.write() as connection:
         generation = _active(connection)
-        if keeps_earlier:
+        if not undo and not shipped:
             profile = profile.after(Profile.from_json(generation.profile))
-        generations.set_profile(connection, generation.id, profile.to_json())
+        calibration.choose(connection, generation, profile, calibration.OPERATOR, outcome)
+        if shipped:
+            calibration.drop_kept(connection)
     print("in use from now on; a running service follows by itself")

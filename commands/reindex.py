@@ -136,6 +136,15 @@ def _print_outcome(outcome: "ReindexResult") -> None:
     earlier = f" ({outcome.already_done} done earlier)" if outcome.already_done else ""
     images, faces = counted(outcome.images, "image"), counted(outcome.faces, "face")
     print(f"{images}{earlier}, {faces}, now with {outcome.model_id}")
+    if outcome.left:
+        print(f"what was calibrated for {outcome.left} stays with it, for when you return to it")
+    if outcome.is_back:
+        print(f"{outcome.model_id} counts by the profile that was in use here with it before")
+    elif outcome.left:
+        print(
+            f"{outcome.model_id} begins with the profile that comes with it; to see what its own "
+            "would change: person-count calibrate --library --dry-run"
+        )
 
 
 def _print_lost(lost: "set[int]") -> None:

@@ -48,6 +48,13 @@ class Confinement(StrEnum):
     REQUIRED = "required"  # both, or the program does not start
 
 
+class Calibrate(StrEnum):
+    """Who calibrates the library where its profile does not fit it."""
+
+    MANUAL = "manual"  # the operator, by the command
+    AUTOMATIC = "automatic"  # ingest, at certain sizes, without labels
+
+
 class DistanceScale(StrEnum):
     """The scale of the threshold."""
 

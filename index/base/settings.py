@@ -17,7 +17,7 @@ from pydantic_settings import (
 )
 
 from index.base import setting_errors
-from index.base.choices import Confinement, DistanceScale, FaceChoice, Linkage, WatchMode
+from index.base.choices import Calibrate, Confinement, DistanceScale, FaceChoice, Linkage, WatchMode
 from index.base.database_url import Address, DatabaseUrl
 from index.base.errors import ConfigError
 from index.base.ignoring import DEFAULT_PATTERNS, Ignored
@@ -116,6 +116,11 @@ class Settings(BaseSettings):
     )
     distance: DistanceScale = Field(
         DistanceScale.CALIBRATED, description="The threshold's scale: calibrated or cosine."
+    )
+    calibrate: Calibrate = Field(
+        Calibrate.MANUAL,
+        description="automatic: where the profile does not fit, calibrate without labels at 100, "
+        "1,000 and 10,000 faces.",
     )
     linkage: Linkage = Field(
         Linkage.EVIDENCE, description="How faces become persons; see the glossary."

@@ -19,6 +19,7 @@ class GenerationState(StrEnum):
     ACTIVE = "active"
     BESIDE = "beside"  # of a second model, with whose count /persons compares its own
     RETIRED = "retired"  # about to be removed
+    PAST = "past"  # removed but for its profile, for when the library returns to the model
 
 
 class ErasureAction(StrEnum):

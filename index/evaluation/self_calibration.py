@@ -30,6 +30,7 @@ from index.evaluation.counted_people import (
 from index.vectors.match_rates import FALSE_MATCH_RATES, GRID, FalseMatchRates
 from index.vectors.space import Profile, Space
 
+MOST_FACES = 5_000  # of a library; counting the people in them takes a second and 100 MiB
 MIN_PEOPLE = 20  # a centre of fewer is their own
 MOST_ROUNDS = 20
 STEADY_ROUNDS = 4  # after them only half of each step is taken, which ends most circles
@@ -92,7 +93,7 @@ def self_calibrate(
         "library_faces": len(raw),
         "people": people.number,
         "weight_of_the_library": round(weight, 2),
-        "operating_distance_95": _interval(people, shipped),
+        "operating_distance_95": _interval(people, shipped, progress),
         "note": "estimated without labels",
         FALSE_MATCH_RATES: _rates(pairs, people.number, shipped, profile, weight).to_document(),
     }
@@ -176,7 +177,7 @@ def _refuse_unlike(people: CountedPeople, profile: Profile, other: Profile) -> N
         )
 
 
-def _interval(people: CountedPeople, shipped: Profile) -> list[float]:
+def _interval(people: CountedPeople, shipped: Profile, progress: Progress) -> list[float]:
     """The 95 % interval of the operating distance: a bootstrap that draws people, not pairs.
 
     Raises:
@@ -185,11 +186,13 @@ def _interval(people: CountedPeople, shipped: Profile) -> list[float]:
     chance = np.random.default_rng(0)
     pairs = people.strangers(DRAWN_FACES)
     found = []
-    for _ in range(DRAWS):
+    for number in range(DRAWS):
+        progress(number, DRAWS)
         drawn = np.bincount(chance.integers(people.number, size=people.number))
         drawn = np.pad(drawn, (0, people.number - len(drawn)))
         line = pairs.line(shipped, drawn).part(people.departure(shipped, drawn).weight)
         found.append(_operating_distance(line, shipped))
+    progress(DRAWS, DRAWS)
     low, high = (round(float(end), 4) for end in np.quantile(found, (0.025, 0.975)))
     if high - low > WIDEST:
         raise UntrustedError(

@@ -13,6 +13,7 @@ from index.base.errors import ConfigError
 from index.database.engine import Database
 from index.database.queries import analyses, changelog, generations, queue, reports, snapshots
 from index.database.queries.generations import GenerationRow
+from index.library.calibration import calibration_document
 from index.library.profile_fit import profile_members, stored_fit
 from index.vectors.space import stored_space
 
@@ -88,6 +89,7 @@ def status_document(database: Database, scale: DistanceScale) -> dict[str, Any]:
             with suppress(ConfigError):  # the index cannot be used then, as its own status says
                 space = stored_space(active.profile, scale)
                 found |= profile_members(stored_fit(connection, space), space)
+                found["calibration"] = calibration_document(connection, active)
             stored = snapshots.newest_first(connection, active.id)
             found["snapshot"] = (
                 {"faces": stored[0].face_count, "written_at": stored[0].created_at}

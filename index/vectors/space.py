@@ -54,6 +54,21 @@ _BEFORE = {"rho": 0.42, "stray": 0.09}  # of profiles made before they said so: 
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """How a library came to count by a profile, or to stay with it.
+
+    Attributes:
+        by: "operator", or "ingest" if the setting calibrate says so.
+        faces: how many the library held then.
+        outcome: in words.
+    """
+
+    by: str
+    faces: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """The measurements of a model.
 
@@ -64,6 +79,7 @@ class Profile:
         scatter: for counting by evidence.
         operating_rate: the false match rate at which the model counts best.
         replaces: the profile that was in use before, as JSON has it; it may have one of its own.
+        choice: the last one about this profile in this library; None if nobody chose.
     """
 
     centre: tuple[float, ...]
@@ -72,6 +88,7 @@ class Profile:
     scatter: Scatter = USUAL
     operating_rate: float = 1e-3
     replaces: dict[str, Any] | None = field(default=None, compare=False)
+    choice: Choice | None = field(default=None, compare=False)
 
     @property
     def version(self) -> str:
@@ -87,6 +104,11 @@ class Profile:
             link = link["replaces"] or {"replaces": None}
         link["replaces"] = None
         return replace(self, replaces=kept)
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether anybody chose it; else it came with the model."""
+        return self.choice is not None or self.replaces is not None
 
     def undone(self) -> "Profile | None":
         """The profile that this one replaced; None if that is not known."""
@@ -112,6 +134,7 @@ class Profile:
                 Scatter(**{name: float(x) for name, x in found.get("scatter", _BEFORE).items()}),
                 float(found.get("operating_rate", 1e-3)),
                 found.get("replaces"),
+                None if found.get("choice") is None else Choice(**found["choice"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ConfigError(f"malformed model profile: {error}") from error

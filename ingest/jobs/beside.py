@@ -15,7 +15,7 @@ from index.database.engine import Database
 from index.database.queries import analyses, generations
 from index.database.queries.generations import GenerationRow
 from index.database.states import GenerationState
-from index.vectors.space import shipped_profile
+from index.library.calibration import first_profile
 from ingest.interfaces import Encoder
 from ingest.jobs.missing_images import MissingImages
 from ingest.networks.models import Models, load_encoder, load_models
@@ -89,11 +89,12 @@ class BesideIndexer:
                 return found
             if found is not None:
                 generations.retire(connection, found.id)
+            profile = first_profile(connection, encoder.model_id, self._model, encoder.dim)
             return generations.create(
                 connection,
                 model_id=encoder.model_id,
                 model=self._model,
-                profile=shipped_profile(self._model, encoder.dim).to_json(),
+                profile=profile.to_json(),
                 state=GenerationState.BESIDE,
                 now=time.time(),
             )

@@ -24,6 +24,7 @@ from index.database.sole_jobs import WATCH, Turn
 from index.upkeep.erasure import expire, finish_erasures
 from index.vectors import snapshot_writer
 from index.vectors.space import stored_vector_space
+from ingest.jobs.automatic_calibration import AutomaticCalibration
 from ingest.jobs.beside import BesideKeeper
 from ingest.jobs.fit_watch import FitWatch
 from ingest.jobs.reindex import remove_retired
@@ -199,6 +200,7 @@ def _watch(
 ) -> None:
     """Watch the folders, work and keep house until *stop* is set; errors as in run_ingest()."""
     housekeeping, fit_watch = Housekeeping(database, settings), FitWatch(database)
+    calibration = AutomaticCalibration(database, settings)
     reporter = Reporter(database)
     roots = settings.resolve_roots()
     scanner = Scanner(database, roots, settings.settle_seconds)
@@ -221,6 +223,7 @@ def _watch(
                 if housekeeping.run_if_due(worker):
                     jumps = housekeeping.clock_guard.jumps
                     fit_watch.look_if_due()
+                    calibration.begin_if_due(fit_watch)
                     fit = fit_watch.found
                     reporter.round_done(watcher.report, worker.report(), jumps, fit)
             except StoreUnavailableError as error:
@@ -228,4 +231,5 @@ def _watch(
                 stop.wait(OUTAGE_SECONDS)
         housekeeping.snapshot(worker)
     finally:
+        calibration.close()
         watcher.close()

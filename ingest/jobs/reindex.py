@@ -21,8 +21,9 @@ from index.database.queries import analyses, generations, queue
 from index.database.queries.files import FileRow, files_of
 from index.database.queries.generations import GenerationRow
 from index.database.states import GenerationState
+from index.library.calibration import first_profile, is_worth_keeping
 from index.vectors import snapshot_writer
-from index.vectors.space import shipped_profile, stored_vector_space
+from index.vectors.space import Profile, stored_vector_space
 from ingest.interfaces import Encoder
 from ingest.jobs.missing_images import MissingImages
 from ingest.networks.models import load_models
@@ -44,12 +45,16 @@ class ReindexResult:
         images: the number of images of the new generation.
         faces: the number of its faces.
         already_done: the number of images that an interrupted run had already done.
+        left: the model before, if what was calibrated for it stays with it; else None.
+        is_back: whether the profile is one that was chosen here when this model counted before.
     """
 
     model_id: str
     images: int
     faces: int
     already_done: int
+    left: str | None = None
+    is_back: bool = False
 
 
 class Reindexer:
@@ -84,6 +89,7 @@ class Reindexer:
         generation = self._target(encoder)
         with self._database.read() as connection:
             already, _ = generations.progress(connection, generation.id)
+            before = generations.active(connection)
         while True:
             self._fill(generation, progress)
             if self._stop.is_set():
@@ -95,7 +101,12 @@ class Reindexer:
         remove_retired(self._database)
         with self._database.read() as connection:
             totals = analyses.totals(connection, generation.id)
-        return ReindexResult(encoder.model_id, totals["images"], totals["faces"], already)
+        images, faces = totals["images"], totals["faces"]
+        if before is None or before.model_id == encoder.model_id:
+            return ReindexResult(encoder.model_id, images, faces, already)
+        left = before.model_id if Profile.from_json(before.profile).is_chosen else None
+        is_back = Profile.from_json(generation.profile).is_chosen
+        return ReindexResult(encoder.model_id, images, faces, already, left, is_back)
 
     def _target(self, encoder: Encoder) -> GenerationRow:
         """The generation to fill: that of an interrupted run, the second model's, or a new one."""
@@ -108,22 +119,15 @@ class Reindexer:
                 generations.retire(connection, found.id)
             if second is not None and second.model_id == encoder.model_id:
                 return second
+            profile = first_profile(connection, encoder.model_id, self._model, encoder.dim)
             return generations.create(
                 connection,
                 model_id=encoder.model_id,
                 model=self._model,
-                profile=self._profile(encoder),
+                profile=profile.to_json(),
                 state=GenerationState.BUILDING,
                 now=time.time(),
             )
-
-    def _profile(self, encoder: Encoder) -> str:
-        """The active profile if the model stays the same: it may have been calibrated."""
-        with self._database.read() as connection:
-            active = generations.active(connection)
-        if active is not None and active.model_id == encoder.model_id:
-            return active.profile
-        return shipped_profile(self._model, encoder.dim).to_json()
 
     def _fill(self, generation: GenerationRow, progress: Progress) -> None:
         for errors in self._missing.analyse_all(generation, self._stop, progress):
@@ -155,6 +159,7 @@ class Reindexer:
                 # it may have been calibrated since this re-index began
                 generations.set_profile(connection, generation.id, active.profile)
             generations.switch(connection, generation.id)
+            generations.drop_past(connection, generation.model_id)  # it is in use again
         log.info("reindex.switched generation=%d model=%s", generation.id, generation.model_id)
         return True
 
@@ -192,13 +197,21 @@ def _refuse_uncertain(paths: Iterable[str], uncertain: Sequence[str]) -> None:
 
 
 def remove_retired(database: Database) -> None:
-    """Remove generations that have been replaced or abandoned, a little at a time."""
+    """Remove generations that have been replaced or abandoned, a little at a time.
+
+    A profile that somebody chose stays behind, for when the library returns to its model.
+    """
     with database.read() as connection:
         retired = generations.retired(connection)
-    for generation_id in retired:
+    for generation in retired:
         more = True
         while more:
             with database.write() as connection:
-                more = generations.remove_some(connection, generation_id, REMOVE_FACES)
+                more = generations.remove_some(
+                    connection,
+                    generation,
+                    REMOVE_FACES,
+                    keep_profile=is_worth_keeping(connection, generation),
+                )
     if retired:
         database.checkpoint()

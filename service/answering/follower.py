@@ -109,11 +109,19 @@ class Follower:
         with self._opening:
             if self._index is None or self._index[0] != generation:
                 space = stored_space(generation.profile, self.scale)
-                index = VectorIndex(generation.id, space)
-                index.open(connection)
-                log.info("follower.opened generation=%d faces=%d", generation.id, len(index))
+                index = self._same(generation.id, space)
+                if index is None:
+                    index = VectorIndex(generation.id, space)
+                    index.open(connection)
+                    log.info("follower.opened generation=%d faces=%d", generation.id, len(index))
                 self._index = generation, index
             return self._index[1]
+
+    def _same(self, generation_id: int, space: Space) -> VectorIndex | None:
+        """The index that is open, if only who chose the profile has changed."""
+        if self._index is None or self._index[0].id != generation_id:
+            return None
+        return self._index[1] if self._index[1].space == space else None
 
     def vectors(
         self, connection: Connection, generation: GenerationRow, ids: Sequence[int]

@@ -228,6 +228,21 @@ CHINESE = {
     ),
     "The share where 0.2 was measured.": "测量 0.2 时的比例。",
     "What is wrong, and the command that helps.": "问题所在，以及有用的命令。",
+    "How the library came to count by that profile.": "库为何按这套参数计数。",
+    "Whether it is the one that comes with the model.": "是否为模型自带的参数。",
+    "Who chose it last: the operator, or ingest by itself; null if nobody.": (
+        "最后由谁选定：operator（管理员）或 ingest（读取进程自动）；无人选定时为 null。"
+    ),
+    "How many faces the library held then; null if nobody chose.": (
+        "当时库中的人脸数；无人选定时为 null。"
+    ),
+    "What came of it, in words; null if nobody chose.": "结果如何，用文字说明；无人选定时为 null。",
+    "Other models whose calibration is kept for a return to them.": (
+        "保留了校准结果、可供日后换回的其他模型。"
+    ),
+    "What to do after a change of the model; null if nothing.": (
+        "更换模型后该做什么；无事可做时为 null。"
+    ),
     "The vector index in memory: whether it is loaded, its faces, its rebuilds.": (
         "内存中的向量索引：是否已载入、人脸数、重建次数。"
     ),
@@ -244,8 +259,11 @@ CHINESE = {
     "The ids of the two faces it joins.": "所连接的两张人脸的编号。",
     "Their cosine distance, 0 to 2.": "两者的余弦距离，0 到 2。",
     "The threshold above which they are linked.": "阈值大于此值时两者相连。",
-    "Where the model was measured, at most this share of pairs of strangers was as close; null "
-    "if not known.": "测量模型时，最多有这一比例的陌生人对相距这么近；未知时为 null。",
+    "At most this share of pairs of strangers is as close: as it was measured where the profile "
+    "comes from, or estimated if the library was calibrated without labels; null if not known.": (
+        "最多有这一比例的陌生人对相距这么近：为参数来源处的测量值；"
+        "若库是不用标注校准的，则为估计值；未知时为 null。"
+    ),
     "The faces that count as this person.": "算作此人的人脸。",
     "The links that join the faces: those that people said, then the closest first; one fewer "
     "than faces.": "把它们连在一起的连接：先是人工判断的，然后最近的在前；比人脸数少一条。",

@@ -62,6 +62,10 @@ _PROFILE = {
     "profile_doubt.promised": "The share where 0.2 was measured.",
     "profile_doubt.advice": "What is wrong, and the command that helps.",
 }
+_MATCH_RATE = (
+    "At most this share of pairs of strangers is as close: as it was measured where the profile "
+    "comes from, or estimated if the library was calibrated without labels; null if not known."
+)
 MEMBERS = {
     "Question": _FILEPATHS,
     "PagedQuestion": _FILEPATHS,
@@ -80,6 +84,13 @@ MEMBERS = {
         "files.no_photo": "Files that are no photos, such as videos.",
         "model": "The model that answers use.",
         **_PROFILE,
+        "calibration": "How the library came to count by that profile.",
+        "calibration.shipped": "Whether it is the one that comes with the model.",
+        "calibration.by": "Who chose it last: the operator, or ingest by itself; null if nobody.",
+        "calibration.faces": "How many faces the library held then; null if nobody chose.",
+        "calibration.outcome": "What came of it, in words; null if nobody chose.",
+        "calibration.kept_of": "Other models whose calibration is kept for a return to them.",
+        "calibration.advice": "What to do after a change of the model; null if nothing.",
         "index": "The vector index in memory: whether it is loaded, its faces, its rebuilds.",
         "confinement": "What decoders are confined by here, which make the pictures of faces.",
         "confinement.landlock": "The version of Landlock; 0: none.",
@@ -124,8 +135,7 @@ MEMBERS = {
         "distance": "Their cosine distance, 0 to 2.",
         "threshold": "The threshold above which they are linked.",
         "judged": "True if people said that the two faces are one person.",
-        "false_match_rate": "Where the model was measured, at most this share of pairs of "
-        "strangers was as close; null if not known.",
+        "false_match_rate": _MATCH_RATE,
     },
     "Person": {
         "faces": "The faces that count as this person.",
@@ -232,8 +242,7 @@ MEMBERS = {
     "SimilarFace": {
         "distance": "Its cosine distance from the face, 0 to 2.",
         "threshold": "The threshold above which it is that near.",
-        "false_match_rate": "Where the model was measured, at most this share of pairs "
-        "of strangers was as close; null if not known.",
+        "false_match_rate": _MATCH_RATE,
     }
     | {name: text for name, text in _FACE.items() if name != "judgements"},
     "PhotoSimilar": {

@@ -8,6 +8,7 @@ from index.base.settings import Settings
 from index.counting.comparison import SIDES
 from index.counting.question import OPTIONS, PARAMETERS
 from index.database.states import JUDGING, FileState
+from index.library.calibration import INGEST, OPERATOR
 from index.library.everybody import PeopleState
 from index.library.judgements import MAX_NOTE
 from index.library.known_files import FileStatus
@@ -164,6 +165,16 @@ _PROFILE: dict[str, Schema] = {
     "profile": TEXT,
     "profile_doubt": {"oneOf": [_DOUBT, {"type": "null"}]},
 }
+_CALIBRATION = record(  # index.library.calibration
+    {
+        "shipped": FLAG,
+        "by": {"enum": [OPERATOR, INGEST, None]},
+        "faces": {"type": ["integer", "null"]},
+        "outcome": {"type": ["string", "null"]},
+        "kept_of": array(TEXT),
+        "advice": {"type": ["string", "null"]},
+    }
+)
 _OPTIONS: dict[str, Schema] = {
     option.name: {**option.kind.schema, "description": option.english} for option in OPTIONS
 }
@@ -322,6 +333,7 @@ _STATUS: Schema = {  # operators' figures: more may be added, so others are allo
         "files": record({state.value: INTEGER for state in FileState}),
         "model": TEXT,
         **_PROFILE,
+        "calibration": _CALIBRATION,
         "index": {"type": "object", "required": ["ready", "faces", "rebuilds"]},
         "confinement": _CONFINEMENT,
         "ingest": {

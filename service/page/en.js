@@ -218,7 +218,7 @@ export const en = {
   linkDistance: "Cosine distance",
   linkThreshold: "As a threshold",
   linkRate: ({ threshold, count, of }) =>
-    `This distance is a threshold of ${threshold}. Where the model was measured, at most ${number(count)} in ${number(of)} pairs of strangers were this close. With other people it can be more or fewer.`,
+    `This distance is a threshold of ${threshold}. By the profile in use, at most ${number(count)} in ${number(of)} pairs of strangers are this close. With other people it can be more or fewer.`,
   linkUnknown: ({ threshold }) =>
     `This distance is a threshold of ${threshold}. For such a link it was not measured how often two strangers are this close.`,
   linkJudged: "People said that these two are one person.",

@@ -205,7 +205,7 @@ export const zh = {
   linkDistance: "余弦距离",
   linkThreshold: "相当于阈值",
   linkRate: ({ threshold, count, of }) =>
-    `相当于阈值 ${threshold}。测量模型时，每 ${number(of)} 对陌生人中最多有 ${number(count)} 对相距这么近；对其他人，比例可能更高或更低。`,
+    `相当于阈值 ${threshold}。按所用参数，每 ${number(of)} 对陌生人中最多有 ${number(count)} 对相距这么近；对其他人，比例可能更高或更低。`,
   linkUnknown: ({ threshold }) =>
     `相当于阈值 ${threshold}。对这样的连接，没有测量过陌生人相距这么近的频率。`,
   linkJudged: "有人判断这两张脸是同一个人。",

@@ -9,11 +9,13 @@ import pytest
 from commands import calibrate
 from index.database.engine import Database
 from index.database.queries import generations
+from index.database.states import GenerationState
 from index.vectors import snapshot_writer
 from index.vectors.match_rates import FALSE_MATCH_RATES, GRID
 from index.vectors.space import Profile, shipped_profile, stored_vector_space
 from tests.commands.conftest import Run, fill, profile_in_use, report
 from tests.fakes import save_picture
+from tests.index.builders import fake_generation
 
 pytestmark = pytest.mark.usefixtures("few_are_enough")
 
@@ -103,6 +105,12 @@ def test_the_library_calibrates_itself_and_shows_what_changes(run: Run, config: 
     assert run("verify", "--config", config).code == 0
 
 
+def status_of(run: Run, config: Path) -> tuple[str, str, bool]:
+    found = json.loads(run("status", "--config", config).out)["calibration"]
+    assert found["faces"] == 120
+    return found["by"], found["outcome"], found["shipped"]
+
+
 @pytest.mark.usefixtures("gathering")
 def test_each_calibration_can_be_taken_back_in_turn(run: Run, people: Path, config: Path) -> None:
     first = Profile.from_json(profile_in_use(config))
@@ -112,6 +120,7 @@ def test_each_calibration_can_be_taken_back_in_turn(run: Run, people: Path, conf
     assert (
         len({first.version, second.version, Profile.from_json(profile_in_use(config)).version}) == 3
     )
+    assert status_of(run, config) == ("operator", "calibrated with labels", False)
     for expected in (second, first):
         outcome = run("calibrate", "--undo", "--config", config)
         assert (outcome.code, outcome.err) == (0, "")
@@ -120,6 +129,7 @@ def test_each_calibration_can_be_taken_back_in_turn(run: Run, people: Path, conf
     outcome = run("calibrate", "--undo", "--config", config)
     assert (outcome.code, outcome.out) == (1, "")
     assert "no calibration is left to take back" in outcome.err
+    assert status_of(run, config) == ("operator", "taken back", True)
 
 
 @pytest.mark.usefixtures("library")
@@ -217,3 +227,21 @@ def test_a_calibration_can_be_taken_back(run: Run, people: Path, config: Path) -
     restored = Profile.from_json(profile_in_use(config))
     assert restored == shipped_profile("facenet", 512)
     assert restored.undone() is None  # no average over people whom somebody has forgotten stays
+
+
+@pytest.mark.usefixtures("library")
+def test_the_shipped_profile_drops_what_was_kept_for_other_models(
+    run: Run, people: Path, config: Path
+) -> None:
+    run("calibrate", people, "--config", config)
+    calibrated = Profile.from_json(profile_in_use(config))
+    with Database(config.parent / "data" / "person_count.db") as database:
+        for state in (GenerationState.PAST, GenerationState.BESIDE):
+            with database.write() as connection:
+                fake_generation(connection, state, state, model="facenet", profile=calibrated)
+        run("calibrate", "--shipped", "--config", config)
+        with database.read() as connection:
+            beside, past = generations.beside(connection), generations.past(connection)
+    assert past == []
+    assert beside is not None
+    assert Profile.from_json(beside.profile) == shipped_profile("facenet", 512)

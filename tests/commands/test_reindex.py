@@ -75,6 +75,14 @@ def test_it_says_how_many_persons_there_are_before_and_after(run: Run, config: P
     )
 
 
+@pytest.mark.usefixtures("dull")
+def test_it_says_by_which_profile_another_model_begins(run: Run, config: Path) -> None:
+    run("calibrate", "--shipped", "--config", config)
+    lines = run("reindex", "--config", config).out.splitlines()
+    assert lines[2] == "what was calibrated for fake-1 stays with it, for when you return to it"
+    assert lines[3].startswith("dull-1 begins with the profile that comes with it; to see what")
+
+
 def test_a_model_that_cannot_be_loaded_is_told_before_anything_is_counted(
     run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

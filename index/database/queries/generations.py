@@ -142,17 +142,36 @@ def retire(connection: Connection, generation_id: int) -> None:
     )
 
 
-def retired(connection: Connection) -> list[int]:
+def retired(connection: Connection) -> list[GenerationRow]:
     """The generations that are to be removed."""
-    state = GenerationState.RETIRED
-    return list(connection.scalars(select(Generation.id).where(Generation.state == state)))
+    return [GenerationRow(*row) for row in _BY_STATE.rows(connection, [GenerationState.RETIRED])]
 
 
-def remove_some(connection: Connection, generation_id: int, limit: int) -> bool:
+def past(connection: Connection) -> list[GenerationRow]:
+    """Generations of which only the profile is left: the newest of each model, by id."""
+    rows = _BY_STATE.rows(connection, [GenerationState.PAST])
+    return sorted((GenerationRow(*row) for row in rows), key=lambda row: row.id)
+
+
+def drop_past(connection: Connection, model_id: str | None = None) -> None:
+    """Forget the profiles of past generations, all or those of one model."""
+    some = delete(Generation).where(Generation.state == GenerationState.PAST)
+    if model_id is not None:
+        some = some.where(Generation.model_id == model_id)
+    connection.execute(some)
+
+
+def remove_some(
+    connection: Connection, generation: GenerationRow, limit: int, *, keep_profile: bool = False
+) -> bool:
     """Remove up to *limit* faces of a generation; if it has none left, remove it itself.
+
+    Args:
+        keep_profile: keep its row as the past() generation of its model.
 
     Returns: True while there is more to remove.
     """
+    generation_id = generation.id
     some = select(Face.id).where(Face.generation_id == generation_id).limit(limit)
     if connection.execute(delete(Face).where(Face.id.in_(some))).rowcount:
         return True
@@ -160,5 +179,10 @@ def remove_some(connection: Connection, generation_id: int, limit: int) -> bool:
     connection.execute(delete(SnapshotChunk).where(SnapshotChunk.snapshot_id.in_(held)))
     for table in (SnapshotRow, Chunk, Analysis, Change):
         connection.execute(delete(table).where(table.generation_id == generation_id))
-    connection.execute(delete(Generation).where(Generation.id == generation_id))
+    this = Generation.id == generation_id
+    if keep_profile:
+        drop_past(connection, generation.model_id)
+        connection.execute(update(Generation).where(this).values(state=GenerationState.PAST))
+    else:
+        connection.execute(delete(Generation).where(this))
     return False

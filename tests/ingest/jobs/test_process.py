@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from index.base import kernel
+from index.base.choices import Calibrate
 from index.base.errors import ModelUnavailableError, WatcherEndedError, WriterBusyError
 from index.base.lock import exclusive
 from index.base.settings import Settings
@@ -17,14 +18,16 @@ from index.database.migration import migrate
 from index.database.queries import analyses, generations, queue, snapshots
 from index.database.queries.generations import GenerationRow
 from index.database.states import FileState, GenerationState
+from index.evaluation import library_fit
 from index.library.ingest_report import stored_report
 from index.upkeep.verify import verify
+from index.vectors.space import Profile, shipped_profile
 from ingest.jobs import process as module
 from ingest.jobs import standby
 from ingest.jobs.process import Housekeeping, run_ingest
 from ingest.networks.models import Models
 from ingest.watching.watcher import Watcher
-from tests.fakes import fake_models, save_picture
+from tests.fakes import fake_models, save_gathering, save_picture
 from tests.index.builders import fake_generation
 from tests.ingest.builders import Ingest
 from tests.ingest.watched import REGISTERED_TWICE
@@ -59,7 +62,7 @@ class Running:
 @pytest.fixture
 def run(
     ingest: Ingest, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[], Running]]:
+) -> Iterator[Callable[..., Running]]:
     """A function that starts the process over the library of *ingest*."""
 
     def open_generation(*_: object) -> tuple[GenerationRow, Models]:
@@ -71,8 +74,8 @@ def run(
     monkeypatch.setattr(module, "TAKE_OVER_SECONDS", 0.2)
     started: list[Running] = []
 
-    def start() -> Running:
-        started.append(Running(settings))
+    def start(**changes: object) -> Running:
+        started.append(Running(settings.model_copy(update=changes)))
         return started[-1]
 
     yield start
@@ -81,7 +84,7 @@ def run(
         running._thread.join(15)
 
 
-Run = Callable[[], Running]
+Run = Callable[..., Running]
 
 
 def expect(ingest: Ingest, **states: str) -> None:
@@ -253,6 +256,23 @@ def test_it_reports_while_it_runs(ingest: Ingest, settings: Settings, run: Run) 
     assert {"read", "decode", "detect", "crop", "embed"} <= set(found["work"]["stage_seconds"])
     assert str(settings.inbox) not in str(found)
     assert found["reported_seconds_ago"] == pytest.approx(0.0, abs=10.0)
+
+
+def test_it_calibrates_in_the_background_if_the_settings_say_so(
+    ingest: Ingest, settings: Settings, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("DEPARTURE", "EXCESS"):  # so that no profile fits
+        monkeypatch.setattr(library_fit, limit, 0.0)
+    save_gathering(settings.inbox)
+    with ingest.database.write() as connection:
+        connection.exec_driver_sql("UPDATE generations SET model = 'facenet'")
+        profile = shipped_profile("facenet", 512).to_json()
+        generations.set_profile(connection, ingest.active().id, profile)
+    running = run(calibrate=Calibrate.AUTOMATIC)
+    wait_until(
+        lambda: Profile.from_json(ingest.active().profile).is_chosen, "the library is calibrated"
+    )
+    running.close()
 
 
 # --- housekeeping --------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from index.database.engine import CommitCounter, Database
 from index.database.queries import embeddings, generations, stored_images
 from index.database.queries.generations import GenerationRow
 from index.database.states import GenerationState
+from index.library.calibration import INGEST, choose
 from index.vectors.space import Profile, Space
 from service.answering import follower as module
 from service.answering.follower import Follower
@@ -142,6 +143,21 @@ def test_another_profile_is_used_at_once(
     assert space.profile == profile
     assert space.distance(0.2) == pytest.approx(0.25)
     np.testing.assert_array_equal(found, Space.calibrated(profile).unit(raw_vector(1000)[None, :]))
+
+
+def test_who_chose_a_profile_opens_no_new_index(
+    follower: Follower, database: Database, generation: GenerationRow
+) -> None:
+    """Or a refused calibration would hold answers up."""
+    record(database, generation, new_image(1))
+    wait_until(lambda: loaded(follower) == 1, "the face is followed")
+    before = follower._index
+    with database.write() as connection:
+        choose(connection, generation, Profile.from_json(generation.profile), INGEST, "refused")
+        changed = generations.active(connection)
+    vectors(follower, database)
+    assert before is not None
+    assert follower._index == (changed, before[1])
 
 
 def test_the_scale_of_the_settings_is_used(

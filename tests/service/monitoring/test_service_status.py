@@ -65,6 +65,7 @@ def test_status_tells_numbers_and_no_names(library: Service) -> None:
         "model",
         "profile",
         "profile_doubt",
+        "calibration",
         "images",
         "faceless_images",
         "faces",

@@ -135,13 +135,13 @@ class TestSwitchingGenerations:
             assert generations.switch(connection, other.id) == small.id
             assert generations.active(connection) == other
             assert generations.building(connection) is None
-            assert generations.retired(connection) == [small.id]
+            assert generations.retired(connection) == [small]
             assert [f.id for f in faces_of(connection, other.id, [image_id])] == [5, 6]
             with pytest.raises(StoreError, match="active already"):
                 generations.switch(connection, other.id)
         steps = 0
         with database.write() as connection:
-            while generations.remove_some(connection, small.id, 3):
+            while generations.remove_some(connection, small, 3):
                 steps += 1
         assert steps == 2
         for table in ("faces", "analyses", "changelog", "snapshots", "index_chunks"):
