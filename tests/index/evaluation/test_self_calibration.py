@@ -6,6 +6,7 @@ import pytest
 from index.evaluation import self_calibration
 from index.evaluation.counted_people import CountedPeople
 from index.evaluation.evaluation import calibrate
+from index.evaluation.library_fit import library_fit
 from index.evaluation.measures import pair_distances
 from index.evaluation.self_calibration import UntrustedError, self_calibrate
 from index.vectors.match_rates import FalseMatchRates
@@ -74,6 +75,41 @@ def refusal(raw: np.ndarray, profile: Profile | None = None) -> str:
 def test_one_person_and_a_handful_are_refused() -> None:
     assert "those of 1 person, too few" in refusal(faces(1, 120, 3)[0])
     assert "those of 9 people, too few" in refusal(faces(9, 20, 3)[0])
+
+
+def relatives(families: int, members: int) -> tuple[np.ndarray, list[str]]:
+    """Ten photos of each; relatives have a fifth of what differs between strangers in common."""
+    raw, people = faces(families * members, 10, 5)
+    shared = np.repeat(faces(families, 1, 6, spread=0.0)[0] - 3, 10 * members, axis=0)
+    return 3 + 0.8**0.5 * (raw - 3) + 0.2**0.5 * shared, people
+
+
+def test_two_families_are_refused_if_few_and_calibrated_if_many() -> None:
+    assert "those of 10 people, too few" in refusal(relatives(2, 5)[0])
+    family, people = relatives(2, 15)
+    raw, photos = family.astype(np.float32), np.arange(len(family))
+    fit = library_fit(raw, photos, shipped())
+    assert fit is not None
+    assert fit.is_doubtful
+    found = self_calibrate(raw, photos, shipped())
+    assert (found.people, found.has_changed) == (30, True)
+    rates = []
+    for profile in (shipped(), found.profile):
+        _, different = pair_distances(Space.calibrated(profile).unit(raw), people)
+        rates.append(float((different < profile.operating_distance).mean()))
+    assert rates[0] > 0.02
+    assert rates[1] < 0.003
+
+
+@pytest.mark.parametrize("shift", [0.0, PLACE])
+def test_photos_that_were_saved_twice_mislead_nobody(shift: float) -> None:
+    raw, _ = faces(40, 7, 7, shift)
+    chance = np.random.default_rng(0)
+    copies = raw[chance.integers(len(raw), size=120)]  # 30 % of 400
+    copies = copies + 0.02 * chance.normal(size=copies.shape)
+    both = np.concatenate([raw, copies]).astype(np.float32)
+    found = self_calibrate(both, np.arange(len(both)), shipped())
+    assert (found.people, found.has_changed) == (40, bool(shift))
 
 
 def test_persons_whose_photos_are_not_alike_are_refused() -> None:
