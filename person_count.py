@@ -35,6 +35,7 @@ from commands.pictures import pictures
 from commands.reindex import reindex
 from commands.removals import removals
 from commands.restore import restore
+from commands.scan import scan
 from commands.serve import serve
 from commands.similar import similar
 from commands.status import status
@@ -81,6 +82,7 @@ for command in (
     serve,
     watch,
     work,
+    scan,
     ingest,
     count,
     similar,

@@ -172,9 +172,9 @@ class Drain:
                 if not files or done * LOOKS >= len(pending):
                     pending, done = report(pending), 0
                 if turn.is_mine():  # else another machine's ingest process keeps house
-                    housekeeping.run_if_due(worker)
+                    housekeeping.run_if_due()
             if turn.is_mine():
-                housekeeping.snapshot(worker)
+                housekeeping.snapshot()
 
     def _pending(self, names: Sequence[str]) -> list[str]:
         """The *names* that are still pending, without files whose disk may be missing."""

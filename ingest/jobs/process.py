@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Self
 
 from index.base.errors import (
     ConfigError,
@@ -21,16 +22,22 @@ from index.base.worker_names import home_of, new_name
 from index.database.engine import Database
 from index.database.queries import generations, leases, queue, stored_images
 from index.database.sole_jobs import WATCH, Turn
+from index.library.ingest_report import WorkReport
 from index.upkeep.erasure import expire, finish_erasures
 from index.vectors import snapshot_writer
 from index.vectors.space import stored_vector_space
 from ingest.jobs.automatic_calibration import AutomaticCalibration
-from ingest.jobs.beside import BesideKeeper
 from ingest.jobs.fit_watch import FitWatch
+from ingest.jobs.reading import Reading
 from ingest.jobs.reindex import remove_retired
 from ingest.jobs.reporter import Reporter
-from ingest.jobs.standby import IDLE_SECONDS, OUTAGE_SECONDS, new_worker, stand_by
-from ingest.jobs.worker import Worker
+from ingest.jobs.standby import (
+    IDLE_SECONDS,
+    OUTAGE_SECONDS,
+    new_worker,
+    stand_by,
+    wait_for_turn,
+)
 from ingest.watching.clock_guard import ClockGuard
 from ingest.watching.scan import Scanner
 from ingest.watching.watcher import Watcher
@@ -60,7 +67,7 @@ class Housekeeping:
         self.clock_guard = ClockGuard(database, settings.settle_seconds, clock)
         self._last_snapshot = time.monotonic()
 
-    def run_if_due(self, worker: Worker) -> bool:
+    def run_if_due(self) -> bool:
         """Remove orphans and expired photos, and write a snapshot, each when it is due.
 
         Returns: whether a round was due.
@@ -79,12 +86,19 @@ class Housekeeping:
             stored_images.drop_orphans(connection, now - ORPHAN_SECONDS if queued else now)
         self._expire(now)
         remove_retired(self._database)
-        changes = snapshot_writer.pending_changes(self._database, worker.generation.id)
-        waited = time.monotonic() - self._last_snapshot >= self._settings.snapshot_seconds
-        dropped = snapshot_writer.dropped(self._database, worker.generation.id)
-        if dropped or changes >= self._settings.snapshot_changes or (changes and waited):
-            self.snapshot(worker)
+        if self._snapshot_is_due():
+            self.snapshot()
         return True
+
+    def _snapshot_is_due(self) -> bool:
+        with self._database.read() as connection:
+            active = generations.active(connection)
+        if active is None:
+            return False
+        changes = snapshot_writer.pending_changes(self._database, active.id)
+        waited = time.monotonic() - self._last_snapshot >= self._settings.snapshot_seconds
+        dropped = snapshot_writer.dropped(self._database, active.id)
+        return dropped or changes >= self._settings.snapshot_changes or (changes > 0 and waited)
 
     def _expire(self, now: float) -> None:
         days = self._settings.retention_days
@@ -101,7 +115,7 @@ class Housekeeping:
         except StoreError as error:
             log.error("ingest.expiry_failed reason=%s", error)  # noqa: TRY400 - no traceback
 
-    def snapshot(self, worker: Worker) -> None:
+    def snapshot(self) -> None:
         """Write a snapshot if anything has changed; damaged rows are reported, not fatal.
 
         Raises:
@@ -110,7 +124,7 @@ class Housekeeping:
         self._last_snapshot = time.monotonic()
         with self._database.read() as connection:
             active = generations.active(connection)
-        if active is None or active.id != worker.generation.id:
+        if active is None:
             return
         space = stored_vector_space(active.profile)
         try:
@@ -148,8 +162,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         WatcherEndedError: the watcher's thread has ended.
     """
     _check_confinement(settings)
-    for folder in make_folders(settings):
-        log.warning("ingest.folder_made folder=%s; it did not exist: is it mistyped?", folder)
+    _make_folders(settings)
     with (
         exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS, stop=stop),
         Database(settings.database_address) as database,
@@ -159,7 +172,9 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         resume(database, settings)
         worker = None if turn.is_mine() else stand_by(database, settings, turn, stop)
         if not stop.is_set():
-            _watch(database, settings, turn, worker, stop)
+            with _Watching(database, settings) as watching:
+                worker = worker or new_worker(database, settings)
+                watching.run(turn, Reading(database, settings, worker), stop)
         log.info("ingest.stopped")
 
 
@@ -174,15 +189,45 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS, stop=stop),
         Database(settings.database_address) as database,
     ):
-        if not database.is_shared:
-            raise ConfigError(
-                f"{database.place} is a file, which one process works on; run person-count watch, "
-                "or set database_url"
-            )
+        _refuse_file(database)
         finish_erasures(database, settings.data)
         resume(database, settings)
         stand_by(database, settings, None, stop)
         log.info("ingest.stopped")
+
+
+def run_scanner(settings: Settings, stop: threading.Event) -> None:
+    """Only watch the folders and keep house until *stop* is set, beside workers.
+
+    It loads no network and reads no photo, so a worker may run beside it with the same data folder.
+
+    Raises: as run_worker(), but for models and confinement.
+    """
+    _make_folders(settings)
+    with (
+        exclusive(settings.data, "scan", wait_seconds=TAKE_OVER_SECONDS, stop=stop),
+        Database(settings.database_address) as database,
+        Turn(database, WATCH, new_name(settings.data)) as turn,
+    ):
+        _refuse_file(database)
+        finish_erasures(database, settings.data)
+        if wait_for_turn(turn, stop):
+            with _Watching(database, settings) as watching:
+                watching.run(turn, None, stop)
+        log.info("ingest.stopped")
+
+
+def _refuse_file(database: Database) -> None:
+    if not database.is_shared:
+        raise ConfigError(
+            f"{database.place} is a file, which one process works on; run person-count watch, "
+            "or set database_url"
+        )
+
+
+def _make_folders(settings: Settings) -> None:
+    for folder in make_folders(settings):
+        log.warning("ingest.folder_made folder=%s; it did not exist: is it mistyped?", folder)
 
 
 def _check_confinement(settings: Settings) -> None:
@@ -191,45 +236,51 @@ def _check_confinement(settings: Settings) -> None:
         log.warning("ingest.confinement_lacks what=%s; see docs/security.md", found.lacking)
 
 
-def _watch(
-    database: Database,
-    settings: Settings,
-    turn: Turn,
-    worker: Worker | None,
-    stop: threading.Event,
-) -> None:
-    """Watch the folders, work and keep house until *stop* is set; errors as in run_ingest()."""
-    housekeeping, fit_watch = Housekeeping(database, settings), FitWatch(database)
-    calibration = AutomaticCalibration(database, settings)
-    reporter = Reporter(database)
-    roots = settings.resolve_roots()
-    scanner = Scanner(database, roots, settings.settle_seconds)
-    watcher = Watcher(scanner, roots.real, settings, reporter.watcher_changed)
-    watcher.start()  # before the models, so that files settle while those load
-    try:
-        worker = worker or new_worker(database, settings)
-        beside = BesideKeeper(database, settings)
+class _Watching:
+    """Watches the folders and keeps house."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._housekeeping = Housekeeping(database, settings)
+        self._fit_watch = FitWatch(database)
+        self._calibration = AutomaticCalibration(database, settings)
+        self._reporter = Reporter(database)
+        roots = settings.resolve_roots()
+        scanner = Scanner(database, roots, settings.settle_seconds)
+        self._watcher = Watcher(scanner, roots.real, settings, self._reporter.watcher_changed)
+
+    def __enter__(self) -> Self:
+        """Start the watcher: before the models, so that files settle while those load."""
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._calibration.close()
+        self._watcher.close()
+
+    def run(self, turn: Turn, reading: Reading | None, stop: threading.Event) -> None:
+        """Go on until *stop* is set, and read photos meanwhile; None: others read them.
+
+        Raises: as run_ingest().
+        """
         outage = Outage("ingest")
         while not stop.is_set():
-            if not watcher.is_alive():
+            if not self._watcher.is_alive():
                 raise WatcherEndedError("the watcher has ended; nothing new would be noticed")
             try:
                 if not turn.is_mine():
                     raise WriterBusyError("another process watches the folders now")
-                if worker.is_due() and worker.step():
-                    outage.end()
-                elif not beside.step(worker.models):
+                if reading is None or not reading.step():
                     stop.wait(IDLE_SECONDS)
-                if housekeeping.run_if_due(worker):
-                    jumps = housekeeping.clock_guard.jumps
-                    fit_watch.look_if_due()
-                    calibration.begin_if_due(fit_watch)
-                    fit = fit_watch.found
-                    reporter.round_done(watcher.report, worker.report(), jumps, fit)
+                if self._housekeeping.run_if_due():
+                    outage.end()
+                    self._report(WorkReport() if reading is None else reading.worker.report())
             except StoreUnavailableError as error:
                 outage.begin(error)
                 stop.wait(OUTAGE_SECONDS)
-        housekeeping.snapshot(worker)
-    finally:
-        calibration.close()
-        watcher.close()
+        self._housekeeping.snapshot()
+
+    def _report(self, work: WorkReport) -> None:
+        self._fit_watch.look_if_due()
+        self._calibration.begin_if_due(self._fit_watch)
+        jumps, fit = self._housekeeping.clock_guard.jumps, self._fit_watch.found
+        self._reporter.round_done(self._watcher.report, work, jumps, fit)

@@ -62,6 +62,22 @@ def stand_by(
     return worker
 
 
+def wait_for_turn(turn: Turn, stop: threading.Event) -> bool:
+    """Wait until it is this process's turn, or *stop* is set. Returns: whether it is its turn."""
+    outage, told = Outage("ingest"), False
+    while not stop.is_set():
+        try:
+            if turn.is_mine():
+                return True
+            if not told:
+                told = True
+                log.info("ingest.stands_by; another process watches the folders")
+        except StoreUnavailableError as error:
+            outage.begin(error)
+        stop.wait(OUTAGE_SECONDS)
+    return False
+
+
 class Sight:
     """Whether this machine sees the folders that the watching process sees.
 

@@ -13,6 +13,7 @@ COMMANDS = (
     "serve",
     "watch",
     "work",
+    "scan",
     "ingest",
     "count",
     "reindex",

@@ -31,7 +31,7 @@ def ingest(database: Database, settings: Settings, generation: GenerationRow) ->
     made.drop("ann.png", 1)
     made.drop("bob.png", 2)
     made.index()
-    Housekeeping(database, settings).snapshot(made.worker)
+    Housekeeping(database, settings).snapshot()
     return made
 
 

@@ -70,12 +70,12 @@ def test_housekeeping_forgets_and_writes_the_next_snapshot(
     monkeypatch.setattr(process, "HOUSEKEEPING_SECONDS", 0.0)
     settings = home.settings.model_copy(update={"retention_days": 3.0})
     housekeeping = Housekeeping(home.database, settings, home.clock)
-    housekeeping.run_if_due(home.worker)
+    housekeeping.run_if_due()
     assert len(home.states()) == 3
     home.clock.advance(4 * DAY)
     monkeypatch.setattr(process, "EXPIRY_SECONDS", 0.0)
     housekeeping = Housekeeping(home.database, settings, home.clock)
-    housekeeping.run_if_due(home.worker)
+    housekeeping.run_if_due()
     assert home.states() == {}
     assert ask(home.database, "SELECT face_count FROM snapshots") == [(0,)]
     home.check()

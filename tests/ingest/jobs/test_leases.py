@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from index.base.errors import ConfigError, StoreUnavailableError
+from index.base.settings import Settings
 from index.database import sole_jobs
 from index.database.queries import leases, queue
 from index.database.sole_jobs import Turn
@@ -20,7 +21,7 @@ from index.upkeep.verify import verify
 from index.vectors.snapshot_writer import write_snapshot
 from index.vectors.space import stored_vector_space
 from ingest.jobs import standby
-from ingest.jobs.process import run_worker
+from ingest.jobs.process import run_scanner, run_worker
 from ingest.jobs.standby import Sight
 from ingest.jobs.worker import Worker
 from ingest.networks.models import Models
@@ -240,10 +241,46 @@ def test_a_worker_alone_reads_what_others_have_found_and_never_watches(
     check(full)
 
 
+@pytest.mark.engines("postgres")  # see above
+def test_scanners_find_files_and_read_none_and_one_takes_over_from_the_other(
+    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sole_jobs, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(standby, "OUTAGE_SECONDS", 0.01)
+    data = (ingest.settings.data, tmp_path / "of another machine")
+    stops = [threading.Event() for _ in data]
+
+    def states() -> list[tuple[object, ...]]:
+        return ask(ingest.database, "SELECT path, state FROM files ORDER BY 1")
+
+    with ThreadPoolExecutor() as pool:
+        running = []
+        for folder, stop in zip(data, stops, strict=True):
+            own = ingest.settings.model_copy(update={"data": folder})
+            running.append(pool.submit(run_scanner, own, stop))
+            wait_until(lambda: ask(ingest.database, "SELECT * FROM turns"), "one watches")
+        one = ingest.drop("1.png", 1)
+        wait_until(lambda: states() == [(str(one), "pending")], "it is found")
+        assert another(ingest).step() == 1
+        stops[0].set()
+        running[0].result()
+        one.unlink()
+        two = ingest.drop("2.png", 2)
+        wait_until(lambda: states() == [(str(two), "pending")], "the other one has taken over")
+        stops[1].set()
+        running[1].result()
+    # the first has written a snapshot of what the worker had read
+    assert ask(ingest.database, "SELECT count(*), min(face_count) FROM snapshots") == [(1, 1)]
+    assert ask(ingest.database, "SELECT * FROM turns") == []
+
+
+@pytest.mark.parametrize("alone", [run_worker, run_scanner])
 @pytest.mark.engines("sqlite")
-def test_a_worker_alone_on_a_file_says_what_to_run_instead(full: Ingest) -> None:
+def test_on_a_file_it_says_what_to_run_instead(
+    full: Ingest, alone: Callable[[Settings, threading.Event], None]
+) -> None:
     with pytest.raises(ConfigError, match="person-count watch"):
-        run_worker(full.settings, threading.Event())
+        alone(full.settings, threading.Event())
 
 
 class TestSight:

@@ -280,7 +280,7 @@ def test_it_calibrates_in_the_background_if_the_settings_say_so(
 
 def keep_house(ingest: Ingest, **changes: object) -> None:
     settings = ingest.settings.model_copy(update=changes)
-    Housekeeping(ingest.database, settings).run_if_due(ingest.worker)
+    Housekeeping(ingest.database, settings).run_if_due()
 
 
 def newest_upto(ingest: Ingest) -> int:
@@ -328,7 +328,7 @@ def test_a_snapshot_is_written_after_enough_time(ingest: Ingest) -> None:
     housekeeping = Housekeeping(
         ingest.database, ingest.settings.model_copy(update={"snapshot_seconds": 0.0})
     )
-    housekeeping.run_if_due(ingest.worker)
+    housekeeping.run_if_due()
     assert newest_upto(ingest) == 1
 
 

@@ -243,14 +243,14 @@ def test_a_clock_that_is_set_forward_erases_nothing_that_is_not_old(
     housekeeping.clock_guard = ClockGuard(ingest.database, SETTLE, machine.wall, machine.boot)
     machine.wall.advance(365 * DAY)
     for _ in range(12):
-        housekeeping.run_if_due(ingest.worker)
+        housekeeping.run_if_due()
         machine.pass_time(300)
     machine.wall.advance(-365 * DAY)
-    housekeeping.run_if_due(ingest.worker)
+    housekeeping.run_if_due()
     assert ingest.states() == {"a.png": "indexed"}
     assert housekeeping.clock_guard.jumps == 2
     machine.pass_time(31 * DAY)
-    housekeeping.run_if_due(ingest.worker)
+    housekeeping.run_if_due()
     assert ingest.states() == {}
     assert tmp_path.is_dir()
     with ingest.database.read() as connection:
