@@ -37,9 +37,9 @@ def reindex(
 ) -> None:
     """Embed every image again beside the present index and switch.
 
-    Until the switch, answers come from the present index. It prints the persons counted in up to
-    200 of your folders, before and after. You can interrupt it: started again, it continues where
-    it stopped.
+    Until the switch, answers come from the present index. Workers on other machines help. It prints
+    the persons counted in up to 200 of your folders, before and after. You can interrupt it:
+    started again, it continues where it stopped.
 
     With --beside it never switches. Then /persons says where the second model disagrees, and ingest
     gives new photos their faces of both models. --no-beside removes the second model's faces.

@@ -311,6 +311,25 @@ class Place(Base):
     accepted: Mapped[bool] = mapped_column(server_default="0")  # the operator says they are gone
 
 
+class ImageBatch(Base):
+    """Images that a re-index has put out, for any process to embed; see queries.image_batches."""
+
+    __tablename__ = "image_batches"
+    # a batch's number is never used again: a late process must not remove another batch
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    generation_id: Mapped[int] = mapped_column(
+        ForeignKey("generations.id", ondelete="CASCADE"), index=True
+    )
+    first_image: Mapped[int] = mapped_column(BigInteger)  # those of its images that are missing
+    last_image: Mapped[int] = mapped_column(BigInteger)
+    images: Mapped[int]  # how many were missing when it was put out
+    tries: Mapped[int] = mapped_column(server_default="0")  # how often it was taken
+    claimed_by: Mapped[str | None] = mapped_column(String(64))  # the process that took it last
+    claimed_until: Mapped[float | None] = mapped_column(Float)  # see queries.leases; None: free
+
+
 class Commits(Base):
     """The one row that a server's writers lock, and add 1 to; a file has its own ways."""
 

@@ -6,7 +6,7 @@
 import logging
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from index.base.errors import ConfigError, IngestError, ModelUnavailableError
 from index.base.progress import Progress
@@ -17,8 +17,9 @@ from index.database.queries.generations import GenerationRow
 from index.database.states import GenerationState
 from index.library.calibration import first_profile
 from ingest.interfaces import Encoder
+from ingest.jobs.filling import Filling
 from ingest.jobs.missing_images import MissingImages
-from ingest.networks.models import Models, load_encoder, load_models
+from ingest.networks.models import Models, load_models, with_encoder_of
 from ingest.networks.recogniser import stored_name
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class BesideIndexer:
         self._database = database
         self._model = stored_name(model)
         self._stop = stop
-        self._missing = MissingImages(database, settings, models)
+        self._filling = Filling(database, settings, models)
 
     def run(self, progress: Progress) -> BesideResult | None:
         """Analyse every image that the second model lacks. Returns: None when stopped before.
@@ -68,9 +69,7 @@ class BesideIndexer:
             ConfigError: the model gives the answers already.
         """
         generation = self._target(self._encoder)
-        errors: list[IngestError] = []
-        for some in self._missing.analyse_all(generation, self._stop, progress):
-            errors += some
+        errors = self._filling.run(generation, self._stop, progress, until_error=False)
         if self._stop.is_set():
             return None
         with self._database.read() as connection:
@@ -160,18 +159,9 @@ class BesideKeeper:
         """Load the second model; without it, its opinion lacks new photos, and says so."""
         self._generation, self._missing, self._next_round = generation, None, 0.0
         try:
-            encoder = load_encoder(self._settings, generation.model)
+            both = with_encoder_of(self._settings, models, generation)
         except (ConfigError, ModelUnavailableError) as error:
             log.warning("ingest.beside_unavailable model=%s reason=%s", generation.model_id, error)
             return
-        if encoder.model_id != generation.model_id:
-            log.warning(
-                "ingest.beside_differs model=%s now=%s; run: person-count reindex --beside",
-                generation.model_id,
-                encoder.model_id,
-            )
-            return
-        self._missing = MissingImages(
-            self._database, self._settings, replace(models, encoder=encoder)
-        )
+        self._missing = MissingImages(self._database, self._settings, both)
         log.info("ingest.beside_started model=%s", generation.model_id)

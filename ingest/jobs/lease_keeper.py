@@ -1,32 +1,33 @@
-"""Renews a worker's leases while it works on the files, or other machines would take them."""
+"""Renews a process's leases while it works, or other machines would take what it has in hand."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+
+from sqlalchemy import Connection
 
 from index.base.errors import StoreUnavailableError
 from index.base.repeating import repeated
 from index.database.engine import Database
 from index.database.queries import leases
-from index.database.queries.queue import Claim
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def kept(database: Database, claims: Sequence[Claim]) -> Iterator[None]:
-    """Keep *claims* meanwhile, by a thread of their own; nothing to do where nobody else is."""
+def kept(database: Database, renew: Callable[[Connection], object]) -> Iterator[None]:
+    """Call *renew* now and then, in a thread of its own; never where nobody else is."""
     if not database.is_shared:
         yield
         return
-    with repeated(partial(_renew, database, claims), leases.RENEW_SECONDS, "leases"):
+    with repeated(partial(_renew, database, renew), leases.RENEW_SECONDS, "leases"):
         yield
 
 
-def _renew(database: Database, claims: Sequence[Claim]) -> None:
+def _renew(database: Database, renew: Callable[[Connection], object]) -> None:
     try:
         with database.write() as connection:
-            leases.renew(connection, claims)
+            renew(connection)
     except StoreUnavailableError as error:
         log.warning("ingest.leases_not_renewed reason=%s", error)

@@ -1,12 +1,10 @@
 """Analyses images that a generation lacks, from whichever file still holds them."""
 
 import hashlib
-import threading
 from collections.abc import Iterator, Sequence
 
 from index.base.errors import IngestError, UnreadableImageError, UnsettledFileError
 from index.base.paths import signature_of
-from index.base.progress import Progress
 from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import generations, stored_images
@@ -29,35 +27,19 @@ class MissingImages:
         self._roots = settings.resolve_roots()
         self._models = models
 
-    def some(self, generation: GenerationRow, after: int, limit: int) -> list[MissingImage]:
-        """At most *limit* of them, by id, from above the id *after* on."""
+    def some(
+        self, generation: GenerationRow, after: int, limit: int, last: int | None = None
+    ) -> list[MissingImage]:
+        """At most *limit* of them, by id, from above the id *after* on, up to *last*."""
         with self._database.read() as connection:
-            return generations.missing_images(connection, generation.id, after, limit)
-
-    def analyse_all(
-        self, generation: GenerationRow, stop: threading.Event, progress: Progress
-    ) -> Iterator[list[IngestError]]:
-        """Analyse all of them, a batch at a time, until *stop* is set.
-
-        Yields: for each batch why some could not be read or decoded.
-        """
-        with self._database.read() as connection:
-            # only once: it counts the whole library, which may take as long as a batch
-            done, total = generations.progress(connection, generation.id)
-        last = 0
-        while True:
-            images = self.some(generation, last, self._settings.batch_files)
-            progress(done, total)
-            if not images or stop.is_set():
-                return
-            last = images[-1][0]
-            yield self.analyse(generation, images)
-            done = min(done + len(images), total)
+            return generations.missing_images(connection, generation.id, after, limit, last)
 
     def analyse(
         self, generation: GenerationRow, images: Sequence[MissingImage]
     ) -> list[IngestError]:
         """Store the faces of *images*; pass over those that no file holds any more.
+
+        Another process may have stored them, or abandoned the generation, meanwhile.
 
         Returns: why some could not be read or decoded; the others are stored.
         """
@@ -70,6 +52,8 @@ class MissingImages:
             else:
                 whole.append(found)
         with self._database.write() as connection:
+            if not generations.takes_faces(connection, generation.id):
+                return errors
             present = stored_images.image_ids(connection, [sha256 for _, sha256 in images])
             # images that are no longer present were forgotten meanwhile
             there = [image for image in whole if image.sha256 in present]

@@ -1,8 +1,9 @@
-"""Reads photos: new files first, then those that a second model lacks."""
+"""Reads photos: new files first, then those of a re-index, then those that a second model lacks."""
 
 from index.base.settings import Settings
 from index.database.engine import Database
 from ingest.jobs.beside import BesideKeeper
+from ingest.jobs.filling import BatchReader
 from ingest.jobs.worker import Worker
 
 
@@ -11,6 +12,7 @@ class Reading:
 
     def __init__(self, database: Database, settings: Settings, worker: Worker) -> None:
         self.worker = worker
+        self._batches = BatchReader(database, settings)
         self._beside = BesideKeeper(database, settings)
 
     def step(self) -> bool:
@@ -21,4 +23,4 @@ class Reading:
         """
         if self.worker.is_due() and self.worker.step():
             return True
-        return self._beside.step(self.worker.models)
+        return self._batches.step(self.worker) or self._beside.step(self.worker.models)

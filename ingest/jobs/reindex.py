@@ -7,10 +7,8 @@ Answers do not change before the switch.
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-from sqlalchemy import Connection
 
 from index.base.errors import IngestError
 from index.base.paths import is_in
@@ -25,6 +23,7 @@ from index.library.calibration import first_profile, is_worth_keeping
 from index.vectors import snapshot_writer
 from index.vectors.space import Profile, stored_vector_space
 from ingest.interfaces import Encoder
+from ingest.jobs.filling import Filling, all_missing
 from ingest.jobs.missing_images import MissingImages
 from ingest.networks.models import load_models
 from ingest.networks.recogniser import stored_name
@@ -32,7 +31,6 @@ from ingest.watching.missing_disks import uncertain_places
 
 log = logging.getLogger(__name__)
 
-MISSING_IMAGES = 10_000  # looked up at once
 REMOVE_FACES = 2_000  # per transaction, so that ingest need not wait long
 OLD = "; nothing has changed, the old index goes on answering"
 
@@ -75,6 +73,7 @@ class Reindexer:
         self._stop = stop
         self._roots = settings.resolve_roots()
         self._missing = MissingImages(database, settings, self._models)
+        self._filling = Filling(database, settings, self._models)
 
     def run(self, progress: Progress) -> ReindexResult | None:
         """Build a generation with the model and make it the active one.
@@ -130,9 +129,9 @@ class Reindexer:
             )
 
     def _fill(self, generation: GenerationRow, progress: Progress) -> None:
-        for errors in self._missing.analyse_all(generation, self._stop, progress):
-            if errors:
-                raise IngestError(f"{errors[0]}{OLD}") from errors[0]
+        errors = self._filling.run(generation, self._stop, progress, until_error=True)
+        if errors:
+            raise IngestError(f"{errors[0]}{OLD}") from errors[0]
 
     def _switch(self, generation: GenerationRow) -> bool:
         """Make *generation* active, unless it lacks images that were added meanwhile.
@@ -147,7 +146,7 @@ class Reindexer:
         if lost is None:
             return False
         with self._database.write() as connection:
-            missing = [image for image, _ in _all_missing(connection, generation)]
+            missing = [image for image, _ in all_missing(connection, generation)]
             files = {image: files_of(connection, image) for image in missing}
             if any(files[image] != lost.get(image) for image in missing):
                 return False  # images were added, or files moved, meanwhile
@@ -169,21 +168,13 @@ class Reindexer:
         It reads the files outside any transaction, so that no other process waits for it.
         """
         with self._database.read() as connection:
-            missing = list(_all_missing(connection, generation))
+            missing = list(all_missing(connection, generation))
             lost = {image: files_of(connection, image) for image, _ in missing}
         try:
             found = any(self._missing.content(image) is not None for image in missing)
         except IngestError as error:
             raise IngestError(f"{error}{OLD}") from error
         return None if found else lost
-
-
-def _all_missing(connection: Connection, generation: GenerationRow) -> Iterator[tuple[int, bytes]]:
-    """All images that *generation* has not analysed: id, SHA-256."""
-    last = 0
-    while some := generations.missing_images(connection, generation.id, last, MISSING_IMAGES):
-        yield from some
-        last = some[-1][0]
 
 
 def _refuse_uncertain(paths: Iterable[str], uncertain: Sequence[str]) -> None:

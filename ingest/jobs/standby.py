@@ -12,6 +12,7 @@ from index.base.settings import Settings
 from index.database.engine import Database
 from index.database.queries import places
 from index.database.sole_jobs import Turn
+from ingest.jobs.filling import BatchReader
 from ingest.jobs.worker import Worker
 from ingest.networks.models import open_generation
 
@@ -42,6 +43,7 @@ def stand_by(
     """
     log.info("ingest.only_works; another process watches the folders")
     worker: Worker | None = None
+    batches = BatchReader(database, settings)
     outage = Outage("ingest")
     sight = Sight(database, settings.resolve_roots())
     while not stop.is_set():
@@ -52,7 +54,7 @@ def stand_by(
                 return worker
             if sees:
                 worker = worker or new_worker(database, settings)
-            if worker is not None and sees and worker.is_due() and worker.step():
+            if worker is not None and sees and _step(worker, batches):
                 outage.end()
             else:
                 stop.wait(IDLE_SECONDS)
@@ -60,6 +62,11 @@ def stand_by(
             outage.begin(error)
             stop.wait(OUTAGE_SECONDS)
     return worker
+
+
+def _step(worker: Worker, batches: BatchReader) -> bool:
+    """Files first, then images of a re-index. Returns: whether there was anything to do."""
+    return bool(worker.is_due() and worker.step()) or batches.step(worker)
 
 
 def wait_for_turn(turn: Turn, stop: threading.Event) -> bool:

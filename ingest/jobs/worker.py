@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -84,7 +85,7 @@ class Worker:
             return 0
         started = time.perf_counter()
         try:
-            with kept(self._database, claims):
+            with kept(self._database, partial(leases.renew, claims=claims)):
                 batch = self._process(claims)
         except DecoderUnavailableError:
             self._put_off(claims)

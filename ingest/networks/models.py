@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -194,6 +194,22 @@ def load_encoder(settings: Settings, model: str) -> Encoder:
     """
     device = torch_device(settings.device)
     return NetworkEncoder(describe(model), settings.networks_folder, device=device)
+
+
+def with_encoder_of(settings: Settings, models: Models, generation: GenerationRow) -> Models:
+    """*models* with the recogniser that a second generation was made with.
+
+    Raises:
+        ConfigError, ModelUnavailableError: it cannot be loaded, or is no longer the same.
+    """
+    if models.encoder.model_id == generation.model_id:
+        return models
+    encoder = load_encoder(settings, generation.model)
+    if encoder.model_id != generation.model_id:
+        raise ModelUnavailableError(
+            f"{generation.model} is now {encoder.model_id}; run the re-index again"
+        )
+    return replace(models, encoder=encoder)
 
 
 def load_generation(settings: Settings, generation: GenerationRow) -> Models:

@@ -76,7 +76,7 @@ POINTS = [
     Point("new generation begun", "after:ingest.jobs.reindex:Reindexer._target", "reindex"),
     Point(
         "generation half filled",
-        "before:index.database.queries.generations:missing_images:3",
+        "before:index.database.queries.generations:missing_images:5",
         "reindex",
     ),
     Point(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, select, true, update
 
 from index.base.errors import StoreError
 from index.database.queries.lookup import Lookup
@@ -18,6 +18,8 @@ from index.database.schema import (
 )
 from index.database.schema import Snapshot as SnapshotRow
 from index.database.states import GenerationState
+
+FILLED = (GenerationState.BUILDING, GenerationState.BESIDE)  # by a re-index
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +87,30 @@ def set_profile(connection: Connection, generation_id: int, profile: str) -> Non
     )
 
 
+def takes_faces(connection: Connection, generation_id: int) -> bool:
+    """Whether faces may be stored for a generation: it is there, and not given up."""
+    state = connection.scalar(select(Generation.state).where(Generation.id == generation_id))
+    return state in {GenerationState.ACTIVE, *FILLED}
+
+
 def missing_images(
-    connection: Connection, generation_id: int, after_image: int, limit: int
+    connection: Connection,
+    generation_id: int,
+    after_image: int,
+    limit: int,
+    last_image: int | None = None,
 ) -> list[tuple[int, bytes]]:
-    """Images in use that *generation_id* has not analysed: (id, SHA-256), by id."""
+    """Images in use that *generation_id* has not analysed: (id, SHA-256), by id.
+
+    Args:
+        after_image, last_image: from above the one to the other; None: no end.
+    """
     done = and_(Analysis.image_id == Image.id, Analysis.generation_id == generation_id)
     found = connection.execute(
         select(Image.id, Image.sha256)
         .where(
             Image.id > after_image,
+            true() if last_image is None else Image.id <= last_image,
             select(File.id).where(File.image_id == Image.id).exists(),
             ~select(Analysis.image_id).where(done).exists(),
         )

@@ -26,7 +26,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> Models:
     """Those of the second model."""
     made = hasty_models()
     monkeypatch.setattr(module, "load_models", lambda *_: made)
-    monkeypatch.setattr(module, "load_encoder", lambda *_: made.encoder)
+    monkeypatch.setattr("ingest.networks.models.load_encoder", lambda *_: made.encoder)
     return made
 
 
@@ -209,7 +209,7 @@ def test_without_the_second_model_ingest_goes_on_and_says_so(
         raise ModelUnavailableError("the network is not there")
 
     beside.run()
-    monkeypatch.setattr(module, "load_encoder", missing)
+    monkeypatch.setattr("ingest.networks.models.load_encoder", missing)
     beside.ingest.drop("new.png", 1, seed=50)
     beside.ingest.index()
     with caplog.at_level(logging.WARNING):
@@ -223,7 +223,7 @@ def test_a_second_model_with_other_weights_is_not_mixed_in(
 ) -> None:
     beside.run()
     other = replace(hasty_models("hasty-2"))
-    monkeypatch.setattr(module, "load_encoder", lambda *_: other.encoder)
+    monkeypatch.setattr("ingest.networks.models.load_encoder", lambda *_: other.encoder)
     beside.ingest.drop("new.png", 1, seed=50)
     beside.ingest.index()
     assert keep(keeper, beside.ingest.models) == 0

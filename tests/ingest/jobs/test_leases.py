@@ -2,12 +2,10 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -28,10 +26,10 @@ from ingest.networks.models import Models
 from tests.fakes import DECODERS, BusyDetector, FakeEncoder, fake_models
 from tests.index.builders import ask
 from tests.ingest.builders import Ingest
+from tests.ingest.leasing import at_work
 from tests.postgres import server
 from tests.waiting import wait_until
 
-PROJECT = Path(__file__).resolve().parents[3]
 FILES = 6
 MANY = 40
 STOPS = 2
@@ -103,26 +101,8 @@ def test_what_only_the_late_worker_has_read_is_left_out(
 @pytest.mark.processes
 @pytest.mark.engines("postgres")  # a file has one worker, which tests/crash kills
 class TestProcesses:
-    @contextmanager
-    def worker(self, full: Ingest) -> Iterator[subprocess.Popen[str]]:
-        """A worker with files in hand."""
-        url = full.settings.database_url
-        assert url is not None
-        given = full.settings.model_dump_json(exclude={"database_url"})
-        with subprocess.Popen(
-            [sys.executable, "-m", "tests.ingest.leasing", given, url.get_secret_value()],
-            cwd=PROJECT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "in hand\n"
-            yield process
-            process.kill()
-
     def test_the_files_of_a_killed_worker_are_read_by_another_one(self, full: Ingest) -> None:
-        with self.worker(full) as process:
+        with at_work("files", full.settings) as process:
             process.kill()
             process.wait()
             wait_until(lambda: release(full), "its lease has ended")
@@ -131,7 +111,7 @@ class TestProcesses:
         check(full)
 
     def test_a_worker_at_work_keeps_its_files_for_longer_than_a_lease(self, full: Ingest) -> None:
-        with self.worker(full) as process:
+        with at_work("files", full.settings) as process:
             before = ask(full.database, "SELECT max(claimed_until) FROM files")
             for _ in range(3):  # each time it has renewed its lease
                 wait_until(
@@ -149,7 +129,7 @@ class TestProcesses:
     def test_a_frozen_worker_stops_nobody_and_its_late_commit_is_refused(
         self, full: Ingest
     ) -> None:
-        with self.worker(full) as process:
+        with at_work("files", full.settings) as process:
             os.kill(process.pid, signal.SIGSTOP)
             wait_until(lambda: release(full), "its lease has ended")
             while another(full).step():

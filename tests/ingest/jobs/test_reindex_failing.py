@@ -5,6 +5,7 @@ import pytest
 from index.base.errors import IngestError
 from index.database.queries.generations import GenerationRow
 from index.upkeep.verify import verify
+from ingest.jobs import filling
 from ingest.jobs import reindex as module
 from ingest.jobs.missing_images import MissingImages
 from ingest.networks.models import Models
@@ -109,7 +110,7 @@ def test_a_disk_that_dropped_out_aborts_and_nothing_on_it_is_lost(
 def test_every_file_that_is_gone_is_queued_however_many(
     small: Ingest, reindexing: Reindexing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MISSING_IMAGES", 3)
+    monkeypatch.setattr(filling, "MISSING_IMAGES", 3)
     for number in range(8):
         (small.inbox / f"{number}.png").unlink()  # and nobody has noticed yet
     assert reindexing.run() is not None
