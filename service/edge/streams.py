@@ -33,6 +33,10 @@ _TOO_MUCH_HEADER = RequestError(
 NO_TLS = bad_request("this port speaks TLS: ask with https:// in the address")
 
 
+class _LongHeadError(HTTPInputError):
+    """A head is longer than MAX_HEADER_BYTES, which its first line may make it."""
+
+
 class _RefusingStream(IOStream):
     """A stream that sends refusals in the contract's shape, and limits heads and waiting times.
 
@@ -47,7 +51,7 @@ class _RefusingStream(IOStream):
     gone: Callable[[], None] | None = None
     asked: Callable[[], None] | None = None
     refused: Callable[[int], None] | None = None
-    _limit = _TOO_LONG
+    _limit: RequestError | None = None  # of what is being read; None: there is another way to read
     _lingers = False
 
     async def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> bytes:
@@ -59,6 +63,20 @@ class _RefusingStream(IOStream):
         Raises:
             HTTPInputError: the head is too long or has too many lines; `refusal` says which.
         """
+        self._limit = None
+        try:
+            head = await super().read_until_regex(regex, MAX_HEADER_BYTES)
+        except _LongHeadError:
+            head = await self._read_long_head(regex, max_bytes)
+        if self.asked is not None:
+            self.asked()
+        if head.count(b"\n") > MAX_HEAD_LINES:
+            self.refusal = _TOO_MUCH_HEADER
+            raise HTTPInputError("too many lines")
+        return head
+
+    async def _read_long_head(self, regex: bytes, max_bytes: int | None) -> bytes:
+        """Read a head of more than MAX_HEADER_BYTES: most of it must be its first line."""
         self._limit = _TOO_LONG
         head = await self.read_until(b"\n", max_bytes)
         if not head.strip():  # one empty line may precede a request (RFC 9112, 2.2)
@@ -67,11 +85,6 @@ class _RefusingStream(IOStream):
             self._limit = _TOO_MUCH_HEADER
             no_headers = rb"\A\r?\n"
             head += await super().read_until_regex(no_headers + b"|" + regex, MAX_HEADER_BYTES)
-        if self.asked is not None:
-            self.asked()
-        if head.count(b"\n") > MAX_HEAD_LINES:
-            self.refusal = _TOO_MUCH_HEADER
-            raise HTTPInputError("too many lines")
         return head
 
     def write(self, data: bytes | memoryview) -> "Future[None]":
@@ -87,7 +100,9 @@ class _RefusingStream(IOStream):
 
     def close(self, exc_info: Any = False) -> None:  # noqa: ANN401 - tornado's signature
         """Close now, or after a refusal once the client has had time to read it."""
-        if isinstance(exc_info, UnsatisfiableReadError):
+        if isinstance(exc_info, UnsatisfiableReadError) and self._limit is None:
+            self._fail_read(_LongHeadError("longer than most"))
+        elif isinstance(exc_info, UnsatisfiableReadError):
             self.refusal = self._limit
             self._fail_read(HTTPInputError("too long"))
         elif self._lingers:
