@@ -43,6 +43,8 @@ def _within_range(time_ns: int) -> int:
 
 def display(path: str) -> str:
     r"""A path as text for the database: bytes that are no UTF-8 become \xNN."""
+    if path.isascii():
+        return path
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -87,6 +89,8 @@ class Roots:
         self.real = [os.path.realpath(folder) for folder in folders]
         self._folders = [root.rstrip("/") + "/" for root in self.real]
         self._first = self._folders[0]
+        self._ways = {root: _way_to(root) for root in self.real}
+        self._are_utf8 = all(map(is_utf8, self.real))
         pairs = [
             (root.rstrip("/") + "/", real.rstrip("/") + "/")
             for spelt, real in zip(self._spelt, self.real, strict=True)
@@ -132,7 +136,7 @@ class Roots:
 
     def ignores_entry(self, path: str, *, is_folder: bool = False) -> bool:
         """Whether a real path is ignored by its own name, without the folders above it."""
-        below = self._below(path)
+        below = None if self._ignored.need_only_names else self._below(path)
         return self._ignored.entry(path if below is None else below, is_folder=is_folder)
 
     def _below(self, path: str) -> str | None:
@@ -152,6 +156,14 @@ class Roots:
             if path.startswith(root.rstrip("/") + "/"):
                 return root
         raise FileNotFoundError(path)
+
+    def are_in_place(self) -> dict[str, bool]:
+        """Whether each root still is where it was: no link has taken its or a parent's place."""
+        return {root: not any(map(os.path.islink, way)) for root, way in self._ways.items()}
+
+    def can_store(self, path: str) -> bool:
+        """Whether the database can look up a path: the name of its root may be no UTF-8."""
+        return self._are_utf8 or is_utf8(path if path in self.real else self.root_of(path))
 
     def stat(self, path: str) -> os.stat_result:
         """The lstat of a real path below a root.
@@ -191,7 +203,7 @@ class Finder:
 
     def __init__(self, roots: Roots) -> None:
         self._roots = roots
-        self._open_folders = {root: os.path.realpath(root) == root for root in roots.real}
+        self._open_folders = roots.are_in_place()
 
     def look(self, name: str) -> tuple[str, os.stat_result] | None:
         """Find the file that a caller's *name* means; None if it means none, or a folder."""
@@ -262,6 +274,12 @@ class Finder:
                 there = [inner for inner in spelt if _is_folder(inner)]
                 waiting += [(inner, depth + 1) for inner in reversed(there)]
         return None
+
+
+def _way_to(folder: str) -> list[str]:
+    """A folder's real path, and those of all folders above it."""
+    parts = folder.split("/")
+    return ["/".join(parts[:end]) for end in range(2, len(parts) + 1)]
 
 
 def _forms(text: str) -> list[str]:

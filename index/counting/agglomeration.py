@@ -81,15 +81,21 @@ def merges_of(
 
 def _lone(count: int, weights: Weights) -> tuple[Table, Table]:
     """Groups of one face each, still without partners, and the table of terms by group size."""
-    numbers = np.arange(count + 2)
-    sizes: Table = np.empty(count + 2, _SIZE)
+    sizes = _sizes(1 << (count + 1).bit_length(), weights)
+    groups: Table = np.empty(count, _GROUP)
+    groups[:] = (1, 1.0, sizes["scale"][1] - sizes["term"][1], 0.0, 0, False)
+    return groups, sizes
+
+
+@lru_cache(maxsize=32)  # by powers of two: for few faces, making it takes longer than merging
+def _sizes(count: int, weights: Weights) -> Table:
+    """The terms of groups of fewer than *count* faces; not to be written to."""
+    numbers = np.arange(count)
+    sizes: Table = np.empty(count, _SIZE)
     sizes["scale"] = weights.k / (1 + weights.r * numbers)
     sizes["term"] = np.log1p(weights.r * numbers)
     sizes["log"] = np.log(np.maximum(numbers, 1))
-    groups: Table = np.zeros(count, _GROUP)
-    groups["size"], groups["square"] = 1, 1.0
-    groups["own"] = sizes["scale"][1] - sizes["term"][1]
-    return groups, sizes
+    return sizes
 
 
 @lru_cache(maxsize=1)

@@ -121,7 +121,9 @@ def answer_question(
     else:
         labels = grouping.persons(vectors, cut, question.linkage, photos, scatter)
     person_of = seen_often(labels, photos, question.min_photos)
-    rare = [(face, TOO_FEW) for face, who in zip(counted, person_of, strict=True) if who == NOBODY]
-    if rare:
+    if NOBODY in person_of:
+        rare = [
+            (face, TOO_FEW) for face, who in zip(counted, person_of, strict=True) if who == NOBODY
+        ]
         left_out = sorted([*left_out, *rare], key=lambda pair: pair[0].id)
     return Answer(tuple(counted), person_of, tuple(left_out), judged, tree)

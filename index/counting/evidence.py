@@ -104,10 +104,11 @@ def _distinct(vectors: FloatMatrix) -> tuple[FloatMatrix, IntVector, IntVector]:
     """
     rows = np.arange(len(vectors))
     leading = vectors[:, :LEADING]
-    run = np.concatenate(([0], np.cumsum((leading[1:] != leading[:-1]).any(axis=1))))
-    alike = np.flatnonzero(np.bincount(run)[run] > 1)
-    if len(alike) == 0:
+    begins = (leading[1:] != leading[:-1]).any(axis=1)  # whether a row begins a run
+    if begins.all():
         return vectors, rows, rows
+    run = np.concatenate(([0], np.cumsum(begins)))
+    alike = np.flatnonzero(np.bincount(run)[run] > 1)
     # rows as bytes: np.unique makes a type of d fields for rows of numbers, which takes longer
     some = vectors[alike] + np.float32(0)  # no zero has a sign, so that equal rows have equal bytes
     whole = some.view(np.dtype((np.void, some.itemsize * some.shape[1]))).ravel()

@@ -29,6 +29,8 @@ def is_cut_off(box: tuple[float, float, float, float], image_size: tuple[int, in
     """
     x1, y1, x2, y2 = box
     width_px, height_px = image_size
+    if x1 >= 0 and y1 >= 0 and x2 <= width_px and y2 <= height_px:
+        return False
     wide = max(min(x2, width_px) - max(x1, 0.0), 0.0)
     high = max(min(y2, height_px) - max(y1, 0.0), 0.0)
     return wide * high < (1 - CUT_OFF_SHARE) * (x2 - x1) * (y2 - y1)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from index.base.other_files import passed_over
-from index.base.paths import Finder, Roots, display, is_utf8
+from index.base.paths import Finder, Roots, display
 
 # by name: the absolute path and lstat of a file; None if there is none that may be asked about
 FoundFiles = dict[str, tuple[str, os.stat_result] | None]
@@ -56,7 +56,7 @@ def find_files(roots: Roots, names: Sequence[str], most_entries: int) -> AskedFi
     tour = _Tour(roots, most_entries)
     for name in names:
         place = finder.find(name)
-        if place is None or not _is_storable(roots, place[0]):
+        if place is None or not roots.can_store(place[0]):
             asked.places[name] = None
         elif stat.S_ISDIR(place[1].st_mode):
             _look_through(asked, name, place[0], tour)
@@ -69,15 +69,10 @@ def look_at(roots: Roots, names: Sequence[str]) -> AskedFiles:
     """Look for the files *names*; what is a folder is no file."""
     finder = Finder(roots)
     places = {
-        name: place if (place := finder.look(name)) and _is_storable(roots, place[0]) else None
+        name: place if (place := finder.look(name)) and roots.can_store(place[0]) else None
         for name in names
     }
     return AskedFiles(places.keys(), places)
-
-
-def _is_storable(roots: Roots, path: str) -> bool:
-    """Whether the database can look *path* up: a root's name may be no UTF-8."""
-    return is_utf8(path if path in roots.real else roots.root_of(path))
 
 
 def _look_through(asked: AskedFiles, name: str, folder: str, tour: "_Tour") -> None:

@@ -20,7 +20,7 @@ from index.database.queries import generations
 from index.database.queries.faces import FaceRow, whole_faces
 from index.database.queries.files import FileRow, rows_of
 from index.database.queries.generations import GenerationRow
-from index.library.judged_faces import JudgedImage, judged_images, split_judged
+from index.library.judged_faces import UNJUDGED, JudgedImage, judged_images, split_judged
 from index.library.judgements import judgements_of
 
 MAX_KEPT = 10_000  # files and faces per connection; some 10 MiB
@@ -38,7 +38,7 @@ class CachedImage:
 
     faces: tuple[FaceRow, ...]
     is_whole: bool
-    judged: JudgedImage = field(default_factory=JudgedImage)
+    judged: JudgedImage = UNJUDGED
     _chosen: dict[FaceChoice, Chosen] = field(default_factory=dict, compare=False)
 
     def chosen(self, choice: FaceChoice) -> Chosen:
@@ -89,8 +89,9 @@ class FileCache:
         for image in new:
             self.images[image] = CachedImage(tuple(of_image[image]), image not in broken)
         self.size += len(faces)
-        for image, judged in judged_images(connection, self.judgements, faces).items():
-            self.images[image].judged = judged
+        if self.judgements:
+            for image, judged in judged_images(connection, self.judgements, faces).items():
+                self.images[image].judged = judged
 
 
 def cached_files(connection: Connection, paths: Sequence[str]) -> FileCache:

@@ -41,15 +41,18 @@ class JudgedImage:
         return cls(sha256, judged, held.no_persons(judged))
 
 
+UNJUDGED = JudgedImage()
+
+
 def judged_images(
     connection: Connection, held: Judgements, faces: Iterable[FaceRow]
 ) -> dict[int, JudgedImage]:
     """The images of *faces*, by id, with what was judged in them."""
+    if not held:
+        return dict.fromkeys((face.image_id for face in faces), UNJUDGED)
     boxes: dict[int, dict[int, Box]] = {}
     for face in faces:
         boxes.setdefault(face.image_id, {})[face.id] = face.box
-    if not held:
-        return dict.fromkeys(boxes, JudgedImage())
     digests = stored_images.digests_of(connection, list(boxes))
     return {image: JudgedImage.of(held, digests[image], boxes[image]) for image in boxes}
 

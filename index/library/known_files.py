@@ -108,6 +108,8 @@ def _compare(places: FoundFiles, rows: Mapping[str, FileRow]) -> tuple[list[Know
 
 def respell(roots: Roots, known: Sequence[KnownFile]) -> list[KnownFile]:
     """Say of unknown names that are spelt as on Windows how to spell them, if that is a file."""
+    if not any(file.status is FileStatus.UNKNOWN for file in known):
+        return list(known)
     finder = Finder(roots)
     return [
         file._replace(reason=f"{on_one_line(file.name)} is spelt as on Windows; write {right}")

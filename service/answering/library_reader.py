@@ -144,10 +144,7 @@ class LibraryReader:
             files, wanted = compare(asked, cached.files)
             self._refuse_too_many(files)
             files = respell(self._roots, files)
-            skips = asked.closed.keys() | asked.places.keys() - asked.named
-            if not _are_enough(
-                files, enough, skips if question.unreadable is Unreadable.SKIP else ()
-            ):
+            if not _are_enough(files, enough, _skipped(asked, question)):
                 return Look(files, wanted)
             generation = _generation(cached)
             images = {
@@ -164,7 +161,8 @@ class LibraryReader:
             if len(counted) > DENSE_FACES and not is_large:
                 return Look(files, wanted, is_long=True, is_large=True)
             space, vectors = self._vectors(connection, generation, counted)
-        said_of = {number: image.judged for number, image in images.items()}
+        is_judged = bool(cached.judgements)
+        said_of = {number: image.judged for number, image in images.items()} if is_judged else {}
         judged = judged_question(cached.judgements, said_of, counted)
         effort = Effort(self._max_seconds)
         answer = answer_question(question, counted, left_out, vectors, space, judged, effort)
@@ -215,6 +213,13 @@ class LibraryReader:
             raise RequestError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "the index is damaged; run verify"
             ) from error
+
+
+def _skipped(asked: AskedFiles, question: Question) -> Container[str]:
+    """The files and folders that may fail: those that the question does not name itself."""
+    if question.unreadable is not Unreadable.SKIP:
+        return ()
+    return asked.closed.keys() | asked.places.keys() - asked.named
 
 
 def _are_enough(
