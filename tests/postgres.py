@@ -8,9 +8,10 @@ import itertools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -32,9 +33,11 @@ _numbers = itertools.count()
 class Server:
     """A running server, and its folder."""
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, options: Sequence[str] = OPTIONS) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pc-postgres-"))
         self._programs = programs
+        self._options = options
+        self.port = 5432  # a part of the Unix socket's name; nothing listens on it
         self._user: dict[str, Any] = {}
         if os.geteuid() == 0:
             self._user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
@@ -55,12 +58,14 @@ class Server:
             **self._user,
         )
 
-    def start(self) -> None:
-        settings = [part for option in OPTIONS for part in ("-c", option)]
+    def start(self, *more: str) -> None:
+        """Start it, with *more* options than usual."""
+        settings = [part for option in (*self._options, *more) for part in ("-c", option)]
         self.process = subprocess.Popen(
             [
                 self._programs / "postgres",
-                *("-D", "data", "-k", self.folder, "-c", "listen_addresses="),
+                *("-D", "data", "-k", self.folder, "-p", str(self.port)),
+                *("-c", "listen_addresses="),
                 *settings,
             ],
             cwd=self.folder,
@@ -84,12 +89,33 @@ class Server:
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait()
 
+    @contextmanager
+    def encrypted(self, certificate: Path, key: Path) -> Iterator[None]:
+        """Meanwhile it listens on its port of localhost with TLS, too."""
+        for path, name in ((certificate, "server.crt"), (key, "server.key")):
+            there = self.folder / "data" / name
+            there.write_bytes(path.read_bytes())
+            there.chmod(0o600)
+            if self._user:
+                shutil.chown(there, self._user["user"], self._user["group"])
+        before = self.port
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.stop()
+        self.start("ssl=on", "listen_addresses=localhost")
+        try:
+            yield
+        finally:
+            self.stop()
+            self.port = before
+            self.start()
+
     def close(self) -> None:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, name: str) -> SecretStr:
-        return SecretStr(f"postgresql://tester:geheim@/{name}?host={self.folder}")
+        return SecretStr(f"postgresql://tester:geheim@/{name}?host={self.folder}&port={self.port}")
 
     def run(self, sql: str, name: str = "postgres") -> list[tuple[Any, ...]]:
         import psycopg  # noqa: PLC0415 - an extra
@@ -100,11 +126,16 @@ class Server:
             return found.fetchall() if found.description else []
 
 
+def installed() -> list[Path]:
+    """The folders of PostgreSQL's programs, one for each version that is installed."""
+    return [found for place in PLACES for found in Path("/").glob(place[1:])]
+
+
 @cache
 def server() -> Server:
     """The server of this process; tests skip where PostgreSQL is not installed, except in CI."""
     pytest.importorskip("psycopg", reason="the extra postgres is not installed")
-    programs = [found for place in PLACES for found in Path("/").glob(place[1:])]
+    programs = installed()
     if not programs:
         if os.environ.get("CI"):
             pytest.fail("CI needs PostgreSQL; .ci/tools installs it")

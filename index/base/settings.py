@@ -164,6 +164,14 @@ class Settings(BaseSettings):
         None, gt=0, description="Forget photos that were indexed longer ago; none keeps them."
     )
 
+    vector_memory_mib: int | None = Field(
+        None,
+        ge=1,
+        le=1 << 30,
+        description="Most memory for vectors in a service; of a larger library it keeps the last "
+        "that were asked about. none: all vectors of a file, 2048 of a server.",
+    )
+
     wait_seconds: float = Field(
         30.0, ge=0, le=600, description="How long a request waits for files to be indexed."
     )

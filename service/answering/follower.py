@@ -4,37 +4,57 @@ import asyncio
 import logging
 import threading
 from collections.abc import Sequence
+from http import HTTPStatus
 
 import numpy as np
 from sqlalchemy import Connection
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.choices import DistanceScale
-from index.base.errors import ConfigError, IndexOutOfDateError, StoreError, StoreUnavailableError
+from index.base.errors import (
+    ConfigError,
+    IndexOutOfDateError,
+    RequestError,
+    StoreError,
+    StoreUnavailableError,
+)
 from index.base.outage import Outage
 from index.database.engine import Database
 from index.database.queries import changelog, embeddings, generations
 from index.database.queries.generations import GenerationRow
 from index.vectors.space import Space, stored_space
 from index.vectors.vector_index import VectorIndex
+from index.vectors.vector_rows import VectorRows, is_larger, most_faces
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
 OUTAGE_SECONDS = 1.0  # between two tries while the disk fails
+SERVER_MEMORY_MIB = 2048  # of a library on a server, which may have any size: a million faces
+
+Vectors = VectorIndex | VectorRows
 
 
 class Follower:
-    """Keeps the index of the active generation up to date. A thread; close() joins it."""
+    """Keeps the index of the active generation up to date. A thread; close() joins it.
 
-    def __init__(self, database: Database, scale: DistanceScale) -> None:
+    Of a library that is too large for an index in memory it keeps the vectors that were used last.
+    """
+
+    def __init__(
+        self, database: Database, scale: DistanceScale, memory_mib: int | None = None
+    ) -> None:
+        """Follow *database*; see the setting vector_memory_mib."""
         self._database = database
+        if memory_mib is None and database.is_shared:
+            memory_mib = SERVER_MEMORY_MIB
+        self._memory_mib = memory_mib
         self.scale = scale
         self._loop: asyncio.AbstractEventLoop | None = None
         self._committed = asyncio.Event()
         self._stop = threading.Event()
         self._opening = threading.Lock()
-        self._index: tuple[GenerationRow, VectorIndex] | None = None
+        self._index: tuple[GenerationRow, Vectors] | None = None
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._outage = Outage("follower")
         self.ready = False
@@ -88,6 +108,7 @@ class Follower:
                 generation = generations.active(connection)
                 if generation is not None:
                     self._current(connection, generation).refresh(connection)
+                    self._let_go_if_outgrown(connection, generation)
             self.ready = True
         except StoreUnavailableError:
             raise
@@ -104,24 +125,50 @@ class Follower:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(wake)
 
-    def _current(self, connection: Connection, generation: GenerationRow) -> VectorIndex:
-        """The index of *generation* with its present profile, opened if need be."""
+    def _current(self, connection: Connection, generation: GenerationRow) -> Vectors:
+        """The vectors of *generation* in its present profile, opened if need be."""
         with self._opening:
             if self._index is None or self._index[0] != generation:
                 space = stored_space(generation.profile, self.scale)
-                index = self._same(generation.id, space)
-                if index is None:
-                    index = VectorIndex(generation.id, space)
-                    index.open(connection)
-                    log.info("follower.opened generation=%d faces=%d", generation.id, len(index))
-                self._index = generation, index
+                same = self._same(generation.id, space)
+                if same is None:  # an empty one is false
+                    same = self._opened(connection, generation, space)
+                self._index = generation, same
             return self._index[1]
 
-    def _same(self, generation_id: int, space: Space) -> VectorIndex | None:
-        """The index that is open, if only who chose the profile has changed."""
+    def _same(self, generation_id: int, space: Space) -> Vectors | None:
+        """What is open, if only who chose the profile has changed."""
         if self._index is None or self._index[0].id != generation_id:
             return None
         return self._index[1] if self._index[1].space == space else None
+
+    def _opened(self, connection: Connection, generation: GenerationRow, space: Space) -> Vectors:
+        most = self._most(space)
+        if most is not None and is_larger(connection, generation.id, most):
+            rows = VectorRows(generation.id, space, most)
+            rows.open(connection)
+            log.info("follower.keeps_some generation=%d faces=%d", generation.id, most)
+            return rows
+        index = VectorIndex(generation.id, space)
+        index.open(connection)
+        log.info("follower.opened generation=%d faces=%d", generation.id, len(index))
+        return index
+
+    def _most(self, space: Space) -> int | None:
+        """How many vectors may be in memory; None: all."""
+        return None if self._memory_mib is None else most_faces(space, self._memory_mib)
+
+    def _let_go_if_outgrown(self, connection: Connection, generation: GenerationRow) -> None:
+        """Keep only some vectors from now on, once the library has grown too large."""
+        index = self._current(connection, generation)
+        most = self._most(index.space)
+        if most is None or isinstance(index, VectorRows) or len(index) <= most:
+            return
+        rows = VectorRows(generation.id, index.space, most)
+        rows.open(connection)
+        with self._opening:
+            self._index = generation, rows
+        log.info("follower.keeps_some generation=%d faces=%d", generation.id, most)
 
     def vectors(
         self, connection: Connection, generation: GenerationRow, ids: Sequence[int]
@@ -136,6 +183,8 @@ class Follower:
             StoreError: the rows are damaged.
         """
         index = self._current(connection, generation)
+        if isinstance(index, VectorRows):
+            return index.space, index.vectors(connection, ids)
         try:
             return index.space, index.vectors(ids)
         except IndexOutOfDateError:
@@ -156,10 +205,20 @@ class Follower:
         """The faces of *generation* that are nearer to one of them than *threshold*; see vectors().
 
         Returns: their space, ids and cosine distances, nearest first, without the face itself.
+
+        Raises:
+            RequestError: 503, the library is larger than its vectors may be in memory.
         """
+        index = self._current(connection, generation)
+        if isinstance(index, VectorRows):
+            raise RequestError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "the library is too large to be searched here: its vectors take more memory than "
+                f"the setting vector_memory_mib allows, {self._memory_mib} MiB",
+            )
         space, vector = self.vectors(connection, generation, [face_id])
         cut = max(space.cut(threshold), -2.0)
-        ids, similarity = self._current(connection, generation).near(vector, cut)
+        ids, similarity = index.near(vector, cut)
         others = ids != face_id
         return space, ids[others], np.maximum(1.0 - similarity[others], 0.0)
 
@@ -173,8 +232,10 @@ class Follower:
         return changelog.count_changes(connection, generation.id, applied)
 
     def status(self) -> dict[str, int | bool]:
-        """For /status: the number of faces loaded, and of rebuilds of the index."""
+        """For /status: the vectors in memory, whether these are all, and rebuilds of the index."""
         if self._index is None:
-            return {"ready": self.ready, "faces": 0, "rebuilds": 0}
+            return {"ready": self.ready, "faces": 0, "whole": True, "rebuilds": 0}
         index = self._index[1]
-        return {"ready": self.ready, "faces": len(index), "rebuilds": index.rebuilds}
+        whole = isinstance(index, VectorIndex)
+        rebuilds = index.rebuilds if isinstance(index, VectorIndex) else 0
+        return {"ready": self.ready, "faces": len(index), "whole": whole, "rebuilds": rebuilds}

@@ -243,8 +243,8 @@ CHINESE = {
     "What to do after a change of the model; null if nothing.": (
         "更换模型后该做什么；无事可做时为 null。"
     ),
-    "The vector index in memory: whether it is loaded, its faces, its rebuilds.": (
-        "内存中的向量索引：是否已载入、人脸数、重建次数。"
+    "The vectors in memory: whether loaded, how many, whether all; rebuilds.": (
+        "内存中的向量：是否已载入、数量、是否为全部；索引重建次数。"
     ),
     "The process that reads photos: its state and how it is doing.": (
         "读取照片的进程：状态和运行情况。"

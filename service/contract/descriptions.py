@@ -91,7 +91,7 @@ MEMBERS = {
         "calibration.outcome": "What came of it, in words; null if nobody chose.",
         "calibration.kept_of": "Other models whose calibration is kept for a return to them.",
         "calibration.advice": "What to do after a change of the model; null if nothing.",
-        "index": "The vector index in memory: whether it is loaded, its faces, its rebuilds.",
+        "index": "The vectors in memory: whether loaded, how many, whether all; rebuilds.",
         "confinement": "What decoders are confined by here, which make the pictures of faces.",
         "confinement.landlock": "The version of Landlock; 0: none.",
         "confinement.seccomp": "Whether their system calls are filtered.",

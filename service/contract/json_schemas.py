@@ -334,7 +334,7 @@ _STATUS: Schema = {  # operators' figures: more may be added, so others are allo
         "model": TEXT,
         **_PROFILE,
         "calibration": _CALIBRATION,
-        "index": {"type": "object", "required": ["ready", "faces", "rebuilds"]},
+        "index": {"type": "object", "required": ["ready", "faces", "whole", "rebuilds"]},
         "confinement": _CONFINEMENT,
         "ingest": {
             "type": "object",

@@ -127,7 +127,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    follower = Follower(database, settings.distance)
+    follower = Follower(database, settings.distance, settings.vector_memory_mib)
     threads = Threads()
     sys.setswitchinterval(SWITCH_SECONDS)
     answerer = Answerer(database, settings, follower, threads)

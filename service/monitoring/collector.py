@@ -204,7 +204,8 @@ def _of_confinement(library: LibraryStatus | None) -> Iterator[Metric]:
 
 def _of_index(status: Mapping[str, int | bool]) -> Iterator[Metric]:
     yield _gauge("index_ready", "Whether the index can be used.", status["ready"])
-    yield _gauge("index_faces", "Faces in the index.", status["faces"])
+    yield _gauge("index_faces", "Faces whose vectors are in memory.", status["faces"])
+    yield _gauge("index_whole", "Whether these are all; see vector_memory_mib.", status["whole"])
     yield _counter("index_rebuilds", "How often rows and snapshot disagreed.", status["rebuilds"])
 
 

@@ -96,7 +96,12 @@ def test_an_index_that_never_heard_of_a_commit_finds_it_at_the_next_start(
         service.program = FakedService.program
         service.start()
         assert service.count(["a.png", "b.png"])[1].get("person_num") == 3
-        assert service.get("/status")[1]["index"] == {"ready": True, "faces": 3, "rebuilds": 0}
+        assert service.get("/status")[1]["index"] == {
+            "ready": True,
+            "faces": 3,
+            "whole": True,
+            "rebuilds": 0,
+        }
         assert service.run("verify").returncode == 0
     finally:
         if service.process is not None:

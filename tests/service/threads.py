@@ -92,7 +92,8 @@ class ServiceThread(threading.Thread):
 
     async def _serve(self) -> None:
         self._loop, self._stop_asked = asyncio.get_running_loop(), asyncio.Event()
-        self.follower = Follower(self._database, self._settings.distance)
+        settings = self._settings
+        self.follower = Follower(self._database, settings.distance, settings.vector_memory_mib)
         threads = Threads()
         start_all(threads)  # before a test begins, so that none looks leaked
         self.answerer = Answerer(self._database, self._settings, self.follower, threads)

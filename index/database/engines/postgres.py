@@ -130,12 +130,21 @@ class Postgres:
         Raises:
             ConfigError: the driver is not installed.
             DatabaseReplacedError: it is another database than at first.
-            StoreError: the server is too old, or stores text in another encoding than UTF-8.
+            StoreError: the server is too old, stores text in another encoding than UTF-8, or does
+                not prove who it is though the URL asks for that.
         """
         driver = _driver()
         given = driver.conninfo.conninfo_to_dict(self._url.get_secret_value())
         defaults = _CONNECTION | ({} if _is_near(given) else {"sslmode": "require"})
-        made = driver.connect(**defaults | given, autocommit=True)
+        try:
+            made = driver.connect(**defaults | given, autocommit=True)
+        except driver.OperationalError as error:
+            if "certificate" not in str(error):
+                raise
+            raise StoreError(
+                f"{self.place} does not prove who it is ({str(error).splitlines()[-1]}); see "
+                "docs/cluster.md about sslrootcert"
+            ) from error
         try:
             idle = WRITER_IDLE_SECONDS if use is Use.WRITE else READER_IDLE_SECONDS
             made.execute(f"{_SESSION} SET idle_in_transaction_session_timeout = '{idle}s'")

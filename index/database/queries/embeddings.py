@@ -85,3 +85,9 @@ def face_ids(connection: Connection, generation_id: int) -> NDArray[np.int64]:
         select(Face.id).where(Face.generation_id == generation_id).order_by(Face.id)
     )
     return np.fromiter(found, np.int64)
+
+
+def has_more_faces(connection: Connection, generation_id: int, faces: int) -> bool:
+    """Whether a generation has more than some *faces*; it looks at no more of them."""
+    beyond = select(Face.id).where(Face.generation_id == generation_id).offset(faces).limit(1)
+    return connection.scalar(beyond) is not None

@@ -28,6 +28,7 @@ from index.database.queries.browse import Filter
 from index.database.queries.generations import GenerationRow
 from index.database.queries.stored_images import record_images
 from index.database.whereabouts import exists, is_missing
+from tests.authorities import Authority
 from tests.index.builders import ask, by_hand, image, sighting
 from tests.postgres import TEMPLATE, new_database, server
 from tests.waiting import wait_until
@@ -275,6 +276,26 @@ class TestServer:
             by_hand(database, "DELETE FROM commits")
             with pytest.raises(StoreError, match="commits"), database.write():
                 pass
+
+
+def test_a_server_must_prove_who_it_is_where_the_url_says_so(tmp_path: Path) -> None:
+    trusted, other = Authority(tmp_path, "trusted"), Authority(tmp_path, "other")
+
+    def url(authority: Authority, host: str) -> SecretStr:
+        at = f"tester:geheim@{host}:{server().port}/{TEMPLATE}"
+        given = f"sslmode=verify-full&sslrootcert={authority.certificate}"
+        return SecretStr(f"postgresql://{at}?{given}")
+
+    with server().encrypted(*trusted.pair("localhost")):
+        with Database(url(trusted, "localhost")) as database:
+            used = "SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+            assert ask(database, used) == [(True, "TLSv1.3")]
+        for wrong in (url(other, "localhost"), url(trusted, "127.0.0.1")):
+            with pytest.raises(StoreError, match="does not prove who it is") as refused:
+                Database(wrong)
+            said = str(refused.value)
+            assert "\n" not in said
+            assert "geheim" not in said
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 import asyncio
 import subprocess
 import sys
+from collections.abc import Iterator
+from http import HTTPStatus
 
 import numpy as np
 import pytest
 
 from index.base.choices import DistanceScale
-from index.base.errors import StoreUnavailableError
+from index.base.errors import RequestError, StoreUnavailableError
 from index.base.settings import Settings
 from index.database.engine import CommitCounter, Database
 from index.database.queries import embeddings, generations, stored_images
@@ -52,7 +54,7 @@ def test_commits_of_another_process_are_followed(
 from pathlib import Path
 import numpy as np
 from index.database.engine import CommitCounter, Database
-from index.base.errors import StoreUnavailableError
+from index.base.errors import RequestError, StoreUnavailableError
 from index.database.queries import stored_images
 with Database(Path({str(settings.database_path)!r})) as database, database.write() as connection:
     vector = np.arange(512, dtype=np.float32)
@@ -211,3 +213,61 @@ def test_vectors_are_given_for_some_faces_and_for_none(
         _, none = follower.vectors(connection, generation, [])
     np.testing.assert_array_equal(some, SPACE.unit(np.stack([raw_vector(1001), raw_vector(1003)])))
     assert none.shape == (0, DIM)
+
+
+class TestLargerThanMemory:
+    @pytest.fixture
+    def small(
+        self,
+        database: Database,
+        loop: asyncio.AbstractEventLoop,
+        generation: GenerationRow,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> Iterator[Follower]:
+        """It may keep two vectors, and has seen a library of two faces."""
+        monkeypatch.setattr(module, "most_faces", lambda _space, mib: 2 * mib)
+        record(database, generation, new_image(1, faces=2))
+        made = Follower(database, DistanceScale.CALIBRATED, memory_mib=1)
+        made.start(loop)
+        wait_until(lambda: made.ready, "the library is followed")
+        yield made
+        made.close()
+
+    def test_a_library_that_outgrows_it_has_the_same_vectors(
+        self, small: Follower, database: Database, generation: GenerationRow
+    ) -> None:
+        assert small.status() == {"ready": True, "faces": 2, "whole": True, "rebuilds": 0}
+        record(database, generation, new_image(2, faces=2))
+        wait_until(lambda: not small.status()["whole"], "it keeps only some")
+        again = Follower(database, DistanceScale.CALIBRATED, memory_mib=1)
+        whole = Follower(database, DistanceScale.CALIBRATED)
+        _, expected = vectors(whole, database)
+        for follower in (small, again):
+            np.testing.assert_array_equal(vectors(follower, database)[1], expected)
+        assert [one.status()["whole"] for one in (small, again, whole)] == [False, False, True]
+
+    def test_it_cannot_be_searched_and_the_refusal_names_the_setting(
+        self, small: Follower, database: Database, generation: GenerationRow
+    ) -> None:
+        record(database, generation, new_image(2))
+        wait_until(lambda: not small.status()["whole"], "it keeps only some")
+        face = all_ids(database, generation)[0]
+        with (
+            database.read() as connection,
+            pytest.raises(RequestError, match="vector_memory_mib allows, 1 MiB") as refused,
+        ):
+            small.near(connection, generation, face, 0.2)
+        assert refused.value.status == HTTPStatus.SERVICE_UNAVAILABLE
+
+    def test_what_is_erased_is_not_kept(
+        self, small: Follower, database: Database, generation: GenerationRow
+    ) -> None:
+        gone = record(database, generation, new_image(2))
+        wait_until(lambda: not small.status()["whole"], "it keeps only some")
+        ids = all_ids(database, generation)
+        with database.read() as connection:
+            small.vectors(connection, generation, ids[1:])
+        assert loaded(small) == 2
+        with database.write() as connection:
+            stored_images.drop_analyses(connection, [gone])
+        wait_until(lambda: loaded(small) == 1, "the face is dropped")

@@ -31,7 +31,7 @@ def test_it_opens_from_a_snapshot_and_from_the_rows_alike(
     record(database, generation, new_image(10))
     follower = Follower(database, DistanceScale.CALIBRATED)
     found = vectors(follower, database)[1]
-    assert follower.status() == {"ready": False, "faces": 11, "rebuilds": 0}
+    assert follower.status() == {"ready": False, "faces": 11, "whole": True, "rebuilds": 0}
     np.testing.assert_array_equal(found[:10], rows)
 
 
@@ -121,11 +121,11 @@ def test_before_the_first_generation_it_is_ready_with_nothing(
     database: Database, loop: asyncio.AbstractEventLoop
 ) -> None:
     follower = Follower(database, DistanceScale.CALIBRATED)
-    assert follower.status() == {"ready": False, "faces": 0, "rebuilds": 0}
+    assert follower.status() == {"ready": False, "faces": 0, "whole": True, "rebuilds": 0}
     follower.start(loop)
     wait_until(lambda: follower.ready, "it has looked")
     follower.close()
-    assert follower.status() == {"ready": True, "faces": 0, "rebuilds": 0}
+    assert follower.status() == {"ready": True, "faces": 0, "whole": True, "rebuilds": 0}
 
 
 def test_closing_is_harmless_before_and_after(

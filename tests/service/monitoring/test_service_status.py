@@ -78,7 +78,7 @@ def test_status_tells_numbers_and_no_names(library: Service) -> None:
     assert (found["images"], found["faceless_images"], found["faces"]) == (11, 1, 13)
     assert found["model"] == "fake-1"
     assert found["snapshot"] is None
-    assert found["index"] == {"ready": True, "faces": 13, "rebuilds": 0}
+    assert found["index"] == {"ready": True, "faces": 13, "whole": True, "rebuilds": 0}
     assert found["confinement"] == kernel.offer()._asdict()
     assert found["ingest"] == {"process": "elsewhere"}
     assert "png" not in answer.body.decode()
