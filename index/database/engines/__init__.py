@@ -6,7 +6,7 @@ and do not know which engine it has; they may ask what it does not do (Database.
 
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect
 
 from index.base.database_url import Address
 from index.database.engines.interface import Engine
@@ -24,3 +24,8 @@ def engine_at(address: Address) -> Engine:
 def engine_of(connection: Connection) -> type[Engine]:
     """The engine that a connection belongs to."""
     return _ENGINES[connection.dialect.name]
+
+
+def takes_lists(dialect: Dialect) -> bool:
+    """Whether a parameter may be a list of any length."""
+    return _ENGINES[dialect.name].takes_lists

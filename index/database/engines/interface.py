@@ -47,6 +47,7 @@ class Engine(Protocol):
 
     Attributes:
         is_shared: other machines may use it at the same time.
+        takes_lists: a parameter may be a list of any length.
         place: where it is, for people and logs; no secret.
         path: the file that holds it; None: a server does.
         trouble: what else to say when it cannot be read at all.
@@ -55,6 +56,7 @@ class Engine(Protocol):
 
     instead: ClassVar[Instead]
     is_shared: ClassVar[bool]
+    takes_lists: ClassVar[bool]
     trouble: ClassVar[str]
     unusable: ClassVar[str]
 

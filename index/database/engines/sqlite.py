@@ -53,6 +53,7 @@ class Sqlite:
 
     instead: ClassVar = Instead()
     is_shared: ClassVar = False
+    takes_lists: ClassVar = False
     trouble: ClassVar = "; its folder must be writable, also for reading"
     unusable: ClassVar = (
         "if it is no database, move it away and run person-count migrate, or restore a backup"

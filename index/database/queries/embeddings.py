@@ -5,12 +5,19 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from index.base.arrays import FloatMatrix
 from index.base.errors import StoreError
-from index.database.queries.lookup import in_lists
+from index.database.queries.lookup import Lookup
 from index.database.schema import Face
+
+_BY_ID = Lookup(
+    Face.id,
+    select(Face.id, Face.embedding, Face.crc32).where(
+        Face.generation_id == bindparam("generation")
+    ),
+)
 
 
 def embeddings_of(
@@ -21,12 +28,7 @@ def embeddings_of(
     Raises:
         StoreError: a stored vector does not match its checksum, and *check* is set.
     """
-    rows: list[tuple[int, bytes, int]] = []
-    for some in in_lists(ids):
-        found = select(Face.id, Face.embedding, Face.crc32).where(
-            Face.generation_id == generation_id, Face.id.in_(some)
-        )
-        rows += [(row[0], row[1], row[2]) for row in connection.execute(found)]
+    rows = _BY_ID.rows(connection, ids, generation=generation_id)
     if check:
         _check(rows)
     return _joined(sorted(rows))

@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Select, bindparam
+from sqlalchemy import ARRAY, ColumnElement, Connection, Dialect, Select, any_, bindparam
 from sqlalchemy.orm import InstrumentedAttribute
 
+from index.database.engines import takes_lists
 from index.database.engines.statements import fetch_all
 
 Value = TypeVar("Value")
 
 IN_LIST = 900  # members of one IN (…), below every database's limit on parameters
+ONE_LIST = 0  # in place of a length
 LENGTHS = (8, 32, 128, IN_LIST)  # shorter lists are filled up with their last value
 
 
@@ -26,7 +28,10 @@ def in_lists(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
 
 
 class Lookup:
-    """SELECT … WHERE a column is one of many values: compiled once for each of a few lengths."""
+    """SELECT … WHERE a column is one of many values: compiled once for each of a few lengths.
+
+    Where a parameter may be a list, all values are one, and it is compiled once.
+    """
 
     def __init__(
         self, column: InstrumentedAttribute[Any], statement: Select[*tuple[Any, ...]]
@@ -42,10 +47,13 @@ class Lookup:
         """The rows for *values*, which need not be sorted."""
         found: list[tuple[Any, ...]] = []
         for some in in_lists(values):
-            length = next(length for length in LENGTHS if length >= len(some))
+            if takes_lists(connection.dialect):
+                length, given = ONE_LIST, others | {"members": list(some)}
+            else:
+                length = next(length for length in LENGTHS if length >= len(some))
+                members = [*some, *[some[-1]] * (length - len(some))]
+                given = dict(zip(_names(length), members, strict=True)) | others
             text, order = self._compiled(connection.dialect, length)
-            members = [*some, *[some[-1]] * (length - len(some))]
-            given = dict(zip(_names(length), members, strict=True)) | others
             parameters = given if order is None else tuple(map(given.__getitem__, order))
             found += fetch_all(connection, text, parameters)
         return found
@@ -55,12 +63,18 @@ class Lookup:
         found = self._known.get((dialect.paramstyle, length))
         if found is not None:
             return found
-        members: list[ColumnElement[Any]] = [bindparam(name) for name in _names(length)]
-        compiled = self._statement.where(self._column.in_(members)).compile(dialect=dialect)
+        compiled = self._statement.where(self._is_member(length)).compile(dialect=dialect)
         order = compiled.positiontup
         found = str(compiled), None if order is None else tuple(order)
         self._known[dialect.paramstyle, length] = found
         return found
+
+    def _is_member(self, length: int) -> ColumnElement[bool]:
+        if length == ONE_LIST:
+            values = bindparam("members", type_=ARRAY(self._column.type))
+            return self._column == any_(values)
+        members: list[ColumnElement[Any]] = [bindparam(name) for name in _names(length)]
+        return self._column.in_(members)
 
 
 @lru_cache(maxsize=len(LENGTHS))
