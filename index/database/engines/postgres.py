@@ -140,9 +140,7 @@ class Postgres:
         given = driver.conninfo.conninfo_to_dict(self._url.get_secret_value())
         defaults = _CONNECTION | ({} if _is_near(given) else {"sslmode": "require"})
         try:
-            made = driver.connect(
-                **defaults | given, autocommit=True, cursor_factory=_binary_cursor
-            )
+            made = driver.connect(**defaults | given, autocommit=True)
         except driver.OperationalError as error:
             if "certificate" not in str(error):
                 raise
@@ -305,20 +303,12 @@ def _driver() -> Any:  # noqa: ANN401 - a module
     try:
         import psycopg  # noqa: PLC0415 - an extra, which a library in a file does not need
         import psycopg.conninfo  # noqa: PLC0415
-        import psycopg.pq  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(
             "setting database_url: PostgreSQL needs its driver; install it with: "
             "pip install 'psycopg[binary]'"
         ) from error
     return psycopg
-
-
-def _binary_cursor(connection: Any, **options: Any) -> Any:  # noqa: ANN401 - the driver's own
-    """A cursor to which the server sends bytes as they are, not in twice as many letters."""
-    cursor = _driver().Cursor(connection, **options)
-    cursor.format = _driver().pq.Format.BINARY
-    return cursor
 
 
 def _is_near(given: dict[str, Any]) -> bool:

@@ -6,6 +6,9 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+# the server sends bytes as they are then, not in twice as many letters
+_CURSOR = {"postgresql": {"binary": True}}
+
 
 def fetch_all(
     connection: Connection, statement: str, parameters: Sequence[object] | dict[str, object] = ()
@@ -18,7 +21,7 @@ def fetch_all(
         DBAPIError: never a subclass of it; its cause is the driver's error.
     """
     try:
-        cursor = connection.connection.cursor()
+        cursor = connection.connection.cursor(**_CURSOR.get(connection.dialect.name, {}))
         cursor.execute(statement, parameters)
         rows = cursor.fetchall()
     except Exception as error:

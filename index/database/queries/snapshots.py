@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import faiss
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from index.database.queries.lookup import Lookup
 from index.database.schema import Change, Chunk, Generation, Snapshot, SnapshotChunk
 
 KEPT = 2  # the newest, and one to fall back on
@@ -74,12 +75,13 @@ def pruned_upto(connection: Connection, generation_id: int) -> int:
     return connection.scalar(found) or 0
 
 
+_CHUNK = Lookup(Chunk.id, select(Chunk.face_count, Chunk.sha256, Chunk.data))
+
+
 def chunk(connection: Connection, chunk_id: int) -> tuple[int, bytes, bytes] | None:
     """A chunk's face count, SHA-256 and data; None when it is gone."""
-    row = connection.execute(
-        select(Chunk.face_count, Chunk.sha256, Chunk.data).where(Chunk.id == chunk_id)
-    ).one_or_none()
-    return None if row is None else (row[0], row[1], row[2])
+    rows = _CHUNK.rows(connection, [chunk_id])
+    return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
 
 
 def add_chunk(
