@@ -176,6 +176,15 @@ def _dot(sums: FloatMatrix, one: Number, other: Number) -> Number:
     return total
 
 
+@compiled
+def similarities_of(points: FloatMatrix, first: IntVector, second: IntVector) -> DoubleVector:
+    """The dot products of points *first* (l,) and *second* (l,), in float64."""
+    found = np.empty(len(first))
+    for link in range(len(first)):
+        found[link] = _dot(points, first[link], second[link])
+    return found
+
+
 @part
 def prior_of(sizes: Sizes, one_size: Number, other_size: Number) -> Number:
     """The prior of groups of two sizes; see index.counting.evidence."""

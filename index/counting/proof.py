@@ -3,8 +3,8 @@
 A pair of living groups without a link was never looked at. It was missed if its gain exceeds that
 of a merge made while both groups lived. So every group is compared with all groups that lived when
 it was made, and lone faces with each other: block by block, with one matrix product each. That is
-in float32, and only picks the pairs that may have been missed (up to SLACK). For these the gain is
-computed in float64.
+of shortened sums in float32, which bounds the gains from above (up to SLACK). The few pairs for
+which the bound is large enough are computed in float64.
 
 If no pair was missed, each merge was the best of all pairs at its time. Otherwise the nearest two
 faces of each missed pair become a link.
@@ -13,48 +13,24 @@ faces of each missed pair become a link.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.counting.compiling import compiled, part, sum_part
 from index.counting.effort import Effort
 from index.counting.link_merging import History, Links, Sizes, gain_of, prior_of
+from index.counting.lives import Lives, least_between, lives_of, merges_in
+from index.counting.shortening import Shortening
 
-DoubleMatrix = NDArray[np.float64]
 # numba knows these types; the type checker does not
 Number = Any
 Several = Any  # values at once
 BLOCK = 256  # new groups, or lone faces, in one matrix product
-PICKED = 1 << 16  # pairs that are picked at once
+RUN = 512  # pairs that are looked at together; few runs have one that may have been missed
+ROOM = 1 << 16  # missed pairs that are collected before their links are told apart
 SLACK = 1e-4  # of a gain of small groups: far more than float32 is off
-SLACK_A_FACE = 2e-7  # more of it for each face of the two groups, whose sums are longer
+SLACK_A_FACE = 2e-6  # more of it for each face of the two groups, whose sums are longer
 EQUAL = 1e-6  # gains that differ by less are equal
 EQUAL_A_FACE = 1e-8
-
-
-class Lives(NamedTuple):
-    """What the merges made of every group, by number; m points and t merges give m + t groups.
-
-    Attributes:
-        size, square, own: see index.counting.agglomeration.
-        born: the merge that made it, −1 for a point.
-        died: the merge that took it, t if none did.
-        leaves, leaf: the points of group g are leaf[leaves[g]:leaves[g] + size[g]].
-        place: of each point in leaf.
-        least: least[e, i] is the least gain of 2^e merges from i on.
-        least_gain: at which merging ended.
-    """
-
-    size: IntVector
-    square: DoubleVector
-    own: DoubleVector
-    born: IntVector
-    died: IntVector
-    leaves: IntVector
-    leaf: IntVector
-    place: IntVector
-    least: DoubleMatrix
-    least_gain: float
 
 
 class Linked(NamedTuple):
@@ -64,139 +40,66 @@ class Linked(NamedTuple):
     others: IntVector
 
 
-class Picked(NamedTuple):
-    """Room for pairs of groups, (PICKED,) each."""
+class Round(NamedTuple):
+    """What is known of a round of merges.
 
-    one: IntVector
-    other: IntVector
-
-
-def missed_links(
-    points: FloatMatrix,
-    links: Links,
-    history: History,
-    sizes: Sizes,
-    beyond: NDArray[np.float32],
-    line: tuple[float, float],
-    least_gain: float,
-    effort: Effort,
-) -> tuple[IntVector, IntVector]:
-    """Find the links that the merges of *history* lacked, (l,) points each; none is a proof.
-
-    Args:
-        beyond: (m,) float32, see index.vectors.neighbours.nearest().
-        line: slope and offset: the gain of lone points of similarity c is slope c + offset.
-
-    Raises:
-        RequestError: 413, the effort's limits.
+    Attributes:
+        points: (m, d) float32, the lone faces.
+        linked: the links along which they were merged.
     """
-    lives = _lives(len(points), history, sizes, least_gain)
-    linked = _linked(len(points), links)
-    missed = _Missed(points, linked, lives, sizes, effort)
-    _compare_lone(points, lives, beyond, line, missed)
-    _compare_new(points, history, missed)
-    return missed.links()
+
+    points: FloatMatrix
+    linked: Linked
+    lives: Lives
+    sizes: Sizes
 
 
-class _Missed:
-    """Collects the picked pairs that were indeed missed."""
+class Proof:
+    """Looks for the links that are missing, round by round."""
 
     def __init__(
-        self, points: FloatMatrix, linked: Linked, lives: Lives, sizes: Sizes, effort: Effort
+        self,
+        points: FloatMatrix,
+        sizes: Sizes,
+        shortened: Shortening,
+        lone: IntVector,
+        least_gain: float,
+        effort: Effort,
     ) -> None:
-        self.effort = effort
-        self._points, self._linked, self._lives, self._sizes = points, linked, lives, sizes
-        self._keys: list[IntVector] = []
-
-    def confirm(self, one: IntVector, other: IntVector) -> None:
-        """Keep those of the pairs of groups that were missed."""
-        if not len(one):
-            return
-        self.effort.check_time()
-        first, second = _confirm(self._points, self._linked, self._lives, self._sizes, one, other)
-        count = len(self._points)
-        keys = np.unique(np.minimum(first, second) * count + np.maximum(first, second))
-        self._keys.append(keys)
-        self.effort.check_links(sum(map(len, self._keys)), count)
-
-    def compare(self, dots: FloatMatrix, ones: IntVector, others: IntVector) -> None:
-        """Look for pairs that were missed among groups *ones* (b,) and *others* (c,).
+        """Keep what every round needs.
 
         Args:
-            dots: (b, c), of the sums of the groups.
-            others: −1 for a row without a group.
+            points: (m, d) float32, the lone faces.
+            shortened: of the points.
+            lone: those that may gain more than *least_gain* with a lone face outside their links.
+            least_gain: at which merging ends.
         """
-        picked = Picked(np.empty(PICKED, np.int64), np.empty(PICKED, np.int64))
-        row, column = 0, 0
-        while row < len(ones):
-            length, row, column = _pick(
-                self._lives, self._sizes, dots, ones, others, picked, row, column
-            )
-            self.confirm(picked.one[:length], picked.other[:length])
+        self._points, self._sizes, self._shortened = points, sizes, shortened
+        self._lone, self._least_gain, self._effort = lone, least_gain, effort
 
-    def links(self) -> tuple[IntVector, IntVector]:
-        """The points to link."""
-        keys = np.unique(np.concatenate([np.empty(0, np.int64), *self._keys]))
-        return keys // len(self._points), keys % len(self._points)
+    def missing_links(self, links: Links, history: History) -> IntVector:
+        """The links that merging along *links* lacked, as keys; none is a proof.
 
+        A key of the points one < other is one m + other.
 
-def _lives(count: int, history: History, sizes: Sizes, least_gain: float) -> Lives:
-    merges = len(history.first)
-    total = count + merges
-    size, own = np.ones(total, np.int64), np.full(total, sizes.scale[1] - sizes.term[1])
-    leaves, leaf = np.empty(total, np.int64), np.empty(count, np.int64)
-    died = np.full(total, merges, np.int64)
-    died[history.first] = died[history.second] = np.arange(merges)
-    _retell(history, sizes, size, own, died, leaves, leaf)
-    place = np.empty(count, np.int64)
-    place[leaf] = np.arange(count)
-    square = (own + sizes.term[size]) / sizes.scale[size]
-    born = np.maximum(np.arange(total) - count, -1)
-    least = _least_of_runs(history.gain)
-    return Lives(size, square, own, born, died, leaves, leaf, place, least, least_gain)
+        Raises:
+            RequestError: 413, the effort's limits.
+        """
+        count, effort, lone = len(self._points), self._effort, self._lone
+        lives = lives_of(count, history, self._sizes, self._least_gain)
+        merged = Round(self._points, _linked(count, links), lives, self._sizes)
+        sums = _shortened_sums(self._points, self._shortened, history)
 
+        def among_lone(start: int, stop: int) -> IntVector:
+            return _missing(merged, sums, lone[start:stop], lone[start:], effort)
 
-def _least_of_runs(gains: DoubleVector) -> DoubleMatrix:
-    """The table of Lives.least (a sparse table, as for range minimum queries)."""
-    least = np.full((max(1, len(gains).bit_length()), max(1, len(gains))), -np.inf)
-    least[0, : len(gains)] = gains
-    for exponent in range(1, len(least)):
-        half = 1 << (exponent - 1)
-        before = least[exponent - 1]
-        least[exponent] = before
-        least[exponent, :-half] = np.minimum(before[:-half], before[half:])
-    return least
+        def with_living(start: int, stop: int) -> IntVector:
+            living = np.flatnonzero((lives.born < stop) & (lives.died > start))
+            return _missing(merged, sums, np.arange(count + start, count + stop), living, effort)
 
-
-@compiled
-def _retell(
-    history: History,
-    sizes: Sizes,
-    size: IntVector,
-    own: DoubleVector,
-    died: IntVector,
-    leaves: IntVector,
-    leaf: IntVector,
-) -> None:
-    """Fill what the merges made of each group."""
-    merges = len(history.first)
-    count = len(size) - merges
-    for merge in range(merges):
-        one, two, new = history.first[merge], history.second[merge], count + merge
-        size[new] = size[one] + size[two]
-        prior = prior_of(sizes, size[one], size[two])
-        own[new] = history.gain[merge] - prior + own[one] + own[two]
-    start = 0
-    for group in range(len(size)):
-        if died[group] == merges:
-            leaves[group] = start
-            start += size[group]
-    for merge in range(merges - 1, -1, -1):
-        one, two = history.first[merge], history.second[merge]
-        leaves[one] = leaves[count + merge]
-        leaves[two] = leaves[one] + size[one]
-    for point in range(count):
-        leaf[leaves[point]] = point
+        found = effort.in_blocks(among_lone, len(lone), BLOCK)
+        found += effort.in_blocks(with_living, len(history.first), BLOCK)
+        return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
 
 def _linked(count: int, links: Links) -> Linked:
@@ -207,53 +110,18 @@ def _linked(count: int, links: Links) -> Linked:
     return Linked(start.astype(np.int64), other[order].astype(np.int64))
 
 
-def _compare_lone(
-    points: FloatMatrix,
-    lives: Lives,
-    beyond: NDArray[np.float32],
-    line: tuple[float, float],
-    missed: _Missed,
-) -> None:
-    """Compare those points that may be nearer to a point outside their links than merges were."""
-    slope, offset = line
-    rows = np.flatnonzero(
-        _may_be_missed(lives, offset + slope * beyond.astype(np.float64), len(points))
-    )
-    near = np.ascontiguousarray(points[rows])
-    for start in range(0, len(rows), BLOCK):
-        missed.effort.check_time()
-        dots = near[start : start + BLOCK] @ near[start:].T
-        missed.compare(dots, rows[start : start + BLOCK], rows[start:])
-
-
-@compiled
-def _may_be_missed(lives: Lives, gains: DoubleVector, count: Number) -> Several:
-    """Whether a point would have merged at this gain before it did."""
-    found = np.empty(count, np.bool_)
-    for point in range(count):
-        found[point] = gains[point] > _least_between(lives, -1, lives.died[point]) - SLACK
-    return found
-
-
-def _compare_new(points: FloatMatrix, history: History, missed: _Missed) -> None:
-    """Compare each merged group with all that lived when it was made."""
+def _shortened_sums(points: FloatMatrix, shortened: Shortening, history: History) -> FloatMatrix:
+    """The shortened sum of each group's points, by its number."""
     count, merges = len(points), len(history.first)
-    sums, names = points.copy(), np.arange(count)  # names[i] is the group whose sum is sums[i]
-    row_of = np.empty(count + merges, np.int64)
-    row_of[:count] = np.arange(count)
+    short = shortened(points)
+    found = np.empty((count + merges, short.shape[1]), np.float32)
+    found[:count] = short
+    sums, row_of = points.copy(), np.arange(count + merges)
     for start in range(0, merges, BLOCK):
-        missed.effort.check_time()
-        new = np.arange(count + start, count + min(start + BLOCK, merges))
-        made = np.empty((len(new), points.shape[1]), np.float32)
+        made = np.empty((min(BLOCK, merges - start), points.shape[1]), np.float32)
         _add_up(history, sums, row_of, made, start)
-        for others, theirs in ((names, sums), (new, made)):
-            missed.compare(made @ theirs.T, new, others)
-        sums[row_of[new]] = made  # of a group that was merged again, the last one stays
-        names[row_of[history.second[start : start + BLOCK]]] = -1
-        names[row_of[new]] = new
-        if np.count_nonzero(names < 0) > len(names) // 5:
-            sums, names = np.ascontiguousarray(sums[names >= 0]), names[names >= 0]
-            row_of[names] = np.arange(len(names))
+        found[count + start : count + start + len(made)] = shortened(made)
+    return found
 
 
 @compiled
@@ -261,83 +129,90 @@ def _add_up(
     history: History, sums: FloatMatrix, row_of: IntVector, made: FloatMatrix, start: Number
 ) -> None:
     """The sums of the groups made by the merges from *start* on, and the rows that they take."""
-    first_new = len(row_of) - len(history.first) + start
+    count = len(sums)
     for merge in range(start, start + len(made)):
-        one, two = history.first[merge], history.second[merge]
-        made[merge - start] = sums[row_of[one]] if one < first_new else made[one - first_new]
-        made[merge - start] += sums[row_of[two]] if two < first_new else made[two - first_new]
-        row_of[first_new + merge - start] = row_of[one]
+        kept, taken = row_of[history.first[merge]], row_of[history.second[merge]]
+        row_of[count + merge] = kept
+        for column in range(sums.shape[1]):
+            sums[kept, column] += sums[taken, column]
+            made[merge - start, column] = sums[kept, column]
+
+
+def _missing(
+    merged: Round, sums: FloatMatrix, ones: IntVector, others: IntVector, effort: Effort
+) -> IntVector:
+    """The missing links between groups *ones* (b,) and *others* (c,)."""
+    size = merged.lives.size
+    others = others[np.argsort(size[others], kind="stable")]
+    ends = np.append(np.flatnonzero(np.diff(size[others])) + 1, len(others))
+    dots = sums[ones] @ sums[others].T
+    keys, row = np.empty(0, np.int64), 0
+    while row < len(ones):
+        effort.check_time()
+        row, found = _missing_in(merged, dots, ones, others, ends, row)
+        keys = np.union1d(keys, found)
+        effort.check_links(len(keys), len(merged.points))
+    return keys
 
 
 @compiled
-def _pick(
-    lives: Lives,
-    sizes: Sizes,
+def _missing_in(
+    merged: Round,
     dots: FloatMatrix,
     ones: IntVector,
     others: IntVector,
-    picked: Picked,
+    ends: IntVector,
     row: Number,
-    column: Number,
 ) -> Several:
-    """Pick pairs that may have been missed, from (row, column) on.
+    """Look for links from *row* of *ones* on.
 
-    Returns: how many, and where to go on.
+    Args:
+        dots: (b, c) float32, no smaller than the dot product of each pair's sums.
+        ends: where the runs of others of one size end.
+
+    Returns: the row to go on from, and the links.
     """
-    # a call for each pair, or a look into a tuple, would take ten times as long as the arithmetic
-    size, square, own = lives.size, lives.square, lives.own
-    scale, term, log = sizes.scale, sizes.term, sizes.log
-    stray, farthest = sizes.stray, sizes.farthest
-    floor, length = lives.least_gain - SLACK - SLACK_A_FACE * len(lives.place), 0
-    while row < len(ones):
-        one = ones[row]
-        while column < len(others):
-            other = others[column]
-            if other >= 0:
-                both = size[one] + size[other]
-                together = scale[both] * (square[one] + square[other] + 2 * dots[row, column])
-                apart: Number = abs(log[size[one]] - log[size[other]])
-                prior = stray * min(apart, farthest)
-                gain = together - term[both] - own[one] - own[other] + prior
-                if gain > floor and _was_missed(lives, one, other, gain):
-                    picked.one[length], picked.other[length] = one, other
-                    length += 1
-                    if length == len(picked.one):
-                        return length, row, column + 1
-            column += 1
-        row, column = row + 1, 0
-    return length, row, column
+    lives, sizes = merged.lives, merged.sizes
+    square, own = lives.square[others], lives.own[others]
+    found, length = np.empty(ROOM + len(others), np.int64), 0
+    while row < len(ones) and length < ROOM:
+        one, start = ones[row], 0
+        floor = least_between(lives, lives.born[one], lives.died[one])
+        for end in ends:
+            size, other_size = lives.size[one], lives.size[others[start]]
+            scale = sizes.scale[size + other_size]
+            fixed = scale * lives.square[one] - sizes.term[size + other_size] - lives.own[one]
+            fixed += prior_of(sizes, size, other_size)
+            fixed += SLACK + SLACK_A_FACE * (size + other_size)
+            while start < end:
+                stop = min(start + RUN, end)
+                # slices and no branch: so the processor compares several pairs at once
+                squares, owns, some = square[start:stop], own[start:stop], dots[row, start:stop]
+                picked = 0
+                for column in range(len(some)):
+                    gain = scale * (squares[column] + 2 * some[column]) - owns[column] + fixed
+                    picked += gain > floor
+                for column in range(len(some) if picked else 0):
+                    gain = scale * (squares[column] + 2 * some[column]) - owns[column] + fixed
+                    if gain > floor and _was_missed(lives, one, others[start + column], gain):
+                        key = _link_of(merged, one, others[start + column])
+                        if key >= 0:
+                            found[length] = key
+                            length += 1
+                start = stop
+        row += 1
+    return row, found[:length]
 
 
 @part
 def _was_missed(lives: Lives, one: Number, other: Number, gain: Number) -> Several:
-    """Whether a merge was made with a smaller gain while both groups lived, up to the slack."""
-    born, died = lives.born[one], min(lives.died[one], lives.died[other])
-    is_theirs = lives.died[one] == lives.died[other] and died < _merges(lives)
-    if other == one or lives.born[other] > born or died <= born or is_theirs:
+    """Whether a merge was made with a smaller gain while both groups lived."""
+    born = max(lives.born[one], lives.born[other])
+    died = min(lives.died[one], lives.died[other])
+    is_theirs = lives.died[one] == lives.died[other] and died < merges_in(lives)
+    if other == one or died <= born or is_theirs:
         return False
-    slack = SLACK + SLACK_A_FACE * (lives.size[one] + lives.size[other])
-    return gain > _least_between(lives, born, died) - slack
-
-
-@part
-def _merges(lives: Lives) -> Number:
-    return len(lives.size) - len(lives.place)
-
-
-@part
-def _least_between(lives: Lives, born: Number, died: Number) -> Number:
-    """The least gain at which a merge was made while a pair lived, or merging ended."""
-    merges = _merges(lives)
-    first, last = born + 1, min(died, merges - 1)
-    least = lives.least_gain if died >= merges else np.inf
-    if last >= first:
-        exponent = 0
-        while (2 << exponent) <= last - first + 1:
-            exponent += 1
-        runs = lives.least[exponent]
-        least = min(least, runs[first], runs[last - (1 << exponent) + 1])
-    return least
+    return gain > least_between(lives, born, died)
 
 
 @part
@@ -377,31 +252,21 @@ def _nearest_leaf(points: FloatMatrix, lives: Lives, group: Number, target: Seve
     return found
 
 
-@compiled
-def _confirm(
-    points: FloatMatrix,
-    linked: Linked,
-    lives: Lives,
-    sizes: Sizes,
-    ones: IntVector,
-    others: IntVector,
-) -> Several:
-    """Two near points for each pair of groups that has no link and was indeed missed."""
-    first, second = np.empty(len(ones), np.int64), np.empty(len(ones), np.int64)
-    length = 0
-    for pair in range(len(ones)):
-        one, other = ones[pair], others[pair]
-        if lives.size[one] > lives.size[other]:
-            one, other = other, one
-        if _are_linked(linked, lives, one, other):
-            continue
-        sum_one, sum_other = _sum_of(points, lives, one), _sum_of(points, lives, other)
-        gain = gain_of(sizes, lives, one, other, _dot(sum_one, sum_other))
-        born = max(lives.born[one], lives.born[other])
-        died = min(lives.died[one], lives.died[other])
-        equal = EQUAL + EQUAL_A_FACE * (lives.size[one] + lives.size[other])
-        if gain > _least_between(lives, born, died) + equal:
-            first[length] = _nearest_leaf(points, lives, one, sum_other)
-            second[length] = _nearest_leaf(points, lives, other, points[first[length]])
-            length += 1
-    return first[:length], second[:length]
+@part
+def _link_of(merged: Round, one: Number, other: Number) -> Number:
+    """A near point of each group, as a key; −1 if they have a link or were not missed."""
+    points, lives = merged.points, merged.lives
+    if lives.size[one] > lives.size[other]:
+        one, other = other, one
+    if _are_linked(merged.linked, lives, one, other):
+        return -1
+    sum_one, sum_other = _sum_of(points, lives, one), _sum_of(points, lives, other)
+    gain = gain_of(merged.sizes, lives, one, other, _dot(sum_one, sum_other))
+    born = max(lives.born[one], lives.born[other])
+    died = min(lives.died[one], lives.died[other])
+    equal = EQUAL + EQUAL_A_FACE * (lives.size[one] + lives.size[other])
+    if gain <= least_between(lives, born, died) + equal:
+        return -1
+    first = _nearest_leaf(points, lives, one, sum_other)
+    second = _nearest_leaf(points, lives, other, points[first])
+    return min(first, second) * len(points) + max(first, second)

@@ -8,17 +8,22 @@ that were missed are added, and the merges are made again, until the proof finds
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from index.base.arrays import DoubleVector, FloatMatrix, IntVector
+from index.base.arrays import FloatMatrix, IntVector
 from index.counting.agglomeration import Merges, Weights
 from index.counting.effort import Effort
-from index.counting.link_merging import Links, faces_of, merge_links, table_of_sizes
-from index.counting.proof import missed_links
-from index.vectors.neighbours import nearest
+from index.counting.link_merging import (
+    Links,
+    faces_of,
+    merge_links,
+    similarities_of,
+    table_of_sizes,
+)
+from index.counting.neighbours import nearest
+from index.counting.proof import SLACK, Proof
+from index.counting.shortening import Shortening
 
 NEIGHBOURS = 32  # fewer need more rounds; more cost memory, and bursts of photos outgrow any number
-BLOCK_LINKS = 1 << 14
 
 
 def sparse_merges_of(
@@ -44,18 +49,21 @@ def sparse_merges_of(
         RequestError: 413, the effort's limits.
     """
     count = len(points)
-    row, neighbour, beyond = nearest(points, NEIGHBOURS, effort.check_time)
+    shortened, sizes = Shortening(points), table_of_sizes(count, weights)
+    row, neighbour, beyond = nearest(shortened(points), NEIGHBOURS, effort)
     together = _unique(count, *_pairs_in(photo_mates))
     keys = np.union1d(_unique(count, row, neighbour), together)
-    sizes = table_of_sizes(count, weights)
+    slope, offset = line
+    lone = np.flatnonzero(offset + slope * beyond.astype(np.float64) > least_gain - SLACK)
+    proof = Proof(points, sizes, shortened, lone, least_gain, effort)
     while True:
         links = _links(points, keys, together, same_photo)
         effort.rounds, effort.links = effort.rounds + 1, len(keys)
         history = merge_links(points, links, sizes, least_gain, effort)
-        missed = missed_links(points, links, history, sizes, beyond, line, least_gain, effort)
-        if not len(missed[0]):
+        missing = proof.missing_links(links, history)
+        if not len(missing):
             return faces_of(history, count)
-        keys = np.union1d(keys, _unique(count, *missed))
+        keys = np.union1d(keys, missing)
         effort.check_links(len(keys), count)
 
 
@@ -77,16 +85,7 @@ def _unique(count: int, one: IntVector, other: IntVector) -> IntVector:
 
 def _links(points: FloatMatrix, keys: IntVector, together: IntVector, same_photo: float) -> Links:
     first, second = np.divmod(keys, len(points))
-    dot = _similarities(points, first, second)
+    dot = similarities_of(points, first, second)
     shared = np.searchsorted(keys, together)
     dot[shared] = 1 - same_photo * (1 - dot[shared])
     return Links(first.astype(np.int32), second.astype(np.int32), dot)
-
-
-def _similarities(points: FloatMatrix, first: IntVector, second: IntVector) -> DoubleVector:
-    found: NDArray[np.float64] = np.empty(len(first))
-    for start in range(0, len(first), BLOCK_LINKS):
-        some = slice(start, start + BLOCK_LINKS)
-        left, right = points[first[some]].astype(np.float64), points[second[some]]
-        found[some] = np.einsum("ij,ij->i", left, right)
-    return found

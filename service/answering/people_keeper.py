@@ -47,7 +47,7 @@ class _Patience(Effort):
     """As long as nothing more urgent is to be done."""
 
     def __init__(self, is_disturbed: Callable[[], bool]) -> None:
-        super().__init__()
+        super().__init__(threads=1)  # the other processors are for questions
         self._is_disturbed = is_disturbed
 
     def check_time(self) -> None:

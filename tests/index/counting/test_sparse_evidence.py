@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from index.base.choices import Linkage
 from index.base.errors import RequestError
-from index.counting import effort, evidence, sparse_evidence
+from index.counting import effort, evidence, proof, sparse_evidence
 from index.counting.effort import Effort
 from index.counting.hierarchy import Hierarchy, by_appearance, hierarchy
+from index.counting.shortening import LEFT, Shortening
 from tests.index.builders import Matrix, unit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -22,7 +23,7 @@ Photos = NDArray[np.int64]
 
 @st.composite
 def crowds(draw: st.DrawFn) -> tuple[Matrix, Photos]:
-    """Persons of some faces each, shared photos, and bursts of near-copies."""
+    """Persons of some faces each, shared photos, bursts of near-copies; some are nearly flat."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     count, dim = draw(st.integers(2, 120)), draw(st.sampled_from([16, 64]))
     spread = draw(st.sampled_from([0.2, 0.6, 1.0]))
@@ -30,6 +31,7 @@ def crowds(draw: st.DrawFn) -> tuple[Matrix, Photos]:
     rows = centres[rng.integers(len(centres), size=count)] + spread * rng.normal(size=(count, dim))
     bursts = np.repeat(rows[: draw(st.integers(0, 2))], 30, axis=0)
     rows = np.concatenate((rows, bursts + 0.02 * rng.normal(size=bursts.shape)))
+    rows[:, dim // 4 :] *= draw(st.sampled_from([1.0, 0.1]))
     photos = rng.integers(draw(st.sampled_from([5, 60, 10_000])), size=len(rows))
     return unit(rows), photos
 
@@ -58,6 +60,7 @@ def test_persons_are_those_of_all_pairs_whatever_the_order(
     dense = hierarchy(vectors, Linkage.EVIDENCE, photos, below)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sparse_evidence, "NEIGHBOURS", neighbours)
+        patch.setattr(proof, "BLOCK", 16)
         found = sparse(np.ascontiguousarray(vectors[order]), photos[order], below)
     near = min(len(dense.heights), len(found.heights))
     np.testing.assert_allclose(found.heights[:near], dense.heights[:near], atol=TOLERANCE)
@@ -94,3 +97,18 @@ def test_what_needs_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) 
     one_person = unit(1.0 + 0.2 * np.random.default_rng(1).normal(size=(200, 16)))
     with pytest.raises(RequestError, match="200 faces are so alike"):
         sparse(one_person, np.arange(200), 0.5)
+
+
+@pytest.mark.parametrize("flatness", [0.015, 1.0])
+def test_shortened_vectors_bound_the_dot_products_of_long_ones(flatness: float) -> None:
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(200, 64))
+    rows[:, 16:] *= flatness
+    vectors = unit(rows)
+    shortened = Shortening(vectors)
+    assert (shortened(vectors).shape[1] < 64) == (flatness < 1.0)
+    sums = np.concatenate((vectors, vectors[:50] + vectors[50:100] + vectors[100:150]))
+    bounds, dots = shortened(sums) @ shortened(sums).T, sums @ sums.T
+    assert (bounds > dots - 1e-5).all()
+    assert np.mean(np.diag(bounds[:200])) == pytest.approx(1.0, abs=1e-5)
+    assert np.mean(bounds[:200, :200] - dots[:200, :200]) <= 2 * LEFT

@@ -1,0 +1,119 @@
+"""What merges made of every group: its size and evidence, when it lived, and its points."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.base.arrays import DoubleVector, IntVector
+from index.counting.compiling import compiled, part
+from index.counting.link_merging import History, Sizes, prior_of
+
+# numba knows these types; the type checker does not
+Number = Any
+
+
+class Lives(NamedTuple):
+    """By number of the group; m points and t merges give m + t groups.
+
+    Attributes:
+        size, square, own: see index.counting.agglomeration.
+        born: the merge that made it, −1 for a point.
+        died: the merge that took it, t if none did.
+        leaves, leaf: the points of group g are leaf[leaves[g]:leaves[g] + size[g]].
+        place: of each point in leaf.
+        least: least[e, i] is the least gain of 2^e merges from i on.
+        least_gain: at which merging ended.
+    """
+
+    size: IntVector
+    square: DoubleVector
+    own: DoubleVector
+    born: IntVector
+    died: IntVector
+    leaves: IntVector
+    leaf: IntVector
+    place: IntVector
+    least: NDArray[np.float64]
+    least_gain: float
+
+
+def lives_of(count: int, history: History, sizes: Sizes, least_gain: float) -> Lives:
+    """The lives of all groups that the merges of *history* made of *count* points."""
+    merges = len(history.first)
+    total = count + merges
+    size, own = np.ones(total, np.int64), np.full(total, sizes.scale[1] - sizes.term[1])
+    leaves, leaf = np.empty(total, np.int64), np.empty(count, np.int64)
+    died = np.full(total, merges, np.int64)
+    died[history.first] = died[history.second] = np.arange(merges)
+    _retell(history, sizes, size, own, died, leaves, leaf)
+    place = np.empty(count, np.int64)
+    place[leaf] = np.arange(count)
+    square = (own + sizes.term[size]) / sizes.scale[size]
+    born = np.maximum(np.arange(total) - count, -1)
+    least = _least_of_runs(history.gain)
+    return Lives(size, square, own, born, died, leaves, leaf, place, least, least_gain)
+
+
+def _least_of_runs(gains: DoubleVector) -> NDArray[np.float64]:
+    """The table of Lives.least (a sparse table, as for range minimum queries)."""
+    least = np.full((max(1, len(gains).bit_length()), max(1, len(gains))), -np.inf)
+    least[0, : len(gains)] = gains
+    for exponent in range(1, len(least)):
+        half = 1 << (exponent - 1)
+        before = least[exponent - 1]
+        least[exponent] = before
+        least[exponent, :-half] = np.minimum(before[:-half], before[half:])
+    return least
+
+
+@compiled
+def _retell(
+    history: History,
+    sizes: Sizes,
+    size: IntVector,
+    own: DoubleVector,
+    died: IntVector,
+    leaves: IntVector,
+    leaf: IntVector,
+) -> None:
+    """Fill what the merges made of each group."""
+    merges = len(history.first)
+    count = len(size) - merges
+    for merge in range(merges):
+        one, two, new = history.first[merge], history.second[merge], count + merge
+        size[new] = size[one] + size[two]
+        prior = prior_of(sizes, size[one], size[two])
+        own[new] = history.gain[merge] - prior + own[one] + own[two]
+    start = 0
+    for group in range(len(size)):
+        if died[group] == merges:
+            leaves[group] = start
+            start += size[group]
+    for merge in range(merges - 1, -1, -1):
+        one, two = history.first[merge], history.second[merge]
+        leaves[one] = leaves[count + merge]
+        leaves[two] = leaves[one] + size[one]
+    for point in range(count):
+        leaf[leaves[point]] = point
+
+
+@part
+def merges_in(lives: Lives) -> Number:
+    """How many merges were made."""
+    return len(lives.size) - len(lives.place)
+
+
+@part
+def least_between(lives: Lives, born: Number, died: Number) -> Number:
+    """The least gain at which a merge was made while a pair lived, or merging ended."""
+    merges = merges_in(lives)
+    first, last = born + 1, min(died, merges - 1)
+    least = lives.least_gain if died >= merges else np.inf
+    if last >= first:
+        exponent = 0
+        while (2 << exponent) <= last - first + 1:
+            exponent += 1
+        runs = lives.least[exponent]
+        least = min(least, runs[first], runs[last - (1 << exponent) + 1])
+    return least
