@@ -1,5 +1,6 @@
 """Connections that give a reason before they close, where Tornado gives little or none."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Callable
@@ -140,6 +141,7 @@ class _RefusingStream(IOStream):
         with suppress(StreamClosedError):
             while True:
                 await self.read_bytes(DISCARDED_BYTES, partial=True)
+                await asyncio.sleep(0)  # bytes that are there already are read without a pause
 
     def close_fd(self) -> None:
         """Close the socket, and call `gone`."""

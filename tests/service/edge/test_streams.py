@@ -1,5 +1,6 @@
 """Heads that are too long or too slow, with TLS and without."""
 
+import asyncio
 import contextlib
 import gc
 import json
@@ -13,9 +14,10 @@ import time
 from collections.abc import Callable
 
 import pytest
+from tornado.iostream import StreamClosedError
 
 from service.edge.server import MAX_HEAD_BYTES
-from service.edge.streams import MAX_HEADER_BYTES, make_stream
+from service.edge.streams import MAX_HEADER_BYTES, PlainStream, make_stream
 from tests.service.running import NOT_THERE, Service, read_to_end
 from tests.waiting import SOON_SECONDS, wait_until
 
@@ -283,3 +285,27 @@ def test_garbage_is_turned_away(either: Service, garbage: bytes) -> None:
         bare.sendall(garbage + b"GET\r\n\r\n")
         assert converse(bare, b"").startswith(b"HTTP/1.1 400 ")
     assert either.ask("a.png").body == NOT_THERE
+
+
+def test_discarding_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[str] = []
+
+    async def read_bytes(*_: object, **__: object) -> bytes:
+        if len(turns) > 20:
+            raise StreamClosedError
+        turns.append("discard")
+        return b"x"
+
+    async def both() -> None:
+        here, there = socket.socketpair()
+        with there:
+            stream = PlainStream(here)
+            monkeypatch.setattr(stream, "read_bytes", read_bytes)
+            discarding = asyncio.ensure_future(stream._discard())
+            while not discarding.done():
+                turns.append("other")
+                await asyncio.sleep(0)
+            stream.hang_up()
+
+    asyncio.run(both())
+    assert turns[:6] == ["other", "discard"] * 3
