@@ -2,7 +2,6 @@
 
 import logging
 import socket
-import time
 from collections.abc import Callable
 
 from tornado.ioloop import IOLoop
@@ -10,12 +9,10 @@ from tornado.iostream import IOStream
 
 from service.edge.streams import AnyStream
 from service.guards.limits import SILENT_SECONDS
-
-log = logging.getLogger(__name__)
+from service.guards.tally import Tally
 
 SHORTEST_METHOD = 3  # GET, PUT
-REPORT_SECONDS = 60.0
-_TORNADOS_COMPLAINT = "SSL Error"
+_END_OF_A_READ = "Unsatisfiable read"  # a head is too long, which the refusal says as well
 
 
 class Connection:
@@ -84,24 +81,25 @@ class Connection:
             self._waits_for = None
 
 
-class HandshakeComplaints(logging.Filter):
-    """Counts Tornado's log lines about failed TLS handshakes, and logs the number once a minute.
+class TornadosComplaints(logging.Filter):
+    """Counts Tornado's log lines about what callers send, and logs the numbers once a minute.
 
     Every port scanner causes some, and an attacker can cause thousands a second.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._count = 0
-        self._reported = -REPORT_SECONDS
+        handshakes = Tally("tls.handshakes_failed count=%d")
+        requests = Tally("http.malformed_requests count=%d")
+        self._tallies = {"SSL Error": handshakes, "Malformed HTTP message": requests}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether *record* is about something else."""
-        if not str(record.msg).startswith(_TORNADOS_COMPLAINT):
-            return True
-        self._count += 1
-        now = time.monotonic()
-        if now - self._reported >= REPORT_SECONDS:
-            log.warning("tls.handshakes_failed count=%d", self._count)
-            self._reported, self._count = now, 0
-        return False
+        message = str(record.msg)
+        if message.startswith(_END_OF_A_READ):
+            return False
+        for start, tally in self._tallies.items():
+            if message.startswith(start):
+                tally.add()
+                return False
+        return True

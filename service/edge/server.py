@@ -22,7 +22,7 @@ from service.answering.threads import Threads
 from service.children.ingest_keeper import IngestKeeper
 from service.children.picture_maker import Pictures
 from service.edge.app import GuardedApplication, make_app
-from service.edge.connections import Connection, HandshakeComplaints
+from service.edge.connections import Connection, TornadosComplaints
 from service.edge.head_checks import MAX_BODY_BYTES
 from service.edge.listening import listen
 from service.edge.streams import NO_TLS, make_stream
@@ -42,7 +42,7 @@ JOIN_SECONDS = 1.0  # for work whose caller is gone
 # the time for which a thread's Python code may hold up others; a tenth of Python's default
 SWITCH_SECONDS = 0.0005
 
-_HANDSHAKE_COMPLAINTS = HandshakeComplaints()
+_COMPLAINTS = TornadosComplaints()
 
 
 class Server(HTTPServer):
@@ -56,7 +56,7 @@ class Server(HTTPServer):
         self._connection_limit = ConnectionLimit()
         self._proxies = application.proxies
         self._application = application
-        logging.getLogger("tornado.general").addFilter(_HANDSHAKE_COMPLAINTS)
+        logging.getLogger("tornado.general").addFilter(_COMPLAINTS)
         super().initialize(
             application,
             idle_connection_timeout=IDLE_SECONDS,

@@ -2,8 +2,6 @@
 
 import asyncio
 import ipaddress
-import logging
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -11,8 +9,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from index.base.errors import RequestError
-
-log = logging.getLogger(__name__)
+from service.guards.tally import Tally
 
 MAX_CONNECTIONS = 256
 MAX_CONNECTIONS_OF_ONE = 64
@@ -22,7 +19,6 @@ IPV6_PREFIX = 64  # of the network that one household or server gets: 2**64 addr
 MAX_QUESTIONS = 64
 WORK_SECONDS = 60.0  # for the answer itself, after the wait for files to be indexed
 SPARE_SECONDS = 15.0  # beyond the time of large questions, to gather and to explain
-REPORT_SECONDS = 60.0
 
 
 class Connection(Protocol):
@@ -86,8 +82,7 @@ class ConnectionLimit:
         self._open: dict[Connection, None] = {}  # an ordered set, the oldest first
         self._silent: dict[Connection, None] = {}
         self._by_network: Counter[str | None] = Counter()
-        self._refused = 0
-        self._reported = -REPORT_SECONDS
+        self._refused = Tally("limits.connections_refused count=%d")
 
     def connections(self) -> list[Connection]:
         """All open connections."""
@@ -96,7 +91,7 @@ class ConnectionLimit:
     def admit(self, connection: Connection) -> bool:
         """Whether *connection* may stay; if so, it counts until leave()."""
         if not self._make_room(connection.network):
-            self._report()
+            self._refused.add()
             return False
         self._open[connection] = self._silent[connection] = None
         self._by_network[connection.network] += 1
@@ -125,17 +120,9 @@ class ConnectionLimit:
         else:
             return True
         if candidates:
-            self._report()
+            self._refused.add()
             candidates[0].hang_up()
         return bool(candidates)
-
-    def _report(self) -> None:
-        """Count a refusal, and log the number now and then: a flood must not fill the log."""
-        self._refused += 1
-        now = time.monotonic()
-        if now - self._reported >= REPORT_SECONDS:
-            log.warning("limits.connections_refused count=%d", self._refused)
-            self._reported, self._refused = now, 0
 
 
 class Caller:

@@ -18,6 +18,7 @@ from tornado.iostream import StreamClosedError
 
 from service.edge.server import MAX_HEAD_BYTES
 from service.edge.streams import MAX_HEADER_BYTES, PlainStream, make_stream
+from service.guards import tally
 from tests.service.running import NOT_THERE, Service, read_to_end
 from tests.waiting import SOON_SECONDS, wait_until
 
@@ -251,6 +252,22 @@ def test_a_flood_of_failed_handshakes_is_one_line(
     lines = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
     assert [line.partition(" ")[0] for line in lines] in ([], ["tls.handshakes_failed"])
     assert service.ask("a.png").body == NOT_THERE
+
+
+@pytest.mark.usefixtures("brief_linger")
+def test_a_flood_of_malformed_requests_is_one_line(
+    make_service: Callable[..., Service], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "tornado.general")
+    service = make_service()
+    for _ in range(20):
+        assert (
+            service.send("GET", "/docs", headers={"Cookie": "a" * MAX_HEADER_BYTES}).status == 414
+        )
+    lines = [
+        r.getMessage() for r in caplog.records if r.name in {"tornado.general", tally.__name__}
+    ]
+    assert [line.partition(" ")[0] for line in lines] in ([], ["http.malformed_requests"])
 
 
 @pytest.mark.usefixtures("brief_linger")
