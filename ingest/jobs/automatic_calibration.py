@@ -103,7 +103,7 @@ class AutomaticCalibration:
                 return
             faces = choose(connection, generation, profile, INGEST, outcome).faces
         distance = profile.operating_distance
-        log.info("ingest.calibration faces=%d distance=%.4f; %s", faces, distance, outcome)
+        log.info("ingest.calibration faces=%d distance=%.4f outcome=%s", faces, distance, outcome)
 
     def _go_on(self, _done: int, _of: int) -> None:
         if self._stop.is_set():

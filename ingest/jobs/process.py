@@ -269,11 +269,14 @@ class _Watching:
             try:
                 if not turn.is_mine():
                     raise WriterBusyError("another process watches the folders now")
-                if reading is None or not reading.step():
+                if reading is not None and reading.step():
+                    outage.end()
+                else:
                     stop.wait(IDLE_SECONDS)
                 if self._housekeeping.run_if_due():
-                    outage.end()
                     self._report(WorkReport() if reading is None else reading.worker.report())
+                    if reading is None:  # a full disk may have room for these, but for no photo
+                        outage.end()
             except StoreUnavailableError as error:
                 outage.begin(error)
                 stop.wait(OUTAGE_SECONDS)

@@ -11,6 +11,8 @@ from service.edge.streams import AnyStream
 from service.guards.limits import SILENT_SECONDS
 from service.guards.tally import Tally
 
+log = logging.getLogger(__name__)
+
 SHORTEST_METHOD = 3  # GET, PUT
 _END_OF_A_READ = "Unsatisfiable read"  # a head is too long, which the refusal says as well
 
@@ -89,17 +91,17 @@ class TornadosComplaints(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        handshakes = Tally("tls.handshakes_failed count=%d")
-        requests = Tally("http.malformed_requests count=%d")
-        self._tallies = {"SSL Error": handshakes, "Malformed HTTP message": requests}
+        self._handshakes, self._requests = Tally(), Tally()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether *record* is about something else."""
         message = str(record.msg)
-        if message.startswith(_END_OF_A_READ):
+        if message.startswith("SSL Error"):
+            if count := self._handshakes.add():
+                log.warning("tls.handshakes_failed count=%d", count)
             return False
-        for start, tally in self._tallies.items():
-            if message.startswith(start):
-                tally.add()
-                return False
-        return True
+        if message.startswith("Malformed HTTP message"):
+            if count := self._requests.add():
+                log.warning("http.malformed_requests count=%d", count)
+            return False
+        return not message.startswith(_END_OF_A_READ)

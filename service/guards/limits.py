@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -10,6 +11,8 @@ from typing import Protocol
 
 from index.base.errors import RequestError
 from service.guards.tally import Tally
+
+log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 256
 MAX_CONNECTIONS_OF_ONE = 64
@@ -82,7 +85,7 @@ class ConnectionLimit:
         self._open: dict[Connection, None] = {}  # an ordered set, the oldest first
         self._silent: dict[Connection, None] = {}
         self._by_network: Counter[str | None] = Counter()
-        self._refused = Tally("limits.connections_refused count=%d")
+        self._refused = Tally()
 
     def connections(self) -> list[Connection]:
         """All open connections."""
@@ -91,7 +94,7 @@ class ConnectionLimit:
     def admit(self, connection: Connection) -> bool:
         """Whether *connection* may stay; if so, it counts until leave()."""
         if not self._make_room(connection.network):
-            self._refused.add()
+            self._report()
             return False
         self._open[connection] = self._silent[connection] = None
         self._by_network[connection.network] += 1
@@ -120,9 +123,13 @@ class ConnectionLimit:
         else:
             return True
         if candidates:
-            self._refused.add()
+            self._report()
             candidates[0].hang_up()
         return bool(candidates)
+
+    def _report(self) -> None:
+        if count := self._refused.add():
+            log.warning("limits.connections_refused count=%d", count)
 
 
 class Caller:

@@ -16,9 +16,9 @@ from collections.abc import Callable
 import pytest
 from tornado.iostream import StreamClosedError
 
+from service.edge import connections
 from service.edge.server import MAX_HEAD_BYTES
 from service.edge.streams import MAX_HEADER_BYTES, PlainStream, make_stream
-from service.guards import tally
 from tests.service.running import NOT_THERE, Service, read_to_end
 from tests.waiting import SOON_SECONDS, wait_until
 
@@ -265,7 +265,9 @@ def test_a_flood_of_malformed_requests_is_one_line(
             service.send("GET", "/docs", headers={"Cookie": "a" * MAX_HEADER_BYTES}).status == 414
         )
     lines = [
-        r.getMessage() for r in caplog.records if r.name in {"tornado.general", tally.__name__}
+        r.getMessage()
+        for r in caplog.records
+        if r.name in {"tornado.general", connections.__name__}
     ]
     assert [line.partition(" ")[0] for line in lines] in ([], ["http.malformed_requests"])
 
