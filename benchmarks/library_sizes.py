@@ -52,7 +52,7 @@ class Kind:
     """A library.
 
     Attributes:
-        families: the people belong to so many; 0: nobody is related.
+        families: the people belong to so many; 0: there are no relatives.
         duplicates: the share of faces that are copies of others.
     """
 

@@ -1,8 +1,8 @@
 """By which profile a library counts with each of its models, who chose it, and what is kept.
 
-A profile belongs to its model. When a re-index brings another model, the profile that somebody
-chose for the old one stays behind, with those that it replaced and the choice. It counts again when
-the library returns to that model, whose id names its very network.
+A profile belongs to its model. A re-index to another model keeps the old model's profile if the
+operator or ingest chose it, with those that it replaced and the choice. It counts again when the
+library returns to that model, whose id names its very network.
 """
 
 from dataclasses import replace
@@ -52,7 +52,7 @@ def first_profile(connection: Connection, model_id: str, model: str, dim: int) -
 
 
 def is_worth_keeping(connection: Connection, retired: GenerationRow) -> bool:
-    """Whether its profile would be lost with a generation: somebody chose it for that model."""
+    """Whether the generation's profile was chosen for its model, and would be lost with it."""
     active = generations.active(connection)
     moved_on = active is not None and active.model_id == retired.model_id
     return not moved_on and Profile.from_json(retired.profile).is_chosen

@@ -79,7 +79,7 @@ class Profile:
         scatter: for counting by evidence.
         operating_rate: the false match rate at which the model counts best.
         replaces: the profile that was in use before, as JSON has it; it may have one of its own.
-        choice: the last one about this profile in this library; None if nobody chose.
+        choice: the last one made about this profile in this library; None: none was made.
     """
 
     centre: tuple[float, ...]
