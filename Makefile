@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 READY := $(VENV)/.installed
 
-.PHONY: install run test fuzz soak lint format demo screenshots clean
+.PHONY: install run test fuzz soak soak-cluster lint format demo screenshots clean
 
 install: $(READY)
 
@@ -36,6 +36,12 @@ ROUNDS ?= 1000
 SEED ?= 0
 soak: $(READY)
 	$(BIN)/python -m tests.crash.soak --rounds $(ROUNDS) --seed $(SEED)
+
+# kills workers that share a library in PostgreSQL, and stops the server; needs PostgreSQL
+KILLS ?= 1000
+STOPS ?= 20
+soak-cluster: $(READY)
+	$(BIN)/python -m tests.crash.cluster_soak --kills $(KILLS) --stops $(STOPS) --seed $(SEED)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

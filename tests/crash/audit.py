@@ -3,14 +3,20 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection
 
+from index.base.choices import DistanceScale
+from index.base.database_url import Address
 from index.database.engine import Database
 from index.database.queries import analyses, embeddings, generations, queue, stored_images
 from index.database.queries.faces import faces_of
 from index.database.queries.files import FileRow, rows_of
+from index.database.queries.generations import GenerationRow
 from index.database.states import FileState
 from index.upkeep.verify import verify
+from index.vectors.space import stored_space
+from index.vectors.vector_index import VectorIndex
 from tests.crash.launcher import models_of
 from tests.crash.oracle import NAMES, Folder
 
@@ -18,8 +24,8 @@ from tests.crash.oracle import NAMES, Folder
 class Audit:
     """What one comparison finds."""
 
-    def __init__(self, database_path: Path, folder: Folder) -> None:
-        self._database_path = database_path
+    def __init__(self, address: Address, folder: Folder) -> None:
+        self._address = address
         self._folder = folder
         self.losses = 0  # files without their right row and vectors
         self.duplicates = 0  # rows and faces that no file accounts for
@@ -35,7 +41,7 @@ class Audit:
 
         Right after a kill nobody may have noticed the last changes yet.
         """
-        with Database(self._database_path) as database, database.read() as connection:
+        with Database(self._address) as database, database.read() as connection:
             rows = self._rows(connection)
         if any(row.state is FileState.PENDING for row in rows.values()):
             return False
@@ -43,7 +49,7 @@ class Audit:
 
     def compare(self) -> None:
         """Compare all of it, when it is settled."""
-        with Database(self._database_path) as database:
+        with Database(self._address) as database:
             self.problems += verify(database).problems
             with database.read() as connection:
                 self._compare(connection)
@@ -75,6 +81,7 @@ class Audit:
         ).scalar_one()
         faces_in_use = analyses.totals(connection, active.id)["faces"] - orphans
         self.duplicates += faces_in_use - sum(faces_of.values())
+        self._compare_index(connection, active)
 
     def _compare_vectors(
         self, connection: Connection, generation: int, image: int, models: Any, data: bytes
@@ -85,6 +92,18 @@ class Audit:
         wanted = [face.embedding.tobytes() for face in expected.faces]
         if [vector.tobytes() for vector in raw] != wanted:
             self._lose(f"image {image} has other vectors than its file")
+
+    def _compare_index(self, connection: Connection, active: GenerationRow) -> None:
+        """Open the index as a service does, and compare it with the rows."""
+        space = stored_space(active.profile, DistanceScale.CALIBRATED)
+        index = VectorIndex(active.id, space)
+        index.open(connection)
+        ids = [int(number) for number in embeddings.face_ids(connection, active.id)]
+        _, raw = embeddings.embeddings_of(connection, active.id, ids)
+        if index.rebuilds:
+            self.problems.append("a snapshot is damaged, or differs from the rows")
+        if ids and not np.array_equal(index.vectors(ids), space.unit(raw)):
+            self.problems.append("the index has other vectors than the rows")
 
     def _lose(self, problem: str) -> None:
         self.losses += 1

@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -29,29 +27,12 @@ from index.vectors.vector_index import VectorIndex
 from ingest.jobs.worker import Worker
 from ingest.watching.scan import Scanner
 from tests import waiting
-from tests.crash import launcher
+from tests.crash import forked, launcher
 from tests.fakes import save_picture
 from tests.index.builders import fake_generation
 
 PATIENCE_SECONDS = 60.0
 MODEL = "facenet"  # the settings' default; here only a name
-
-# forked from one process that has imported everything, since each import takes seconds
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.crash.preloaded"])
-
-
-@contextmanager
-def _project_on_path() -> Iterator[None]:
-    """Let the process that is forked from find this project, wherever the test has gone."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(launcher.PROJECT)
-    try:
-        yield
-    finally:
-        os.environ.pop("PYTHONPATH")
-        if before is not None:
-            os.environ["PYTHONPATH"] = before
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -99,12 +80,7 @@ class Home:
     # --- the program ---
 
     def start(self, *arguments: str) -> BaseProcess:
-        process = _processes.Process(
-            target=launcher.child, args=(self.folder, self.log, arguments), daemon=True
-        )
-        with _project_on_path():
-            process.start()
-        return process
+        return forked.start(self.folder, self.log, *arguments)
 
     def run(self, *arguments: str) -> int:
         """Run a command to its end. Returns its status, negative when a signal ended it."""

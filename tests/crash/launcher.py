@@ -1,6 +1,7 @@
 """The real command line with fake models, killed with SIGKILL at a named moment if one is given.
 
     python tests/crash/launcher.py [--die before:index.upkeep.backup:_switch:1] COMMAND…
+    python tests/crash/launcher.py [--pace SECONDS] COMMAND…   # a face takes so long
 
 The program itself has no hooks for this: the function of the moment is wrapped here, outside it.
 """
@@ -11,6 +12,7 @@ import itertools
 import os
 import signal
 import sys
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +22,8 @@ from unittest.mock import MagicMock
 PROJECT = Path(__file__).resolve().parent.parent.parent
 if str(PROJECT) not in sys.path:
     sys.path.insert(0, str(PROJECT))
+
+LEASE_SECONDS = 3.0
 
 # take seconds to import, and are never called here
 _NETWORKS = (
@@ -54,6 +58,7 @@ def models_of(model: str) -> Any:
 
 def fake_everything() -> None:
     """Put the fake models in their place, and make everything small and quick."""
+    import index.database.queries.queue
     import index.upkeep.erasure_proof
     import index.vectors.chunks
     import ingest.jobs.process
@@ -72,6 +77,37 @@ def fake_everything() -> None:
     ingest.jobs.process.HOUSEKEEPING_SECONDS = 0.3
     ingest.jobs.process.OUTAGE_SECONDS = 0.05
     ingest.watching.watcher.FIRST_PAUSE_SECONDS = 0.05
+    index.database.queries.queue.CRASH_LIMIT = 1_000_000  # kills at random are no photo's fault
+    shorten_leases()
+
+
+def shorten_leases() -> None:
+    """Have others take over from a lost process after seconds."""
+    import index.database.sole_jobs
+    import ingest.jobs.filling
+    import ingest.jobs.standby
+    from index.database.queries import image_batches, leases, queue
+
+    for module in (queue, leases, image_batches):
+        vars(module)["LEASE_SECONDS"] = LEASE_SECONDS
+    leases.RENEW_SECONDS = LEASE_SECONDS / 5
+    index.database.sole_jobs.LOOK_SECONDS = 0.2
+    ingest.jobs.filling.LOOK_SECONDS = 0.1
+    ingest.jobs.standby.LOOK_SECONDS = 0.5
+    ingest.jobs.standby.OUTAGE_SECONDS = 0.05
+
+
+def slow_down(seconds: float) -> None:
+    """Have the fake encoder take some *seconds* for a face."""
+    import tests.fakes
+
+    original = tests.fakes.FakeEncoder.encode
+
+    def encode(self: Any, crops: Any) -> Any:
+        time.sleep(seconds * len(crops))
+        return original(self, crops)
+
+    vars(tests.fakes)["FakeEncoder"].encode = encode
 
 
 def keep_faking() -> None:
@@ -121,6 +157,9 @@ def main(arguments: Sequence[str]) -> None:
     fake_everything()
     if arguments[0] == "--die":
         die_at(arguments[1])
+        arguments = arguments[2:]
+    if arguments[0] == "--pace":
+        slow_down(float(arguments[1]))
         arguments = arguments[2:]
     if arguments[0] == "serve":
         keep_faking()

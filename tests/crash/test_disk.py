@@ -13,7 +13,7 @@ import pytest
 
 from tests.crash.home import Home, wait_until
 from tests.crash.processes import children
-from tests.crash.soak import LAUNCHER, FakedService
+from tests.crash.soaking import LAUNCHER, FakedService
 from tests.fakes import save_picture
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]

@@ -20,7 +20,7 @@ from index.upkeep.backup import back_up
 from index.upkeep.verify import verify
 from tests.crash.home import Home
 from tests.crash.points import POINTS, Point
-from tests.crash.soak import FakedService
+from tests.crash.soaking import FakedService
 from tests.fakes import save_picture
 from tests.migrations.databases import alembic
 

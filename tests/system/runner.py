@@ -29,13 +29,18 @@ def wait_until(
 
 
 class Service:
-    """A folder with config.yaml, and `person-count serve` in it as often as wanted."""
+    """A folder with config.yaml, and `person-count serve` in it as often as wanted.
+
+    Attributes:
+        command: what is started; a subclass or a test may add options.
+    """
 
     program: Sequence[str] = PROGRAM
+    command: Sequence[str] = ("serve",)
 
     def __init__(self, folder: Path, **settings: object) -> None:
         self.folder = folder
-        self.inbox = folder / "inbox"
+        self.inbox = Path(str(settings.get("inbox", folder / "inbox")))
         self.inbox.mkdir(parents=True, exist_ok=True)
         self.log = folder / "serve.log"
         chosen = {"inbox": str(self.inbox), "data": str(folder / "data"), "port": 0, **settings}
@@ -57,7 +62,7 @@ class Service:
     def start(self) -> None:
         with self.log.open("wb") as stream:
             self.process = subprocess.Popen(
-                [*self.program, "serve", "--config", str(self.config)],
+                [*self.program, *self.command, "--config", str(self.config)],
                 stderr=stream,
                 start_new_session=True,
             )
