@@ -37,11 +37,14 @@ SEED ?= 0
 soak: $(READY)
 	$(BIN)/python -m tests.crash.soak --rounds $(ROUNDS) --seed $(SEED)
 
-# kills workers that share a library in PostgreSQL, and stops the server; needs PostgreSQL
+# the same for a library in PostgreSQL: kills workers and stops the server; then asks two services the same
+# questions during ingest and re-indexes. Needs PostgreSQL
 KILLS ?= 1000
 STOPS ?= 20
+QUESTIONS ?= 10000
 soak-cluster: $(READY)
 	$(BIN)/python -m tests.crash.cluster_soak --kills $(KILLS) --stops $(STOPS) --seed $(SEED)
+	$(BIN)/python -m tests.crash.two_services --questions $(QUESTIONS) --seed $(SEED)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

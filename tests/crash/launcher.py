@@ -24,6 +24,7 @@ if str(PROJECT) not in sys.path:
     sys.path.insert(0, str(PROJECT))
 
 LEASE_SECONDS = 3.0
+HASTY = "hasty"  # a model that takes every two people for one
 
 # take seconds to import, and are never called here
 _NETWORKS = (
@@ -51,8 +52,10 @@ def without_networks() -> None:
 
 def models_of(model: str) -> Any:
     """The fake models that stand for *model*; others give other vectors."""
-    from tests.fakes import fake_models
+    from tests.fakes import fake_models, hasty_models
 
+    if model == HASTY:
+        return hasty_models()
     return fake_models(f"fake-{model}", zlib.crc32(model.encode()))
 
 
@@ -71,6 +74,7 @@ def fake_everything() -> None:
 
     for module in (ingest.networks.models, ingest.jobs.reindex):
         vars(module)["load_models"] = load_models
+    vars(ingest.networks.models)["load_encoder"] = lambda *given: load_models(*given).encoder
     index.vectors.chunks.CHUNK_FACES = 3  # so that a snapshot has several chunks
     index.upkeep.erasure_proof.ROUND_SECONDS = 0.0
     ingest.jobs.reindex.REMOVE_FACES = 2

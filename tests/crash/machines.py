@@ -50,13 +50,13 @@ class Machine:
     def __init__(self, site: Site, name: str, command: str) -> None:
         """Prepare it to run *command*: watch or work."""
         self.command = command
-        self._home = site.folder / name
-        site.link_erasures(self._home)
-        values = site.settings(data=str(self._home / "data"))
-        (self._home / "config.yaml").write_text(
+        self.home = site.folder / name
+        site.link_erasures(self.home)
+        values = site.settings(data=str(self.home / "data"))
+        (self.home / "config.yaml").write_text(
             "".join(f"{key}: {json.dumps(value)}\n" for key, value in values.items())
         )
-        self.log = self._home / "program.log"
+        self.log = self.home / "program.log"
         self._process: BaseProcess | None = None
         self._said = 0  # characters in the log when it was started last
 
@@ -65,7 +65,7 @@ class Machine:
         if not self.runs():
             self._said = len(self.said())
             pace = ("--pace", str(PACE_SECONDS))
-            self._process = forked.start(self._home, self.log, *pace, self.command)
+            self._process = forked.start(self.home, self.log, *pace, self.command)
 
     def runs(self) -> bool:
         """Whether it was started and has not ended."""

@@ -3,6 +3,7 @@
 import argparse
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from index.base.database_url import Address
 from index.database.engine import Database
@@ -38,6 +39,14 @@ SETTINGS: dict[str, Any] = {
 WARM_UP_QUESTIONS = 30  # a service that was just started imports 80 MiB with its first answers
 MORE_MIB = 20  # of memory than when warm is still flat: pages of SQLite and FAISS, pools of malloc
 MORE_DESCRIPTORS = 12
+
+
+class Judged(Protocol):
+    """A tally."""
+
+    @property
+    def good(self) -> bool:
+        """Whether all was as it must be."""
 
 
 class FakedService(Service):
@@ -171,9 +180,7 @@ class SoakRun:
         text = log.read_text()
         self.tally.resumed += text.count("ingest.resumed")
         self.tally.snapshots += text.count("index.snapshot_written")
-        for line in text.splitlines():
-            if "traceback" in line.lower() or "service.failed" in line or "rows_differ" in line:
-                self.tally.problems.append(line)
+        self.tally.problems += errors_in(text)
 
     def _line(self) -> str:
         tally = self.tally
@@ -185,6 +192,16 @@ class SoakRun:
         )
 
 
+def errors_in(log: str) -> list[str]:
+    """What no log may hold: tracebacks, each with its last line, and signs of a fault."""
+    ends = re.findall(r"^Traceback.*(?:\n[ \t].*|\n)*\n(\S.*)", log, re.MULTILINE)
+    return ends + [
+        line
+        for line in log.splitlines()
+        if "traceback" in line.lower() or "service.failed" in line or "rows_differ" in line
+    ]
+
+
 def arguments(description: str | None, **counts: int) -> argparse.Namespace:
     """The command line of a soak: how often, by name with a default, and the seed."""
     parser = argparse.ArgumentParser(description=description)
@@ -194,7 +211,7 @@ def arguments(description: str | None, **counts: int) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run_in_folder(run: Callable[[Path, Callable[[], bool]], Tally]) -> None:
+def run_in_folder(run: Callable[[Path, Callable[[], bool]], Judged]) -> None:
     """Give *run* a folder, and whether to end early; print its tally, and exit."""
     interrupted: list[int] = []
     signal.signal(signal.SIGINT, lambda number, _: interrupted.append(number))
