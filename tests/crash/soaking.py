@@ -131,6 +131,7 @@ class SoakRun:
     def _start_reindex(self) -> None:
         if self._reindex is not None and self._reindex.poll() is None:
             return
+        self._end_reindex()
         with Database(self._address) as database, database.read() as connection:
             active = generations.active(connection)
         if active is None:
@@ -142,19 +143,22 @@ class SoakRun:
         )
         self.tally.reindexes += 1
 
-    def _end_reindex(self) -> None:
-        if self._reindex is not None:
+    def _end_reindex(self, patience_seconds: float = 0.0) -> None:
+        """Kill a re-index that does not end by itself in time."""
+        if self._reindex is None:
+            return
+        try:
+            self._reindex.wait(patience_seconds)
+        except subprocess.TimeoutExpired:
             self._reindex.kill()
-            self._reindex.wait()
-            self._reindex = None
+        self.tally.switches += self._reindex.wait() == 0
+        self._reindex = None
 
     # --- what came of it ---
 
     def _check(self) -> None:
         """Wait until nothing is pending, then compare every row with the folder."""
-        if self._reindex is not None:
-            self.tally.switches += not self._reindex.wait(60)
-            self._reindex = None
+        self._end_reindex(patience_seconds=60)
         audit = Audit(self._address, self._folder)
         wait_until(audit.is_settled, "everything is indexed", 60)
         audit.compare()

@@ -160,8 +160,8 @@ def test_every_command_line_in_the_pages_exists_with_its_options(page: Path) -> 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_make_target_in_the_pages_exists(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", text_of(PROJECT / "Makefile"), re.MULTILINE))
-    named = re.findall(r"(?:`|\$ |: )make ([a-z]+)", text_of(page))
+    targets = set(re.findall(r"^([a-z-]+):", text_of(PROJECT / "Makefile"), re.MULTILINE))
+    named = re.findall(r"(?:`|\$ |: )make ([a-z-]+)", text_of(page))
     assert set(named) <= targets
 
 
