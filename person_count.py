@@ -1,7 +1,6 @@
 """The command line: puts the commands together. Each command imports its modules when it runs."""
 
 import os
-import resource
 import signal
 import sys
 from typing import Annotated
@@ -44,7 +43,7 @@ from commands.verify import verify
 from commands.watch import watch
 from commands.work import work
 from index.base.errors import PersonCountError
-from index.base.kernel import hide_memory
+from index.base.kernel import guard_process
 from index.base.logs import exceptions_are_logged
 
 signal.signal(signal.SIGINT, interrupt)
@@ -109,10 +108,7 @@ app.add_typer(token_app, name="token")
 
 def main() -> None:
     """Run the command line; every foreseen failure is one line and exit code 1."""
-    # a core dump would hold vectors, and no erasure looks there; children inherit the limit
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    os.umask(0o077)  # what it writes is about faces, wherever it writes
-    hide_memory()  # keys, tokens and vectors are in it
+    guard_process()
     try:
         app()
     except PersonCountError as error:

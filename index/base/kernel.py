@@ -7,7 +7,9 @@ have.
 
 import ctypes
 import errno
+import os
 import platform
+import resource
 import sys
 from functools import cache
 from typing import NamedTuple
@@ -84,6 +86,14 @@ def hide_memory() -> None:
     """
     if sys.platform == "linux":
         control_process(_PR_SET_DUMPABLE, ctypes.c_ulong(0))
+
+
+def guard_process() -> None:
+    """Keep what this process and its children know of faces to themselves: memory, cores, files."""
+    # a core dump would hold vectors, and no erasure looks there; children inherit the limit
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    os.umask(0o077)  # what it writes is about faces, wherever it writes
+    hide_memory()  # keys, tokens and vectors are in it
 
 
 def offer() -> Offer:

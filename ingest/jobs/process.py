@@ -189,7 +189,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS, stop=stop),
         Database(settings.database_address) as database,
     ):
-        _refuse_file(database)
+        refuse_file(database)
         finish_erasures(database, settings.data)
         resume(database, settings)
         stand_by(database, settings, None, stop)
@@ -209,7 +209,7 @@ def run_scanner(settings: Settings, stop: threading.Event) -> None:
         Database(settings.database_address) as database,
         Turn(database, WATCH, new_name(settings.data)) as turn,
     ):
-        _refuse_file(database)
+        refuse_file(database)
         finish_erasures(database, settings.data)
         if wait_for_turn(turn, stop):
             with _Watching(database, settings) as watching:
@@ -217,7 +217,8 @@ def run_scanner(settings: Settings, stop: threading.Event) -> None:
         log.info("ingest.stopped")
 
 
-def _refuse_file(database: Database) -> None:
+def refuse_file(database: Database) -> None:
+    """Raise ConfigError if the library is in a file: only one process works on that."""
     if not database.is_shared:
         raise ConfigError(
             f"{database.place} is a file, which one process works on; run person-count watch, "
