@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pathspec import GitIgnoreSpec
 
@@ -36,6 +37,7 @@ DEFAULT_PATTERNS = (
     "*~",
     "~$*",
 )
+KEPT_NAMES = 4096  # the last names looked at, some 400 KB
 _ANY_FOLDER = "^(?:.+/)?"  # pathspec begins the expression of a pattern without a slash so
 
 
@@ -53,8 +55,10 @@ class Ignored:
         """Raises ValueError if one is no pattern."""
         escaped = [f"\\{pattern}" if pattern.startswith("#") else pattern for pattern in patterns]
         self._spec = GitIgnoreSpec.from_lines(escaped)
-        self._names = None if any(map(_needs_path, patterns)) else _any_of(self._spec)
-        self.need_only_names = self._names is not None
+        names = None if any(map(_needs_path, patterns)) else _any_of(self._spec)
+        # folders come up again and again: with each of their files, and with each question
+        self._match_name = names and lru_cache(maxsize=KEPT_NAMES)(names.match)
+        self.need_only_names = names is not None
 
     def entry(self, below: str, *, is_folder: bool = False) -> bool:
         """Whether the file or folder at a path *below* a root is ignored by its own name.
@@ -62,8 +66,8 @@ class Ignored:
         The folders above it are not checked.
         """
         name = below.rpartition("/")[2]
-        if self._names is not None:
-            return self._names.match(f"{name}/" if is_folder else name) is not None
+        if self._match_name is not None:
+            return self._match_name(f"{name}/" if is_folder else name) is not None
         return name.startswith(".") or self._spec.match_file(f"{below}/" if is_folder else below)
 
     def path(self, below: str, *, is_folder: bool = False) -> bool:

@@ -121,7 +121,7 @@ def answer_question(
     else:
         labels = grouping.persons(vectors, cut, question.linkage, photos, scatter)
     person_of = seen_often(labels, photos, question.min_photos)
-    if NOBODY in person_of:
+    if question.min_photos > 1 and NOBODY in person_of:
         rare = [
             (face, TOO_FEW) for face, who in zip(counted, person_of, strict=True) if who == NOBODY
         ]

@@ -29,6 +29,7 @@ Figures: docs/accuracy.md.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -66,7 +67,6 @@ def merge_by_evidence(
         RequestError: 413, more than DENSE_FACES cannot be merged exactly within the effort.
     """
     points, kept, copy_of = _distinct(vectors)
-    copies = np.flatnonzero(kept[copy_of] != np.arange(len(vectors)))
     mates = photo_mates(photos, copy_of)
     weights, slope, offset = formula(scatter)
     least_gain = offset + slope * (1 - below) - SPARE
@@ -79,14 +79,18 @@ def merge_by_evidence(
         )
     else:
         first, second, gains = merges_of(similarities(points, mates), weights, least_gain)
-    heights = 1 - (gains - offset) / slope
+    heights = np.maximum.accumulate(np.maximum(1 - (gains - offset) / slope, 0.0))
+    if len(points) == len(vectors):  # no copies, as is usual
+        return first, second, heights
+    copies = np.flatnonzero(kept[copy_of] != np.arange(len(vectors)))
     return (
         np.concatenate((kept[copy_of[copies]], kept[first])),
         np.concatenate((copies, kept[second])),
-        np.concatenate((np.zeros(len(copies)), np.maximum.accumulate(np.maximum(heights, 0.0)))),
+        np.concatenate((np.zeros(len(copies)), heights)),
     )
 
 
+@lru_cache(maxsize=8)  # a library has one scatter or two, and short questions are many
 def formula(scatter: Scatter) -> tuple[Weights, float, float]:
     """The weights, and the gain of lone faces of cosine similarity c: slope c + offset."""
     r = scatter.rho / (1 - scatter.rho)

@@ -104,7 +104,6 @@ def hierarchy(
         RequestError: 413, more than DENSE_FACES under another linkage, or beyond the effort.
     """
     count = len(vectors)
-    effort = effort or Effort()
     if count < 2:  # noqa: PLR2004 - nothing to merge
         none = np.empty(0, np.int64)
         return Hierarchy(count, none, none, np.empty(0))
@@ -119,12 +118,14 @@ def hierarchy(
     return Hierarchy(count, order[first], order[second], heights)
 
 
-def _by_scipy(vectors: FloatMatrix, linkage: Linkage, below: float, effort: Effort) -> Merges:
+def _by_scipy(
+    vectors: FloatMatrix, linkage: Linkage, below: float, effort: Effort | None
+) -> Merges:
     """The other linkages, whose modules import scipy: that takes a third of a second."""
     if linkage is Linkage.SINGLE and len(vectors) > DENSE_FACES:
         from index.counting.streamed_single import streamed_single  # noqa: PLC0415 - scipy
 
-        return streamed_single(vectors, below, effort.check_time)
+        return streamed_single(vectors, below, (effort or Effort()).check_time)
     refuse_many(len(vectors), linkage)
     from index.counting.matrix_linkages import agglomerate, single  # noqa: PLC0415 - scipy
 
