@@ -50,9 +50,10 @@ def reindex(
     from index.base.lock import exclusive
     from index.base.logs import configure_logging
     from index.base.settings import load_settings
-    from index.base.worker_names import new_name
     from index.database.engine import Database
+    from index.database.presence import Presence
     from index.database.sole_jobs import REINDEX, sole
+    from index.database.states import ProcessKind, ProcessState
     from index.library.folder_counts import count_in_folders, sample_folders
     from index.library.listed_judgements import lost_now
     from ingest.jobs.drain import Drain
@@ -74,7 +75,8 @@ def reindex(
             return
         with (
             exclusive(settings.data, "reindex"),
-            sole(database, REINDEX, new_name(settings.data)),
+            Presence(database, settings.data, ProcessKind.REINDEX, ProcessState.WORKS) as presence,
+            sole(database, REINDEX, presence.name),
         ):
             # before the count, which takes long: it says at once if the model's network is missing
             reindexer = Reindexer(database, settings, model or settings.model, stop)
@@ -101,16 +103,18 @@ def reindex(
 def _second_opinion(settings: "Settings", model: str | None, stop: "Event", *, keep: bool) -> None:
     """Index the library beside with a second model, or remove that model's faces."""
     from index.base.lock import exclusive
-    from index.base.worker_names import new_name
     from index.database.engine import Database
+    from index.database.presence import Presence
     from index.database.sole_jobs import REINDEX, sole
+    from index.database.states import ProcessKind, ProcessState
     from ingest.jobs.beside import BesideIndexer, remove_beside
     from ingest.jobs.reindex import remove_retired
 
     with (
         Database(settings.database_address) as database,
         exclusive(settings.data, "reindex"),
-        sole(database, REINDEX, new_name(settings.data)),
+        Presence(database, settings.data, ProcessKind.REINDEX, ProcessState.WORKS) as presence,
+        sole(database, REINDEX, presence.name),
     ):
         if not keep:
             removed = remove_beside(database)

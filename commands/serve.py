@@ -39,6 +39,8 @@ def serve(
     from index.base.logs import configure_logging, log_the_rest
     from index.base.settings import load_settings
     from index.database.engine import Database
+    from index.database.presence import Presence
+    from index.database.states import ProcessKind, ProcessState
     from service.children.ingest_keeper import IngestKeeper
     from service.edge.server import serve as serve_forever
 
@@ -59,7 +61,11 @@ def serve(
         host_text = f"[{settings.host}]" if ":" in settings.host else settings.host
         _greet(f"{scheme}://{host_text}:{bound_port}/person_count", sha256, settings)
 
-    with Database(settings.database_address) as database:
+    kind = ProcessKind.SERVE_ONLY if no_ingest else ProcessKind.SERVE
+    with (
+        Database(settings.database_address) as database,
+        Presence(database, settings.data, kind, ProcessState.ANSWERS),
+    ):
         has_ended = asyncio.run(serve_forever(settings, context, database, keeper, announce))
     if not has_ended:
         _leave()

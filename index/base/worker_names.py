@@ -21,6 +21,11 @@ def home_of(data: Path) -> str:
     return f"{hashlib.sha256(told.encode(errors='surrogateescape')).hexdigest()[:16]}/"
 
 
+def folder_of(data: Path) -> str:
+    """A short text that tells the data folders of one machine apart; the same after a restart."""
+    return hashlib.sha256(os.fsencode(os.path.realpath(data))).hexdigest()[:8]
+
+
 def new_name(data: Path) -> str:
     """A new name for a process that works with the data folder *data*."""
     return f"{home_of(data)}{os.getpid()}-{secrets.token_hex(4)}"

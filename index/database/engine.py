@@ -17,7 +17,7 @@ from index.base.errors import (
     StoreUnavailableError,
 )
 from index.database.engines import engine_at, engine_of
-from index.database.engines.interface import Engine, Instead, Use, transient_errors
+from index.database.engines.interface import UNNOTICED, Engine, Instead, Use, transient_errors
 from index.database.revisions import check_revision
 
 upsert = insert  # INSERT … ON CONFLICT; PostgreSQL's compiles for SQLite, too
@@ -127,6 +127,17 @@ class Database:
         with self._connection(self._writer) as connection, connection.begin():
             yield connection
         self.check_in_place()  # or it was written where it is lost
+
+    @contextmanager
+    def write_aside(self) -> Iterator[Connection]:
+        """As write(), for rows on which no answer depends.
+
+        On a server it wakes no reader, and neither waits for other writers nor keeps them waiting.
+        """
+        with self._connection(self._writer) as connection:
+            connection.execution_options(**{UNNOTICED: True})
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def watch_commits(self) -> Iterator["CommitCounter"]:

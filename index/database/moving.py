@@ -19,10 +19,10 @@ from index.database.engines import engine_at, engine_of
 from index.database.engines.interface import Engine, transient_errors
 from index.database.migration import integrity_problems, migrate
 from index.database.revisions import check_revision
-from index.database.schema import Base, Chunk, Commits, People, Turn, table
+from index.database.schema import Base, Chunk, Commits, People, Process, Turn, table
 
 # about processes at work, of which there are none
-_LEFT_OUT = {table(Commits), table(Turn)}
+_LEFT_OUT = {table(Commits), table(Process), table(Turn)}
 _TABLES = [each for each in Base.metadata.sorted_tables if each not in _LEFT_OUT]
 ROWS = 500  # in memory at once
 _LARGE = {table(Chunk): 1, table(People): 1}  # rows of 8 MB, and more

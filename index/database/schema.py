@@ -150,14 +150,14 @@ class Face(Base):
     __table_args__ = (
         CheckConstraint("length(embedding) = 4 * dim", name="embedding_length"),
         Index("ix_faces_image_id_generation_id", "image_id", "generation_id"),
+        # with the ids, or a server would read the whole table to list those of a generation
+        Index("ix_faces_generation_id", "generation_id", postgresql_include=["id"]),
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
-    generation_id: Mapped[int] = mapped_column(
-        ForeignKey("generations.id", ondelete="CASCADE"), index=True
-    )
+    generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id", ondelete="CASCADE"))
     x1: Mapped[float]  # pixels of the oriented image
     y1: Mapped[float]
     x2: Mapped[float]
@@ -337,6 +337,23 @@ class Commits(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     n: Mapped[int] = mapped_column(BigInteger)
+
+
+class Process(Base):
+    """A process that uses the library, as it last said itself; see queries.processes."""
+
+    __tablename__ = "processes"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)  # of index.base.worker_names
+    kind: Mapped[str] = mapped_column(String(32))
+    machine: Mapped[str] = mapped_column(String(255))
+    folder: Mapped[str] = mapped_column(String(16))  # tells the data folders of a machine apart
+    version: Mapped[str] = mapped_column(String(64))  # of the program
+    state: Mapped[str] = mapped_column(String(32))
+    started: Mapped[float] = mapped_column(Float)  # seconds since 1970, by the database's clock
+    seen: Mapped[float] = mapped_column(Float)  # likewise
+    files: Mapped[int] = mapped_column(BigInteger, server_default="0")  # since it started
+    faces: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class Turn(Base):

@@ -39,4 +39,30 @@ class Verdict(StrEnum):
     UNDO = "undo"  # takes an earlier entry back
 
 
+class ProcessKind(StrEnum):
+    """What started a process; serve starts a second one, which is of the kind watch."""
+
+    SERVE = "serve"
+    SERVE_ONLY = "serve --no-ingest"
+    WATCH = "watch"
+    WORK = "work"
+    SCAN = "scan"
+    INGEST = "ingest"
+    REINDEX = "reindex"
+
+
+# those that read photos into the library; a re-index stores those that are there once more
+STORING = (ProcessKind.WATCH, ProcessKind.WORK, ProcessKind.INGEST)
+
+
+class ProcessState(StrEnum):
+    """What a process does at present."""
+
+    ANSWERS = "answers"
+    WATCHES = "watches"  # the folders; it may read photos, too
+    WORKS = "works"  # reads photos
+    STANDS_BY = "stands_by"  # waits until it is its turn to watch
+    SEES_NO_PHOTOS = "sees_no_photos"  # the folders are not there, so it reads nothing
+
+
 JUDGING = (Verdict.SAME, Verdict.DIFFERENT, Verdict.NOT_A_PERSON)

@@ -11,8 +11,18 @@ from sqlalchemy import Connection
 from index.base.choices import DistanceScale
 from index.base.errors import ConfigError
 from index.database.engine import Database
-from index.database.queries import analyses, changelog, generations, queue, reports, snapshots
+from index.database.queries import (
+    analyses,
+    changelog,
+    generations,
+    processes,
+    queue,
+    reports,
+    snapshots,
+)
 from index.database.queries.generations import GenerationRow
+from index.database.queries.processes import ProcessRow
+from index.library.at_work import is_watched, process_document
 from index.library.calibration import calibration_document
 from index.library.profile_fit import profile_members, stored_fit
 from index.vectors.space import stored_space
@@ -42,6 +52,7 @@ class LibraryStatus:
         oldest_ready_at: when the first of them became ready, seconds since 1970.
         report: the last report of the ingest process; see index.library.ingest_report.
         reported_at: when it was made, seconds since 1970.
+        processes: those at work on the library, and those that were lost.
     """
 
     files: Mapping[str, int]
@@ -51,6 +62,7 @@ class LibraryStatus:
     snapshot: SnapshotStatus | None
     report: Mapping[str, Any]
     reported_at: float | None
+    processes: list[ProcessRow]
 
 
 def read_status(connection: Connection, now: float) -> LibraryStatus:
@@ -66,6 +78,7 @@ def read_status(connection: Connection, now: float) -> LibraryStatus:
         snapshot=None if active is None else _snapshot(connection, active.id),
         report={} if report is None else json.loads(report[0]),
         reported_at=None if report is None else report[1],
+        processes=processes.all_processes(connection),
     )
 
 
@@ -102,4 +115,7 @@ def status_document(database: Database, scale: DistanceScale) -> dict[str, Any]:
         if second is not None:
             done, total = generations.progress(connection, second.id)
             found["second_opinion"] = {"model": second.model_id, "images": done, "of": total}
+        there = processes.all_processes(connection)
+        found["watched"] = is_watched(there)
+        found["processes"] = [process_document(row) for row in there]
     return found

@@ -15,10 +15,11 @@ from index.base.progress import Progress
 from index.base.settings import Settings
 from index.base.worker_names import new_name
 from index.database.engine import Database
+from index.database.presence import Presence
 from index.database.queries import generations, queue, stored_images
 from index.database.queries.files import rows_of
 from index.database.sole_jobs import WATCH, Turn, sole
-from index.database.states import FileState
+from index.database.states import FileState, ProcessKind, ProcessState
 from index.library.face_counts import counted_faces
 from index.upkeep.erasure import finish_erasures
 from index.upkeep.verify import repair, verify
@@ -160,10 +161,15 @@ class Drain:
         if not pending:
             return
         generation, models = open_generation(self._database, self._settings)
-        worker = Worker(self._database, self._settings, generation, models)
         housekeeping = Housekeeping(self._database, self._settings)
         done = 0  # since the last look
-        with Turn(self._database, WATCH, worker.name) as turn:
+        with (
+            Presence(
+                self._database, self._settings.data, ProcessKind.INGEST, ProcessState.WORKS
+            ) as presence,
+            Turn(self._database, WATCH, presence.name) as turn,
+        ):
+            worker = Worker(self._database, self._settings, generation, models, name=presence.name)
             while not self._stop.is_set() and pending:
                 files = worker.step()
                 done += files

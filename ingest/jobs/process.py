@@ -18,10 +18,12 @@ from index.base.lock import exclusive
 from index.base.outage import Outage
 from index.base.settings import Settings
 from index.base.watched_folders import make_folders
-from index.base.worker_names import home_of, new_name
+from index.base.worker_names import home_of
 from index.database.engine import Database
-from index.database.queries import generations, leases, queue, stored_images
+from index.database.presence import Presence
+from index.database.queries import generations, leases, processes, queue, stored_images
 from index.database.sole_jobs import WATCH, Turn
+from index.database.states import ProcessKind, ProcessState
 from index.library.ingest_report import WorkReport
 from index.upkeep.erasure import expire, finish_erasures
 from index.vectors import snapshot_writer
@@ -82,6 +84,7 @@ class Housekeeping:
         with self._database.write() as connection:
             if self._database.is_shared:
                 leases.release_lost(connection, now)
+            processes.remove_lost(connection)
             queued = queue.counts(connection)["pending"]
             stored_images.drop_orphans(connection, now - ORPHAN_SECONDS if queued else now)
         self._expire(now)
@@ -166,14 +169,16 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
     with (
         exclusive(settings.data, "ingest", wait_seconds=TAKE_OVER_SECONDS, stop=stop),
         Database(settings.database_address) as database,
-        Turn(database, WATCH, new_name(settings.data)) as turn,
+        Presence(database, settings.data, ProcessKind.WATCH, ProcessState.WORKS) as presence,
+        Turn(database, WATCH, presence.name) as turn,
     ):
         finish_erasures(database, settings.data)
         resume(database, settings)
-        worker = None if turn.is_mine() else stand_by(database, settings, turn, stop)
+        worker = None if turn.is_mine() else stand_by(database, settings, presence, turn, stop)
         if not stop.is_set():
+            presence.says(ProcessState.WATCHES)
             with _Watching(database, settings) as watching:
-                worker = worker or new_worker(database, settings)
+                worker = worker or new_worker(database, settings, presence.name)
                 watching.run(turn, Reading(database, settings, worker), stop)
         log.info("ingest.stopped")
 
@@ -192,7 +197,8 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         refuse_file(database)
         finish_erasures(database, settings.data)
         resume(database, settings)
-        stand_by(database, settings, None, stop)
+        with Presence(database, settings.data, ProcessKind.WORK, ProcessState.WORKS) as presence:
+            stand_by(database, settings, presence, None, stop)
         log.info("ingest.stopped")
 
 
@@ -207,13 +213,17 @@ def run_scanner(settings: Settings, stop: threading.Event) -> None:
     with (
         exclusive(settings.data, "scan", wait_seconds=TAKE_OVER_SECONDS, stop=stop),
         Database(settings.database_address) as database,
-        Turn(database, WATCH, new_name(settings.data)) as turn,
     ):
         refuse_file(database)
         finish_erasures(database, settings.data)
-        if wait_for_turn(turn, stop):
-            with _Watching(database, settings) as watching:
-                watching.run(turn, None, stop)
+        with (
+            Presence(database, settings.data, ProcessKind.SCAN, ProcessState.STANDS_BY) as presence,
+            Turn(database, WATCH, presence.name) as turn,
+        ):
+            if wait_for_turn(presence, turn, stop):
+                presence.says(ProcessState.WATCHES)
+                with _Watching(database, settings) as watching:
+                    watching.run(turn, None, stop)
         log.info("ingest.stopped")
 
 

@@ -10,8 +10,10 @@ from index.base.outage import Outage
 from index.base.paths import Roots
 from index.base.settings import Settings
 from index.database.engine import Database
+from index.database.presence import Presence
 from index.database.queries import places
 from index.database.sole_jobs import Turn
+from index.database.states import ProcessState
 from ingest.jobs.filling import BatchReader
 from ingest.jobs.worker import Worker
 from ingest.networks.models import open_generation
@@ -23,15 +25,19 @@ OUTAGE_SECONDS = 1.0  # between two tries while the disk is full or fails
 LOOK_SECONDS = 5.0  # between two looks whether the photos are there
 
 
-def new_worker(database: Database, settings: Settings) -> Worker:
-    """A worker with the library's model; errors as in open_generation()."""
+def new_worker(database: Database, settings: Settings, name: str) -> Worker:
+    """A worker of the process *name* with the library's model; errors as in open_generation()."""
     generation, models = open_generation(database, settings)
     log.info("ingest.started model=%s", generation.model_id)
-    return Worker(database, settings, generation, models)
+    return Worker(database, settings, generation, models, name=name)
 
 
 def stand_by(
-    database: Database, settings: Settings, turn: Turn | None, stop: threading.Event
+    database: Database,
+    settings: Settings,
+    presence: Presence,
+    turn: Turn | None,
+    stop: threading.Event,
 ) -> Worker | None:
     """Only work until it is this process's turn to watch the folders, or *stop* is set.
 
@@ -49,11 +55,12 @@ def stand_by(
     while not stop.is_set():
         try:
             sees = sight.is_clear()
+            presence.says(ProcessState.WORKS if sees else ProcessState.SEES_NO_PHOTOS)
             if sees and turn is not None and turn.is_mine():
                 log.info("ingest.takes_over")
                 return worker
             if sees:
-                worker = worker or new_worker(database, settings)
+                worker = worker or new_worker(database, settings, presence.name)
             if worker is not None and sees and _step(worker, batches):
                 outage.end()
             else:
@@ -69,13 +76,14 @@ def _step(worker: Worker, batches: BatchReader) -> bool:
     return bool(worker.is_due() and worker.step()) or batches.step(worker)
 
 
-def wait_for_turn(turn: Turn, stop: threading.Event) -> bool:
+def wait_for_turn(presence: Presence, turn: Turn, stop: threading.Event) -> bool:
     """Wait until it is this process's turn, or *stop* is set. Returns: whether it is its turn."""
     outage, told = Outage("ingest"), False
     while not stop.is_set():
         try:
             if turn.is_mine():
                 return True
+            presence.says(ProcessState.STANDS_BY)
             if not told:
                 told = True
                 log.info("ingest.stands_by; another process watches the folders")

@@ -21,7 +21,14 @@ from index.base.paths import is_in_any, signature_of
 from index.base.settings import Settings
 from index.base.worker_names import new_name
 from index.database.engine import Database
-from index.database.queries import generations, leases, queue, sightings, stored_images
+from index.database.queries import (
+    generations,
+    leases,
+    processes,
+    queue,
+    sightings,
+    stored_images,
+)
 from index.database.queries.generations import GenerationRow
 from index.database.queries.queue import Claim
 from index.database.states import FileState
@@ -54,8 +61,10 @@ class Worker:
         generation: GenerationRow,
         models: Models,
         clock: Callable[[], float] = time.time,
+        name: str | None = None,
     ) -> None:
-        self.name = new_name(settings.data)
+        """*name* is that of its process, whose row counts what it stores; None: a new one."""
+        self.name = name or new_name(settings.data)
         self._database = database
         self._settings = settings
         self._roots = settings.resolve_roots()
@@ -221,11 +230,14 @@ class Worker:
         digests = list(set(batch.digests.values()))
         batch.refuse(self._erasures.suppressed(connection, digests))
         images = stored_images.known_images(connection, self.generation.id, digests)
+        new = [image for image in batch.images() if image.sha256 not in images]
         images |= stored_images.record_images(connection, self.generation.id, batch.images())
         found = {
             claim: images[digest] for claim, digest in batch.digests.items() if digest in images
         }
-        stored_images.link_files(connection, found, now)
+        linked = stored_images.link_files(connection, found, now)
+        faces = sum(len(image.faces) for image in new)
+        processes.count(connection, self.name, linked, faces)
         queue.hand_back(connection, list(batch.put_off), now + RETRY_SECONDS[0])
         for claim in claims:
             if claim in found or claim in batch.put_off:

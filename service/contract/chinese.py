@@ -416,6 +416,31 @@ CHINESE = {
     "Files that failed.": "失败的文件数。",
     "Files that are no photos, such as videos.": "不是照片的文件数，例如视频。",
     "Seconds in each stage, added up over all threads.": ("各阶段所用的秒数，为所有线程之和。"),
+    "Whether a process that gives signs of life watches the folders.": (
+        "是否有存活的进程在监视文件夹。"
+    ),
+    "The processes at work on the library, on all machines; lost ones for a day.": (
+        "所有机器上正在使用该照片库的进程；失联的进程保留一天。"
+    ),
+    "Tells it from all others; new at each start.": "用以区别于其他进程；每次启动都不同。",
+    "The command: serve, serve --no-ingest, watch, work, scan, ingest or reindex; the ingest "
+    "process of serve is a watch.": (
+        "启动它的命令：serve、serve --no-ingest、watch、work、scan、ingest 或 reindex；"
+        "serve 启动的读取照片的进程算作 watch。"
+    ),
+    "The name of its machine.": "所在机器的名称。",
+    "Tells the data folders of one machine apart.": "用以区分同一台机器上的数据文件夹。",
+    "The version of its program.": "其程序的版本。",
+    "answers, watches, works, stands_by or sees_no_photos.": (
+        "answers（回答问题）、watches（监视文件夹）、works（读取照片）、stands_by（待命）"
+        "或 sees_no_photos（看不到照片）。"
+    ),
+    "How long ago it gave its last sign of life; it gives one every 15 seconds.": (
+        "距其上次报告存活的秒数；它每 15 秒报告一次。"
+    ),
+    "Whether that is more than a minute ago.": "是否已超过一分钟。",
+    "Files whose photo it has stored since it started.": "自启动以来存入其照片的文件数。",
+    "Faces that it has stored since.": "自启动以来存入的人脸数。",
     # the page
     "Key-person counting: the API": "关键人员计数：接口文档",
     "Key-person counting": "关键人员计数",

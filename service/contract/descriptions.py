@@ -128,6 +128,21 @@ MEMBERS = {
         "ingest.work.failed": "Files that failed.",
         "ingest.work.no_photo": "Files that are no photos, such as videos.",
         "ingest.work.stage_seconds": "Seconds in each stage, added up over all threads.",
+        "watched": "Whether a process that gives signs of life watches the folders.",
+        "processes": "The processes at work on the library, on all machines; lost ones for a day.",
+        "processes[].name": "Tells it from all others; new at each start.",
+        "processes[].kind": "The command: serve, serve --no-ingest, watch, work, scan, ingest or "
+        "reindex; the ingest process of serve is a watch.",
+        "processes[].machine": "The name of its machine.",
+        "processes[].folder": "Tells the data folders of one machine apart.",
+        "processes[].version": "The version of its program.",
+        "processes[].state": "answers, watches, works, stands_by or sees_no_photos.",
+        "processes[].started_at": "When it started, in seconds since 1970.",
+        "processes[].seen_seconds_ago": "How long ago it gave its last sign of life; it gives one "
+        "every 15 seconds.",
+        "processes[].lost": "Whether that is more than a minute ago.",
+        "processes[].files": "Files whose photo it has stored since it started.",
+        "processes[].faces": "Faces that it has stored since.",
     },
     "Face": _FACE,
     "Link": {

@@ -327,6 +327,23 @@ _CONFINEMENT: Schema = {  # index.base.kernel.Offer
     "type": "object",
     "properties": {"landlock": INTEGER, "seccomp": FLAG},
 }
+_PROCESS: Schema = {
+    "type": "object",
+    "properties": {
+        "name": TEXT,
+        "kind": TEXT,  # one of ProcessKind, or a word of another version of the program
+        "machine": TEXT,
+        "folder": TEXT,
+        "version": TEXT,
+        "state": TEXT,
+        "started_at": NUMBER,
+        "seen_seconds_ago": NUMBER,
+        "lost": FLAG,
+        "files": INTEGER,
+        "faces": INTEGER,
+    },
+    "required": ["name", "kind", "machine", "state", "seen_seconds_ago", "lost"],
+}
 _STATUS: Schema = {  # operators' figures: more may be added, so others are allowed
     "type": "object",
     "properties": {
@@ -352,6 +369,8 @@ _STATUS: Schema = {  # operators' figures: more may be added, so others are allo
             },
             "required": ["process"],
         },
+        "watched": FLAG,
+        "processes": array(_PROCESS),
     },
     "required": ["files", "index", "ingest"],
 }

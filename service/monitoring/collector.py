@@ -13,6 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from index.base import kernel
 from index.base.choices import DistanceScale
 from index.base.errors import ConfigError, StoreError
+from index.database.queries.processes import ProcessRow
+from index.database.states import STORING
+from index.library.at_work import by_place, is_watched
 from index.library.everybody import PeopleState
 from index.library.profile_fit import fit_in
 from index.library.status import LibraryStatus, read_status
@@ -39,6 +42,14 @@ _WATCHING = {
 _DESCRIPTORS = {  # named as those of other processes
     "open_files": ("open_fds", "Number of open file descriptors."),
     "open_files_limit": ("max_fds", "Maximum number of open file descriptors."),
+}
+_PROCESSES = {
+    "processes": "Processes that give signs of life.",
+    "process_silent_seconds": "Since the last sign of life of any of them.",
+}
+_STORED = {
+    "files": "Files whose photo the process has stored since it started.",
+    "faces": "Faces that it has stored.",
 }
 _HOLDING = {
     "roots_missing": "Folders to watch that are missing.",
@@ -72,6 +83,7 @@ class StatusCollector(Collector):
             yield from _of_library(library, lag)
             yield from _of_fit(library, self._status.follower.scale)
             yield from _of_report(library)
+            yield from _of_processes(library.processes)
         yield from _of_confinement(library)
         yield from _of_index(self._status.follower.status())
         if self._status.ingest is not None:
@@ -189,6 +201,29 @@ def _of_report(library: LibraryStatus) -> Iterator[Metric]:
         yield _counter(key, text, watcher.get(key))
     for key, text in _HOLDING.items():
         yield _gauge(key, text, watcher.get(key))
+
+
+def _of_processes(rows: list[ProcessRow]) -> Iterator[Metric]:
+    """Processes by kind, machine and data folder: not by name, which is new at each start."""
+    labels = ("kind", "machine", "folder")
+    alive, silent = (
+        GaugeMetricFamily(f"person_count_{name}", text, labels=labels)
+        for name, text in _PROCESSES.items()
+    )
+    stored = {
+        key: CounterMetricFamily(f"person_count_process_{key}", text, labels=labels)
+        for key, text in _STORED.items()
+    }
+    for place, there in by_place(rows).items():
+        alive.add_metric(place, sum(not row.is_lost for row in there))
+        silent.add_metric(place, min(row.silent_seconds for row in there))
+        if place[0] in STORING:
+            newest = there[-1]  # a sum would go back when one that was lost is removed
+            for key, family in stored.items():
+                family.add_metric(place, getattr(newest, key))
+    yield from (alive, silent, *stored.values())
+    text = "Whether a process that gives signs of life watches the folders."
+    yield _gauge("watched", text, is_watched(rows))
 
 
 def _of_confinement(library: LibraryStatus | None) -> Iterator[Metric]:

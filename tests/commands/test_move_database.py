@@ -93,7 +93,7 @@ def contents(address: Path | SecretStr) -> dict[str, object]:
     found: dict[str, object] = {}
     with Database(address) as database, database.read() as connection:
         for table in Base.metadata.sorted_tables:
-            if table.name in {"commits", "turns"}:
+            if table.name in {"commits", "processes", "turns"}:
                 continue
             ordered = table.select().order_by(*table.primary_key)
             found[table.name] = [tuple(row) for row in connection.execute(ordered)]

@@ -17,6 +17,7 @@ import pytest
 import person_count
 from index.database.engine import Database
 from index.database.migration import migrate
+from index.database.queries.processes import all_processes
 from index.database.whereabouts import is_missing
 from service.edge.tls import self_signed
 from tests.commands.conftest import Run, write_config
@@ -175,8 +176,19 @@ def started(folder: Path, *arguments: str) -> Iterator[list[dict[str, str]]]:
 def test_serve_in_an_empty_folder_makes_what_it_needs(tmp_path: Path) -> None:
     with started(tmp_path) as lines:
         assert [line["event"] for line in lines] == ["service.database_made", "service.listening"]
+        assert at_work(tmp_path) == [("serve --no-ingest", "answers")]
     assert (tmp_path / "inbox").is_dir()
-    Database(tmp_path / "data" / "person_count.db").close()
+    assert at_work(tmp_path) == []
+
+
+def at_work(folder: Path) -> list[tuple[str, str]]:
+    """The kinds and states of the processes that say that they are."""
+    with (
+        Database(folder / "data" / "person_count.db") as database,
+        database.read() as connection,
+    ):
+        found = all_processes(connection)
+    return [(row.told.kind, row.told.state) for row in found]
 
 
 @pytest.mark.processes

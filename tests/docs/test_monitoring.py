@@ -13,6 +13,9 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from index.base.tokens import Scope, add_token, read_tokens
+from index.database.queries import processes
+from index.database.queries.processes import Announced
+from index.database.states import ProcessKind, ProcessState
 from index.library.ingest_report import IngestReport, WorkReport, store_report
 from index.vectors.snapshot_writer import write_snapshot
 from index.vectors.space import Space
@@ -58,6 +61,10 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Series:
             fit |= {"strangers_accepted": 0.01, "promised": 0.001}
             report = IngestReport(0.0, open_files=1, open_files_limit=2, work=work, profile_fit=fit)
             store_report(service.database, report, 1.0)
+            with service.database.write() as connection:
+                for kind in ProcessKind:
+                    told = Announced(kind, kind, "box", "0123abcd", "1.0", ProcessState.WORKS)
+                    processes.sign(connection, told)
             service.drop("waiting.png", 1)
             service.ask("waiting.png", "none.png")
             found = merged(metrics.text(), service.send("GET", "/metrics").body)

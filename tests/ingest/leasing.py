@@ -13,7 +13,9 @@ from pathlib import Path
 
 from index.base.settings import Settings
 from index.database.engine import Database
+from index.database.presence import Presence
 from index.database.queries import generations, image_batches, leases, queue
+from index.database.states import ProcessKind, ProcessState
 from ingest.jobs import reindex
 from ingest.jobs.filling import BatchReader
 from ingest.jobs.reindex import Reindexer
@@ -28,7 +30,10 @@ LEASE_SECONDS = 0.5
 
 @contextmanager
 def at_work(kind: str, settings: Settings) -> Iterator[subprocess.Popen[str]]:
-    """A process with files in hand ("files"), or images ("batches", or by itself "reindex")."""
+    """A process with files in hand ("files"), or images ("batches", or by itself "reindex").
+
+    Or one that has stored a batch ("stored").
+    """
     url = settings.database_url
     assert url is not None
     given = settings.model_dump_json(exclude={"database_url"})
@@ -62,8 +67,9 @@ def main(kind: str, given: str, url: str) -> None:
     settings = Settings.model_validate_json(given).model_copy(
         update={"database_url": Settings(database_url=url).database_url}
     )
-    encoder = FakeEncoder() if kind == "files" else FakeEncoder("fake-2", salt=5)
-    models = Models(BusyDetector(wait), encoder, DECODERS)
+    encoder = FakeEncoder() if kind in ("files", "stored") else FakeEncoder("fake-2", salt=5)
+    busy = (lambda: None) if kind == "stored" else wait
+    models = Models(BusyDetector(busy), encoder, DECODERS)
     with Database(settings.database_address) as database:
         if kind == "reindex":
             reindex.load_models = lambda *_: models
@@ -72,11 +78,15 @@ def main(kind: str, given: str, url: str) -> None:
         with database.read() as connection:
             generation = generations.active(connection)
         assert generation is not None
-        worker = Worker(database, settings, generation, models)
-        if kind == "batches":
-            say(f"{BatchReader(database, settings).step(worker)}")
-        else:
-            say(f"committed {worker.step()}")
+        with Presence(database, settings.data, ProcessKind.WORK, ProcessState.WORKS) as presence:
+            worker = Worker(database, settings, generation, models, name=presence.name)
+            if kind == "batches":
+                say(f"{BatchReader(database, settings).step(worker)}")
+            elif kind == "stored":
+                worker.step()
+                wait()
+            else:
+                say(f"committed {worker.step()}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ from index.database.engines.sqlite import Sqlite
 from index.database.migration import migrate
 from index.database.revisions import head_revision
 from index.database.schema import Base
+from tests.index.builders import ask
 from tests.migrations.databases import POPULATION, contents, populate, run, tables
+from tests.postgres import new_database
 
 
 class TestModels:
@@ -124,3 +126,14 @@ class TestRefusals:
         with pytest.raises(StoreError, match="files already exists"):
             migrate(path)
         assert set(tables(path)) == {"files"}
+
+
+def test_the_tables_on_a_server_are_what_the_models_say() -> None:
+    with new_database() as url, Database(url) as database, database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+        (found,) = ask(
+            database,
+            "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_faces_generation_id'",
+        )
+    assert str(found[0]).endswith("(generation_id) INCLUDE (id)")

@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from index.base.errors import StoreUnavailableError
 
 READERS = 8  # connections at most
+UNNOTICED = "unnoticed"  # an option of connections for Use.WRITE; see Database.write_aside()
 
 
 class Use(Enum):

@@ -22,7 +22,13 @@ from index.base.errors import (
     SchemaMismatchError,
     StoreError,
 )
-from index.database.engines.interface import READERS, Instead, Use, transient_errors
+from index.database.engines.interface import (
+    READERS,
+    UNNOTICED,
+    Instead,
+    Use,
+    transient_errors,
+)
 from index.database.engines.statements import fetch_all
 
 OLDEST = 150000  # as PostgreSQL writes its versions; older ones are not tested
@@ -294,6 +300,8 @@ def _pool(connect: Any, size: int) -> sqlalchemy.Engine:  # noqa: ANN401 - retur
 
 
 def _lock_out_writers(connection: Connection) -> None:
+    if connection.get_execution_options().get(UNNOTICED):
+        return
     found = fetch_all(connection, "UPDATE commits SET n = n + 1 RETURNING n")
     if len(found) != 1:
         raise StoreError("the table commits has lost its row; restore a backup")

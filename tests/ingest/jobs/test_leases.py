@@ -13,8 +13,10 @@ import pytest
 from index.base.errors import ConfigError, StoreUnavailableError
 from index.base.settings import Settings
 from index.database import sole_jobs
+from index.database.presence import Presence
 from index.database.queries import leases, queue
 from index.database.sole_jobs import Turn
+from index.database.states import ProcessKind, ProcessState
 from index.upkeep.verify import verify
 from index.vectors.snapshot_writer import write_snapshot
 from index.vectors.space import stored_vector_space
@@ -195,8 +197,9 @@ def test_a_second_process_only_works_and_takes_over_when_the_first_ends(
     first, second = (Turn(full.database, sole_jobs.WATCH, name) for name in ("one", "two"))
     stop = threading.Event()
     assert first.is_mine()
-    with ThreadPoolExecutor() as pool:
-        found = pool.submit(standby.stand_by, full.database, full.settings, second, stop)
+    presence = Presence(full.database, full.settings.data, ProcessKind.WATCH, ProcessState.WORKS)
+    with ThreadPoolExecutor() as pool, presence:
+        found = pool.submit(standby.stand_by, full.database, full.settings, presence, second, stop)
         wait_until(lambda: set(full.states().values()) == {"indexed"}, "it works")
         assert not found.done()
         first.leave()

@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import event, text
 
 from index.base import kernel
-from index.database.states import FileState
+from index.database.queries import processes
+from index.database.queries.processes import Announced
+from index.database.states import FileState, ProcessKind, ProcessState
 from index.library.ingest_report import IngestReport, WatcherReport, WorkReport, store_report
 from index.library.status import read_status
 from index.vectors.snapshot_writer import write_snapshot
@@ -212,3 +214,51 @@ def test_a_scrape_looks_at_no_file_that_needs_no_work(service: Service) -> None:
         and "ix_files_claim" not in plan  # which holds only the files that need work
     }
     assert list(scans) == ["SELECT count(*) AS count_1 FROM files"]
+
+
+WORK = Announced("one", ProcessKind.WORK, "box", "0123abcd", "1.0", ProcessState.WORKS)
+PLACE = {"kind": "work", "machine": "box", "folder": "0123abcd"}
+
+
+def test_processes_are_told_by_kind_machine_and_folder(service: Service) -> None:
+    others = [
+        WORK._replace(name="scanner", kind=ProcessKind.SCAN, state=ProcessState.WATCHES),
+        WORK._replace(name="newer", kind="dream", version="99.0", state="sleeps"),
+    ]
+    with service.database.write() as connection:
+        for told in (WORK, *others):
+            processes.sign(connection, told)
+        processes.count(connection, "one", 3, 4)
+    scrape = Scrape(service)
+    assert scrape.value("watched") == 1
+    for kind in ("work", "scan", "dream"):
+        assert scrape.value("processes", **PLACE | {"kind": kind}) == 1
+    assert scrape.value("process_silent_seconds", **PLACE) >= 0
+    assert scrape.value("process_files_total", **PLACE) == 3
+    assert scrape.value("process_faces_total", **PLACE) == 4
+    assert len(scrape.all("person_count_process_files_total")) == 1  # the others store none
+
+
+def test_a_lost_process_counts_as_none_until_another_is_started_in_its_place(
+    service: Service,
+) -> None:
+    with service.database.write() as connection:
+        processes.sign(connection, WORK._replace(state=ProcessState.WATCHES))
+        processes.count(connection, "one", 3, 4)
+        connection.execute(text("UPDATE processes SET started = started - 99, seen = seen - 99"))
+    lost = Scrape(service)
+    assert (lost.value("watched"), lost.value("processes", **PLACE)) == (0, 0)
+    assert lost.value("process_silent_seconds", **PLACE) >= 99
+    assert lost.value("process_files_total", **PLACE) == 3
+    with service.database.write() as connection:
+        processes.sign(connection, WORK._replace(name="two"))
+    again = Scrape(service)
+    assert again.value("processes", **PLACE) == 1
+    assert again.value("process_silent_seconds", **PLACE) < 99
+    assert again.value("process_files_total", **PLACE) == 0  # from 0, as counters do
+
+
+def test_nobody_watches_a_library_without_processes(service: Service) -> None:
+    scrape = Scrape(service)
+    assert scrape.value("watched") == 0
+    assert not scrape.has("processes")

@@ -7,6 +7,8 @@ from dataclasses import asdict
 import pytest
 
 from index.base import kernel
+from index.database.queries import processes
+from index.database.queries.processes import Announced
 from index.database.states import FileState
 from index.library.ingest_report import IngestReport, WatcherReport, WorkReport, store_report
 from tests.fakes import save_picture
@@ -73,6 +75,8 @@ def test_status_tells_numbers_and_no_names(library: Service) -> None:
         "index",
         "confinement",
         "ingest",
+        "watched",
+        "processes",
     }
     assert found["files"] == {"pending": 0, "indexed": 12, "failed": 1, "no_photo": 0}
     assert (found["images"], found["faceless_images"], found["faces"]) == (11, 1, 13)
@@ -99,7 +103,7 @@ def test_status_passes_on_what_ingest_reports(library: Service) -> None:
 def test_status_before_anything_is_indexed(make_service: Callable[..., Service]) -> None:
     service = make_service(never_ingested=True)
     found = service.send("GET", "/status").json
-    assert set(found) == {"files", "index", "confinement", "ingest"}
+    assert set(found) == {"files", "index", "confinement", "ingest", "watched", "processes"}
     assert found["files"] == dict.fromkeys(FileState, 0)
 
 
@@ -107,3 +111,16 @@ def test_status_before_anything_is_indexed(make_service: Callable[..., Service])
 def test_they_answer_below_the_base_url_and_with_a_slash_too(library: Service, name: str) -> None:
     for target in (f"/{name}", f"/{name}/", f"/person_count/{name}", f"/person_count/{name}/"):
         assert library.send("GET", target).status == 200
+
+
+def test_the_processes_of_all_machines_are_told(service: Service) -> None:
+    newer = Announced("new", "dream", "barn", "4567abcd", "99.0", "sleeps")
+    with service.database.write() as connection:
+        processes.sign(connection, newer)
+        processes.count(connection, "new", 3, 4)
+    document = service.send("GET", "/status").json
+    (found,) = document["processes"]
+    assert document["watched"] is False
+    assert found.pop("started_at") <= time.time()
+    assert 0 <= found.pop("seen_seconds_ago") < 60
+    assert found == newer._asdict() | {"lost": False, "files": 3, "faces": 4}
