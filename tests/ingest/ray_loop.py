@@ -31,12 +31,12 @@ def work(settings: Settings, stop: threading.Event, gate: Path) -> None:
         (gate / str(os.getpid())).touch()
         wait_until((gate / OPEN).exists, "the test opens the gate")
 
-    def new_worker(database: Database, settings: Settings) -> Worker:
+    def new_worker(database: Database, settings: Settings, name: str) -> Worker:
         with database.read() as connection:
             generation = generations.active(connection)
         assert generation is not None
         models = Models(BusyDetector(wait), FakeEncoder(), DECODERS)
-        return Worker(database, settings, generation, models)
+        return Worker(database, settings, generation, models, name=name)
 
     standby.new_worker = new_worker
     run_worker(settings, stop)
