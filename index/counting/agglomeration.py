@@ -76,11 +76,13 @@ def merges_of(
         is_plain = len(dots) <= HANDFUL and not _IS_COMPILED.is_set()
         merge_all = _plain() if is_plain else _compiled()
     groups, sizes = _lone(len(dots), weights)
+    np.fill_diagonal(dots, -np.inf)
+    groups["partner"] = dots.argmax(axis=1)  # a lone face's partner is the nearest face
     return merge_all(dots, groups, sizes, (weights.stray, weights.farthest), least_gain)
 
 
 def _lone(count: int, weights: Weights) -> tuple[Table, Table]:
-    """Groups of one face each, still without partners, and the table of terms by group size."""
+    """Groups of one face each, still without best gains, and the table of terms by group size."""
     sizes = _sizes(1 << (count + 1).bit_length(), weights)
     groups: Table = np.empty(count, _GROUP)
     groups[:] = (1, 1.0, sizes["scale"][1] - sizes["term"][1], 0.0, 0, False)
@@ -199,11 +201,8 @@ def _merging(made: Callable[[Any], Any]) -> MergeAll:  # noqa: C901, PLR0915 - f
         first, second = np.empty(count, np.int64), np.empty(count, np.int64)
         gains = np.empty(count)
         done = 0
-        for row in range(count):  # a lone face's partner is the nearest face
-            dots[row, row] = -np.inf
-            partner = np.argmax(dots[row])
-            groups[row]["partner"] = partner
-            groups[row]["best"] = gain_of(groups, sizes, prior, dots, row, partner)
+        for row in range(count):
+            groups[row]["best"] = gain_of(groups, sizes, prior, dots, row, groups[row]["partner"])
         while done < count - 1:
             row = find_pair(groups, sizes, prior, dots, alive)
             if groups[row]["best"] <= least_gain:

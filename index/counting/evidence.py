@@ -41,6 +41,7 @@ from index.vectors.space import Scatter
 SAME_PHOTO = 4.0
 DENSE_FACES = 10_000  # of more, no matrix holds all pairs: 400 MB do for these
 LEADING = 8  # rows that agree in their first 8 numbers are copies, or nearly
+BLOCK_ROWS = 256  # of dot products; a thread copies them across the diagonal from its cache
 SPARE = 1e-9  # of a gain; the search goes that much further, and the caller compares the heights
 
 
@@ -58,13 +59,14 @@ def merge_by_evidence(
     Args:
         vectors: float32, ordered by their LEADING numbers, so that copies are neighbours.
         below: merges at this height or above are not needed; the search ends close to it.
-        effort: the limits of merging more than DENSE_FACES.
+        effort: the limits, and the threads; merging up to DENSE_FACES looks at the time only while
+            it compares all pairs.
 
     Returns: for each of up to n − 1 merges a face of the one group, a face of the other, and the
         height; heights ascend.
 
     Raises:
-        RequestError: 413, more than DENSE_FACES cannot be merged exactly within the effort.
+        RequestError: 413, the faces cannot be merged exactly within the effort.
     """
     points, kept, copy_of = _distinct(vectors)
     mates = photo_mates(photos, copy_of)
@@ -78,7 +80,8 @@ def merge_by_evidence(
             points, mates, SAME_PHOTO, weights, line, least_gain, effort or Effort()
         )
     else:
-        first, second, gains = merges_of(similarities(points, mates), weights, least_gain)
+        dots = similarities(points, mates, effort)
+        first, second, gains = merges_of(dots, weights, least_gain)
     heights = np.maximum.accumulate(np.maximum(1 - (gains - offset) / slope, 0.0))
     if len(points) == len(vectors):  # no copies, as is usual
         return first, second, heights
@@ -134,16 +137,43 @@ def photo_mates(photos: IntVector, points: IntVector) -> list[IntVector]:
     return [mates for mates in np.split(pairs[:, 1], ends) if len(mates) > 1]
 
 
-def similarities(points: FloatMatrix, photo_mates: list[IntVector]) -> FloatMatrix:
+def similarities(
+    points: FloatMatrix, photo_mates: list[IntVector], effort: Effort | None = None
+) -> FloatMatrix:
     """Every dot product, (n, n), with faces of one photo moved apart. Exactly symmetric.
 
-    That is so because numpy multiplies a matrix by its own transpose with a routine that computes
-    one triangle and copies it.
+    Args:
+        effort: its threads share the work.
+
+    Raises:
+        RequestError: 413, the effort's limits.
     """
-    dots: FloatMatrix = points @ points.T
+    dots = _products(points, effort)
     blocks = [np.ix_(mates, mates) for mates in photo_mates]
     # all of them before any changes: a point may be in several photos
     apart = [1 - np.float32(SAME_PHOTO) * (1 - dots[block]) for block in blocks]
     for block, moved in zip(blocks, apart, strict=True):
         dots[block] = moved
+    return dots
+
+
+def _products(points: FloatMatrix, effort: Effort | None) -> FloatMatrix:
+    """The product of *points* (n, d) and their transpose, exactly symmetric.
+
+    That is so because numpy multiplies a matrix by its own transpose with a routine that computes
+    one triangle and copies it. Between two blocks, this function copies.
+    """
+    count = len(points)
+    if count <= BLOCK_ROWS:
+        few: FloatMatrix = points @ points.T
+        return few
+    dots: FloatMatrix = np.empty((count, count), np.float32)
+
+    def multiply(start: int, stop: int) -> None:
+        some, here, later = points[start:stop], slice(start, stop), slice(stop, count)
+        dots[here, here] = some @ some.T
+        np.matmul(some, points[stop:].T, out=dots[here, later])
+        dots[later, here] = dots[here, later].T
+
+    (effort or Effort()).in_blocks(multiply, count, BLOCK_ROWS)
     return dots

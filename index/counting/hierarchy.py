@@ -98,7 +98,7 @@ def hierarchy(
         below: merges at this distance or above may be left out, which saves time.
             More than DENSE_FACES need it: all their merges would take a matrix.
         scatter: the model's, used by evidence only.
-        effort: the limits for more than DENSE_FACES.
+        effort: the limits, where evidence or single compare many faces.
 
     Raises:
         RequestError: 413, more than DENSE_FACES under another linkage, or beyond the effort.

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from index.base.choices import Linkage
-from index.counting.evidence import SAME_PHOTO, merge_by_evidence, similarities
+from index.base.errors import RequestError
+from index.counting.effort import Effort
+from index.counting.evidence import BLOCK_ROWS, SAME_PHOTO, merge_by_evidence, similarities
 from index.counting.hierarchy import Hierarchy, hierarchy
 from index.vectors.space import USUAL
 from tests.index.builders import Matrix, unit
@@ -258,6 +260,20 @@ def test_similarities_are_exactly_symmetric(count: int) -> None:
     rng = np.random.default_rng(count)
     dots = similarities(unit(rng.normal(size=(count, 512))), [])
     np.testing.assert_array_equal(dots, dots.T)
+
+
+def test_similarities_of_many_blocks_are_those_of_one_product() -> None:
+    points = unit(np.random.default_rng(4).normal(size=(2 * BLOCK_ROWS + 100, 64)))
+    expected = points @ points.T
+    for threads in (1, 2):
+        dots = similarities(points, [], Effort(threads=threads))
+        np.testing.assert_allclose(dots, expected, atol=1e-6)
+
+
+def test_comparing_all_pairs_ends_when_the_time_is_over() -> None:
+    vectors = unit(np.random.default_rng(4).normal(size=(2 * BLOCK_ROWS, 16)))
+    with pytest.raises(RequestError, match="within 0 seconds"):
+        hierarchy(vectors, Linkage.EVIDENCE, effort=Effort(seconds=0.0))
 
 
 def test_the_vectors_given_are_not_modified() -> None:
