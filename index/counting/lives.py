@@ -22,6 +22,9 @@ class Lives(NamedTuple):
         died: the merge that took it, t if none did.
         leaves, leaf: the points of group g are leaf[leaves[g]:leaves[g] + size[g]].
         place: of each point in leaf.
+        since, until: the least gain of any merge up to the one that made it, and up to the one that
+            took it; infinite for a point, and minus infinity if none took it.
+        floor: the least gain at which a merge was made while it lived, or merging ended.
         least: least[e, i] is the least gain of 2^e merges from i on.
         least_gain: at which merging ended.
     """
@@ -34,6 +37,9 @@ class Lives(NamedTuple):
     leaves: IntVector
     leaf: IntVector
     place: IntVector
+    since: DoubleVector
+    until: DoubleVector
+    floor: DoubleVector
     least: NDArray[np.float64]
     least_gain: float
 
@@ -51,8 +57,14 @@ def lives_of(count: int, history: History, sizes: Sizes, least_gain: float) -> L
     place[leaf] = np.arange(count)
     square = (own + sizes.term[size]) / sizes.scale[size]
     born = np.maximum(np.arange(total) - count, -1)
-    least = _least_of_runs(history.gain)
-    return Lives(size, square, own, born, died, leaves, leaf, place, least, least_gain)
+    level = np.concatenate((np.minimum.accumulate(history.gain), [-np.inf, np.inf]))
+    since, until = level[born], level[died]  # of -1: the last one, infinity
+    floor, least = np.empty(total), _least_of_runs(history.gain)
+    lives = Lives(
+        size, square, own, born, died, leaves, leaf, place, since, until, floor, least, least_gain
+    )
+    _find_floors(lives)
+    return lives
 
 
 def _least_of_runs(gains: DoubleVector) -> NDArray[np.float64]:
@@ -96,6 +108,12 @@ def _retell(
         leaves[two] = leaves[one] + size[one]
     for point in range(count):
         leaf[leaves[point]] = point
+
+
+@compiled
+def _find_floors(lives: Lives) -> None:
+    for group in range(len(lives.floor)):
+        lives.floor[group] = least_between(lives, lives.born[group], lives.died[group])
 
 
 @part

@@ -7,51 +7,28 @@ of shortened sums in float32, which bounds the gains from above (up to SLACK). T
 which the bound is large enough are computed in float64.
 
 If no pair was missed, each merge was the best of all pairs at its time. Otherwise the nearest two
-faces of each missed pair become a link.
+faces of each missed pair become a link. The next round compares only the groups that are fresh:
+those that earlier rounds did not prove (index.counting.proved).
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from index.base.arrays import DoubleVector, FloatMatrix, IntVector
-from index.counting.compiling import compiled, part, sum_part
+from index.base.arrays import FloatMatrix, IntVector
+from index.counting.compiling import compiled
 from index.counting.effort import Effort
-from index.counting.link_merging import History, Links, Sizes, gain_of, prior_of
-from index.counting.lives import Lives, least_between, lives_of, merges_in
+from index.counting.link_merging import History, Links, Sizes
+from index.counting.lives import lives_of
+from index.counting.missed import Round, linked_points, missing_from
+from index.counting.proved import Proved
 from index.counting.shortening import Shortening
 
 # numba knows these types; the type checker does not
 Number = Any
-Several = Any  # values at once
-BLOCK = 256  # new groups, or lone faces, in one matrix product
-RUN = 512  # pairs that are looked at together; few runs have one that may have been missed
-ROOM = 1 << 16  # missed pairs that are collected before their links are told apart
-SLACK = 1e-4  # of a gain of small groups: far more than float32 is off
-SLACK_A_FACE = 2e-6  # more of it for each face of the two groups, whose sums are longer
-EQUAL = 1e-6  # gains that differ by less are equal
-EQUAL_A_FACE = 1e-8
-
-
-class Linked(NamedTuple):
-    """The points that each point is linked to: others[start[i]:start[i + 1]]."""
-
-    start: IntVector
-    others: IntVector
-
-
-class Round(NamedTuple):
-    """What is known of a round of merges.
-
-    Attributes:
-        points: (m, d) float32, the lone faces.
-        linked: the links along which they were merged.
-    """
-
-    points: FloatMatrix
-    linked: Linked
-    lives: Lives
-    sizes: Sizes
+BLOCK = 256  # groups in one matrix product
+COLUMNS = 1 << 16  # that they are compared with in it
 
 
 class Proof:
@@ -76,6 +53,7 @@ class Proof:
         """
         self._points, self._sizes, self._shortened = points, sizes, shortened
         self._lone, self._least_gain, self._effort = lone, least_gain, effort
+        self._proved = Proved(len(points))
 
     def missing_links(self, links: Links, history: History) -> IntVector:
         """The links that merging along *links* lacked, as keys; none is a proof.
@@ -85,29 +63,87 @@ class Proof:
         Raises:
             RequestError: 413, the effort's limits.
         """
-        count, effort, lone = len(self._points), self._effort, self._lone
+        count, effort = len(self._points), self._effort
         lives = lives_of(count, history, self._sizes, self._least_gain)
-        merged = Round(self._points, _linked(count, links), lives, self._sizes)
+        fresh = self._proved.fresh(history, lives)
+        is_proved = np.ones(len(fresh), np.bool_)
+        linked = linked_points(count, links)
+        merged = Round(self._points, linked, lives, self._sizes, is_proved)
         sums = _shortened_sums(self._points, self._shortened, history)
-
-        def among_lone(start: int, stop: int) -> IntVector:
-            return _missing(merged, sums, lone[start:stop], lone[start:], effort)
-
-        def with_living(start: int, stop: int) -> IntVector:
-            living = np.flatnonzero((lives.born < stop) & (lives.died > start))
-            return _missing(merged, sums, np.arange(count + start, count + stop), living, effort)
-
-        found = effort.in_blocks(among_lone, len(lone), BLOCK)
-        found += effort.in_blocks(with_living, len(history.first), BLOCK)
+        look = _Look(merged, sums, fresh, effort)
+        found = look.among_points(self._lone)
+        found += look.of_points()
+        found += look.of_made_groups()
+        self._proved.keep(history, lives, is_proved)
         return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
 
-def _linked(count: int, links: Links) -> Linked:
-    one = np.concatenate((links.first, links.second))
-    other = np.concatenate((links.second, links.first))
-    order = np.argsort(one, kind="stable")
-    start = np.searchsorted(one[order], np.arange(count + 1))
-    return Linked(start.astype(np.int64), other[order].astype(np.int64))
+class _Look:
+    """Compares the fresh groups of a round with all that lived when they did."""
+
+    def __init__(
+        self, merged: Round, sums: FloatMatrix, fresh: NDArray[np.bool_], effort: Effort
+    ) -> None:
+        self._merged, self._sums, self._fresh, self._effort = merged, sums, fresh, effort
+
+    def among_points(self, lone: IntVector) -> list[IntVector]:
+        """Fresh points with points, both *lone*."""
+        is_fresh = self._fresh[lone]
+        rows = np.concatenate((lone[is_fresh], lone[~is_fresh]))
+
+        def compare(start: int, stop: int) -> IntVector:
+            return self._missing(rows[start:stop], rows[start:])
+
+        return self._effort.in_blocks(compare, int(is_fresh.sum()), BLOCK)
+
+    def of_points(self) -> list[IntVector]:
+        """Fresh points with the groups that are not fresh."""
+        lives = self._merged.lives
+        points = np.flatnonzero(self._fresh[: len(lives.place)])
+        points = points[np.argsort(-lives.until[points], kind="stable")]
+        others = np.flatnonzero(~self._fresh & (lives.born >= 0))
+
+        def compare(start: int, stop: int) -> IntVector:
+            ones = points[start:stop]
+            return self._missing(ones, others[lives.since[others] >= lives.until[ones].min()])
+
+        return self._effort.in_blocks(compare, len(points), BLOCK)
+
+    def of_made_groups(self) -> list[IntVector]:
+        """Fresh groups with points and groups; of two fresh ones the later is compared."""
+        lives, fresh = self._merged.lives, self._fresh
+        made = np.flatnonzero(fresh & (lives.born >= 0))
+
+        def compare(start: int, stop: int) -> IntVector:
+            ones = made[start:stop]
+            living = (lives.until <= lives.since[ones[0]]) & (lives.born <= lives.born[ones[-1]])
+            later = ~fresh & (lives.since <= lives.since[ones[0]])
+            later &= lives.since >= lives.until[ones].min()
+            return self._missing(ones, np.flatnonzero(living | later))
+
+        return self._effort.in_blocks(compare, len(made), BLOCK)
+
+    def _missing(self, ones: IntVector, others: IntVector) -> IntVector:
+        """The missing links between groups *ones* (b,) and *others* (c,)."""
+        keys = np.empty(0, np.int64)
+        others = others[np.argsort(self._merged.lives.size[others], kind="stable")]
+        for start in range(0, len(others), COLUMNS):
+            found = self._missing_in(ones, others[start : start + COLUMNS])
+            keys = np.union1d(keys, found)
+            self._effort.check_links(len(keys), len(self._merged.points))
+        return keys
+
+    def _missing_in(self, ones: IntVector, others: IntVector) -> IntVector:
+        """The same, for *others* by ascending size."""
+        size = self._merged.lives.size[others]
+        ends = np.append(np.flatnonzero(np.diff(size)) + 1, len(others))
+        dots = self._sums[ones] @ self._sums[others].T
+        keys, row = np.empty(0, np.int64), 0
+        while row < len(ones):
+            self._effort.check_time()
+            row, found = missing_from(self._merged, dots, ones, others, ends, row)
+            keys = np.union1d(keys, found)
+        return keys
 
 
 def _shortened_sums(points: FloatMatrix, shortened: Shortening, history: History) -> FloatMatrix:
@@ -136,137 +172,3 @@ def _add_up(
         for column in range(sums.shape[1]):
             sums[kept, column] += sums[taken, column]
             made[merge - start, column] = sums[kept, column]
-
-
-def _missing(
-    merged: Round, sums: FloatMatrix, ones: IntVector, others: IntVector, effort: Effort
-) -> IntVector:
-    """The missing links between groups *ones* (b,) and *others* (c,)."""
-    size = merged.lives.size
-    others = others[np.argsort(size[others], kind="stable")]
-    ends = np.append(np.flatnonzero(np.diff(size[others])) + 1, len(others))
-    dots = sums[ones] @ sums[others].T
-    keys, row = np.empty(0, np.int64), 0
-    while row < len(ones):
-        effort.check_time()
-        row, found = _missing_in(merged, dots, ones, others, ends, row)
-        keys = np.union1d(keys, found)
-        effort.check_links(len(keys), len(merged.points))
-    return keys
-
-
-@compiled
-def _missing_in(
-    merged: Round,
-    dots: FloatMatrix,
-    ones: IntVector,
-    others: IntVector,
-    ends: IntVector,
-    row: Number,
-) -> Several:
-    """Look for links from *row* of *ones* on.
-
-    Args:
-        dots: (b, c) float32, no smaller than the dot product of each pair's sums.
-        ends: where the runs of others of one size end.
-
-    Returns: the row to go on from, and the links.
-    """
-    lives, sizes = merged.lives, merged.sizes
-    square, own = lives.square[others], lives.own[others]
-    found, length = np.empty(ROOM + len(others), np.int64), 0
-    while row < len(ones) and length < ROOM:
-        one, start = ones[row], 0
-        floor = least_between(lives, lives.born[one], lives.died[one])
-        for end in ends:
-            size, other_size = lives.size[one], lives.size[others[start]]
-            scale = sizes.scale[size + other_size]
-            fixed = scale * lives.square[one] - sizes.term[size + other_size] - lives.own[one]
-            fixed += prior_of(sizes, size, other_size)
-            fixed += SLACK + SLACK_A_FACE * (size + other_size)
-            while start < end:
-                stop = min(start + RUN, end)
-                # slices and no branch: so the processor compares several pairs at once
-                squares, owns, some = square[start:stop], own[start:stop], dots[row, start:stop]
-                picked = 0
-                for column in range(len(some)):
-                    gain = scale * (squares[column] + 2 * some[column]) - owns[column] + fixed
-                    picked += gain > floor
-                for column in range(len(some) if picked else 0):
-                    gain = scale * (squares[column] + 2 * some[column]) - owns[column] + fixed
-                    if gain > floor and _was_missed(lives, one, others[start + column], gain):
-                        key = _link_of(merged, one, others[start + column])
-                        if key >= 0:
-                            found[length] = key
-                            length += 1
-                start = stop
-        row += 1
-    return row, found[:length]
-
-
-@part
-def _was_missed(lives: Lives, one: Number, other: Number, gain: Number) -> Several:
-    """Whether a merge was made with a smaller gain while both groups lived."""
-    born = max(lives.born[one], lives.born[other])
-    died = min(lives.died[one], lives.died[other])
-    is_theirs = lives.died[one] == lives.died[other] and died < merges_in(lives)
-    if other == one or died <= born or is_theirs:
-        return False
-    return gain > least_between(lives, born, died)
-
-
-@part
-def _are_linked(linked: Linked, lives: Lives, one: Number, other: Number) -> Several:
-    start, stop = lives.leaves[other], lives.leaves[other] + lives.size[other]
-    for leaf in range(lives.leaves[one], lives.leaves[one] + lives.size[one]):
-        point = lives.leaf[leaf]
-        for link in range(linked.start[point], linked.start[point + 1]):
-            if start <= lives.place[linked.others[link]] < stop:
-                return True
-    return False
-
-
-@part
-def _sum_of(points: FloatMatrix, lives: Lives, group: Number) -> DoubleVector:
-    total = np.zeros(points.shape[1])
-    for leaf in range(lives.leaves[group], lives.leaves[group] + lives.size[group]):
-        total += points[lives.leaf[leaf]]
-    return total
-
-
-@sum_part
-def _dot(left: DoubleVector, right: Several) -> Number:
-    total = 0.0
-    for column in range(len(left)):
-        total += left[column] * right[column]
-    return total
-
-
-@part
-def _nearest_leaf(points: FloatMatrix, lives: Lives, group: Number, target: Several) -> Number:
-    best, found = -np.inf, -1
-    for leaf in range(lives.leaves[group], lives.leaves[group] + lives.size[group]):
-        similarity = _dot(target, points[lives.leaf[leaf]])
-        if similarity > best:
-            best, found = similarity, lives.leaf[leaf]
-    return found
-
-
-@part
-def _link_of(merged: Round, one: Number, other: Number) -> Number:
-    """A near point of each group, as a key; −1 if they have a link or were not missed."""
-    points, lives = merged.points, merged.lives
-    if lives.size[one] > lives.size[other]:
-        one, other = other, one
-    if _are_linked(merged.linked, lives, one, other):
-        return -1
-    sum_one, sum_other = _sum_of(points, lives, one), _sum_of(points, lives, other)
-    gain = gain_of(merged.sizes, lives, one, other, _dot(sum_one, sum_other))
-    born = max(lives.born[one], lives.born[other])
-    died = min(lives.died[one], lives.died[other])
-    equal = EQUAL + EQUAL_A_FACE * (lives.size[one] + lives.size[other])
-    if gain <= least_between(lives, born, died) + equal:
-        return -1
-    first = _nearest_leaf(points, lives, one, sum_other)
-    second = _nearest_leaf(points, lives, other, points[first])
-    return min(first, second) * len(points) + max(first, second)

@@ -19,8 +19,9 @@ from index.counting.link_merging import (
     similarities_of,
     table_of_sizes,
 )
+from index.counting.missed import SLACK
 from index.counting.neighbours import nearest
-from index.counting.proof import SLACK, Proof
+from index.counting.proof import Proof
 from index.counting.shortening import Shortening
 
 NEIGHBOURS = 32  # fewer need more rounds; more cost memory, and bursts of photos outgrow any number
