@@ -8,8 +8,8 @@ merges of other groups to other numbers, but not to other levels.
 
 A pair is proved if it has a link, or if its gain is no larger than the floor of one of its groups
 (index.counting.lives): then no merge made while both lived gained less. That stays so as long as
-both live between the same levels, and their floors do not fall. Of a pair that is not proved so, one
-group does not count as proved, and the next round looks at it again.
+both live between the same levels, and their floors do not fall. Of any other pair, one group does
+not count as proved, and the next round looks at it again.
 """
 
 import numpy as np
