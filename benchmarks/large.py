@@ -16,8 +16,10 @@ three photos, a few have dozens; half of the photos show two faces. How to read 
     persons       how many were counted, and how many there are
     refused       the sentence instead, if it could not be counted exactly
 
-The second asks a service about 10 files each, alone and while it counts the people of a library of
-so many faces in the background: p50 and p99 in milliseconds.
+The second asks a service about 10 files each: p50 and p99 in milliseconds. It does so alone, while
+the service counts the people of a library of so many faces in the background, and while somebody
+else asks about all photos of that library. The first such question of a process also waits until
+numba has compiled; the second does not.
 
 The third takes photos with a folder for each person, as accuracy.py does. It draws faces at
 random (from 100 up to all), gives some of them a photo in common, adds a burst of near-copies,
@@ -33,13 +35,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from asking import Client, started
+from asking import Client, Process, started
 from synthetic import DIM, Library, fill, settings_in
 
 from index.base.arrays import FloatMatrix, IntVector
@@ -165,40 +168,57 @@ def equality(vectors: FloatMatrix, photos: IntVector, space: Space, draws: int) 
 
 
 def meanwhile(count: int) -> dict[str, Any]:
-    """How long questions about a few files take while the library's people are counted."""
+    """How long questions about a few files take while many faces are counted."""
     with tempfile.TemporaryDirectory() as name:
         settings, library = settings_in(Path(name)), Library(count)
-        asked = [number for seed in range(QUESTIONS) for number in library.chosen(FILES, seed)]
-        fill(settings, library, on_disk=asked)
+        fill(settings, library)
         config = Path(name) / "config.yaml"
         values = {"inbox": str(settings.inbox), "data": str(settings.data), "port": 0}
-        config.write_text(yaml.safe_dump(values))
+        values |= {"max_request_files": count, "max_request_faces": count}
+        config.write_text(yaml.safe_dump(values | {"max_request_seconds": 600.0}))
         command = [sys.executable, "-m", "person_count", "serve", "--no-ingest"]
         command += ["--config", str(config)]
+        log = Path(name) / "service.log"
         found: dict[str, Any] = {"faces": count}
-        for is_counted in (False, True):
-            log = Path(name) / "service.log"
-            with started(command, log, library_people=is_counted) as process:
-                client = Client(process.port)
-                client.wait_for("/readyz")
-                found["meanwhile" if is_counted else "alone"] = timed(client, library, is_counted)
+        with started(command, log) as process:
+            client = ready(process)
+            found["alone"] = timed(client, library)
+            for which in ("beside_first", "beside_second"):
+                with ThreadPoolExecutor(1) as other:
+                    large = other.submit(Client(process.port).ask, [str(settings.inbox)])
+                    found[which] = timed(client, library, lambda asked=large: not asked.done())
+        with started(command, log, library_people=True) as process:
+            client = ready(process)
+            while not is_counting(client):
+                time.sleep(0.05)
+            found["meanwhile"] = timed(client, library, lambda: is_counting(client))
         return found
 
 
-def timed(client: Client, library: Library, is_counted: bool) -> dict[str, Any]:
-    """The time of questions for ASK_SECONDS; if *is_counted*, only while a count is under way."""
+def ready(process: Process) -> Client:
+    """A client of a service that is ready."""
+    client = Client(process.port)
+    client.wait_for("/readyz")
+    return client
+
+
+def is_counting(client: Client) -> bool:
+    """Whether the library's people are being counted."""
+    return bool(client.get("/people")["state"] == "counting")
+
+
+def timed(
+    client: Client, library: Library, is_under_way: Callable[[], bool] = lambda: True
+) -> dict[str, Any]:
+    """The time of questions for ASK_SECONDS, or as long as something is under way."""
     questions = [library.question(FILES, seed) for seed in range(QUESTIONS)]
-    while is_counted and client.get("/people")["state"] != "counting":
-        time.sleep(0.05)
     times: list[float] = []
     end = time.perf_counter() + ASK_SECONDS
-    while time.perf_counter() < end:
+    while time.perf_counter() < end and is_under_way():
         for names in questions:
             start = time.perf_counter()
             client.ask(names)
             times.append(1000 * (time.perf_counter() - start))
-        if is_counted and client.get("/people")["state"] != "counting":
-            break
     p50, p99 = np.percentile(times, (50, 99))
     return {"questions": len(times), "p50_ms": round(p50, 2), "p99_ms": round(p99, 2)}
 
