@@ -10,11 +10,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from tests.waiting import wait_until
 
+PROJECT = str(Path(__file__).resolve().parent.parent)  # where Ray's processes find the tests
 OBJECT_STORE_BYTES = 100 << 20
 
 
@@ -54,7 +56,10 @@ def ray_head(processors: int = 2) -> Iterator[Head]:
     with (
         tempfile.TemporaryFile() as said,
         subprocess.Popen(
-            command, stdout=said, stderr=said, env=os.environ | environment
+            command,
+            stdout=said,
+            stderr=said,
+            env=os.environ | environment | {"PYTHONPATH": PROJECT},
         ) as process,
     ):
         try:

@@ -17,6 +17,7 @@
     │   ├── ModelUnavailableError   weights or networks cannot be loaded
     │   ├── DecoderUnavailableError no process can be started to decode images in
     │   └── WatcherEndedError       the thread that watches the folders has ended
+    ├── ClusterError                a Ray cluster that was joined is lost, or does not do its work
     ├── FrameError                  bytes from another process of ours are no message
     └── RequestError                a question that cannot be answered, with its HTTP status
 
@@ -131,6 +132,10 @@ class WatcherEndedError(IngestError):
     """The thread that watches the folders has ended; restart the process."""
 
 
+class ClusterError(PersonCountError):
+    """A Ray cluster that was joined is lost, or loses what it is given again and again."""
+
+
 class FrameError(PersonCountError):
     """Bytes that came over the pipe from another of our processes are no message."""
 
@@ -149,6 +154,10 @@ class RequestError(PersonCountError):
         super().__init__(sentence)
         self.status = status
         self.retry_after_seconds = retry_after_seconds
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """How it comes from another process: the usual way forgets the status."""
+        return RequestError, (self.status, str(self)), vars(self)
 
 
 def bad_request(sentence: str) -> RequestError:

@@ -9,12 +9,12 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
-from index.base.errors import ConfigError
+from index.base.errors import ClusterError, ConfigError, PersonCountError
 
 LOCAL = "local"
 AUTO = "auto"
@@ -25,6 +25,8 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # as in pers
 # read when Ray is imported: no line of a worker is left out as a repetition, none is coloured
 OUTPUT = {"RAY_DEDUP_LOGS": "0", "RAY_COLOR_PREFIX": "0"}
 
+Shared = TypeVar("Shared")
+Result = TypeVar("Result")
 Handle = Any  # of an actor; Ray has no types without Ray
 Call = Any  # the result of a call that may not have ended
 
@@ -61,6 +63,40 @@ class Cluster:
     def result(self, call: Call) -> Any:  # noqa: ANN401 - whatever the method returns
         """The result of a call that has ended, or what it raised."""
         return self._ray.get(call)
+
+    def blocks(
+        self, work: Callable[[Shared, int, int], Result], shared: Shared, count: int, block: int
+    ) -> list[Result]:
+        """work(shared, start, stop) for every block of 0 to *count*, as a task each.
+
+        *shared* goes to each machine once. Ray starts a task again whose process is lost.
+
+        Returns: the results in order.
+
+        Raises:
+            PersonCountError: what *work* raises.
+            ClusterError: *work* raised something else, or a task was lost several times.
+        """
+        there = self._ray.put(shared)
+        task = self._ray.remote(_block).options(num_cpus=1, scheduling_strategy="SPREAD")
+        calls = [
+            task.remote(work, there, start, min(start + block, count))
+            for start in range(0, count, block)
+        ]
+        try:
+            return list(self._ray.get(calls))
+        except self._ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, PersonCountError):
+                raise error.cause from error
+            raise ClusterError(first_line(error.cause)) from error
+        except self._ray.exceptions.RayError as error:
+            raise ClusterError(first_line(error)) from error
+
+
+def _block(
+    work: Callable[[Shared, int, int], Result], shared: Shared, start: int, stop: int
+) -> Result:
+    return work(shared, start, stop)
 
 
 @contextmanager
@@ -143,10 +179,15 @@ def _reach(address: str) -> None:
 
 
 def _not_joined(address: str, error: Exception) -> str:
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    first = first_line(error)
     if address == LOCAL:
         return f"Ray cannot be started here: {first}"
     return (
         f"Ray at {address} cannot be joined: {first}; auto and HOST:PORT need a node of the "
         "cluster on this machine, which `ray start` makes"
     )
+
+
+def first_line(error: Exception) -> str:
+    """What Ray says first; more lines follow, with identifiers and advice."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -189,6 +189,12 @@ class Settings(BaseSettings):
         True,
         description="Work out who is in the whole library while nothing else is to be done.",
     )
+    ray_address: str | None = Field(
+        None,
+        pattern=r"^(auto|local|(ray://)?[^\s/]+:\d+)$",
+        description="A Ray cluster that helps with this: auto, HOST:PORT, ray://HOST:PORT or "
+        "local.",
+    )
     _networks_folder: Path | None = PrivateAttr(None)
 
     @property

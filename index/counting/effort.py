@@ -6,10 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from index.base.errors import RequestError
 
+Shared = TypeVar("Shared")
 Result = TypeVar("Result")
 MAX_THREADS = 4  # each needs room for a block of dot products: 100 MB with 100,000 faces
 LINKS_A_FACE = 400  # links between living groups take 16 bytes each
@@ -21,6 +22,23 @@ def _processors() -> int:
     return min(here, MAX_THREADS)
 
 
+class Elsewhere(Protocol):
+    """Computes blocks outside of this process."""
+
+    def blocks(
+        self,
+        work: "Callable[[Shared, int, int, Effort], Result]",
+        shared: Shared,
+        count: int,
+        block: int,
+        check_time: Callable[[], None],
+    ) -> list[Result] | None:
+        """The results of every block, in order; None if they have to be computed here.
+
+        It calls *check_time* now and then, and gives up if that raises.
+        """
+
+
 @dataclass(slots=True)
 class Effort:
     """The limits of one large question; the time runs from when this is made.
@@ -30,12 +48,14 @@ class Effort:
         rounds: how often the merges were made, until the proof found nothing missing.
         links: how many pairs of faces were linked in the last round.
         threads: how many compute at once.
+        elsewhere: what computes the blocks of pure_blocks() instead.
     """
 
     seconds: float | None = None
     rounds: int = 0
     links: int = 0
     threads: int = field(default_factory=_processors)
+    elsewhere: Elsewhere | None = None
     _started: float = field(default_factory=time.monotonic)
 
     def check_time(self) -> None:
@@ -63,6 +83,32 @@ class Effort:
                 f"these {faces} faces are so alike that counting them exactly needs too much "
                 "memory; ask about fewer photos, or use a lower threshold",
             )
+
+    def pure_blocks(
+        self,
+        work: "Callable[[Shared, int, int, Effort], Result]",
+        shared: Shared,
+        count: int,
+        block: int,
+    ) -> list[Result]:
+        """work(shared, start, stop, effort) for every block of 0 to *count*, here or elsewhere.
+
+        Args:
+            work: a function of a module, which changes nothing. Elsewhere its effort has no limit
+                of time.
+            shared: arrays, which go elsewhere once.
+
+        Returns, raises: as in_blocks().
+        """
+        if self.elsewhere is not None and count > block:
+            found = self.elsewhere.blocks(work, shared, count, block, self.check_time)
+            if found is not None:
+                return found
+
+        def here(start: int, stop: int) -> Result:
+            return work(shared, start, stop, self)
+
+        return self.in_blocks(here, count, block)
 
     def in_blocks(self, work: Callable[[int, int], Result], count: int, block: int) -> list[Result]:
         """Do work(start, stop) for every block of 0 to *count*, in `threads` threads.

@@ -1,5 +1,7 @@
 """The nearest vectors of each of many vectors, by FAISS."""
 
+from typing import NamedTuple
+
 import faiss
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +10,13 @@ from index.base.arrays import FloatMatrix, IntVector
 from index.counting.effort import Effort
 
 BLOCK_ROWS = 4096  # queries a FAISS call; between two calls the caller may give up
+
+
+class Search(NamedTuple):
+    """What is searched: (n, d) float32 vectors, for so many of the nearest of each."""
+
+    vectors: FloatMatrix
+    wanted: int
 
 
 def nearest(
@@ -27,18 +36,20 @@ def nearest(
     """
     rows = len(vectors)
     wanted = min(count + 1, rows)  # a row usually finds itself
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(vectors)
-    found = np.empty((rows, wanted), np.int32)
-    beyond = np.full(rows, -2.0, np.float32)
-
-    def search(start: int, stop: int) -> None:
-        dots, found[start:stop] = index.search(vectors[start:stop], wanted)
-        if wanted < rows:
-            beyond[start:stop] = dots[:, -1]
-
-    effort.in_blocks(search, rows, BLOCK_ROWS)
+    blocks = effort.pure_blocks(nearest_of_some, Search(vectors, wanted), rows, BLOCK_ROWS)
+    neighbours = np.concatenate([found for found, _ in blocks]).reshape(-1).astype(np.int64)
+    beyond = np.concatenate([last for _, last in blocks])
+    if wanted == rows:
+        beyond = np.full(rows, -2.0, np.float32)
     row = np.repeat(np.arange(rows, dtype=np.int64), wanted)
-    neighbours = found.reshape(-1).astype(np.int64)
     other = row != neighbours
     return row[other], neighbours[other], beyond
+
+
+def nearest_of_some(
+    search: Search, start: int, stop: int, _effort: Effort
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The nearest rows of the rows *start* to *stop*, (b, wanted), and the last dot products."""
+    some, every = search.vectors[start:stop], search.vectors
+    dots, found = faiss.knn(some, every, search.wanted, metric=faiss.METRIC_INNER_PRODUCT)
+    return found.astype(np.int32), dots[:, -1].copy()

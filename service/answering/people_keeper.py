@@ -14,7 +14,7 @@ from index.base.paths import Roots
 from index.base.settings import Settings
 from index.counting.answer import answer_question
 from index.counting.documents import Document
-from index.counting.effort import Effort
+from index.counting.effort import Effort, Elsewhere
 from index.counting.explanation import is_beyond_measured
 from index.counting.often_seen import most_photographed
 from index.database.engine import Database
@@ -29,6 +29,7 @@ from index.library.everybody import (
     question_of_all,
     version_of,
 )
+from index.library.ray_blocks import ray_blocks
 from service.answering.follower import Follower
 from service.answering.threads import Threads
 
@@ -46,8 +47,9 @@ class InterruptedCountError(Exception):
 class _Patience(Effort):
     """As long as nothing more urgent is to be done."""
 
-    def __init__(self, is_disturbed: Callable[[], bool]) -> None:
-        super().__init__(threads=1)  # the other processors are for questions
+    def __init__(self, is_disturbed: Callable[[], bool], elsewhere: Elsewhere | None) -> None:
+        # the other processors are for questions
+        super().__init__(threads=1, elsewhere=elsewhere)
         self._is_disturbed = is_disturbed
 
     def check_time(self) -> None:
@@ -203,7 +205,10 @@ class PeopleKeeper:
 
     def _count_all(self, version: str, generation: GenerationRow) -> None:
         """Count, and keep what was counted."""
-        effort = _Patience(self._is_disturbed)
+        with ray_blocks(self._settings.ray_address) as elsewhere:
+            self._count_with(_Patience(self._is_disturbed, elsewhere), version, generation)
+
+    def _count_with(self, effort: Effort, version: str, generation: GenerationRow) -> None:
         began = time.monotonic()
         self.count, self.state = Count(effort, began, 0), PeopleState.COUNTING
         try:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from index.counting import answer, evidence, neighbours
 from index.database.queries import sightings
 from index.library.everybody import PeopleState
 from service.answering import people_keeper
+from tests.ray_head import ray_head
 from tests.service.running import Service, refusal
 from tests.waiting import wait_until
 
@@ -215,3 +217,31 @@ def test_a_setting_switches_it_off(make_service: Callable[..., Service]) -> None
 @pytest.mark.parametrize("query", ["?limit=0", "?limit=201", "?offset=-1", "?x=1"])
 def test_bad_parameters_are_refused(service: Service, query: str) -> None:
     refusal(service.send("GET", f"/people{query}"), 400)
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a Ray, and so few faces suffice to use it."""
+    for module in (answer, evidence):
+        monkeypatch.setattr(module, "DENSE_FACES", 1)
+    monkeypatch.setattr(neighbours, "BLOCK_ROWS", 2)
+    with ray_head() as head:
+        for name, value in head.environment.items():
+            monkeypatch.setenv(name, value)
+        yield head.address
+
+
+@pytest.mark.processes
+@pytest.mark.timeout(180)
+def test_a_cluster_counts_them(
+    service: Service, cluster: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "index.library.ray_blocks")
+    with slow_work(service):
+        keeper = service.answerer.people
+        keeper._settings = service.settings.model_copy(update={"ray_address": cluster})
+        fill(service)
+    found = counted(service, 7)
+    assert [one["photos"] for one in found["persons"]] == [5, 2, 1]
+    assert "people.ray_joined" in caplog.text
+    assert "people.ray_lost" not in caplog.text
