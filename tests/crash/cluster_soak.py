@@ -99,7 +99,7 @@ class ClusterSoak(SoakRun):
                 self._ask()
         for _ in range(8):
             self._folder.change()
-        time.sleep(self._random.random() ** 2 * 0.5)
+        time.sleep(self._random.random() * 0.8)  # until some are in hand, perhaps
         self._kill_some(workers)
 
     def _kill_some(self, workers: list[Machine]) -> None:

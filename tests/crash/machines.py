@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from tests.crash import forked
 from tests.crash.soaking import SETTINGS, FakedService
 
-PACE_SECONDS = 0.01  # a fake model takes so long for a face, so that kills hit work in hand
+PACE_SECONDS = 0.03  # a fake model takes so long for a face, so that kills hit work in hand
 UP = ("ingest.only_works", "ingest.started")
 
 
@@ -27,7 +27,7 @@ class Site:
     def settings(self, **more: object) -> dict[str, object]:
         """For the config.yaml of each machine."""
         shared = {"inbox": str(self.inbox), "database_url": self.url.get_secret_value()}
-        return SETTINGS | shared | {"watch": "polling", "poll_seconds": 1.0} | more
+        return SETTINGS | shared | more
 
     def link_erasures(self, home: Path) -> None:
         """Have the data folder below *home* use the erasure log of all, as docs/cluster.md says."""

@@ -85,8 +85,14 @@ class Caller:
     def get(self, route: str, names: list[str]) -> tuple[int, dict[str, Any]]:
         """The status and document of a question."""
         pairs = [*(("filepath", name) for name in names), ("linkage", "single")]
-        self._connection.request("GET", f"{route}?{urlencode(pairs)}")
-        answer = self._connection.getresponse()
+        target = f"{route}?{urlencode(pairs)}"
+        try:
+            self._connection.request("GET", target)
+            answer = self._connection.getresponse()
+        except http.client.RemoteDisconnected:  # it was idle for long
+            self._connection.close()
+            self._connection.request("GET", target)
+            answer = self._connection.getresponse()
         return answer.status, json.loads(answer.read())
 
     def close(self) -> None:
