@@ -46,7 +46,7 @@ from tests.system.runner import wait_until
 COMMANDS = ["watch", "watch", "work", "work"]
 PEOPLE = 40
 MOST_FILES = 8  # of a question
-QUESTIONS_A_FILE = 10  # a new photo comes after so many
+QUESTIONS_A_FILE = 25  # a new photo comes after so many
 REPORT_EVERY = 500
 PACE = ("--pace", "0.02")
 
