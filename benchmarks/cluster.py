@@ -1,9 +1,9 @@
 """Measure a library in PostgreSQL: many ingest machines, and many faces.
 
-usage: python benchmarks/cluster.py [--boxes 1,2,4,8] [--faces 1000000]
+usage: python benchmarks/cluster.py [--boxes 1,2,4,8] [--faces 1000000] [--numbers 512]
 
-It starts a PostgreSQL server of its own, which writes to the disk before it says so, and needs
-4 KiB of disk a face.
+It starts a PostgreSQL server of its own, which writes to the disk before it says so. A face of 512
+numbers needs 4 KiB of disk, one of 192 numbers 2 KiB; the server's log another 8 GiB.
 
 How to read the JSON:
 
@@ -66,6 +66,8 @@ CLAIMS = 100
 ASKED = 100
 QUESTIONS = 50
 WHOLE = 1 << 20  # MiB: any library's vectors
+MOST_IN_MEMORY = 4 << 30  # bytes of vectors: of more, no service keeps all
+PENDING = 100_000  # files that wait while a batch is handed out
 SLOW = re.compile(r"duration: ([\d.]+) ms  plan:\n(.*?)(?=^\S|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -246,24 +248,27 @@ def slow(server: Server) -> list[dict[str, Any]]:
     ]
 
 
-def measure_library(server: Server, faces: int, limits: list[int]) -> dict[str, Any]:
-    """Claims and questions over a library of *faces* faces."""
+def measure_library(server: Server, faces: int, dim: int) -> dict[str, Any]:
+    """Claims and questions over a library of *faces* faces, whose vectors have *dim* numbers."""
+    limits = [WHOLE, 256] if 4 * faces * dim <= MOST_IN_MEMORY else [256]
     with (
         tempfile.TemporaryDirectory() as name,
         library(server, "large", Path(name)) as (settings, database),
     ):
         with database.write() as connection:
-            generation = generation_in(connection)
+            generation = generation_in(connection, dim)
         asked = server_library.questions(faces, ASKED, QUESTIONS)
         start = time.perf_counter()
         with plain(settings.database_url) as connection:
-            server_library.add_pending(connection, settings.inbox, faces // 10)
-            server_library.fill(connection, settings.inbox, generation.id, faces)
+            server_library.add_pending(connection, settings.inbox, PENDING)
+            server_library.fill(connection, settings.inbox, generation.id, faces, dim)
             for numbers in asked:
                 server_library.put_on_disk(connection, settings.inbox, numbers)
         filled = time.perf_counter() - start
         slow(server)
-        found: dict[str, Any] = {"faces": faces, "filled_seconds": round(filled, 1)}
+        found: dict[str, Any] = {"faces": faces, "numbers": dim, "filled_seconds": round(filled, 1)}
+        [[size]] = server.run("SELECT pg_database_size(current_database())", "large")
+        found["gib"] = round(size / 2**30, 1)
         found["claim_ms"] = measure_claims(database)
         start = time.perf_counter()
         if max(limits) >= WHOLE:
@@ -290,13 +295,14 @@ def main() -> None:
     parser.add_argument("--boxes", type=numbers, default=[1, 2, 4, 8], help="how many at a time")
     parser.add_argument("--seconds", type=float, default=10.0, help="for each number of boxes")
     parser.add_argument("--faces", type=int, default=1_000_000, help="0: leave that out")
+    parser.add_argument("--numbers", type=int, default=DIM, help="of a vector; mobilefacenet: 192")
     parser.add_argument("--slow-ms", type=float, default=5.0)
     given = parser.parse_args()
     server = Server(max(installed()), options(given.slow_ms))
     try:
         found = {
             "boxes": measure_boxes(server, given.boxes, given.seconds),
-            "library": measure_library(server, given.faces, [WHOLE, 256]) if given.faces else None,
+            "library": measure_library(server, given.faces, given.numbers) if given.faces else None,
         }
     finally:
         server.close()

@@ -61,9 +61,15 @@ def add_pending(connection: Connection, inbox: Path, count: int) -> None:
     connection.execute(_PENDING, {"inbox": os.path.realpath(inbox), "count": count})
 
 
-def fill(connection: Connection, inbox: Path, generation: int, faces: int) -> None:
-    """Add a library of *faces* files to a database that has the tables."""
-    drawn = Library(POOL)
+def fill(connection: Connection, inbox: Path, generation: int, faces: int, dim: int) -> None:
+    """Add a library of *faces* files to a database that has the tables.
+
+    Args:
+        dim: the numbers of a vector.
+    """
+    drawn = Library(POOL, dim=dim)
+    # the rows refer to each other by construction; checking each takes longer than writing it
+    connection.execute("SET session_replication_role = replica")
     connection.execute(_MAKE_POOL)
     with connection.cursor() as cursor, cursor.copy("COPY pool FROM STDIN") as copy:
         for number, vector in enumerate(drawn.vectors(0, min(POOL, faces))):

@@ -48,12 +48,12 @@ def settings_in(folder: Path) -> Settings:
 class Library:
     """Draws the faces of a library of *count* files; they are the same every time."""
 
-    def __init__(self, count: int, seed: int = 0) -> None:
+    def __init__(self, count: int, seed: int = 0, dim: int = DIM) -> None:
         self.count = count
         self.people = max(1, count // PHOTOS_EACH)
         self._seed = seed
         rng = np.random.default_rng(seed)
-        self._axes = np.linalg.qr(rng.normal(size=(DIM, SPREAD)))[0].T.astype(np.float32)
+        self._axes = np.linalg.qr(rng.normal(size=(dim, SPREAD)))[0].T.astype(np.float32)
         self._noise = rng.normal(size=(NOISES, SPREAD)).astype(np.float32)
         self._people = rng.normal(size=(self.people, SPREAD)).astype(np.float32)
 
@@ -116,13 +116,13 @@ def fill(settings: Settings, library: Library, on_disk: Sequence[int] | None = N
     return seconds
 
 
-def generation_in(connection: Connection) -> GenerationRow:
+def generation_in(connection: Connection, dim: int = DIM) -> GenerationRow:
     """An active generation of a model that does not exist."""
     return generations.create(
         connection,
         model_id="synthetic",
         model="synthetic",
-        profile=unmeasured(DIM).to_json(),
+        profile=unmeasured(dim).to_json(),
         state=GenerationState.ACTIVE,
         now=0.0,
     )

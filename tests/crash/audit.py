@@ -20,7 +20,6 @@ from index.vectors.vector_index import VectorIndex
 from tests.crash.launcher import models_of
 from tests.crash.oracle import NAMES, Folder
 
-
 # a file that looks cut off is tried again after some seconds, and then is pending for a moment
 UNREAD = (FileState.FAILED, FileState.PENDING)
 
