@@ -155,10 +155,6 @@ class RequestError(PersonCountError):
         self.status = status
         self.retry_after_seconds = retry_after_seconds
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """How it comes from another process: the usual way forgets the status."""
-        return RequestError, (self.status, str(self)), vars(self)
-
 
 def bad_request(sentence: str) -> RequestError:
     """An error with status 400; *sentence* names the caller's mistake."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, TypeVar
 
-from index.base.errors import ClusterError, ConfigError, PersonCountError
+from index.base.errors import ClusterError, ConfigError
 
 LOCAL = "local"
 AUTO = "auto"
@@ -74,8 +74,7 @@ class Cluster:
         Returns: the results in order.
 
         Raises:
-            PersonCountError: what *work* raises.
-            ClusterError: *work* raised something else, or a task was lost several times.
+            ClusterError: *work* raised something, or a task was lost several times.
         """
         there = self._ray.put(shared)
         task = self._ray.remote(_block).options(num_cpus=1, scheduling_strategy="SPREAD")
@@ -86,8 +85,6 @@ class Cluster:
         try:
             return list(self._ray.get(calls))
         except self._ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, PersonCountError):
-                raise error.cause from error
             raise ClusterError(first_line(error.cause)) from error
         except self._ray.exceptions.RayError as error:
             raise ClusterError(first_line(error)) from error

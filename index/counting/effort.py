@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol, TypeVar
 
@@ -27,7 +28,7 @@ class Elsewhere(Protocol):
 
     def blocks(
         self,
-        work: "Callable[[Shared, int, int, Effort], Result]",
+        work: Callable[[Shared, int, int], Result],
         shared: Shared,
         count: int,
         block: int,
@@ -85,17 +86,12 @@ class Effort:
             )
 
     def pure_blocks(
-        self,
-        work: "Callable[[Shared, int, int, Effort], Result]",
-        shared: Shared,
-        count: int,
-        block: int,
+        self, work: Callable[[Shared, int, int], Result], shared: Shared, count: int, block: int
     ) -> list[Result]:
-        """work(shared, start, stop, effort) for every block of 0 to *count*, here or elsewhere.
+        """work(shared, start, stop) for every block of 0 to *count*, here or elsewhere.
 
         Args:
-            work: a function of a module, which changes nothing. Elsewhere its effort has no limit
-                of time.
+            work: a function of a module, which changes nothing.
             shared: arrays, which go elsewhere once.
 
         Returns, raises: as in_blocks().
@@ -104,11 +100,7 @@ class Effort:
             found = self.elsewhere.blocks(work, shared, count, block, self.check_time)
             if found is not None:
                 return found
-
-        def here(start: int, stop: int) -> Result:
-            return work(shared, start, stop, self)
-
-        return self.in_blocks(here, count, block)
+        return self.in_blocks(partial(work, shared), count, block)
 
     def in_blocks(self, work: Callable[[int, int], Result], count: int, block: int) -> list[Result]:
         """Do work(start, stop) for every block of 0 to *count*, in `threads` threads.

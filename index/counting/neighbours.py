@@ -47,7 +47,7 @@ def nearest(
 
 
 def nearest_of_some(
-    search: Search, start: int, stop: int, _effort: Effort
+    search: Search, start: int, stop: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The nearest rows of the rows *start* to *stop*, (b, wanted), and the last dot products."""
     some, every = search.vectors[start:stop], search.vectors

@@ -19,7 +19,6 @@ from index.base.errors import ClusterError, ConfigError, PersonCountError
 from index.base.kernel import guard_process
 from index.base.logs import configure_logging, log_the_rest
 from index.base.ray_cluster import joined
-from index.counting.effort import Effort
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ ENDING_SECONDS = 5.0
 
 Shared = TypeVar("Shared")
 Result = TypeVar("Result")
-Work = Callable[[Shared, int, int, Effort], Result]
+Work = Callable[[Shared, int, int], Result]
 
 
 class RayBlocks:
@@ -46,13 +45,13 @@ class RayBlocks:
 
     def blocks(
         self,
-        work: Callable[[Shared, int, int, Effort], Result],
+        work: Work[Shared, Result],
         shared: Shared,
         count: int,
         block: int,
         check_time: Callable[[], None],
     ) -> list[Result] | None:
-        """See index.counting.effort.Elsewhere; what *work* raises is raised here."""
+        """See index.counting.effort.Elsewhere."""
         if self._is_lost:
             return None
         try:
@@ -132,6 +131,6 @@ def serve_blocks(address: str, pipe: Connection) -> None:
 
 
 def _task(work: Work[Shared, Result], shared: Shared, start: int, stop: int) -> Result:
-    """One block, in a process of Ray's; the count's process looks at the time."""
+    """One block, in a process of Ray's, which holds vectors then."""
     guard_process()
-    return work(shared, start, stop, Effort())
+    return work(shared, start, stop)

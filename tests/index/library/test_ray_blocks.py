@@ -65,15 +65,13 @@ def persons(elsewhere: Elsewhere | None, effort: Effort | None = None) -> list[i
     return [int(number) for number in found.labels_at(BELOW)]
 
 
-def dies_once(
-    work: Work[Any, Any], folder: Path, shared: object, start: int, stop: int, effort: Effort
-) -> object:
+def dies_once(work: Work[Any, Any], folder: Path, shared: object, start: int, stop: int) -> object:
     """*work*, but the second block kills the process that it is in, the first time."""
     died = folder / "died"
     if start and not died.exists():
         died.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return work(shared, start, stop, effort)
+    return work(shared, start, stop)
 
 
 class Deadly(RayBlocks):
@@ -151,15 +149,14 @@ def test_a_count_that_is_given_up_ends_the_process(head: Head) -> None:
     assert not Path(f"/proc/{number}").exists()
 
 
-def refuse(_shared: object, _start: int, _stop: int, _effort: Effort) -> None:
-    raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too much", retry_after_seconds=3)
+def refuse(_shared: object, _start: int, _stop: int) -> None:
+    raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too much")
 
 
-def test_a_refusal_of_a_block_comes_back_as_it_is(head: Head) -> None:
+def test_a_block_that_raises_there_is_tried_here_and_raises_what_it_raises(head: Head) -> None:
     with closing(RayBlocks(head.address)) as there:
         effort = Effort(elsewhere=there)
         with pytest.raises(RequestError, match="too much") as refusal:
             effort.pure_blocks(refuse, np.zeros(3), 3, 1)
     assert str(refusal.value) == "too much"
     assert refusal.value.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    assert refusal.value.retry_after_seconds == 3
