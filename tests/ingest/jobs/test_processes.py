@@ -1,7 +1,9 @@
 """What others see of the processes that read photos: what each does, and how much it has stored."""
 
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,20 @@ def worker(ingest: Ingest, name: str, models: Models | None = None) -> Worker:
     return Worker(
         ingest.database, ingest.settings, ingest.generation, models or fake_models(), name=name
     )
+
+
+@contextmanager
+def running(run: Callable[[Settings, threading.Event], None], *given: Settings) -> Iterator[None]:
+    """The process *run* with each of the settings *given*, in threads, until the end."""
+    stop = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        started = [pool.submit(run, settings, stop) for settings in given]
+        try:
+            yield
+        finally:
+            stop.set()
+        for one in started:
+            one.result()
 
 
 def test_each_worker_counts_what_it_stores_and_together_they_have_stored_all(
@@ -123,13 +139,9 @@ def test_the_process_that_watches_says_so(full: Ingest, monkeypatch: pytest.Monk
         full.database,
         "INSERT INTO processes VALUES ('old', 'serve', 'box', '0', '1', 'answers', 1, 2, 3, 4)",
     )
-    stop = threading.Event()
-    with ThreadPoolExecutor() as pool:
-        running = pool.submit(run_ingest, full.settings, stop)
+    with running(run_ingest, full.settings):
         wait_until(lambda: states(full) == [("watch", "watches")], "the row of long ago is gone")
         wait_until(lambda: rows(full)[0].files == FILES + 1, "it counts what it stores")
-        stop.set()
-        running.result()
     assert rows(full) == []
 
 
@@ -139,16 +151,11 @@ def test_a_worker_says_when_it_sees_no_photos(
 ) -> None:
     monkeypatch.setattr(standby, "new_worker", lambda _, __, name: worker(full, name))
     monkeypatch.setattr(standby, "LOOK_SECONDS", 0.01)
-    stop = threading.Event()
-    elsewhere = tmp_path / "not mounted"
-    with ThreadPoolExecutor() as pool:
-        full.inbox.rename(elsewhere)
-        running = pool.submit(run_worker, full.settings, stop)
+    elsewhere = full.inbox.rename(tmp_path / "not mounted")
+    with running(run_worker, full.settings):
         wait_until(lambda: states(full) == [("work", "sees_no_photos")], "it sees nothing")
         elsewhere.rename(full.inbox)
         wait_until(lambda: states(full) == [("work", "works")], "it sees them again")
-        stop.set()
-        running.result()
     assert rows(full) == []
 
 
@@ -157,21 +164,10 @@ def test_of_two_scanners_one_watches_and_one_stands_by(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(standby, "OUTAGE_SECONDS", 0.01)
-    stop = threading.Event()
-
-    def start(data: Path) -> None:
-        settings: Settings = ingest.settings.model_copy(update={"data": data})
-        run_scanner(settings, stop)
-
-    with ThreadPoolExecutor() as pool:
-        running = [
-            pool.submit(start, data) for data in (ingest.settings.data, tmp_path / "another's")
-        ]
+    other = ingest.settings.model_copy(update={"data": tmp_path / "another's"})
+    with running(run_scanner, ingest.settings, other):
         both = {("scan", "watches"), ("scan", "stands_by")}
         wait_until(lambda: set(states(ingest)) == both, "both say what they do")
-        stop.set()
-        for one in running:
-            one.result()
     assert rows(ingest) == []
 
 
