@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from index.base.arrays import DoubleVector, IntVector
 from index.counting.compiling import compiled, part
-from index.counting.link_merging import History, Sizes, prior_of
+from index.counting.gains import Sizes, prior_of
+from index.counting.link_merging import History
 
 # numba knows these types; the type checker does not
 Number = Any

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.counting.compiling import compiled, part, sum_part
-from index.counting.link_merging import Links, Sizes, gain_of, prior_of
+from index.counting.gains import Sizes, gain_of, prior_of
+from index.counting.link_merging import Links
 from index.counting.lives import Lives, least_between
 
 # numba knows these types; the type checker does not

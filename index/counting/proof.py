@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from index.base.arrays import FloatMatrix, IntVector
 from index.counting.compiling import compiled
 from index.counting.effort import Effort
-from index.counting.link_merging import History, Links, Sizes
+from index.counting.gains import Sizes
+from index.counting.link_merging import History, Links
 from index.counting.lives import lives_of
 from index.counting.missed import Round, linked_points, missing_from
 from index.counting.proved import Proved

@@ -12,13 +12,9 @@ import numpy as np
 from index.base.arrays import FloatMatrix, IntVector
 from index.counting.agglomeration import Merges, Weights
 from index.counting.effort import Effort
-from index.counting.link_merging import (
-    Links,
-    faces_of,
-    merge_links,
-    similarities_of,
-    table_of_sizes,
-)
+from index.counting.gains import table_of_sizes
+from index.counting.group_links import similarities_of
+from index.counting.link_merging import Links, faces_of, merge_links
 from index.counting.missed import SLACK
 from index.counting.neighbours import nearest
 from index.counting.proof import Proof
