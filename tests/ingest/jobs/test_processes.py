@@ -109,6 +109,21 @@ def test_a_late_worker_does_not_count_what_is_refused(
         assert found == {late.name: (0, 0), quick.name: (FILES + 1, 2 * FILES)}
 
 
+def test_faces_that_two_workers_find_at_once_are_counted_by_the_one_that_stores_them(
+    ingest: Ingest,
+) -> None:
+    for name in ("a.png", "b.png"):
+        ingest.drop(name, 1, 2)
+    ingest.settings = ingest.settings.model_copy(update={"batch_files": 1})
+    ingest.scanner.scan()
+    with presence(ingest) as late, presence(ingest) as quick:
+        act = worker(ingest, quick.name).step
+        models = Models(BusyDetector(lambda: act() and None), FakeEncoder(), DECODERS)
+        worker(ingest, late.name, models).step()
+        found = {row.told.name: (row.files, row.faces) for row in rows(ingest)}
+    assert found == {late.name: (1, 0), quick.name: (1, 2)}
+
+
 @pytest.mark.processes
 @pytest.mark.engines("postgres")  # the process has its library on a server
 def test_a_killed_worker_is_shown_as_lost_with_what_it_has_stored(full: Ingest) -> None:

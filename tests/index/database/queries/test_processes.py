@@ -119,3 +119,10 @@ def test_a_row_of_another_version_is_shown_with_its_words(database: Database) ->
     newer = Announced("new", "answers_only", "box", "0123abcd", "99.0", "dreams")
     sign(database, newer)
     assert rows(database)["new"].told == newer
+
+
+def test_a_process_that_lives_stays_when_another_is_started_beside_it(database: Database) -> None:
+    """Two services may use one data folder."""
+    seen_before(database, "one", LOST_SECONDS / 2)
+    sign(database, ONE._replace(name="two"))
+    assert clean(database) == ["one", "two"]
