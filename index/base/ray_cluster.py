@@ -109,6 +109,8 @@ def joined(address: str, processors: int) -> Iterator[Cluster]:
     os.environ.update(OUTPUT)
     if address == LOCAL:
         _prepare_local()
+    else:  # a try to reach a cluster that is gone takes 40 s, and the default is 20 of them
+        os.environ["RAY_NUM_REDIS_GET_RETRIES"] = "1"
     ray = _imported()
     _reach(address)
     handler = signal.getsignal(signal.SIGTERM)
