@@ -42,7 +42,8 @@ def configure_logging(*, verbose: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(WordFormatter() if sys.stderr.isatty() else JsonFormatter())
     logging.basicConfig(handlers=[handler], level=logging.INFO if verbose else logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for name in ("alembic", "faiss.loader"):  # they tell how they begin
+        logging.getLogger(name).setLevel(logging.WARNING)
     # Tornado's own access log would write the query, which holds file names
     logging.getLogger("tornado.access").disabled = True
 

@@ -106,6 +106,10 @@ def joined(address: str, processors: int) -> Iterator[Cluster]:
     Raises:
         ConfigError: Ray is not installed, or cannot be reached there.
     """
+    try:
+        checked_address(address)
+    except ValueError as error:
+        raise ConfigError(f"{address} {error}") from error
     os.environ.update(OUTPUT)
     if address == LOCAL:
         _prepare_local()
@@ -160,15 +164,24 @@ def _imported() -> ModuleType:
     return found
 
 
+def checked_address(given: str) -> str:
+    """*given*, if it can name a cluster. Raises ValueError, it cannot."""
+    host, port = _host_and_port(given)
+    if given not in (AUTO, LOCAL) and not (host and port.isdecimal() and int(port) < 1 << 16):
+        raise ValueError("is no address of Ray; write auto, local, HOST:PORT or ray://HOST:PORT")
+    return given
+
+
+def _host_and_port(address: str) -> tuple[str, str]:
+    host, _, port = address.removeprefix(CLIENT).rpartition(":")
+    return host, port
+
+
 def _reach(address: str) -> None:
     """Raise ConfigError if nothing listens there: Ray itself would try for long."""
     if address in (AUTO, LOCAL):
         return
-    host, _, port = address.removeprefix(CLIENT).rpartition(":")
-    if not (host and port.isdecimal() and int(port) < 1 << 16):
-        raise ConfigError(
-            f"{address} is no address of Ray; write auto, local, HOST:PORT or ray://HOST:PORT"
-        )
+    host, port = _host_and_port(address)
     try:
         socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
     except OSError as error:

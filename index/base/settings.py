@@ -22,6 +22,7 @@ from index.base.database_url import Address, DatabaseUrl
 from index.base.errors import ConfigError
 from index.base.ignoring import DEFAULT_PATTERNS, Ignored
 from index.base.paths import Roots, is_in
+from index.base.ray_cluster import checked_address
 from index.base.web_addresses import check_networks, exact_origins, one_spelling
 
 DEFAULT_CONFIG = Path("config.yaml")
@@ -189,9 +190,8 @@ class Settings(BaseSettings):
         True,
         description="Work out who is in the whole library while nothing else is to be done.",
     )
-    ray_address: str | None = Field(
+    ray_address: Annotated[str, AfterValidator(checked_address)] | None = Field(
         None,
-        pattern=r"^(auto|local|(ray://)?[^\s/]+:\d+)$",
         description="A Ray cluster that helps with this: auto, HOST:PORT, ray://HOST:PORT or "
         "local.",
     )

@@ -1,6 +1,7 @@
 """work --ray: where it cannot run, it says so in one sentence."""
 
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -39,6 +40,16 @@ def test_a_library_in_a_file_has_one_worker(run: Run, library: Path, config: Pat
     assert line.endswith(
         "is a file, which one process works on; run person-count watch, or set database_url"
     )
+    assert library.is_dir()
+
+
+def test_a_new_process_says_no_more_than_that(library: Path, config: Path) -> None:
+    """In this process FAISS has been loaded before, which it logs."""
+    command = [sys.executable, "-m", "person_count", "work", "--ray", "local", "--config", config]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("person-count: ")
+    assert ended.returncode == 1
     assert library.is_dir()
 
 

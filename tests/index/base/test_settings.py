@@ -299,6 +299,17 @@ class TestWords:
         assert "PERSON_COUNT_ROOTS must be a list in JSON" in refusal()
 
 
+class TestRayAddress:
+    @pytest.mark.parametrize("given", ["auto", "local", "head:6379", "ray://[::1]:10001"])
+    def test_what_names_a_cluster_is_taken(self, config: Path, given: str) -> None:
+        config.write_text(f'ray_address: "{given}"')
+        assert load_settings(config).ray_address == given
+
+    def test_anything_else_is_refused_with_the_forms(self, config: Path) -> None:
+        config.write_text("ray_address: head")
+        assert "is no address of Ray; write auto, local, HOST:PORT or" in refusal(config)
+
+
 class TestIgnore:
     def test_a_list_takes_the_place_of_the_default(self, config: Path) -> None:
         config.write_text('ignore: ["raw/", "#recycle"]')
