@@ -7,6 +7,7 @@ import { request } from "./api.js";
 
 const AT_ONCE = 4; // browsers open six connections; questions need some, too
 const KEPT = 3000; // crops; some 10 KB each
+const GRACE_MILLISECONDS = 10_000; // for images that were put into the page just now, to read theirs
 
 const addresses = new Map(); // path to a promise of {url, headers}
 const waiting = [];
@@ -37,7 +38,7 @@ function forgetOldest() {
 }
 
 function release(found) {
-  found.then(({ url }) => URL.revokeObjectURL(url), () => {});
+  found.then(({ url }) => setTimeout(() => URL.revokeObjectURL(url), GRACE_MILLISECONDS), () => {});
 }
 
 async function load(path) {

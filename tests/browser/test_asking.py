@@ -32,6 +32,28 @@ def test_an_empty_folder_says_what_to_do(
     expect(found.page.get_by_text("The drop folder is empty.")).to_be_visible()
 
 
+def test_an_image_still_loads_when_all_pictures_are_forgotten(album: Service, visit: Begin) -> None:
+    """Another token makes the page forget them, perhaps before a busy browser has read one."""
+    found = visit(album)
+    found.open("a1.png")
+    found.expect_count(1)
+    width = found.page.evaluate(
+        """async () => {
+            const { picture, forgetPictures } = await import('/assets/images.js');
+            forgetPictures(); // so that the next picture is one that nothing has shown
+            const face = document.querySelector('[data-face]').dataset.face;
+            const { url } = await picture(`faces/${face}.jpg`);
+            forgetPictures();
+            await new Promise((later) => setTimeout(later));
+            const image = new Image();
+            image.src = url;
+            await image.decode();
+            return image.width;
+        }"""
+    )
+    assert width > 0
+
+
 def test_chosen_photos_give_the_number_and_every_face(album: Service, visit: Begin) -> None:
     found = visit(album)
     found.open()
