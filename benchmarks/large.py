@@ -17,8 +17,8 @@ three photos, a few have dozens; half of the photos show two faces. How to read 
     refused       the sentence instead, if it could not be counted exactly
 
 The second asks a service about 10 files each: p50 and p99 in milliseconds. It does so alone, while
-the service counts the people of a library of so many faces in the background, and while somebody
-else asks about all photos of that library. The first such question of a process also waits until
+the service counts the people of a library of so many faces in the background, and while another
+client asks about all photos of that library. The first such question of a process also waits until
 numba has compiled; the second does not.
 
 The third takes photos with a folder for each person, as accuracy.py does. It draws faces at

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class Presence:
     """A process's row in the table of processes, and the thread that keeps it fresh.
 
-    A database that fails meanwhile disturbs nobody: the process is lost to others until it works
+    If the database fails, the process goes on. Others take it for lost until the database works
     again.
 
     Attributes:
