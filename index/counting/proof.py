@@ -66,7 +66,8 @@ class Proof:
         """
         count, effort = len(self._points), self._effort
         lives = lives_of(count, history, self._sizes, self._least_gain)
-        fresh = self._proved.fresh(history, lives)
+        names = self._proved.names(history)
+        fresh = self._proved.fresh(names, lives)
         is_proved = np.ones(len(fresh), np.bool_)
         linked = linked_points(count, links)
         merged = Round(self._points, linked, lives, self._sizes, is_proved)
@@ -75,7 +76,7 @@ class Proof:
         found = look.among_points(self._lone)
         found += look.of_points()
         found += look.of_made_groups()
-        self._proved.keep(history, lives, is_proved)
+        self._proved.keep(names, lives, is_proved)
         return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
 

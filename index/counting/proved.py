@@ -34,9 +34,8 @@ class Proved:
         # of each proved group of the last round, by its name: since, until and floor
         self._known = np.empty((3, 0))
 
-    def fresh(self, history: History, lives: Lives) -> NDArray[np.bool_]:
+    def fresh(self, names: IntVector, lives: Lives) -> NDArray[np.bool_]:
         """The groups of a round that need a look, as a mask: all in the first round."""
-        names = self._names(history)
         known = np.full((3, self._count + len(self._name_of)), np.nan)  # is equal to nothing
         known[:, : self._known.shape[1]] = self._known
         since, until, floor = known[:, names]
@@ -45,14 +44,13 @@ class Proved:
         )
         return found
 
-    def keep(self, history: History, lives: Lives, is_proved: NDArray[np.bool_]) -> None:
+    def keep(self, names: IntVector, lives: Lives, is_proved: NDArray[np.bool_]) -> None:
         """Remember which groups this round has proved."""
-        names = self._names(history)
         self._known = np.full((3, self._count + len(self._name_of)), np.nan)
         lived = np.stack((lives.since, lives.until, lives.floor))
         self._known[:, names[is_proved]] = lived[:, is_proved]
 
-    def _names(self, history: History) -> IntVector:
+    def names(self, history: History) -> IntVector:
         """A number for each group, the same in each round in which the same merges made it."""
         names = list(range(self._count))
         for one, other in zip(history.first.tolist(), history.second.tolist(), strict=True):
