@@ -96,6 +96,13 @@ def guard_process() -> None:
     hide_memory()  # keys, tokens and vectors are in it
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def offer() -> Offer:
     """The means that this kernel has. A decoder that then cannot use them does not start."""
     if sys.platform != "linux":

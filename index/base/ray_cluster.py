@@ -85,9 +85,9 @@ class Cluster:
         try:
             return list(self._ray.get(calls))
         except self._ray.exceptions.RayTaskError as error:
-            raise ClusterError(first_line(error.cause)) from error
+            raise ClusterError(_first_line(error.cause)) from error
         except self._ray.exceptions.RayError as error:
-            raise ClusterError(first_line(error)) from error
+            raise ClusterError(_first_line(error)) from error
 
 
 def _block(
@@ -191,7 +191,7 @@ def _reach(address: str) -> None:
 
 
 def _not_joined(address: str, error: Exception) -> str:
-    first = first_line(error)
+    first = _first_line(error)
     if address == LOCAL:
         return f"Ray cannot be started here: {first}"
     return (
@@ -200,6 +200,6 @@ def _not_joined(address: str, error: Exception) -> str:
     )
 
 
-def first_line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """What Ray says first; more lines follow, with identifiers and advice."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

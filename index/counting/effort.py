@@ -1,6 +1,5 @@
 """What one large question may cost, and what it did cost."""
 
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,17 +9,12 @@ from http import HTTPStatus
 from typing import Protocol, TypeVar
 
 from index.base.errors import RequestError
+from index.base.kernel import processors
 
 Shared = TypeVar("Shared")
 Result = TypeVar("Result")
 MAX_THREADS = 4  # each needs room for a block of dot products: 100 MB with 100,000 faces
 LINKS_A_FACE = 400  # links between living groups take 16 bytes each
-
-
-def _processors() -> int:
-    """How many processors this process may use, MAX_THREADS at most."""
-    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(here, MAX_THREADS)
 
 
 class Elsewhere(Protocol):
@@ -48,14 +42,14 @@ class Effort:
         seconds: the most that it may take; None sets no limit.
         rounds: how often the merges were made, until the proof found nothing missing.
         links: how many pairs of faces were linked in the last round.
-        threads: how many compute at once.
+        threads: how many compute at once; None: one for each processor, MAX_THREADS at most.
         elsewhere: what computes the blocks of pure_blocks() instead.
     """
 
     seconds: float | None = None
     rounds: int = 0
     links: int = 0
-    threads: int = field(default_factory=_processors)
+    threads: int | None = None
     elsewhere: Elsewhere | None = None
     _started: float = field(default_factory=time.monotonic)
 
@@ -103,7 +97,7 @@ class Effort:
         return self.in_blocks(partial(work, shared), count, block)
 
     def in_blocks(self, work: Callable[[int, int], Result], count: int, block: int) -> list[Result]:
-        """Do work(start, stop) for every block of 0 to *count*, in `threads` threads.
+        """Do work(start, stop) for every block of 0 to *count*, in several threads.
 
         The libraries' own threads would not end between two blocks, and wait in busy loops.
 
@@ -118,7 +112,8 @@ class Effort:
             return work(start, min(start + block, count))
 
         starts = range(0, count, block)
-        if self.threads == 1:
+        threads = self.threads or min(processors(), MAX_THREADS)
+        if threads == 1:
             return [checked(start) for start in starts]
-        with ThreadPoolExecutor(self.threads, "effort") as pool:
+        with ThreadPoolExecutor(threads, "effort") as pool:
             return list(pool.map(checked, starts))  # of an error it cancels the rest

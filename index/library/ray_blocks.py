@@ -7,7 +7,6 @@ are the same. If the cluster cannot be joined, or is lost, the rest is computed 
 
 import logging
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -16,7 +15,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, TypeVar
 
 from index.base.errors import ClusterError, ConfigError, PersonCountError
-from index.base.kernel import guard_process
+from index.base.kernel import guard_process, processors
 from index.base.logs import configure_logging, log_the_rest
 from index.base.ray_cluster import joined
 
@@ -118,10 +117,9 @@ def serve_blocks(address: str, pipe: Connection) -> None:
     guard_process()
     configure_logging(verbose=False)
     log_the_rest()
-    processors = len(os.sched_getaffinity(0))
     with suppress(EOFError, BrokenPipeError):  # the count is over
         try:
-            with joined(address, processors) as cluster:
+            with joined(address, processors()) as cluster:
                 pipe.send(None)
                 while True:
                     work, shared, count, block = pipe.recv()

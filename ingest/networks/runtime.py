@@ -8,7 +8,6 @@ competed for one core while the other was idle.
 
 import hashlib
 import logging
-import os
 import tempfile
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from index.base.kernel import processors
 from ingest.networks.summed_area import FloatArray
 
 log = logging.getLogger(__name__)
@@ -140,5 +140,4 @@ def best_precision() -> str:
 
 def cores() -> int:
     """Return the number of processors that this process may use, MAX_CORES at most."""
-    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(here, MAX_CORES)
+    return min(processors(), MAX_CORES)

@@ -164,7 +164,7 @@ class LibraryReader:
         is_judged = bool(cached.judgements)
         said_of = {number: image.judged for number, image in images.items()} if is_judged else {}
         judged = judged_question(cached.judgements, said_of, counted)
-        effort = Effort(self._max_seconds) if len(counted) > DENSE_FACES else None
+        effort = Effort(self._max_seconds)
         answer = answer_question(question, counted, left_out, vectors, space, judged, effort)
         said = judged_ids(cached.judgements, said_of.values())
         reply = Reply(
@@ -175,7 +175,7 @@ class LibraryReader:
             generation,
             space,
             said,
-            effort.rounds if effort else 0,
+            effort.rounds,
         )
         return Look(files, wanted, reply)
 
