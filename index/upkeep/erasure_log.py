@@ -48,6 +48,23 @@ class ErasureLog:
         self.path = data / "erasures.log"
         self._known_key: bytes | None = None
 
+    def link_to(self, log: "ErasureLog") -> None:
+        """Make this a link to *log*, which need not exist yet: two data folders share one log.
+
+        Raises:
+            StoreError: this is a log of its own.
+            OSError: the data folder cannot be written.
+        """
+        here, there = (os.path.realpath(found.path.parent) for found in (self, log))
+        target = Path(os.path.relpath(there, here)) / log.path.name  # so that both can be moved
+        if self.path.is_symlink():
+            if self.path.readlink() == target:
+                return
+            self.path.unlink()
+        elif self.path.exists():
+            raise StoreError(f"{self.path} is a log of its own")
+        self.path.symlink_to(target)
+
     def digest(self, sha256: bytes) -> bytes:
         """The name of content in the log. Creates the log with its key if it is missing."""
         return hmac.digest(self._key() or self._create(), sha256, hashlib.sha256)

@@ -4,7 +4,6 @@ Its erasure log is a link to the data folder's. So forgotten photos are gone fro
 soon as each has caught up with the log, and neither indexes them again.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +30,7 @@ def prepare_evaluation(data: Path) -> Path:
     path = folder / DATABASE_NAME
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _link_log(ErasureLog(data), ErasureLog(folder))
+        ErasureLog(folder).link_to(ErasureLog(data))
         migrate(path)
         for older in folder.glob(f"{path.name}.before-*"):
             older.unlink()  # useless: evaluate could make the library anew
@@ -44,19 +43,6 @@ def prepare_evaluation(data: Path) -> Path:
     except StoreError as error:
         raise StoreError(f"{error}; or delete {folder}, which evaluate makes anew") from error
     return path
-
-
-def _link_log(log: ErasureLog, link: ErasureLog) -> None:
-    """Make *link* a link to *log*, which need not exist yet."""
-    here, there = (os.path.realpath(found.path.parent) for found in (link, log))
-    target = Path(os.path.relpath(there, here)) / log.path.name  # so that both can be moved
-    if link.path.is_symlink():
-        if link.path.readlink() == target:
-            return
-        link.path.unlink()
-    elif link.path.exists():
-        raise StoreError(f"{link.path} is a log of its own")
-    link.path.symlink_to(target)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from index.base.errors import IngestError, PersonCountError
@@ -19,6 +18,7 @@ from index.base.logs import configure_logging, log_the_rest
 from index.base.ray_cluster import Call, Cluster, joined
 from index.base.settings import Settings
 from index.database.engine import Database
+from index.upkeep.erasure_log import ErasureLog
 from ingest.jobs.process import refuse_file, run_worker
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.2  # between two looks whether to stop
 START_SECONDS = 60.0  # after so long the log says that workers wait for a place
 FOLDER = "ray"  # in the data folder
-ERASURES = "erasures.log"
 
 Loop = Callable[[Settings, threading.Event], None]
 
@@ -79,8 +78,7 @@ def own_settings(values: dict[str, Any], number: int) -> Settings:
     settings = Settings(**values)
     own = settings.data / FOLDER / str(number)
     own.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        (own / ERASURES).symlink_to(os.path.join("..", "..", ERASURES))
+    ErasureLog(own).link_to(ErasureLog(settings.data))
     shared = settings.with_networks(settings.networks_folder)
     return shared.model_copy(update={"data": own})
 
