@@ -12,6 +12,7 @@ leaks.
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -166,18 +167,15 @@ def all_run(workers: list[Machine]) -> bool:
 def main() -> None:
     """Run as asked on the command line."""
     given = arguments(__doc__, kills=1000, stops=20)
-    server = Server(max(installed()), DURABLE)
+    with closing(Server(max(installed()), DURABLE)) as server:
 
-    def run(folder: Path, end: Callable[[], bool]) -> Tally:
-        url = server.url("postgres")
-        migrate(url)
-        soak = ClusterSoak(folder, server, url, given.seed)
-        return soak.run(given.kills, given.stops, end, partial(print, flush=True))
+        def run(folder: Path, end: Callable[[], bool]) -> Tally:
+            url = server.url("postgres")
+            migrate(url)
+            soak = ClusterSoak(folder, server, url, given.seed)
+            return soak.run(given.kills, given.stops, end, partial(print, flush=True))
 
-    try:
         run_in_folder(run)
-    finally:
-        server.close()
 
 
 if __name__ == "__main__":

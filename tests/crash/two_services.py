@@ -17,6 +17,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -276,18 +277,15 @@ class TwoServices:
 def main() -> None:
     """Run as asked on the command line."""
     given = arguments(__doc__, questions=10_000)
-    server = Server(max(installed()))
+    with closing(Server(max(installed()))) as server:
 
-    def run(folder: Path, end: Callable[[], bool]) -> Tally:
-        url = server.url("postgres")
-        migrate(url)
-        both = TwoServices(folder, url, given.seed)
-        return both.run(given.questions, end, partial(print, flush=True))
+        def run(folder: Path, end: Callable[[], bool]) -> Tally:
+            url = server.url("postgres")
+            migrate(url)
+            both = TwoServices(folder, url, given.seed)
+            return both.run(given.questions, end, partial(print, flush=True))
 
-    try:
         run_in_folder(run)
-    finally:
-        server.close()
 
 
 if __name__ == "__main__":
