@@ -39,6 +39,10 @@ class Follower:
     """Keeps the index of the active generation up to date. A thread; close() joins it.
 
     Of a library that is too large for an index in memory it keeps the vectors that were used last.
+
+    Attributes:
+        ready: whether questions can be answered.
+        commits: how often it has seen that others committed; only equality means anything.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._outage = Outage("follower")
         self.ready = False
+        self.commits = 0
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin following; requests wait on *loop*."""
@@ -98,6 +103,7 @@ class Follower:
                 if now != seen:
                     seen = now
                     self._update()
+                    self.commits += 1
                     self._outage.end()
                     self._wake()
                 self._stop.wait(POLL_SECONDS)

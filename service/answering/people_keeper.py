@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 STEP_SECONDS = 0.5  # a version that has stood for so long is counted
 FAILED_SECONDS = 60.0  # after what should never happen, so that the log is not filled
 LOOK_SECONDS = 1.0  # while counting, between two looks at the queue
+# in these states only a commit changes anything
+_SETTLED = (PeopleState.CURRENT, PeopleState.REFUSED)
 
 
 class InterruptedCountError(Exception):
@@ -103,6 +105,7 @@ class PeopleKeeper:
         # a version, and why it cannot be counted
         self._refused: tuple[str | None, str] | None = None
         self._looked = 0.0
+        self._settled_at: int | None = None  # the commits when nothing was left to do
         self._stop = threading.Event()
         self._outage = Outage("people")
         self._thread = threading.Thread(target=self._run, name="people", daemon=True)
@@ -159,16 +162,26 @@ class PeopleKeeper:
 
     def _run(self) -> None:
         while not self._stop.wait(STEP_SECONDS):
-            try:
-                self._step()
-            except StoreUnavailableError as error:
-                self._outage.begin(error)
-            except Exception:
-                log.exception("people.failed")
-                self._refuse(self._seen, "the count failed; see the log")
-                self._stop.wait(FAILED_SECONDS)
-            else:
-                self._outage.end()
+            self._look()
+
+    def _look(self) -> None:
+        """Take a step, unless nothing was left to do and nobody has committed since."""
+        commits = self._follower.commits  # before the step, so that none is missed
+        if commits == self._settled_at and self._follower.ready:
+            return  # a step takes as long as several questions
+        self._settled_at = None
+        try:
+            self._step()
+        except StoreUnavailableError as error:
+            self._outage.begin(error)
+        except Exception:
+            log.exception("people.failed")
+            self._refuse(self._seen, "the count failed; see the log")
+            self._stop.wait(FAILED_SECONDS)
+        else:
+            self._outage.end()
+            if self.state in _SETTLED:
+                self._settled_at = commits
 
     def _refuse(self, version: str | None, why: str) -> None:
         """Do not try this version again."""

@@ -10,6 +10,7 @@ from index.counting import answer, evidence, neighbours
 from index.database.queries import sightings
 from index.library.everybody import PeopleState
 from service.answering import people_keeper
+from service.answering.follower import Follower
 from tests.ray_head import ray_head
 from tests.service.running import Service, refusal
 from tests.waiting import wait_until
@@ -88,6 +89,35 @@ def test_what_was_counted_is_there_after_a_restart(service: Service) -> None:
     assert again.document(0, 50)["persons"] == found["persons"]
     again._step()
     assert again.state is PeopleState.CURRENT
+
+
+def test_it_looks_again_once_somebody_has_committed(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(service)
+    counted(service, 7)
+    follower = Follower(service.database, service.settings.distance)  # its thread does not run
+    follower.ready = True
+    keeper = people_keeper.PeopleKeeper(
+        service.database,
+        service.settings,
+        follower,
+        service.answerer.people._threads,
+        service.answerer.roots,
+    )
+    keeper._look()
+    assert keeper.state is PeopleState.CURRENT
+    steps: list[int] = []
+    monkeypatch.setattr(keeper, "_step", lambda: steps.append(follower.commits))
+    keeper._look()
+    assert steps == []
+    follower.commits += 1
+    keeper._look()
+    keeper._look()
+    assert steps == [1]
+    follower.ready = False  # it may never see a commit again
+    keeper._look()
+    assert steps == [1, 1]
 
 
 @contextmanager
