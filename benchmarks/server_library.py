@@ -12,12 +12,15 @@ from pathlib import Path
 from psycopg import Connection
 from synthetic import Library
 
+from index.base.arrays import length
 from index.base.paths import signature_of
 
 POOL = 100_000
 STEP = 100_000  # rows of one INSERT
 
-_MAKE_POOL = "CREATE UNLOGGED TABLE pool (number int PRIMARY KEY, embedding bytea, crc32 bigint)"
+_MAKE_POOL = (
+    "CREATE UNLOGGED TABLE pool (number int PRIMARY KEY, embedding bytea, crc32 bigint, norm float)"
+)
 _ROWS = """
 INSERT INTO images (id, sha256, width, height, created_at)
 SELECT number + 1, sha256(int8send(number)), 250, 250, 0
@@ -36,11 +39,11 @@ FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS number;
 
 INSERT INTO faces (
     image_id, generation_id, x1, y1, x2, y2, probability, landmarks, sharpness, dim, embedding,
-    crc32
+    crc32, embedding_norm
 )
 SELECT
     series.number + 1, %(generation)s, 80, 80, 170, 200, 0.99, decode(repeat('00', 40), 'hex'),
-    100, length(embedding) / 4, embedding, crc32
+    100, length(embedding) / 4, embedding, crc32, norm
 FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS series (number)
 JOIN pool ON pool.number = series.number %% %(pool)s
 ORDER BY series.number;
@@ -74,7 +77,7 @@ def fill(connection: Connection, inbox: Path, generation: int, faces: int, dim: 
     with connection.cursor() as cursor, cursor.copy("COPY pool FROM STDIN") as copy:
         for number, vector in enumerate(drawn.vectors(0, min(POOL, faces))):
             blob = vector.tobytes()
-            copy.write_row((number, blob, zlib.crc32(blob)))
+            copy.write_row((number, blob, zlib.crc32(blob), length(vector)))
     for first in range(0, faces, STEP):
         given = {"inbox": os.path.realpath(inbox), "generation": generation, "pool": POOL}
         given |= {"first": first, "last": min(first + STEP, faces) - 1}

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection, insert
 
-from index.base.arrays import FloatMatrix
+from index.base.arrays import FloatMatrix, length
 from index.base.paths import signature_of
 from index.base.settings import Settings
 from index.database.engine import Database
@@ -163,7 +163,7 @@ def _rows(
         face = {"x1": 80.0, "y1": 80.0, "x2": 170.0, "y2": 200.0, "probability": 0.99}
         face |= {"landmarks": landmarks, "sharpness": 100.0, "dim": DIM, "embedding": blob}
         face |= {"id": key, "image_id": key, "generation_id": generation.id}
-        faces.append(face | {"crc32": zlib.crc32(blob)})
+        faces.append(face | {"crc32": zlib.crc32(blob), "embedding_norm": length(vector)})
         changes.append({"generation_id": generation.id, "face_id": key, "added": True})
         file = _signature(path, exists=real is None or number in real)
         file |= {"path": path, "state": FileState.INDEXED, "image_id": key}

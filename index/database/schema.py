@@ -9,6 +9,7 @@ import time
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Double,
     Float,
     ForeignKey,
     Index,
@@ -168,6 +169,8 @@ class Face(Base):
     dim: Mapped[int]
     embedding: Mapped[bytes] = mapped_column(LargeBinary)  # raw little-endian float32
     crc32: Mapped[int] = mapped_column(BigInteger)  # of embedding
+    # the vector's length; 0 is unknown: written by a version before this column
+    embedding_norm: Mapped[float] = mapped_column(Double, server_default="0")
 
 
 class Change(Base):

@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from index.base.arrays import FloatMatrix
+from index.base.arrays import FloatMatrix, length
 from index.base.choices import DistanceScale
 from index.base.errors import ConfigError
 from index.vectors.match_rates import FalseMatchRates
@@ -262,5 +262,5 @@ def stored_space(profile: str, scale: DistanceScale) -> Space:
 
 def usable(raw: NDArray[np.float32]) -> bool:
     """Whether an embedding has finite numbers and a direction; only such ones are stored."""
-    norm = float(np.linalg.norm(raw.astype(np.float64)))
+    norm = length(raw)
     return math.isfinite(norm) and norm > MIN_NORM

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from platformdirs import user_cache_dir
 
-from index.base.arrays import FloatMatrix
+from index.base.arrays import FloatMatrix, length
 from index.base.choices import Unreadable
 from index.base.errors import RequestError, UnreadableImageError
 from index.base.other_files import has_image_ending
@@ -225,4 +225,13 @@ def _no_photo(given: Sequence[str], no_photos: Mapping[str, str]) -> RequestErro
 
 
 def _row(face: NewFace, number: int, image: int, size: tuple[int, int]) -> FaceRow:
-    return FaceRow(number, image, face.box, face.probability, face.landmarks, face.sharpness, size)
+    return FaceRow(
+        number,
+        image,
+        face.box,
+        face.probability,
+        face.landmarks,
+        face.sharpness,
+        size,
+        length(face.embedding),
+    )

@@ -125,10 +125,10 @@ def face_row(
     box: tuple[float, float, float, float] = (0, 0, 50, 100),
     probability: float = 0.99,
     image_size: tuple[int, int] = (640, 480),
+    embedding_norm: float = 1.0,
 ) -> FaceRow:
-    return FaceRow(
-        number, image_id, box, probability, np.zeros((5, 2), np.float32), 1.0, image_size
-    )
+    points = np.zeros((5, 2), np.float32)
+    return FaceRow(number, image_id, box, probability, points, 1.0, image_size, embedding_norm)
 
 
 def claim_all(connection: Connection, now: float = 1e6) -> dict[str, Claim]:

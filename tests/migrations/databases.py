@@ -10,10 +10,9 @@ import pysqlite3.dbapi2 as sqlite_driver
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import event
 
-from index.database.engines.interface import Use
-from index.database.engines.sqlite import Sqlite
+from index.base.database_url import Address
+from index.database.engines import engine_at
 from index.database.migration import integrity_problems
 from index.database.revisions import MIGRATIONS
 from index.vectors.space import Profile
@@ -57,19 +56,16 @@ POPULATION: dict[str, list[tuple[Any, ...]]] = {
 }
 
 
-def alembic(path: Path, action: Callable[[Config, str], None], revision: str) -> None:
+def alembic(address: Address, action: Callable[[Config, str], None], revision: str) -> None:
     """Run an Alembic command as index.database.migration.migrate does."""
-    path.parent.mkdir(exist_ok=True)
-    engine = Sqlite(path).connections(Use.WRITE)
-    event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA foreign_keys=OFF"))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.connect() as connection:
+    with engine_at(address).alone() as connection:
+        connection.begin()
         config.attributes["connection"] = connection
         action(config, revision)
         assert integrity_problems(connection) == []
         connection.commit()
-    engine.dispose()
 
 
 def run(path: Path, sql: str, *rows: tuple[Any, ...]) -> list[tuple[Any, ...]]:

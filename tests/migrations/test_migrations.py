@@ -270,6 +270,10 @@ class TestThereAndBack:
             "id version change counted_at photos faces images persons"
         )
 
+    def test_the_sixteenth_is_never_edited_either(self, path: Path) -> None:
+        alembic(path, command.upgrade, "0016")
+        assert columns(path, "faces") == f"{FIRST_COLUMNS['faces']} embedding_norm"
+
     def test_revisions_form_one_line(self) -> None:
         script = ScriptDirectory(str(MIGRATIONS))
         revisions = [revision.revision for revision in script.walk_revisions()]

@@ -25,6 +25,7 @@ class FaceRow(NamedTuple):
     landmarks: NDArray[np.float32]  # (5, 2) pixels
     sharpness: float
     image_size: tuple[int, int]  # width, height in pixels
+    embedding_norm: float  # the vector's length; 0 is unknown
 
 
 _FACE = (
@@ -39,6 +40,7 @@ _FACE = (
     Image.width,
     Image.height,
     Face.landmarks,
+    Face.embedding_norm,
 )
 _FACES_BY_IMAGE = Lookup(
     Analysis.image_id,
@@ -93,7 +95,16 @@ def _face_rows(rows: Sequence[tuple[Any, ...]]) -> list[FaceRow]:
         return []
     points = np.frombuffer(b"".join([row[10] for row in rows]), "<f4").reshape(len(rows), -1, 2)
     faces = [
-        FaceRow(face, image, (x1, y1, x2, y2), probability, landmarks, sharpness, (width, height))
+        FaceRow(
+            face,
+            image,
+            (x1, y1, x2, y2),
+            probability,
+            landmarks,
+            sharpness,
+            (width, height),
+            norm,
+        )
         for (
             face,
             image,
@@ -106,6 +117,7 @@ def _face_rows(rows: Sequence[tuple[Any, ...]]) -> list[FaceRow]:
             width,
             height,
             _,
+            norm,
         ), landmarks in zip(rows, points, strict=True)
     ]
     faces.sort(key=attrgetter("id"))

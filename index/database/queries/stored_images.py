@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, insert, select
 
+from index.base.arrays import length
 from index.database.engine import upsert
 from index.database.queries import analyses, queue, sightings
 from index.database.queries.lookup import Lookup, in_lists
@@ -113,6 +114,7 @@ def _values(face: NewFace) -> dict[str, object]:
         "dim": face.embedding.size,
         "embedding": blob,
         "crc32": zlib.crc32(blob),
+        "embedding_norm": length(face.embedding),
     }
 
 

@@ -156,8 +156,8 @@ def test_all_generations_lose_the_faces(home: Home) -> None:
     by_hand(
         home.database,
         "INSERT INTO faces (image_id, generation_id, x1, y1, x2, y2, probability, landmarks, "
-        "sharpness, dim, embedding, crc32) SELECT image_id, 2, x1, y1, x2, y2, probability, "
-        "landmarks, sharpness, dim, embedding, crc32 FROM faces",
+        "sharpness, dim, embedding, crc32, embedding_norm) SELECT image_id, 2, x1, y1, x2, y2, "
+        "probability, landmarks, sharpness, dim, embedding, crc32, embedding_norm FROM faces",
     )
     assert home.forget("ann.png").erased.faces == 2
     gone = ask(home.database, "SELECT generation_id FROM changelog WHERE NOT added ORDER BY 1")

@@ -203,7 +203,8 @@ def test_a_lost_analysis_is_found_and_cured(site: Site) -> None:
 
 def test_a_phantom_face_is_found_and_cured(site: Site) -> None:
     columns = "image_id, generation_id, x1, y1, x2, y2, probability, landmarks, sharpness, dim"
-    copy = f"INSERT INTO faces ({columns}, embedding, crc32) SELECT {columns}, embedding, crc32"
+    columns += ", embedding, crc32, embedding_norm"
+    copy = f"INSERT INTO faces ({columns}) SELECT {columns}"
     by_hand(site.database, f"{copy} FROM faces WHERE id = 1")
     assert "image 1 has 2 face rows instead of 1" in site.problems()
     site.cure()

@@ -70,6 +70,19 @@ def test_what_the_library_knows_is_not_embedded_again_and_counts_the_same(
     assert models.detector.images_seen == 1
 
 
+@pytest.mark.usefixtures("models")
+def test_faces_have_the_length_that_a_library_would_store(ingest: Ingest) -> None:
+    photo = ingest.drop("a.png", 1, 2)
+    ingest.index()
+    with ingest.database.read() as connection:
+        stored = connection.exec_driver_sql("SELECT embedding_norm FROM faces ORDER BY id").all()
+    question = build_question({"filepath": [str(photo)]}, ingest.settings)
+    for database in (ingest.database, None):
+        found = DirectCount(ingest.settings, database).answer(question, lambda *_: None)
+        assert [(face.embedding_norm,) for face in found.answer.faces] == stored
+    assert min(stored)[0] > 0
+
+
 def test_nothing_is_stored(ingest: Ingest, models: Models, tmp_path: Path) -> None:
     before = hashlib.sha256(ingest.settings.database_path.read_bytes()).digest()
     photo = save_picture(tmp_path / "a.png", 1)

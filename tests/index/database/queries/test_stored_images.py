@@ -8,7 +8,7 @@ import pytest
 
 from index.database.engine import Database
 from index.database.queries import changelog, embeddings, sightings, stored_images
-from index.database.queries.faces import faces_of, stored_faces
+from index.database.queries.faces import faces_by_id, faces_of, stored_faces
 from index.database.queries.generations import GenerationRow
 from index.database.queries.stored_images import NewFace, NewImage
 from index.database.states import GenerationState
@@ -80,6 +80,20 @@ class TestRecording:
         np.testing.assert_array_equal(row.landmarks, points)
         assert ids == [row.id]
         np.testing.assert_array_equal(raw, embedding[None])
+
+    def test_the_length_of_a_vector_is_stored_beside_it(
+        self, database: Database, small: GenerationRow
+    ) -> None:
+        content = image("a", 3)
+        content.faces[2].embedding[:] *= np.float32(1000)
+        expected = [float(np.linalg.norm(face.embedding.astype("f8"))) for face in content.faces]
+        image_id = index_file(database, small.id, "/a", content)
+        with database.read() as connection:
+            of_image = faces_of(connection, small.id, [image_id])
+            by_id = faces_by_id(connection, small.id, [face.id for face in of_image])
+        assert [face.embedding_norm for face in of_image] == expected
+        assert [face.embedding_norm for face in by_id] == expected
+        assert expected[2] > 1000
 
     def test_vectors_are_stored_little_endian_under_their_crc32(
         self, database: Database, small: GenerationRow
