@@ -1,10 +1,7 @@
 """Answers questions, and does all blocking work for handlers in threads."""
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from contextvars import copy_context
 from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
@@ -66,20 +63,21 @@ class Answerer:
     ) -> Result:
         """Do blocking *work* in a thread; long and large work have their own, to delay no other."""
         if not (is_long or is_large):
-            return await _run_in(self._threads.short, work)
+            return await self._threads.short.run(work)
         self._threads.slow_work += 1
         try:
-            return await _run_in(self._threads.large if is_large else self._threads.long, work)
+            pool = self._threads.large if is_large else self._threads.long
+            return await pool.run(work)
         finally:
             self._threads.slow_work -= 1
 
     async def probe(self, work: Callable[[], Result]) -> Result:
         """Do the *work* of a probe, in a thread that no question uses."""
-        return await _run_in(self._threads.probes, work)
+        return await self._threads.probes.run(work)
 
     async def write(self, work: Callable[[], Result]) -> Result:
         """Do *work* that changes the database, in its own thread: it may wait for a lock."""
-        return await _run_in(self._threads.writes, work)
+        return await self._threads.writes.run(work)
 
     async def request_index(self, names: Sequence[str]) -> None:
         """Queue the files *names* to be indexed soon; a locked database may delay that."""
@@ -196,7 +194,3 @@ def _still_pending(look: Look) -> RequestError:
         f"{len(look.pending)} of {len(look.files)} files are still being indexed; ask again later",
         retry_after_seconds=5,
     )
-
-
-async def _run_in(executor: Executor, work: Callable[[], Result]) -> Result:
-    return await asyncio.get_running_loop().run_in_executor(executor, copy_context().run, work)

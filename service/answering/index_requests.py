@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from concurrent.futures import Executor
+from functools import partial
 
 from index.base.errors import StoreUnavailableError
 from index.base.outage import Outage
 from index.database.engine import Database
 from index.library.known_files import Wanted, queue_wanted
+from service.answering.pool import Pool
 
 log = logging.getLogger(__name__)
 
@@ -20,11 +21,11 @@ class IndexRequests:
     Use it on one event loop only.
     """
 
-    def __init__(self, database: Database, settle_seconds: float, executor: Executor) -> None:
-        """Write in *executor*, since another process may keep the database locked for long."""
+    def __init__(self, database: Database, settle_seconds: float, threads: Pool) -> None:
+        """Write in *threads*, since another process may keep the database locked for long."""
         self._database = database
         self._settle_seconds = settle_seconds
-        self._executor = executor
+        self._threads = threads
         self._wanted = Wanted()
         self._writing: asyncio.Future[None] | None = None
         self._outage = Outage("index_requests")
@@ -42,12 +43,11 @@ class IndexRequests:
         await asyncio.wait({self._writing}, timeout=PATIENCE_SECONDS)
 
     async def _write(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._wanted:
             some, self._wanted = self._wanted, Wanted()
             try:
-                await loop.run_in_executor(
-                    self._executor, queue_wanted, self._database, some, self._settle_seconds
+                await self._threads.run(
+                    partial(queue_wanted, self._database, some, self._settle_seconds)
                 )
             except StoreUnavailableError as error:
                 self._outage.begin(error)

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
+
+from service.answering.pool import Pool
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +24,11 @@ class Threads:
 
     def __init__(self) -> None:
         self.slow_work = 0
-        self.short = ThreadPoolExecutor(SHORT_THREADS, "answerer")
-        self.long = ThreadPoolExecutor(1, "answerer-long")
-        self.large = ThreadPoolExecutor(1, "answerer-large")
-        self.probes = ThreadPoolExecutor(1, "answerer-probes")
-        self.writes = ThreadPoolExecutor(1, "answerer-writes")
+        self.short = Pool(SHORT_THREADS, "answerer")
+        self.long = Pool(1, "answerer-long")
+        self.large = Pool(1, "answerer-large")
+        self.probes = Pool(1, "answerer-probes")
+        self.writes = Pool(1, "answerer-writes")
 
     def close(self, seconds: float) -> bool:
         """Begin no more work, and wait for the work under way, *seconds* at most.
@@ -44,6 +45,6 @@ class Threads:
     def _shut_down(self) -> None:
         pools = (self.short, self.long, self.large, self.probes, self.writes)
         for pool in pools:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.close()
         for pool in pools:
-            pool.shutdown()
+            pool.join()

@@ -139,7 +139,7 @@ async def serve(
         if left := await asyncio.to_thread(sweep, str(settings.inbox)):
             log.info("service.swept partial_uploads=%d", left)
         server.add_sockets(sockets)
-        threads.long.submit(_warm_up)  # while the index loads
+        threads.long.begin(_warm_up)  # while the index loads
         follower.start(loop)
         answerer.people.start()
         if ingest is not None:

@@ -55,11 +55,12 @@ class WorkerThread(threading.Thread):
 
 def start_all(threads: Threads) -> None:
     """Have every thread of the pools exist."""
-    meet = threading.Barrier(SHORT_THREADS)
-    started = [threads.short.submit(meet.wait) for _ in range(SHORT_THREADS)]
-    started += [pool.submit(int) for pool in (threads.long, threads.probes, threads.writes)]
-    for one in started:
-        one.result()
+    meet = threading.Barrier(SHORT_THREADS + 4)
+    for _ in range(SHORT_THREADS):
+        threads.short.begin(meet.wait)
+    for pool in (threads.long, threads.probes, threads.writes):
+        pool.begin(meet.wait)
+    meet.wait()
 
 
 class ServiceThread(threading.Thread):

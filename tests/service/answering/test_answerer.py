@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 from index.base.errors import StoreUnavailableError
 from index.library.known_files import queue_wanted
 from service.answering import library_reader
+from service.answering.pool import Pool
 from service.answering.threads import SHORT_THREADS, Threads
 from tests.service.running import Answer, Service
 from tests.waiting import DEADLINE_SECONDS, wait_until
@@ -39,7 +39,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def busy(pool: Executor, threads: int) -> Iterator[None]:
+def busy(pool: Pool, threads: int) -> Iterator[None]:
     """All *threads* of a pool are at work."""
     release, begun = threading.Event(), threading.Barrier(threads + 1)
 
@@ -48,7 +48,7 @@ def busy(pool: Executor, threads: int) -> Iterator[None]:
         release.wait()
 
     for _ in range(threads):
-        pool.submit(work)
+        pool.begin(work)
     begun.wait()
     try:
         yield
@@ -137,7 +137,9 @@ def test_probes_wait_for_no_question(service: Service) -> None:
 
 def test_threads_that_have_nothing_to_do_end(caplog: pytest.LogCaptureFixture) -> None:
     threads = Threads()
-    assert threads.short.submit(int).result() == 0
+    begun = threading.Barrier(2)
+    threads.short.begin(begun.wait)
+    begun.wait()
     assert threads.close(DEADLINE_SECONDS)
     assert not caplog.records
 

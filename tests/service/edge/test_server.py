@@ -37,7 +37,7 @@ def test_the_loop_stays_free_while_all_desk_threads_are_busy(service: Service) -
     assert service.ask("a.png").status == 200
     release = threading.Event()
     for _ in range(8):
-        service.answerer._threads.short.submit(release.wait)
+        service.answerer._threads.short.begin(release.wait)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(service.ask, "a.png")
         try:
