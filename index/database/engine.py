@@ -17,11 +17,20 @@ from index.base.errors import (
     StoreUnavailableError,
 )
 from index.database.engines import engine_at, engine_of
-from index.database.engines.interface import UNNOTICED, Engine, Instead, Use, transient_errors
+from index.database.engines.interface import (
+    READERS,
+    UNNOTICED,
+    Engine,
+    Instead,
+    Use,
+    transient_errors,
+)
+from index.database.kept_connections import KeptConnections
 from index.database.revisions import check_revision
 
 upsert = insert  # INSERT … ON CONFLICT; PostgreSQL's compiles for SQLite, too
 Upsert = Insert
+Pool = sqlalchemy.Engine | KeptConnections
 
 
 class Database:
@@ -45,7 +54,9 @@ class Database:
         self.path = self._engine.path
         self.place = self._engine.place
         self._engine.prepare()
-        self._readers = self._engine.connections(Use.READ)
+        self._readers: Pool = self._engine.connections(Use.READ)
+        if not self._engine.is_shared:  # a server may end a connection, so it is asked before a use
+            self._readers = KeptConnections(self._readers, READERS)
         self._writer = self._engine.connections(Use.WRITE)
         self._followers = self._engine.connections(Use.FOLLOW)
         self._engine.hold()
@@ -92,7 +103,7 @@ class Database:
         self._engine.check_in_place()
 
     @contextmanager
-    def _connection(self, pool: sqlalchemy.Engine) -> Iterator[Connection]:
+    def _connection(self, pool: Pool) -> Iterator[Connection]:
         self.check_in_place()
         with transient_errors(self._engine), pool.connect() as connection:
             try:

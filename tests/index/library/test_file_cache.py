@@ -14,6 +14,7 @@ from sqlalchemy import Connection, event
 
 from index.base.errors import StoreUnavailableError
 from index.database.engine import Database
+from index.database.kept_connections import KeptConnections
 from index.database.queries import generations, sightings, stored_images
 from index.database.queries.faces import faces_of
 from index.database.queries.files import FileRow
@@ -39,14 +40,15 @@ def statements(database: Database) -> Iterator[list[str]]:
     """What any reader runs from now on, in SQL."""
     ran: list[str] = []
 
-    def trace(raw: object, _record: object, _proxy: object) -> None:
-        raw.set_trace_callback(ran.append)  # type: ignore[attr-defined]
+    def trace(connection: Connection) -> None:
+        connection.connection.dbapi_connection.set_trace_callback(ran.append)  # type: ignore[union-attr]
 
-    event.listen(database._readers, "checkout", trace)
+    assert isinstance(database._readers, KeptConnections)
+    event.listen(database._readers._engine, "begin", trace, insert=True)
     try:
         yield ran
     finally:
-        event.remove(database._readers, "checkout", trace)
+        event.remove(database._readers._engine, "begin", trace)
 
 
 class Seen(NamedTuple):
