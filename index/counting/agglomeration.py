@@ -76,28 +76,28 @@ def merges_of(
         is_plain = len(dots) <= HANDFUL and not _IS_COMPILED.is_set()
         merge_all = _plain() if is_plain else _compiled()
     groups, sizes = _lone(len(dots), weights)
-    np.fill_diagonal(dots, -np.inf)
+    dots.reshape(-1)[:: len(dots) + 1] = -np.inf  # the diagonal, in a third of fill_diagonal's time
     groups["partner"] = dots.argmax(axis=1)  # a lone face's partner is the nearest face
     return merge_all(dots, groups, sizes, (weights.stray, weights.farthest), least_gain)
 
 
 def _lone(count: int, weights: Weights) -> tuple[Table, Table]:
     """Groups of one face each, still without best gains, and the table of terms by group size."""
-    sizes = _sizes(1 << (count + 1).bit_length(), weights)
-    groups: Table = np.empty(count, _GROUP)
-    groups[:] = (1, 1.0, sizes["scale"][1] - sizes["term"][1], 0.0, 0, False)
-    return groups, sizes
+    groups, sizes = _tables(1 << (count + 1).bit_length(), weights)
+    return groups[:count].copy(), sizes
 
 
-@lru_cache(maxsize=32)  # by powers of two: for few faces, making it takes longer than merging
-def _sizes(count: int, weights: Weights) -> Table:
-    """The terms of groups of fewer than *count* faces; not to be written to."""
+@lru_cache(maxsize=32)  # by powers of two: for few faces, making them takes longer than merging
+def _tables(count: int, weights: Weights) -> tuple[Table, Table]:
+    """_lone() for fewer than *count* faces; not to be written to."""
     numbers = np.arange(count)
     sizes: Table = np.empty(count, _SIZE)
     sizes["scale"] = weights.k / (1 + weights.r * numbers)
     sizes["term"] = np.log1p(weights.r * numbers)
     sizes["log"] = np.log(np.maximum(numbers, 1))
-    return sizes
+    groups: Table = np.empty(count, _GROUP)
+    groups[:] = (1, 1.0, sizes["scale"][1] - sizes["term"][1], 0.0, 0, False)
+    return groups, sizes
 
 
 @lru_cache(maxsize=1)
