@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from index.base.paths import Finder, Roots, display, on_one_line, signature_of
+from index.base.paths import Finder, Roots, display, has_signature, on_one_line
 from index.database.engine import Database
 from index.database.queries import queue, sightings, stored_images
 from index.database.queries.files import FileRow, files_of, rows_of
@@ -91,9 +91,10 @@ def _compare(places: FoundFiles, rows: Mapping[str, FileRow]) -> tuple[list[Know
         if place is None:
             known.append(KnownFile(name, FileStatus.UNKNOWN))
             continue
-        row = rows.get(display(place[0]))
-        if row is None or row.signature != signature_of(place[1]) or _is_contradictory(row):
-            wanted.stale[place[0]] = place[1]
+        path, found = place
+        row = rows.get(display(path))
+        if row is None or not has_signature(found, row.signature) or _is_contradictory(row):
+            wanted.stale[path] = found
             known.append(KnownFile(name, FileStatus.PENDING))
         elif row.state is FileState.INDEXED:
             known.append(KnownFile(name, FileStatus.COUNTED, None, row.image_id))
