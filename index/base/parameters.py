@@ -7,6 +7,7 @@ A declaration feeds the parsing of requests, the description at /openapi.json, t
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from index.base.errors import bad_request
@@ -42,9 +43,9 @@ class Kind:
     is_number: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Parameter:
-    """An optional parameter of a request.
+    """An optional parameter of a request; equal only to itself.
 
     Attributes:
         name: in a query, in a JSON body, and with dashes as an option of a command.
@@ -144,8 +145,18 @@ def parse_all(
     Raises:
         RequestError: 400, one is repeated, or no value of its kind.
     """
-    found = {}
+    found: dict[str, Any] = {}
     for parameter in parameters:
         text = text_in(parameter, given, settings)
-        found[parameter.name] = None if text is None else parameter.kind.parse(parameter.name, text)
+        if text is None:
+            found[parameter.name] = None
+        elif parameter.name in given:
+            found[parameter.name] = parameter.kind.parse(parameter.name, text)
+        else:
+            found[parameter.name] = _parsed_default(parameter, text)
     return found
+
+
+@lru_cache(maxsize=64)  # most questions have them all
+def _parsed_default(parameter: Parameter, text: str) -> Any:  # noqa: ANN401 - of any kind
+    return parameter.kind.parse(parameter.name, text)

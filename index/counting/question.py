@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -160,7 +160,7 @@ def build_question(
     settings: "Settings",
     *,
     in_json: bool = False,
-    beside: Iterable[Parameter] = (),
+    beside: Sequence[Parameter] = (),
 ) -> Question:
     """Check a request's parameters, each with all its values in order.
 
@@ -171,7 +171,7 @@ def build_question(
     Raises:
         RequestError: 400 or 413; its text names the mistake.
     """
-    check_known(given, (*_NAMES, *(parameter.name for parameter in beside)))
+    check_known(given, (*_NAMES, *(parameter.name for parameter in beside)) if beside else _NAMES)
     names = given.get(FILEPATH, ())
     if not names:
         raise bad_request("filepath is missing; give it once for each image")

@@ -2,7 +2,7 @@
 
 import logging
 import re
-import uuid
+import secrets
 from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import cast
@@ -137,7 +137,7 @@ def _in_origin_form(line: RequestStartLine, headers: HTTPHeaders) -> RequestStar
 def _id_of(headers: HTTPHeaders) -> str:
     """The request's id: the caller's, if it is short and plain; else a new one."""
     given = headers.get(REQUEST_ID, "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
 
 
 def _too_large(sentence: str) -> RequestError:

@@ -44,7 +44,7 @@ class _RefusingStream(IOStream):
     Attributes:
         refusal: sent in place of Tornado's own 400; None: a general one is sent.
         gone: called once, when the connection is closed.
-        asked: called whenever a request head has arrived.
+        asked: called once, when the first request head has arrived.
         refused: called with the status of each answer that the stream sends itself.
     """
 
@@ -71,6 +71,7 @@ class _RefusingStream(IOStream):
             head = await self._read_long_head(regex, max_bytes)
         if self.asked is not None:
             self.asked()
+            self.asked = None
         if head.count(b"\n") > MAX_HEAD_LINES:
             self.refusal = _TOO_MUCH_HEADER
             raise HTTPInputError("too many lines")

@@ -194,6 +194,10 @@ class BaseHandler(RequestHandler):
     def compute_etag(self) -> None:
         """Set no ETag: answers are not cached."""
 
+    def check_etag_header(self) -> bool:
+        """Whether the caller has the answer already; Tornado would also look without an ETag."""
+        return "Etag" in self._headers and super().check_etag_header()
+
     def allowed_methods(self) -> list[str]:
         """The methods that this handler defines itself, and HEAD beside GET."""
         own = [method.upper() for method in METHODS if method in self.__class__.__dict__]
