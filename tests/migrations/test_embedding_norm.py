@@ -13,7 +13,7 @@ from tests.migrations.databases import alembic
 
 pytestmark = pytest.mark.engines
 
-FACES = 2_100  # more than two batches
+FACES = 2_300  # three batches, some with gaps
 NORMS = "SELECT id, embedding_norm FROM faces ORDER BY id"
 
 
@@ -22,7 +22,7 @@ def test_each_face_gets_the_length_that_ingest_would_have_stored(
 ) -> None:
     small = small_generation(database)
     index_file(database, small.id, "/a", image("a", FACES))
-    by_hand(database, "DELETE FROM faces WHERE id BETWEEN 500 AND 1600")
+    by_hand(database, "DELETE FROM faces WHERE id BETWEEN 900 AND 1000")
     stored = ask(database, NORMS)
     vectors = [blob for (blob,) in ask(database, "SELECT embedding FROM faces ORDER BY id")]
     lengths = [float(np.linalg.norm(np.frombuffer(one, "<f4").astype("f8"))) for one in vectors]
