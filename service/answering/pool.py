@@ -18,16 +18,22 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
+Work = Callable[[], object]
+
+
 class Pool:
-    """Threads that take one piece of work after the other; each begins when it is needed first."""
+    """Threads that take one piece of work after the other; each begins when it is needed first.
+
+    The thread that worked last is the next to work: it has the warmest caches.
+    """
 
     def __init__(self, most_threads: int, name: str) -> None:
         self._most = most_threads
         self._name = name
         self._lock = threading.Lock()
-        self._waiting: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._idle: deque[None] = deque()  # one for each thread that waits for work
-        self._threads: list[threading.Thread] = []
+        self._waiting: deque[Work] = deque()  # while no thread is idle
+        self._idle: list[SimpleQueue[Work | None]] = []  # each thread's own, the last one's last
+        self._threads: dict[threading.Thread, SimpleQueue[Work | None]] = {}
         self._is_closing = False
 
     def run(self, work: Callable[[], Result]) -> "asyncio.Future[Result]":
@@ -51,34 +57,39 @@ class Pool:
         self.begin(work_and_tell)
         return done
 
-    def begin(self, work: Callable[[], object]) -> None:
+    def begin(self, work: Work) -> None:
         """Have *work* done, and do not wait for it. Callable from any thread."""
         with self._lock:
-            self._waiting.put(work)
             if self._idle:
-                self._idle.pop()
+                self._idle.pop().put(work)
             elif len(self._threads) < self._most:
-                name = f"{self._name}_{len(self._threads)}"
-                self._threads.append(threading.Thread(target=self._work, name=name))
-                self._threads[-1].start()
+                self._start().put(work)
+            else:
+                self._waiting.append(work)
+
+    def _start(self) -> "SimpleQueue[Work | None]":
+        own: SimpleQueue[Work | None] = SimpleQueue()
+        name = f"{self._name}_{len(self._threads)}"
+        thread = threading.Thread(target=self._work, args=(own,), name=name)
+        self._threads[thread] = own
+        thread.start()
+        return own
 
     def close(self) -> None:
         """Begin no more work, not even what waits already."""
         with self._lock:
             self._is_closing = True
-            for _ in self._threads:
-                self._waiting.put(None)
+            for own in self._threads.values():
+                own.put(None)
 
     def join(self) -> None:
         """Wait for the work under way, after close()."""
         for thread in self._threads:
             thread.join()
 
-    def _work(self) -> None:
+    def _work(self, own: "SimpleQueue[Work | None]") -> None:
         while True:
-            if self._waiting.empty():
-                self._idle.append(None)
-            work = self._waiting.get()
+            work = own.get()
             if work is None or self._is_closing:
                 return
             try:
@@ -86,6 +97,11 @@ class Pool:
             except Exception:
                 log.exception("service.work_failed")
             del work  # and what it holds, before the next piece comes
+            with self._lock:
+                if self._waiting:
+                    own.put(self._waiting.popleft())
+                else:
+                    self._idle.append(own)
 
 
 def _outcome(work: Callable[[], Result]) -> tuple[Result | None, BaseException | None]:
