@@ -22,7 +22,7 @@ from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 Table = Any  # an array of _GROUP or _SIZE below
 Number = Any
 Merges = tuple[IntVector, IntVector, DoubleVector]
-Prior = tuple[float, float]  # STRAY, and the logarithm of its ratio
+Prior = tuple[float, float, int]  # STRAY, the logarithm of its ratio, and a usual face's parts
 MergeAll = Callable[[FloatMatrix, Table, Table, Prior, float], Merges]
 
 HANDFUL = 48  # so many faces take 50 ms without compiling
@@ -32,8 +32,10 @@ _IS_COMPILED = Event()
 # stale, the partner has changed since, and best is only an upper bound.
 _GROUP = np.dtype(
     [
-        ("size", np.int64),
-        ("square", np.float64),  # of the length of its vectors' sum
+        ("size", np.int64),  # the weights of its faces, in the formula's parts
+        ("lone", np.bool_),  # whether it is one face
+        ("weight", np.float64),  # of a lone face
+        ("square", np.float64),  # of the length of its weighted vectors' sum
         ("own", np.float64),  # its evidence
         ("best", np.float64),
         ("partner", np.int64),
@@ -41,32 +43,46 @@ _GROUP = np.dtype(
     ],
     align=True,
 )
-# by size n: k / (1 + r n), log(1 + r n) and log n
+# by size n in parts: k / (1 + r n), log(1 + r n) and log n
 _SIZE = np.dtype([("scale", np.float64), ("term", np.float64), ("log", np.float64)])
 
 
-class Weights(NamedTuple):
-    """r and k of the formula, STRAY, and the logarithm of the ratio at which STRAY ends."""
+class Formula(NamedTuple):
+    """The numbers of the formula.
+
+    Attributes:
+        r, k: of it.
+        stray: STRAY.
+        farthest: the logarithm of the ratio at which STRAY ends.
+        parts: so many parts are the weight of a usual face: 1, or index.counting.weights.STEPS.
+    """
 
     r: float
     k: float
     stray: float
     farthest: float
+    parts: int = 1
 
 
 def compile_now() -> None:
     """Compile now, which takes a second or two, instead of at the first merge of many faces."""
-    merges_of(np.ones((2, 2), np.float32), Weights(1.0, 1.0, 0.0, 0.0), math.inf, _compiled())
+    alike, formula = np.ones((2, 2), np.float32), Formula(1.0, 1.0, 0.0, 0.0)
+    merges_of(alike, formula, math.inf, merge_all=_compiled())
     _IS_COMPILED.set()
 
 
 def merges_of(
-    dots: FloatMatrix, weights: Weights, least_gain: float, merge_all: MergeAll | None = None
+    dots: FloatMatrix,
+    formula: Formula,
+    least_gain: float,
+    weights: IntVector | None = None,
+    merge_all: MergeAll | None = None,
 ) -> Merges:
     """Merge lone faces as long as a merge gains more than *least_gain*.
 
     Args:
-        dots: (n, n) dot products, C-contiguous, symmetric; overwritten.
+        dots: (n, n) dot products of unit vectors, C-contiguous, symmetric; overwritten.
+        weights: (n,) of the faces, in the formula's parts; None: each is a usual face's.
         merge_all: compiled or not; None takes the faster one, which for a handful of faces depends
             on whether `compile_now` is done.
 
@@ -75,28 +91,39 @@ def merges_of(
     if merge_all is None:
         is_plain = len(dots) <= HANDFUL and not _IS_COMPILED.is_set()
         merge_all = _plain() if is_plain else _compiled()
-    groups, sizes = _lone(len(dots), weights)
+    groups, sizes = _lone(len(dots), formula, weights)
     dots.reshape(-1)[:: len(dots) + 1] = -np.inf  # the diagonal, in a third of fill_diagonal's time
     groups["partner"] = dots.argmax(axis=1)  # a lone face's partner is the nearest face
-    return merge_all(dots, groups, sizes, (weights.stray, weights.farthest), least_gain)
+    prior = (formula.stray, formula.farthest, formula.parts)
+    return merge_all(dots, groups, sizes, prior, least_gain)
 
 
-def _lone(count: int, weights: Weights) -> tuple[Table, Table]:
+def _lone(count: int, formula: Formula, weights: IntVector | None) -> tuple[Table, Table]:
     """Groups of one face each, still without best gains, and the table of terms by group size."""
-    groups, sizes = _tables(1 << (count + 1).bit_length(), weights)
-    return groups[:count].copy(), sizes
+    parts = formula.parts
+    total = count * parts
+    if weights is not None:
+        total = max(total, int(weights.sum()))
+    usual, sizes = _tables(1 << (total + parts).bit_length(), formula)
+    groups = usual[:count].copy()
+    if weights is not None:
+        groups["size"], groups["weight"] = weights, weights / parts
+        groups["square"] = groups["weight"] ** 2
+        groups["own"] = sizes["scale"][weights] * groups["square"] - sizes["term"][weights]
+    return groups, sizes
 
 
 @lru_cache(maxsize=32)  # by powers of two: for few faces, making them takes longer than merging
-def _tables(count: int, weights: Weights) -> tuple[Table, Table]:
-    """_lone() for fewer than *count* faces; not to be written to."""
-    numbers = np.arange(count)
-    sizes: Table = np.empty(count, _SIZE)
-    sizes["scale"] = weights.k / (1 + weights.r * numbers)
-    sizes["term"] = np.log1p(weights.r * numbers)
-    sizes["log"] = np.log(np.maximum(numbers, 1))
-    groups: Table = np.empty(count, _GROUP)
-    groups[:] = (1, 1.0, sizes["scale"][1] - sizes["term"][1], 0.0, 0, False)
+def _tables(total: int, formula: Formula) -> tuple[Table, Table]:
+    """_lone() for usual faces of fewer than *total* parts; not to be written to."""
+    shares = np.arange(total) / formula.parts
+    sizes: Table = np.empty(total, _SIZE)
+    sizes["scale"] = formula.k / (1 + formula.r * shares)
+    sizes["term"] = np.log1p(formula.r * shares)
+    sizes["log"] = np.log(np.maximum(shares, shares[1]))
+    groups: Table = np.empty(total // formula.parts, _GROUP)
+    usual = sizes[formula.parts]
+    groups[:] = (formula.parts, True, 1.0, 1.0, usual["scale"] - usual["term"], 0.0, 0, False)
     return groups, sizes
 
 
@@ -119,13 +146,19 @@ def _merging(made: Callable[[Any], Any]) -> MergeAll:  # noqa: C901, PLR0915 - f
     def gain_of(
         groups: Table, sizes: Table, prior: Prior, dots: FloatMatrix, one: Number, other: Number
     ) -> Number:
-        """gain(one, other) of index.counting.evidence."""
+        """gain(one, other) of index.counting.evidence; two lone faces weigh as usual ones do."""
         a, b = groups[one], groups[other]
+        stray, farthest, parts = prior
+        if a["lone"] and b["lone"]:
+            usual = sizes[parts]
+            both = sizes[2 * parts]
+            own = usual["scale"] - usual["term"]
+            square = 2 + 2 * np.float64(dots[one, other])
+            return both["scale"] * square - both["term"] - own - own
         both = sizes[a["size"] + b["size"]]
         square = a["square"] + b["square"] + 2 * dots[one, other]
         together = both["scale"] * square - both["term"]
         apart = abs(sizes[a["size"]]["log"] - sizes[b["size"]]["log"])
-        stray, farthest = prior
         return together - a["own"] - b["own"] + stray * min(apart, farthest)
 
     @made
@@ -168,20 +201,28 @@ def _merging(made: Callable[[Any], Any]) -> MergeAll:  # noqa: C901, PLR0915 - f
         taken: Number,
     ) -> None:
         """Merge the group *taken*, which is no longer in *alive*, into *row*."""
-        group = groups[row]
-        group["square"] += groups[taken]["square"] + 2 * dots[row, taken]
-        group["size"] += groups[taken]["size"]
+        group, gone = groups[row], groups[taken]
+        # the dot product of two lone faces does not contain their weights yet
+        left = group["weight"] if group["lone"] else 0.0
+        right = gone["weight"] if gone["lone"] else 0.0
+        between = np.float64(dots[row, taken]) * (left * right if left and right else 1.0)
+        group["square"] += gone["square"] + 2 * between
+        group["size"] += gone["size"]
+        group["lone"] = False
         size = sizes[group["size"]]
         group["own"] = size["scale"] * group["square"] - size["term"]
         group["best"] = -np.inf
         group["stale"] = False
         for other in alive:
             if other != row:
-                dot = dots[row, other] + dots[taken, other]
-                dots[row, other] = dot
-                dots[other, row] = dot
-                gain = gain_of(groups, sizes, prior, dots, row, other)
                 near = groups[other]
+                one, two = np.float64(dots[row, other]), np.float64(dots[taken, other])
+                if near["lone"]:
+                    one *= left * near["weight"] if left else 1.0
+                    two *= right * near["weight"] if right else 1.0
+                dots[row, other] = one + two
+                dots[other, row] = one + two
+                gain = gain_of(groups, sizes, prior, dots, row, other)
                 if gain >= near["best"]:  # a better partner: exact again
                     near["best"] = gain
                     near["partner"] = row

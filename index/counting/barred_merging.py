@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from index.base.arrays import DoubleVector, IntVector
 from index.base.choices import Linkage
-from index.counting.agglomeration import Weights
+from index.counting.agglomeration import Formula
 
 BARRED = -math.inf  # the closeness of groups that must not be merged
 _BLOCK_ROWS = 256  # bounds the memory of a look for partners
@@ -60,46 +60,70 @@ class EvidenceGroups:
     """Groups of which the pair with the largest gain in evidence comes first.
 
     Args:
-        dots: (n, n) dot products of the groups' sums, otherwise as *close* of DistanceGroups.
-        sizes: (n,) faces in each.
-        squares: (n,) squared lengths of their sums.
-        weights: of the formula in index.counting.evidence.
+        dots: (n, n) dot products of the groups' weighted sums, but of unit vectors where both are
+            lone faces; otherwise as *close* of DistanceGroups.
+        sizes: (n,) the weights of their faces, added up; a usual face weighs 1.
+        squares: (n,) squared lengths of their weighted sums.
+        lone: (n,) whether each is one face.
+        formula: of index.counting.evidence.
     """
 
     def __init__(
-        self, dots: Matrix, sizes: IntVector, squares: DoubleVector, weights: Weights
+        self,
+        dots: Matrix,
+        sizes: DoubleVector,
+        squares: DoubleVector,
+        lone: NDArray[np.bool_],
+        formula: Formula,
     ) -> None:
         self._dots = dots
-        self._sizes = sizes.astype(np.float64)
+        self._sizes = sizes
         self._squares = squares
-        self._weights = weights
+        self._lone = lone
+        self._formula = formula
 
     def __len__(self) -> int:
         return len(self._dots)
 
     def gains(self, rows: IntVector) -> Matrix:
         """gain(a, b) of index.counting.evidence for a in *rows* and every b: (len(rows), n)."""
-        sizes, squares = self._sizes, self._squares
+        gains = self._gains(rows, self._sizes, self._squares)
+        if not (self._sizes[self._lone] == 1.0).all():  # two lone faces weigh as usual ones do
+            usual = np.ones(len(self))
+            two = self._lone[rows, None] & self._lone
+            gains[two] = self._gains(rows, usual, usual)[two]
+        return gains
+
+    def _gains(self, rows: IntVector, sizes: DoubleVector, squares: DoubleVector) -> Matrix:
         own = self._evidence(sizes, squares)
         both = self._evidence(
             sizes[rows, None] + sizes, squares[rows, None] + squares + 2.0 * self._dots[rows]
         )
         apart = np.abs(np.log(sizes)[rows, None] - np.log(sizes))
-        prior = self._weights.stray * np.minimum(apart, self._weights.farthest)
+        prior = self._formula.stray * np.minimum(apart, self._formula.farthest)
         gains: Matrix = both - (own[rows, None] + own) + prior
         return gains
 
     def _evidence(self, sizes: Matrix, squares: Matrix) -> Matrix:
         """f(n, q) of index.counting.evidence."""
-        scale = 1.0 + self._weights.r * sizes
-        evidence: Matrix = self._weights.k * squares / scale - np.log(scale)
+        scale = 1.0 + self._formula.r * sizes
+        evidence: Matrix = self._formula.k * squares / scale - np.log(scale)
         return evidence
 
     def merge(self, kept: int, taken: int) -> None:
         """Make *kept* and *taken* one group, with the number of *kept*."""
-        self._squares[kept] += self._squares[taken] + 2.0 * float(self._dots[kept, taken])
+        one, other = self._weighted(kept), self._weighted(taken)
+        self._squares[kept] += self._squares[taken] + 2.0 * float(one[taken])
         self._sizes[kept] += self._sizes[taken]
-        _replace(self._dots, kept, taken, self._dots[kept] + self._dots[taken])
+        self._lone[kept] = False
+        _replace(self._dots, kept, taken, one + other)
+
+    def _weighted(self, group: int) -> Matrix:
+        """The dot products of a group's weighted sum with those of all."""
+        dots: Matrix = self._dots[group]
+        if self._lone[group]:
+            dots = dots * np.where(self._lone, self._sizes[group] * self._sizes, 1.0)
+        return dots
 
 
 def _replace(matrix: Matrix, kept: int, taken: int, row: Matrix) -> None:

@@ -8,7 +8,9 @@ vectors sum to s, the log evidence that one person explains them all has a close
 
     f(n, q) = k q / (1 + r n) − log(1 + r n),    q = |s|²,  r = RHO / (1 − RHO),  k = r / (1 − RHO)
 
-so the evidence that groups a and b are one person is
+Where the model's vectors tell how poor a face is, faces have weights (index.counting.weights): s is
+the weighted sum, and n the sum of the weights. That is as if the photos of poor faces scattered
+more. So the evidence that groups a and b are one person is
 
     gain(a, b) = f(na + nb, |sa + sb|²) − f(na, |sa|²) − f(nb, |sb|²)
                  + STRAY min(|log(na / nb)|, log RATIO).
@@ -16,10 +18,11 @@ so the evidence that groups a and b are one person is
 The last term is a prior: a stray face joins a person more readily than two persons become one. It
 has a bound, or a person with a thousand photos would take in everybody.
 The search starts with one group for each face, and merges the pair of groups with the largest gain,
-again and again. Between two lone faces the gain falls linearly with their cosine distance. So every
-gain can be read as a height: the distance at which two lone faces would give the same evidence. A
-lone pair is therefore one person exactly when its distance is below the cut, as with every other
-linkage. Larger groups need less similarity, the more faces support the merge.
+again and again. Two lone faces weigh as usual ones do. Between them the gain falls linearly with
+their cosine distance, so every gain can be read as a height: the distance at which two lone faces
+would give the same evidence. A lone pair is therefore one person exactly when its distance is below
+the cut, as with every other linkage. Larger groups need less similarity, the more faces support the
+merge.
 
 Two faces in one photo are evidence against one person: their distance counts SAME_PHOTO times.
 Strangers in one photo stay apart, while a mirror image or a collage, nearly identical, stays
@@ -34,8 +37,9 @@ from functools import lru_cache
 import numpy as np
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
-from index.counting.agglomeration import Weights, merges_of
+from index.counting.agglomeration import Formula, merges_of
 from index.counting.effort import Effort
+from index.counting.weights import STEPS
 from index.vectors.space import Scatter
 
 SAME_PHOTO = 4.0
@@ -51,6 +55,7 @@ def merge_by_evidence(
     scatter: Scatter,
     below: float = math.inf,
     effort: Effort | None = None,
+    weights: IntVector | None = None,
 ) -> tuple[IntVector, IntVector, DoubleVector]:
     """Merge unit *vectors* (n, d), found in *photos* (n,), until one group is left.
 
@@ -61,6 +66,7 @@ def merge_by_evidence(
         below: merges at this height or above are not needed; the search ends close to it.
         effort: the limits, and the threads; merging up to DENSE_FACES looks at the time only while
             it compares all pairs.
+        weights: (n,) see index.counting.weights; None: all weigh the same.
 
     Returns: for each of up to n − 1 merges a face of the one group, a face of the other, and the
         height; heights ascend.
@@ -70,18 +76,20 @@ def merge_by_evidence(
     """
     points, kept, copy_of = _distinct(vectors)
     mates = photo_mates(photos, copy_of)
-    weights, slope, offset = formula(scatter)
+    if weights is not None:
+        weights = heaviest(weights, copy_of, len(points))
+    terms, slope, offset = formula(scatter)
     least_gain = offset + slope * (1 - below) - SPARE
     if len(points) > DENSE_FACES:
         from index.counting.sparse_evidence import sparse_merges_of  # noqa: PLC0415 - numba
 
         points, line = np.ascontiguousarray(points), (slope, offset)
         first, second, gains = sparse_merges_of(
-            points, mates, SAME_PHOTO, weights, line, least_gain, effort or Effort()
+            points, mates, SAME_PHOTO, weights, terms, line, least_gain, effort or Effort()
         )
     else:
         dots = similarities(points, mates, effort)
-        first, second, gains = merges_of(dots, weights, least_gain)
+        first, second, gains = merges_of(dots, terms, least_gain, weights)
     heights = np.maximum.accumulate(np.maximum(1 - (gains - offset) / slope, 0.0))
     if len(points) == len(vectors):  # no copies, as is usual
         return first, second, heights
@@ -94,13 +102,26 @@ def merge_by_evidence(
 
 
 @lru_cache(maxsize=8)  # a library has one scatter or two, and short questions are many
-def formula(scatter: Scatter) -> tuple[Weights, float, float]:
-    """The weights, and the gain of lone faces of cosine similarity c: slope c + offset."""
+def formula(scatter: Scatter) -> tuple[Formula, float, float]:
+    """The numbers, and the gain of lone faces of cosine similarity c: slope c + offset."""
     r = scatter.rho / (1 - scatter.rho)
     k = r / (1 - scatter.rho)
     slope = 2 * k / (1 + 2 * r)
     offset = slope - 2 * k / (1 + r) - math.log1p(2 * r) + 2 * math.log1p(r)
-    return Weights(r, k, scatter.stray, math.log(scatter.stray_ratio)), slope, offset
+    parts = 1 if scatter.norm is None else STEPS
+    return Formula(r, k, scatter.stray, math.log(scatter.stray_ratio), parts), slope, offset
+
+
+def heaviest(weights: IntVector, copy_of: IntVector, count: int) -> IntVector:
+    """The weight of each of *count* points: the largest one of its copies, whatever their order.
+
+    Args:
+        weights: (n,) of the faces.
+        copy_of: (n,) the point of each.
+    """
+    found = np.zeros(count, np.int64)
+    np.maximum.at(found, copy_of, weights)
+    return found
 
 
 def _distinct(vectors: FloatMatrix) -> tuple[FloatMatrix, IntVector, IntVector]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from index.base.arrays import DoubleVector
-from index.counting.agglomeration import Weights
+from index.counting.agglomeration import Formula
 from index.counting.compiling import part
 
 # numba knows these types; the type checker does not
@@ -14,20 +14,26 @@ GroupTable = Any  # index.counting.group_links.Groups, or another table with siz
 
 
 class Sizes(NamedTuple):
-    """By group size n: k / (1 + r n), log(1 + r n) and log n; STRAY, and the log of its ratio."""
+    """By group size n in parts: k / (1 + r n), log(1 + r n) and log n.
+
+    Attributes:
+        stray, farthest, parts: see index.counting.agglomeration.Formula.
+    """
 
     scale: DoubleVector
     term: DoubleVector
     log: DoubleVector
     stray: float
     farthest: float
+    parts: int
 
 
-def table_of_sizes(count: int, weights: Weights) -> Sizes:
-    """The terms of groups of up to *count* faces."""
-    numbers = np.arange(count + 2.0)
-    scale, term = weights.k / (1 + weights.r * numbers), np.log1p(weights.r * numbers)
-    return Sizes(scale, term, np.log(np.maximum(numbers, 1)), weights.stray, weights.farthest)
+def table_of_sizes(total: int, formula: Formula) -> Sizes:
+    """The terms of groups whose faces weigh up to *total*, in parts."""
+    shares = np.arange(max(total, formula.parts) + formula.parts + 1.0) / formula.parts
+    scale, term = formula.k / (1 + formula.r * shares), np.log1p(formula.r * shares)
+    log = np.log(np.maximum(shares, shares[1]))
+    return Sizes(scale, term, log, formula.stray, formula.farthest, formula.parts)
 
 
 @part
@@ -45,3 +51,19 @@ def gain_of(sizes: Sizes, groups: GroupTable, one: Number, other: Number, dot: N
     together = sizes.scale[both] * square - sizes.term[both]
     prior = prior_of(sizes, groups.size[one], groups.size[other])
     return together - groups.own[one] - groups.own[other] + prior
+
+
+@part
+def gain_of_lone(sizes: Sizes, similarity: Number) -> Number:
+    """The gain of two lone faces, which weigh as usual ones do."""
+    one, both = sizes.parts, 2 * sizes.parts
+    own = sizes.scale[one] - sizes.term[one]
+    return sizes.scale[both] * (2 + 2 * similarity) - sizes.term[both] - own - own
+
+
+@part
+def similarity_of_lone(sizes: Sizes, gain: Number) -> Number:
+    """The similarity of two lone faces that gain so much."""
+    one, both = sizes.parts, 2 * sizes.parts
+    own = sizes.scale[one] - sizes.term[one]
+    return ((gain + own + own + sizes.term[both]) / sizes.scale[both] - 2) / 2

@@ -24,7 +24,7 @@ class Groups(NamedTuple):
     """(2 m,) each, by number of the group.
 
     Attributes:
-        size, square, own: as in index.counting.agglomeration.
+        size, square, own: as in index.counting.agglomeration; size is in parts.
         alive: whether the group was made and not yet merged.
         row: of its sum in `sums`.
         head: its first node.
@@ -57,22 +57,32 @@ class Nodes(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """The groups, their links, and the sum of each group's points: (m, d) float32."""
+    """The groups, their links, and the weighted sum of each group's points: (m, d) float32."""
 
     groups: Groups
     nodes: Nodes
     sums: FloatMatrix
 
 
-def graph_of(points: FloatMatrix, sizes: Sizes, room: int) -> Graph:
-    """A graph of lone *points* (m, d) without links, with room for *room* nodes."""
+def graph_of(points: FloatMatrix, weights: IntVector, sizes: Sizes, room: int) -> Graph:
+    """A graph of lone *points* without links, with room for *room* nodes.
+
+    Args:
+        points: (m, d) float32, unit vectors times their weights.
+        weights: (m,) in parts.
+    """
     count = len(points)
     alive = np.zeros(2 * count, np.bool_)
     alive[:count] = True
+    size = np.zeros(2 * count, np.int32)
+    square, own = np.zeros(2 * count), np.zeros(2 * count)
+    size[:count] = weights
+    square[:count] = (weights / sizes.parts) ** 2
+    own[:count] = sizes.scale[weights] * square[:count] - sizes.term[weights]
     groups = Groups(
-        np.ones(2 * count, np.int32),
-        np.ones(2 * count),
-        np.full(2 * count, sizes.scale[1] - sizes.term[1]),
+        size,
+        square,
+        own,
         alive,
         np.arange(2 * count, dtype=np.int32),
         np.full(2 * count, NONE, np.int32),

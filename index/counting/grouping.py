@@ -143,12 +143,13 @@ def persons(
     linkage: Linkage,
     photos: IntVector | None = None,
     scatter: Scatter = USUAL,
+    weights: IntVector | None = None,
 ) -> IntVector:
     """The person of each row of *vectors*, see find_links: (n,) numbers from 0.
 
     Args:
         photos: (n,) a number for the photo of each face; see index.counting.hierarchy.
-        scatter: the model's; likewise.
+        scatter, weights: likewise.
     """
     if len(vectors) == 0:
         return np.empty(0, np.int64)
@@ -157,7 +158,8 @@ def persons(
         refuse_many(len(vectors), linkage)
     elif linkage is not Linkage.SINGLE or is_large:
         distance = 1.0 - cut
-        return hierarchy(vectors, linkage, photos, distance, scatter).labels_at(distance)
+        tree = hierarchy(vectors, linkage, photos, distance, scatter, weights=weights)
+        return tree.labels_at(distance)
     order = content_order(vectors)
     links = find_links(np.ascontiguousarray(vectors[order]), cut)
     labels = np.empty(len(vectors), np.int64)

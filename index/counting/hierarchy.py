@@ -86,6 +86,7 @@ def hierarchy(
     below: float = math.inf,
     scatter: Scatter = USUAL,
     effort: Effort | None = None,
+    weights: IntVector | None = None,
 ) -> Hierarchy:
     """The hierarchy of unit *vectors* (n, d) under a linkage other than supported.
 
@@ -99,6 +100,8 @@ def hierarchy(
             More than DENSE_FACES need it: all their merges would take a matrix.
         scatter: the model's, used by evidence only.
         effort: the limits, where evidence or single compare many faces.
+        weights: (n,) of the faces, used by evidence only; see index.counting.weights. None: all
+            weigh the same.
 
     Raises:
         RequestError: 413, more than DENSE_FACES under another linkage, or beyond the effort.
@@ -111,7 +114,12 @@ def hierarchy(
     if linkage is Linkage.EVIDENCE:
         photos = np.arange(count) if photos is None else photos
         first, second, heights = merge_by_evidence(
-            vectors[order], photos[order], scatter, below, effort
+            vectors[order],
+            photos[order],
+            scatter,
+            below,
+            effort,
+            None if weights is None else weights[order],
         )
     else:
         first, second, heights = _by_scipy(vectors[order], linkage, below, effort)

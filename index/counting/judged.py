@@ -19,7 +19,7 @@ from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.choices import Linkage
 from index.base.errors import RequestError
 from index.counting.barred_merging import BARRED, DistanceGroups, EvidenceGroups, closest_first
-from index.counting.evidence import DENSE_FACES, formula, photo_mates, similarities
+from index.counting.evidence import DENSE_FACES, formula, heaviest, photo_mates, similarities
 from index.counting.grouping import Links, find_links, supported
 from index.counting.hierarchy import Hierarchy
 from index.counting.partition import Partition
@@ -51,6 +51,7 @@ def judged_persons(
     photos: IntVector,
     scatter: Scatter,
     judged: Judged,
+    weights: IntVector | None = None,
 ) -> IntVector:
     """The person of each row; the other arguments are those of index.counting.grouping.persons.
 
@@ -65,20 +66,27 @@ def judged_persons(
         )
     if linkage is Linkage.SUPPORTED:
         return _Search(vectors, judged).supported(cut).labels_at(math.inf)
-    return judged_hierarchy(vectors, linkage, photos, scatter, judged).labels_at(1.0 - cut)
+    tree = judged_hierarchy(vectors, linkage, photos, scatter, judged, weights)
+    return tree.labels_at(1.0 - cut)
 
 
 def judged_hierarchy(
-    vectors: FloatMatrix, linkage: Linkage, photos: IntVector, scatter: Scatter, judged: Judged
+    vectors: FloatMatrix,
+    linkage: Linkage,
+    photos: IntVector,
+    scatter: Scatter,
+    judged: Judged,
+    weights: IntVector | None = None,
 ) -> Hierarchy:
     """The hierarchy of unit *vectors* (n, d) under a linkage other than supported.
 
     The merges that people asked for have the height SAID, and those that they forbade are missing.
-    Memory grows with n² as in index.counting.hierarchy.
+    Memory grows with n² as in index.counting.hierarchy, which explains *photos*, *scatter* and
+    *weights*.
     """
     search = _Search(vectors, judged)
     if linkage is Linkage.EVIDENCE:
-        return search.by_evidence(photos, scatter)
+        return search.by_evidence(photos, scatter, weights)
     return search.by_distance(linkage)
 
 
@@ -153,21 +161,29 @@ class _Search:
         barred = np.array([one * count + other for one, other in self._sets.apart()], np.int64)
         return all_links.where(~np.isin(low * count + high, barred))
 
-    def by_evidence(self, photos: IntVector, scatter: Scatter) -> Hierarchy:
+    def by_evidence(
+        self, photos: IntVector, scatter: Scatter, weights: IntVector | None
+    ) -> Hierarchy:
         """The default linkage; see index.counting.evidence."""
+        terms, slope, offset = formula(scatter)
         copy_of = self._join_copies()
         roots = self._roots()
         # copies within a group are no further evidence: each different vector counts once
         members, number = np.unique(np.stack((roots, copy_of)), axis=1, return_inverse=True)
+        number = number.reshape(-1)
         points = self._vectors[members[1]]
-        dots = similarities(points, photo_mates(photos[self._order], number.reshape(-1)))
-        numbers, starts, sizes = np.unique(members[0], return_index=True, return_counts=True)
-        sums = np.add.reduceat(points.astype(np.float64), starts, axis=0)
-        if len(numbers) < len(points):
-            dots = np.add.reduceat(np.add.reduceat(dots, starts, axis=0), starts, axis=1)
+        shares = np.ones(len(points))
+        if weights is not None:
+            shares = heaviest(weights[self._order], number, len(points)) / terms.parts
+        dots = similarities(points, photo_mates(photos[self._order], number))
+        numbers, starts, faces = np.unique(members[0], return_index=True, return_counts=True)
+        sums = np.add.reduceat(points.astype(np.float64) * shares[:, None], starts, axis=0)
+        lone = faces == 1
+        if not lone.all():
+            dots = _of_weighted_groups(dots, shares, starts, lone)
         self._bar(dots, numbers)
-        weights, slope, offset = formula(scatter)
-        groups = EvidenceGroups(dots, sizes, np.einsum("ij,ij->i", sums, sums), weights)
+        sizes, squares = np.add.reduceat(shares, starts), np.einsum("ij,ij->i", sums, sums)
+        groups = EvidenceGroups(dots, sizes, squares, lone, terms)
         for kept, taken, gain in closest_first(groups):
             height = max(1 - (gain - offset) / slope, 0.0)
             self._join(int(numbers[kept]), int(numbers[taken]), height)
@@ -201,6 +217,25 @@ class _Search:
         )
         heights: DoubleVector = np.array([height for _, _, height in self._merges], np.float64)
         return Hierarchy(len(self._order), first, second, np.maximum.accumulate(heights))
+
+
+def _of_weighted_groups(
+    dots: FloatMatrix, shares: DoubleVector, starts: IntVector, lone: NDArray[np.bool_]
+) -> FloatMatrix:
+    """The dot products of the sums of groups, as EvidenceGroups wants them.
+
+    Args:
+        dots: (n, n) of faces that are ordered by group; overwritten.
+        shares: (n,) their weights.
+        starts: (m,) the first face of each group.
+        lone: (m,) whether it is the only one.
+    """
+    singles = starts[lone]
+    plain = dots[np.ix_(singles, singles)]
+    dots *= np.outer(shares, shares).astype(np.float32)
+    found: FloatMatrix = np.add.reduceat(np.add.reduceat(dots, starts, axis=0), starts, axis=1)
+    found[np.ix_(lone, lone)] = plain
+    return found
 
 
 def _of_groups(

@@ -14,7 +14,7 @@ from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.counting.agglomeration import Merges
 from index.counting.compiling import compiled, part
 from index.counting.effort import Effort
-from index.counting.gains import Sizes, gain_of
+from index.counting.gains import Sizes, gain_of, gain_of_lone
 from index.counting.group_links import Graph, graph_of, has_room, join_lists, prepend, roomier
 from index.counting.pair_heap import Heap, empty_heap, longer_heap, pop, push
 
@@ -29,7 +29,7 @@ class Links(NamedTuple):
 
     Attributes:
         first, second: (l,) int32.
-        dot: (l,) float64 similarity, with faces of one photo moved apart.
+        dot: (l,) float64 similarity of unit vectors, with faces of one photo moved apart.
     """
 
     first: NDArray[np.int32]
@@ -61,16 +61,25 @@ class _State(NamedTuple):
 
 
 def merge_links(
-    points: FloatMatrix, links: Links, sizes: Sizes, least_gain: float, effort: Effort
+    points: FloatMatrix,
+    weights: IntVector,
+    links: Links,
+    sizes: Sizes,
+    least_gain: float,
+    effort: Effort,
 ) -> History:
-    """Merge lone *points* (m, d) along *links*, as long as a merge gains more than *least_gain*.
+    """Merge lone *points* along *links*, as long as a merge gains more than *least_gain*.
+
+    Args:
+        points: (m, d) float32, unit vectors times their weights.
+        weights: (m,) in parts.
 
     Raises:
         RequestError: 413, the effort's limits.
     """
     count = len(points)
     state = _State(
-        graph_of(points, sizes, 4 * len(links.first) + 64),
+        graph_of(points, weights, sizes, 4 * len(links.first) + 64),
         empty_heap(2 * len(links.first) + 64),
         History(np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count)),
         np.zeros(1, np.int64),
@@ -105,12 +114,16 @@ def faces_of(history: History, count: int) -> Merges:
 @compiled
 def _link_points(state: _State, links: Links, by_second: IntVector) -> None:
     """Fill the lists and the heap. Lists descend, so smaller numbers are prepended first."""
+    size, parts = state.graph.groups.size, state.sizes.parts
     for link in by_second:
-        prepend(state.graph, links.second[link], links.first[link], links.dot[link])
+        one, other = links.first[link], links.second[link]
+        weight = (size[one] / parts) * (size[other] / parts)
+        prepend(state.graph, other, one, weight * links.dot[link])
     for link in range(len(links.first)):
         one, other, dot = links.first[link], links.second[link], links.dot[link]
-        prepend(state.graph, one, other, dot)
-        gain = gain_of(state.sizes, state.graph.groups, one, other, dot)
+        weight = (size[one] / parts) * (size[other] / parts)
+        prepend(state.graph, one, other, weight * dot)
+        gain = gain_of_lone(state.sizes, dot)
         if gain > state.least_gain:
             push(state.heap, gain, one, other)
 

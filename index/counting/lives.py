@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from index.base.arrays import DoubleVector, IntVector
 from index.counting.compiling import compiled, part
-from index.counting.gains import Sizes, prior_of
+from index.counting.gains import Sizes, prior_of, similarity_of_lone
 from index.counting.link_merging import History
 
 # numba knows these types; the type checker does not
@@ -18,10 +18,11 @@ class Lives(NamedTuple):
     """By number of the group; m points and t merges give m + t groups.
 
     Attributes:
-        size, square, own: see index.counting.agglomeration.
+        size, square, own: see index.counting.agglomeration; size is in parts.
+        faces: how many points it has.
         born: the merge that made it, −1 for a point.
         died: the merge that took it, t if none did.
-        leaves, leaf: the points of group g are leaf[leaves[g]:leaves[g] + size[g]].
+        leaves, leaf: the points of group g are leaf[leaves[g]:leaves[g] + faces[g]].
         place: of each point in leaf.
         since, until: the least gain of any merge up to the one that made it, and up to the one that
             took it; infinite for a point, and minus infinity if none took it.
@@ -33,6 +34,7 @@ class Lives(NamedTuple):
     size: IntVector
     square: DoubleVector
     own: DoubleVector
+    faces: IntVector
     born: IntVector
     died: IntVector
     leaves: IntVector
@@ -45,15 +47,17 @@ class Lives(NamedTuple):
     least_gain: float
 
 
-def lives_of(count: int, history: History, sizes: Sizes, least_gain: float) -> Lives:
-    """The lives of all groups that the merges of *history* made of *count* points."""
-    merges = len(history.first)
+def lives_of(weights: IntVector, history: History, sizes: Sizes, least_gain: float) -> Lives:
+    """The lives of all groups that the merges of *history* made of points with *weights* (m,)."""
+    count, merges = len(weights), len(history.first)
     total = count + merges
-    size, own = np.ones(total, np.int64), np.full(total, sizes.scale[1] - sizes.term[1])
+    size, faces, own = np.ones(total, np.int64), np.ones(total, np.int64), np.empty(total)
+    size[:count] = weights
+    own[:count] = sizes.scale[weights] * (weights / sizes.parts) ** 2 - sizes.term[weights]
     leaves, leaf = np.empty(total, np.int64), np.empty(count, np.int64)
     died = np.full(total, merges, np.int64)
     died[history.first] = died[history.second] = np.arange(merges)
-    _retell(history, sizes, size, own, died, leaves, leaf)
+    _retell(history, sizes, size, faces, own, died, leaves, leaf)
     place = np.empty(count, np.int64)
     place[leaf] = np.arange(count)
     square = (own + sizes.term[size]) / sizes.scale[size]
@@ -62,8 +66,9 @@ def lives_of(count: int, history: History, sizes: Sizes, least_gain: float) -> L
     since, until = level[born], level[died]  # of -1: the last one, infinity
     floor, least = np.empty(total), _least_of_runs(history.gain)
     lives = Lives(
-        size, square, own, born, died, leaves, leaf, place, since, until, floor, least, least_gain
-    )
+        size, square, own, faces, born, died,
+        leaves, leaf, place, since, until, floor, least, least_gain,
+    )  # fmt: skip
     _find_floors(lives)
     return lives
 
@@ -85,6 +90,7 @@ def _retell(
     history: History,
     sizes: Sizes,
     size: IntVector,
+    faces: IntVector,
     own: DoubleVector,
     died: IntVector,
     leaves: IntVector,
@@ -96,17 +102,24 @@ def _retell(
     for merge in range(merges):
         one, two, new = history.first[merge], history.second[merge], count + merge
         size[new] = size[one] + size[two]
-        prior = prior_of(sizes, size[one], size[two])
-        own[new] = history.gain[merge] - prior + own[one] + own[two]
+        faces[new] = faces[one] + faces[two]
+        if one < count and two < count:  # they gained as usual faces do, whatever they weigh
+            left, right = size[one] / sizes.parts, size[two] / sizes.parts
+            dot = left * right * similarity_of_lone(sizes, history.gain[merge])
+            square = left * left + right * right + 2 * dot
+            own[new] = sizes.scale[size[new]] * square - sizes.term[size[new]]
+        else:
+            prior = prior_of(sizes, size[one], size[two])
+            own[new] = history.gain[merge] - prior + own[one] + own[two]
     start = 0
     for group in range(len(size)):
         if died[group] == merges:
             leaves[group] = start
-            start += size[group]
+            start += faces[group]
     for merge in range(merges - 1, -1, -1):
         one, two = history.first[merge], history.second[merge]
         leaves[one] = leaves[count + merge]
-        leaves[two] = leaves[one] + size[one]
+        leaves[two] = leaves[one] + faces[one]
     for point in range(count):
         leaf[leaves[point]] = point
 

@@ -38,7 +38,7 @@ class Round(NamedTuple):
     """What is known of a round of merges.
 
     Attributes:
-        points: (m, d) float32, the lone faces.
+        points: (m, d) float32, the lone faces: vectors times weights.
         linked: the links along which they were merged.
         is_proved: by number of the group; written to. See index.counting.proved.
     """
@@ -87,7 +87,7 @@ def missing_from(
             scale = sizes.scale[size + other_size]
             fixed = scale * lives.square[one] - sizes.term[size + other_size] - lives.own[one]
             fixed += prior_of(sizes, size, other_size)
-            fixed += SLACK + SLACK_A_FACE * (size + other_size)
+            fixed += SLACK + SLACK_A_FACE * (size + other_size) / sizes.parts
             while start < end:
                 stop = min(start + RUN, end)
                 # slices and no branch: so the processor compares several pairs at once
@@ -111,8 +111,8 @@ def missing_from(
 
 @part
 def _are_linked(linked: Linked, lives: Lives, one: Number, other: Number) -> Several:
-    start, stop = lives.leaves[other], lives.leaves[other] + lives.size[other]
-    for leaf in range(lives.leaves[one], lives.leaves[one] + lives.size[one]):
+    start, stop = lives.leaves[other], lives.leaves[other] + lives.faces[other]
+    for leaf in range(lives.leaves[one], lives.leaves[one] + lives.faces[one]):
         point = lives.leaf[leaf]
         for link in range(linked.start[point], linked.start[point + 1]):
             if start <= lives.place[linked.others[link]] < stop:
@@ -123,7 +123,7 @@ def _are_linked(linked: Linked, lives: Lives, one: Number, other: Number) -> Sev
 @part
 def _sum_of(points: FloatMatrix, lives: Lives, group: Number) -> DoubleVector:
     total = np.zeros(points.shape[1])
-    for leaf in range(lives.leaves[group], lives.leaves[group] + lives.size[group]):
+    for leaf in range(lives.leaves[group], lives.leaves[group] + lives.faces[group]):
         total += points[lives.leaf[leaf]]
     return total
 
@@ -139,7 +139,7 @@ def _dot(left: DoubleVector, right: Several) -> Number:
 @part
 def _nearest_leaf(points: FloatMatrix, lives: Lives, group: Number, target: Several) -> Number:
     best, found = -np.inf, -1
-    for leaf in range(lives.leaves[group], lives.leaves[group] + lives.size[group]):
+    for leaf in range(lives.leaves[group], lives.leaves[group] + lives.faces[group]):
         similarity = _dot(target, points[lives.leaf[leaf]])
         if similarity > best:
             best, found = similarity, lives.leaf[leaf]
@@ -151,7 +151,7 @@ def _link_of(merged: Round, one: Number, other: Number) -> Number:
     """A near point of each group, as a key; −1 if they have a link or were not missed."""
     points, lives = merged.points, merged.lives
     small, large = one, other
-    if lives.size[one] > lives.size[other]:
+    if lives.faces[one] > lives.faces[other]:
         small, large = other, one
     if _are_linked(merged.linked, lives, small, large):
         return -1
@@ -161,7 +161,7 @@ def _link_of(merged: Round, one: Number, other: Number) -> Number:
         return -1
     born = max(lives.born[one], lives.born[other])
     died = min(lives.died[one], lives.died[other])
-    equal = EQUAL + EQUAL_A_FACE * (lives.size[one] + lives.size[other])
+    equal = EQUAL + EQUAL_A_FACE * (lives.size[one] + lives.size[other]) / merged.sizes.parts
     if died <= born or gain <= least_between(lives, born, died) + equal:
         merged.is_proved[one] = False
         return -1

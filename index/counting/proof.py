@@ -38,6 +38,8 @@ class Proof:
     def __init__(
         self,
         points: FloatMatrix,
+        weighted: FloatMatrix,
+        weights: IntVector,
         sizes: Sizes,
         shortened: Shortening,
         lone: IntVector,
@@ -48,11 +50,14 @@ class Proof:
 
         Args:
             points: (m, d) float32, the lone faces.
+            weighted: they times their weights.
+            weights: (m,) in parts.
             shortened: of the points.
             lone: those that may gain more than *least_gain* with a lone face outside their links.
             least_gain: at which merging ends.
         """
-        self._points, self._sizes, self._shortened = points, sizes, shortened
+        self._points, self._weighted, self._weights = points, weighted, weights
+        self._sizes, self._shortened = sizes, shortened
         self._lone, self._least_gain, self._effort = lone, least_gain, effort
         self._proved = Proved(len(points))
 
@@ -65,19 +70,32 @@ class Proof:
             RequestError: 413, the effort's limits.
         """
         count, effort = len(self._points), self._effort
-        lives = lives_of(count, history, self._sizes, self._least_gain)
+        lives = lives_of(self._weights, history, self._sizes, self._least_gain)
         names = self._proved.names(history)
         fresh = self._proved.fresh(names, lives)
         is_proved = np.ones(len(fresh), np.bool_)
         linked = linked_points(count, links)
-        merged = Round(self._points, linked, lives, self._sizes, is_proved)
-        sums = _shortened_sums(self._points, self._shortened, history)
+        merged = Round(self._weighted, linked, lives, self._sizes, is_proved)
+        sums = _shortened_sums(self._weighted, self._shortened, history)
         look = _Look(merged, sums, fresh, effort)
-        found = look.among_points(self._lone)
+        found = self._among_lone(merged, sums, fresh)
         found += look.of_points()
         found += look.of_made_groups()
         self._proved.keep(names, lives, is_proved)
         return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+
+    def _among_lone(
+        self, merged: Round, sums: FloatMatrix, fresh: NDArray[np.bool_]
+    ) -> list[IntVector]:
+        """The missing links between lone faces, which weigh as usual ones do."""
+        if self._weighted is not self._points:
+            count, sizes = len(self._points), self._sizes
+            lives, sums = merged.lives, self._shortened(self._points)
+            one = np.full(count, sizes.parts, np.int64)
+            own = np.full(count, sizes.scale[sizes.parts] - sizes.term[sizes.parts])
+            lives = lives._replace(size=one, square=np.ones(count), own=own)
+            merged = merged._replace(points=self._points, lives=lives)
+        return _Look(merged, sums, fresh, self._effort).among_points(self._lone)
 
 
 class _Look:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from index.base.arrays import FloatMatrix, IntVector
-from index.counting.agglomeration import Merges, Weights
+from index.counting.agglomeration import Formula, Merges
 from index.counting.effort import Effort
 from index.counting.gains import table_of_sizes
 from index.counting.group_links import similarities_of
@@ -27,7 +27,8 @@ def sparse_merges_of(
     points: FloatMatrix,
     photo_mates: Sequence[IntVector],
     same_photo: float,
-    weights: Weights,
+    weights: IntVector | None,
+    formula: Formula,
     line: tuple[float, float],
     least_gain: float,
     effort: Effort,
@@ -38,6 +39,7 @@ def sparse_merges_of(
         points: (n, d) float32, C-contiguous, different rows of length 1; n at least 2.
         photo_mates: the points of each photo that has several.
         same_photo: so many times counts the distance of two faces of one photo.
+        weights: (n,) of the points, in the formula's parts; None: each is a usual face's.
         line: slope and offset: the gain of lone faces of similarity c is slope c + offset.
 
     Returns: as index.counting.agglomeration.merges_of().
@@ -46,17 +48,22 @@ def sparse_merges_of(
         RequestError: 413, the effort's limits.
     """
     count = len(points)
-    shortened, sizes = Shortening(points), table_of_sizes(count, weights)
+    if weights is None:
+        weights = np.full(count, formula.parts, np.int64)
+    shortened, sizes = Shortening(points), table_of_sizes(int(weights.sum()), formula)
     row, neighbour, beyond = nearest(shortened(points), NEIGHBOURS, effort)
     together = _unique(count, *_pairs_in(photo_mates))
     keys = np.union1d(_unique(count, row, neighbour), together)
     slope, offset = line
     lone = np.flatnonzero(offset + slope * beyond.astype(np.float64) > least_gain - SLACK)
-    proof = Proof(points, sizes, shortened, lone, least_gain, effort)
+    weighted = points
+    if (weights != formula.parts).any():
+        weighted = points * (weights / formula.parts).astype(np.float32)[:, None]
+    proof = Proof(points, weighted, weights, sizes, shortened, lone, least_gain, effort)
     while True:
         links = _links(points, keys, together, same_photo)
         effort.rounds, effort.links = effort.rounds + 1, len(keys)
-        history = merge_links(points, links, sizes, least_gain, effort)
+        history = merge_links(weighted, weights, links, sizes, least_gain, effort)
         missing = proof.missing_links(links, history)
         if not len(missing):
             return faces_of(history, count)

@@ -42,11 +42,21 @@ class Scatter:
         stray: how much more readily a stray face joins than two persons become one, 0 or more.
         stray_ratio: how many times larger one group is than the other when that grows no further,
             at least 1.
+        norm: the length of a usual face's raw embedding, by which faces weigh (see
+            index.counting.weights), above 0; None: all weigh the same.
     """
 
     rho: float
     stray: float
     stray_ratio: float = UNBOUNDED  # as in profiles that were made before there was a bound
+    norm: float | None = None  # likewise, and of models whose vectors do not tell
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether every number is in its range."""
+        is_norm = self.norm is None or MIN_NORM < self.norm < math.inf
+        is_stray = 0 <= self.stray <= MOST_STRAY and self.stray_ratio >= 1
+        return 0 < self.rho < 1 and is_stray and is_norm
 
 
 USUAL = Scatter(0.48, 0.30, 3.0)  # FaceNet's, and that of models of which nothing is known
@@ -93,8 +103,8 @@ class Profile:
     @property
     def version(self) -> str:
         """Hex digits that are the same for all profiles that count alike, and for no others."""
-        numbers = [self.centre, self.operating_distance, *asdict(self.scatter).values()]
-        text = json.dumps(numbers).encode()
+        scatter = [number for number in asdict(self.scatter).values() if number is not None]
+        text = json.dumps([self.centre, self.operating_distance, *scatter]).encode()
         return hashlib.sha256(text).hexdigest()[:VERSION_DIGITS]
 
     def after(self, before: "Profile") -> "Profile":
@@ -131,7 +141,7 @@ class Profile:
                 _numbers(found["centre"]),
                 float(found["operating_distance"]),
                 dict(found.get("measured", {})),
-                Scatter(**{name: float(x) for name, x in found.get("scatter", _BEFORE).items()}),
+                _scatter(found.get("scatter", _BEFORE)),
                 float(found.get("operating_rate", 1e-3)),
                 found.get("replaces"),
                 None if found.get("choice") is None else Choice(**found["choice"]),
@@ -143,15 +153,17 @@ class Profile:
         FalseMatchRates.of(profile.measured)
         if not 0 < profile.operating_distance < 2:  # noqa: PLR2004 - the range of the distance
             raise ConfigError(f"operating distance {profile.operating_distance} is not in 0 to 2")
-        scatter = profile.scatter
-        is_possible = 0 < scatter.rho < 1 and 0 <= scatter.stray <= MOST_STRAY
-        if not (is_possible and scatter.stray_ratio >= 1):
-            raise ConfigError(f"malformed model profile: {scatter} is out of range")
+        if not profile.scatter.is_possible:
+            raise ConfigError(f"malformed model profile: {profile.scatter} is out of range")
         if not isinstance(profile.replaces, dict | None):
             raise ConfigError("malformed model profile: what it replaces is no profile")
         if not 0 < profile.operating_rate < 1:
             raise ConfigError(f"operating rate {profile.operating_rate} is not in 0 to 1")
         return profile
+
+
+def _scatter(numbers: dict[str, Any]) -> Scatter:
+    return Scatter(**{name: float(x) for name, x in numbers.items() if x is not None})
 
 
 def _numbers(values: object) -> tuple[float, ...]:

@@ -12,7 +12,8 @@ from index.base.errors import RequestError
 from index.counting.effort import Effort
 from index.counting.evidence import BLOCK_ROWS, SAME_PHOTO, merge_by_evidence, similarities
 from index.counting.hierarchy import Hierarchy, hierarchy
-from index.vectors.space import USUAL
+from index.counting.weights import STEPS, weights_of
+from index.vectors.space import USUAL, Scatter
 from tests.index.builders import Matrix, unit
 
 Photos = NDArray[np.int64]
@@ -56,7 +57,16 @@ Group = tuple[int, ...]
 class Reference:
     """The module's docstring taken literally: every pair of groups, anew after every merge."""
 
-    def __init__(self, vectors: Matrix, photos: Photos) -> None:
+    def __init__(
+        self,
+        vectors: Matrix,
+        photos: Photos,
+        weights: NDArray[np.int64] | None = None,
+        scatter: Scatter = USUAL,
+    ) -> None:
+        count = len(vectors)
+        self._weights = np.ones(count) if weights is None else weights / STEPS
+        self._scatter = scatter
         wide = vectors.astype(np.float64)
         distances = 1 - wide @ wide.T
         distances[photos[:, None] == photos[None, :]] *= SAME_PHOTO
@@ -68,20 +78,30 @@ class Reference:
         while len(self.groups) > 1:
             self._merge_best()
 
-    def _square(self, group: Group) -> float:
-        return len(group) + 2 * sum(self._dots[a, b] for a, b in combinations(group, 2))
+    def _weight(self, group: Group, two_lone: bool = False) -> float:
+        return len(group) if two_lone else float(sum(self._weights[face] for face in group))
 
-    @staticmethod
-    def _evidence(size: int, square: float) -> float:
-        r = USUAL.rho / (1 - USUAL.rho)
-        k = r / (1 - USUAL.rho)
+    def _square(self, group: Group, two_lone: bool = False) -> float:
+        weights = np.ones(len(self._weights)) if two_lone else self._weights
+        pairs = combinations(group, 2)
+        products = (weights[a] * weights[b] * self._dots[a, b] for a, b in pairs)
+        return float(sum(weights[face] ** 2 for face in group) + 2 * sum(products))
+
+    def _evidence(self, size: float, square: float) -> float:
+        r = self._scatter.rho / (1 - self._scatter.rho)
+        k = r / (1 - self._scatter.rho)
         return float(k * square / (1 + r * size) - np.log(1 + r * size))
 
     def _gain(self, one: Group, other: Group) -> float:
-        together = self._evidence(len(one) + len(other), self._square(one + other))
-        apart = [self._evidence(len(group), self._square(group)) for group in (one, other)]
-        ratio = max(len(one), len(other)) / min(len(one), len(other))
-        prior = USUAL.stray * np.log(min(ratio, USUAL.stray_ratio))
+        two = len(one) == len(other) == 1
+        both, weights = one + other, [self._weight(group, two) for group in (one, other)]
+        together = self._evidence(self._weight(both, two), self._square(both, two))
+        apart = [
+            self._evidence(weight, self._square(group, two))
+            for weight, group in zip(weights, (one, other), strict=True)
+        ]
+        ratio = max(weights) / min(weights)
+        prior = self._scatter.stray * np.log(min(ratio, self._scatter.stray_ratio))
         return float(together - sum(apart) + prior)
 
     def _height(self, gain: float) -> float:
@@ -108,13 +128,21 @@ def groups_of(labels: NDArray[np.int64]) -> set[Group]:
     return {tuple(np.flatnonzero(labels == label).tolist()) for label in set(labels.tolist())}
 
 
-@given(faces())
+@pytest.mark.parametrize("weighed", [False, True])
+@given(given_faces=faces(), seed=st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_merges_are_those_of_a_plain_float64_reference(given_faces: tuple[Matrix, Photos]) -> None:
+def test_merges_are_those_of_a_plain_float64_reference(
+    weighed: bool, given_faces: tuple[Matrix, Photos], seed: int
+) -> None:
     vectors, photos = given_faces
-    reference = Reference(vectors, photos)
+    scatter, weights = USUAL, None
+    if weighed:
+        scatter = Scatter(0.66, 0.3, 10.0, norm=70.0)
+        norms = np.random.default_rng(seed).uniform(10, 160, size=len(vectors))
+        weights = weights_of(norms, scatter)
+    reference = Reference(vectors, photos, weights, scatter)
     assume(reference.margin > MARGIN)
-    found = tree(vectors, photos)
+    found = hierarchy(vectors, Linkage.EVIDENCE, photos, scatter=scatter, weights=weights)
     np.testing.assert_allclose(found.heights, reference.heights, atol=TOLERANCE)
     edges = [0.0, *reference.heights, reference.heights[-1] + 1]
     for merged, (low, high) in enumerate(pairwise(edges)):

@@ -14,15 +14,18 @@ from index.counting import effort, evidence, proof, sparse_evidence
 from index.counting.effort import Effort
 from index.counting.hierarchy import Hierarchy, by_appearance, hierarchy
 from index.counting.shortening import LEFT, Shortening
+from index.vectors.space import USUAL, Scatter
 from tests.index.builders import Matrix, unit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TOLERANCE = 5e-5  # of heights; dense sums are float32
 Photos = NDArray[np.int64]
+Weights = NDArray[np.int64]
+WEIGHED = Scatter(0.66, 0.3, 10.0, norm=70.0)
 
 
 @st.composite
-def crowds(draw: st.DrawFn) -> tuple[Matrix, Photos]:
+def crowds(draw: st.DrawFn) -> tuple[Matrix, Photos, Weights | None]:
     """Persons of some faces each, shared photos, bursts of near-copies; some are nearly flat."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     count, dim = draw(st.integers(2, 120)), draw(st.sampled_from([16, 64]))
@@ -33,15 +36,31 @@ def crowds(draw: st.DrawFn) -> tuple[Matrix, Photos]:
     rows = np.concatenate((rows, bursts + 0.02 * rng.normal(size=bursts.shape)))
     rows[:, dim // 4 :] *= draw(st.sampled_from([1.0, 0.1]))
     photos = rng.integers(draw(st.sampled_from([5, 60, 10_000])), size=len(rows))
-    return unit(rows), photos
+    weights = rng.integers(4, 33, size=len(rows)) if draw(st.booleans()) else None
+    return unit(rows), photos, weights
+
+
+def tree(
+    vectors: Matrix,
+    photos: Photos,
+    below: float,
+    weights: Weights | None,
+    limits: Effort | None = None,
+) -> Hierarchy:
+    scatter = USUAL if weights is None else WEIGHED
+    return hierarchy(vectors, Linkage.EVIDENCE, photos, below, scatter, limits, weights)
 
 
 def sparse(
-    vectors: Matrix, photos: Photos, below: float, limits: Effort | None = None
+    vectors: Matrix,
+    photos: Photos,
+    below: float,
+    limits: Effort | None = None,
+    weights: Weights | None = None,
 ) -> Hierarchy:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evidence, "DENSE_FACES", 1)
-        return hierarchy(vectors, Linkage.EVIDENCE, photos, below, effort=limits)
+        return tree(vectors, photos, below, weights, limits)
 
 
 @pytest.mark.parametrize("neighbours", [2, 8])
@@ -50,18 +69,19 @@ def sparse(
     below=st.sampled_from([0.2, 0.45, 0.6, 0.75]),
     random=st.randoms(use_true_random=False),
 )
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 def test_persons_are_those_of_all_pairs_whatever_the_order(
-    neighbours: int, crowd: tuple[Matrix, Photos], below: float, random: Random
+    neighbours: int, crowd: tuple[Matrix, Photos, Weights | None], below: float, random: Random
 ) -> None:
-    vectors, photos = crowd
+    vectors, photos, weights = crowd
     order = list(range(len(vectors)))
     random.shuffle(order)
-    dense = hierarchy(vectors, Linkage.EVIDENCE, photos, below)
+    dense = tree(vectors, photos, below, weights)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sparse_evidence, "NEIGHBOURS", neighbours)
         patch.setattr(proof, "BLOCK", 16)
-        found = sparse(np.ascontiguousarray(vectors[order]), photos[order], below)
+        shuffled = None if weights is None else weights[order]
+        found = sparse(np.ascontiguousarray(vectors[order]), photos[order], below, weights=shuffled)
     near = min(len(dense.heights), len(found.heights))
     np.testing.assert_allclose(found.heights[:near], dense.heights[:near], atol=TOLERANCE)
     labels = np.empty(len(order), np.int64)
