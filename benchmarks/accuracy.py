@@ -12,7 +12,9 @@ For each size it draws people and photos (a tenth as often for 50 x 10) and coun
 
 With --choose, each half also chooses its own constants and operating rate, from GRID and RATES:
 those with the largest sum of exact counts of its own people, each around a centre of the rest.
-"chosen" judges them on the other half. Without it, the profile that is shipped gives them.
+"chosen" judges them on the other half. Without it, the profile that is shipped gives them. Of a
+model whose faces have weights, each half takes the usual length from its own faces, and chooses
+whether faces weigh the same.
 
 How to read the JSON: exact per cent of each size, mean and worst of the halves, and the bias, which
 is the mean of counted - true persons. accepted_of_1000 is the share of strangers of the judged half
@@ -26,7 +28,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -43,6 +45,7 @@ from index.base.choices import Linkage  # noqa: E402
 from index.base.settings import Settings  # noqa: E402
 from index.counting.agglomeration import compile_now  # noqa: E402
 from index.counting.hierarchy import hierarchy  # noqa: E402
+from index.counting.weights import weights_of_raw  # noqa: E402
 from index.evaluation.measures import (  # noqa: E402
     LabelledFaces,
     halves,
@@ -67,7 +70,7 @@ LARGEST = "50 x 10"
 RATES = (2e-4, 3e-4, 5e-4, 7e-4, 1e-3, 1.4e-3, 2e-3, 3e-3)
 GRID = tuple(
     Scatter(rho, stray, ratio)
-    for rho, stray, ratio in product((0.42, 0.48, 0.54, 0.60), (0.2, 0.3), (3.0, 10.0))
+    for rho, stray, ratio in product((0.42, 0.48, 0.54, 0.60, 0.66), (0.2, 0.3), (3.0, 10.0))
 )
 
 
@@ -83,6 +86,12 @@ class Half:
         """The rows of each of the people."""
         people = np.array(self.faces.people)
         return {name: np.flatnonzero(people == name) for name in self.names}
+
+    @cached_property
+    def norm(self) -> float:
+        """The median length of the embeddings."""
+        rows = np.concatenate(list(self.rows.values()))
+        return float(np.median(np.linalg.norm(self.faces.raw[rows].astype(np.float64), axis=1)))
 
     @cached_property
     def means(self) -> dict[str, NDArray[np.float64]]:
@@ -140,8 +149,12 @@ def judge(
         for people, rows in half.draws(size, *shape, draws, [*seed, number]):
             others = [name for name in half.names if name not in people]
             own = space or half.space(people if len(others) > 1 else ())
-            vectors = own.unit(half.faces.raw[rows])
-            trees = [hierarchy(vectors, Linkage.EVIDENCE, scatter=one) for one in scatters]
+            raw = half.faces.raw[rows]
+            vectors = own.unit(raw)
+            trees = [
+                hierarchy(vectors, Linkage.EVIDENCE, scatter=one, weights=weights_of_raw(raw, one))
+                for one in scatters
+            ]
             found = [[tree.persons_at(distance) for distance in distances] for tree in trees]
             errors.append(np.array(found) - len(people))
         exact[number] = 100 * (np.array(errors) == 0).mean(axis=0)
@@ -160,15 +173,21 @@ def measure(
         tuned, judged = (other, one) if turned else (one, other)
         (distance,) = tuned.distances([profile.operating_rate])
         key, space = [seed, int(turned)], tuned.space()
-        given = (judged, space, [profile.scatter], [distance], draws, key)
+        scatter, is_weighed = profile.scatter, profile.scatter.norm is not None
+        if is_weighed:
+            scatter = replace(scatter, norm=tuned.norm)
+        given = (judged, space, [scatter], [distance], draws, key)
         shipped.append([part[:, 0, 0] for part in judge(*given)])
         curve.append([part[:, 0, 0] for part in judge(*given, CURVE)])
         accepted.append(1000 * share_accepted(judged, space, distance))
         if choose:
-            scatter, rate = best_of(tuned, draws, key)
+            grid = GRID
+            if is_weighed:
+                grid += tuple(replace(one, norm=tuned.norm) for one in GRID)
+            scatter, rate = best_of(tuned, grid, draws, key)
             found = judge(judged, space, [scatter], tuned.distances([rate]), draws, key)
             chosen.append([part[:, 0, 0] for part in found])
-            choices.append([scatter.rho, scatter.stray, scatter.stray_ratio, rate])
+            choices.append([*astuple(scatter), rate])
     document = {
         "photos": len(faces.people),
         "halves": 2 * splits,
@@ -188,11 +207,13 @@ def share_accepted(half: Half, space: Space, distance: float) -> float:
     return float((different < distance).mean())
 
 
-def best_of(half: Half, draws: int, seed: list[int]) -> tuple[Scatter, float]:
-    """The constants and the rate with the largest sum of exact counts of the half's own people."""
-    exact, _ = judge(half, None, GRID, half.distances(RATES), draws, seed)
+def best_of(
+    half: Half, grid: Sequence[Scatter], draws: int, seed: list[int]
+) -> tuple[Scatter, float]:
+    """Of *grid* and RATES, those with the largest sum of exact counts of the half's own people."""
+    exact, _ = judge(half, None, grid, half.distances(RATES), draws, seed)
     scatter, rate = np.unravel_index(exact.sum(axis=0).argmax(), exact.shape[1:])
-    return GRID[scatter], RATES[rate]
+    return grid[scatter], RATES[rate]
 
 
 def table(results: Sequence[Any], sizes: Sizes) -> dict[str, Any]:

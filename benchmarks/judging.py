@@ -26,12 +26,13 @@ import numpy as np
 from accuracy import Half, Rows, embedded
 from numpy.typing import NDArray
 
-from index.base.arrays import FloatMatrix
+from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import Linkage
 from index.counting.doubts import Doubt, doubts
 from index.counting.hierarchy import Hierarchy
 from index.counting.judged import Judged, judged_hierarchy
 from index.counting.partition import Partition
+from index.counting.weights import weights_of_raw
 from index.evaluation.measures import halves
 from index.vectors.space import Scatter, shipped_profile
 
@@ -57,6 +58,7 @@ def errors(
     vectors: FloatMatrix,
     truth: Sequence[str],
     scatter: Scatter,
+    weights: IntVector | None,
     distance: float,
     answers: int,
     order: Order,
@@ -67,7 +69,7 @@ def errors(
     for _ in range(answers + 1):
         group = np.array([said.root(row) for row in range(count)])
         judged = Judged(rows, group, tuple(said.apart()))
-        tree = judged_hierarchy(vectors, Linkage.EVIDENCE, rows, scatter, judged)
+        tree = judged_hierarchy(vectors, Linkage.EVIDENCE, rows, scatter, judged, weights)
         found.append(tree.persons_at(distance) - len(set(truth)))
         question = order(tree, vectors, distance)
         if question is None:
@@ -101,11 +103,10 @@ def main() -> None:
         drawn = judged.draws("", given.persons, given.photos, given.draws, key)
         for number, (_, rows) in enumerate(drawn):
             vectors, truth = space.unit(faces.raw[rows]), names_of(faces.people, rows)
+            model = profile.scatter, weights_of_raw(faces.raw[rows], profile.scatter)
             chance = at_random(np.random.default_rng([*key, number]))
             for name, order in (("doubts", most_doubtful), ("random", chance)):
-                found[name].append(
-                    errors(vectors, truth, profile.scatter, distance, given.answers, order)
-                )
+                found[name].append(errors(vectors, truth, *model, distance, given.answers, order))
     print(json.dumps({name: table(np.array(some)) for name, some in found.items()}, indent=1))
 
 

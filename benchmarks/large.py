@@ -36,6 +36,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ from index.base.errors import RequestError
 from index.counting import evidence
 from index.counting.effort import Effort
 from index.counting.hierarchy import Hierarchy, by_appearance, hierarchy
+from index.counting.weights import weights_of
 from index.vectors.space import Space, shipped_profile
 
 SIZES = (1, 1, 1, 2, 2, 3, 3, 5, 12, 40)  # photos of a person, equally often
@@ -156,10 +158,16 @@ def equality(vectors: FloatMatrix, photos: IntVector, space: Space, draws: int) 
     for number in range(draws):
         some, shown = drawn(vectors, photos, rng)
         distance = 1.0 - space.cut(THRESHOLDS[number % len(THRESHOLDS)])
-        dense = hierarchy(some, Linkage.EVIDENCE, shown, distance, scatter).labels_at(distance)
+        model, weights = scatter, None
+        if number % 2:
+            model = replace(scatter, norm=1.0)
+            weights = weights_of(rng.uniform(0.2, 2.2, len(some)), model)
+        tree = hierarchy(some, Linkage.EVIDENCE, shown, distance, model, weights=weights)
+        dense = tree.labels_at(distance)
         order, effort = rng.permutation(len(some)), Effort()
         mixed = np.ascontiguousarray(some[order]), Linkage.EVIDENCE, shown[order]
-        tree = all_pairs_up_to(1, partial(hierarchy, *mixed, distance, scatter, effort))
+        rest = distance, model, effort, None if weights is None else weights[order]
+        tree = all_pairs_up_to(1, partial(hierarchy, *mixed, *rest))
         labels = np.empty(len(some), np.int64)
         labels[order] = tree.labels_at(distance)
         equal += bool(np.array_equal(by_appearance(labels), dense))

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from index.base.arrays import FloatMatrix
 from index.base.choices import DEFAULT_THRESHOLD, Linkage
 from index.counting.grouping import persons
+from index.counting.weights import weights_of_raw
 from index.evaluation.measures import LabelledFaces
 from index.vectors.space import Space, shipped_profile
 
@@ -75,7 +76,8 @@ def counts(faces: LabelledFaces, model: str) -> Iterator[dict[str, Any]]:
         strangers = theirs[:, None] != theirs[None, :]
         accepted = float(((some @ some.T) > cut)[strangers].mean())
         scatter = space.profile.scatter
-        labels = persons(vectors, cut, Linkage.EVIDENCE, np.arange(count), scatter)
+        weights = weights_of_raw(raw, scatter)
+        labels = persons(vectors, cut, Linkage.EVIDENCE, np.arange(count), scatter, weights)
         yield {
             "photos": sizes,
             "faces": count,

@@ -44,7 +44,7 @@ def evaluate_judgements(
             space = stored_space(generation.profile, settings.distance)
             counts = (
                 judged_at(
-                    space.unit(pairs.raw),
+                    pairs.raw,
                     pairs.photos,
                     pairs.same,
                     pairs.different,

@@ -18,6 +18,7 @@ from index.counting.judged import Judged, judged_persons
 from index.counting.key_faces import why_left_out
 from index.counting.often_seen import NOBODY, TOO_FEW, seen_often
 from index.counting.question import Question
+from index.counting.weights import weights_of_faces
 from index.database.queries.faces import FaceRow
 from index.vectors.space import Space
 
@@ -112,14 +113,15 @@ def answer_question(
     """
     photos = np.array([face.image_id for face in counted], np.int64)
     cut, scatter, tree = space.cut(question.threshold), space.profile.scatter, None
+    weights = weights_of_faces(counted, scatter)
     if judged is not None:
-        labels = judged_persons(vectors, cut, question.linkage, photos, scatter, judged)
+        labels = judged_persons(vectors, cut, question.linkage, photos, scatter, judged, weights)
     elif len(counted) > DENSE_FACES:
         below = 1.0 - space.cut(question.threshold * (1 + INTERVAL_SHARE))
-        tree = hierarchy(vectors, question.linkage, photos, below, scatter, effort)
+        tree = hierarchy(vectors, question.linkage, photos, below, scatter, effort, weights)
         labels = tree.labels_at(1.0 - cut)
     else:
-        labels = grouping.persons(vectors, cut, question.linkage, photos, scatter)
+        labels = grouping.persons(vectors, cut, question.linkage, photos, scatter, weights)
     person_of = seen_often(labels, photos, question.min_photos)
     if question.min_photos > 1 and NOBODY in person_of:
         rare = [

@@ -20,6 +20,7 @@ from index.counting.hierarchy import Hierarchy, hierarchy
 from index.counting.judged import judged_hierarchy, judged_persons
 from index.counting.often_seen import NOBODY, counts_by_merges, seen_often
 from index.counting.question import Question
+from index.counting.weights import weights_of_faces
 from index.database.queries.faces import FaceRow
 from index.vectors.space import Space
 
@@ -109,6 +110,10 @@ class Explanation:
         return np.array([face.image_id for face in self._answer.faces], np.int64)
 
     @cached_property
+    def _weights(self) -> IntVector | None:
+        return weights_of_faces(self._answer.faces, self._space.profile.scatter)
+
+    @cached_property
     def _hierarchy(self) -> Hierarchy | None:
         if self._question.linkage is Linkage.SUPPORTED:
             return None  # its groups are not nested: a higher threshold may split again
@@ -116,9 +121,10 @@ class Explanation:
 
     def _tree(self, linkage: Linkage) -> Hierarchy:
         scatter, judged = self._space.profile.scatter, self._answer.judged
+        vectors, photos, weights = self._vectors, self._photos, self._weights
         if judged is not None:
-            return judged_hierarchy(self._vectors, linkage, self._photos, scatter, judged)
-        return hierarchy(self._vectors, linkage, self._photos, scatter=scatter)
+            return judged_hierarchy(vectors, linkage, photos, scatter, judged, weights)
+        return hierarchy(vectors, linkage, photos, scatter=scatter, weights=weights)
 
     @cached_property
     def _counts(self) -> IntVector:

@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.choices import Linkage
 from index.counting.grouping import persons
+from index.counting.weights import weights_of_raw
 from index.vectors.match_rates import FALSE_MATCH_RATES, FalseMatchRates
 from index.vectors.space import OPERATING_THRESHOLD, Profile, Space
 
@@ -133,7 +134,8 @@ class CountedPeople:
         """Count *raw* embeddings (n, d) of faces in *photos* (n,) at 0.2, as a question would."""
         space = Space.calibrated(profile)
         cut = space.cut(OPERATING_THRESHOLD)
-        person_of = persons(space.unit(raw), cut, Linkage.EVIDENCE, photos, profile.scatter)
+        scatter, weights = profile.scatter, weights_of_raw(raw, profile.scatter)
+        person_of = persons(space.unit(raw), cut, Linkage.EVIDENCE, photos, scatter, weights)
         wide = raw.astype(np.float64)
         means = np.zeros((int(person_of.max()) + 1, raw.shape[1]))
         np.add.at(means, person_of, wide)

@@ -11,6 +11,7 @@ from index.base.choices import Linkage
 from index.base.progress import Progress
 from index.counting.grouping import above, components, find_links, joining_links
 from index.counting.hierarchy import hierarchy
+from index.counting.weights import weights_of_raw
 from index.evaluation.measures import (
     CountQuality,
     draw,
@@ -68,11 +69,26 @@ def evaluate_size(
     draws: Sequence[IntVector],
     size: tuple[int, int],
     photos: IntVector | None = None,
+    weights: IntVector | None = None,
 ) -> SizeResult:
-    """Judge counts of *draws* of the unit *vectors* (n, d) at every threshold."""
+    """Judge counts of *draws* of the unit *vectors* (n, d) at every threshold.
+
+    Args:
+        photos, weights: (n,) see index.counting.hierarchy.
+    """
     photos = np.arange(len(vectors)) if photos is None else photos
     thresholds = (threshold, *THRESHOLDS)
-    counts = [_counts(vectors[rows], space, linkage, thresholds, photos[rows]) for rows in draws]
+    counts = [
+        _counts(
+            vectors[rows],
+            space,
+            linkage,
+            thresholds,
+            photos[rows],
+            None if weights is None else weights[rows],
+        )
+        for rows in draws
+    ]
     by_place: list[CountQuality] = []
     for place in range(len(THRESHOLDS) + 1):
         found = iter([row[place] for row in counts])
@@ -100,6 +116,7 @@ def _counts(
     linkage: Linkage,
     thresholds: Sequence[float],
     photos: IntVector,
+    weights: IntVector | None = None,
 ) -> list[int]:
     cuts = [space.cut(threshold) for threshold in thresholds]
     if linkage is Linkage.SUPPORTED:
@@ -109,7 +126,7 @@ def _counts(
         return [
             int(components(joining_links(links, count, linkage), count).max()) + 1 for links in kept
         ]
-    tree = hierarchy(vectors, linkage, photos, scatter=space.profile.scatter)
+    tree = hierarchy(vectors, linkage, photos, scatter=space.profile.scatter, weights=weights)
     return [tree.persons_at(1.0 - cut) for cut in cuts]
 
 
@@ -154,14 +171,14 @@ def evaluate(
     photos: IntVector | None = None,
 ) -> Evaluation:
     """Judge counts and distances of labelled *raw* embeddings (n, d), found in *photos* (n,)."""
-    vectors = space.unit(raw)
+    vectors, weights = space.unit(raw), weights_of_raw(raw, space.profile.scatter)
     same, different = pair_distances(vectors, people)
     results = []
     for number, size in enumerate(sizes):
         progress(number, len(sizes))
         drawn = draw(people, *size, draws, seed)
         results.append(
-            evaluate_size(vectors, people, space, linkage, threshold, drawn, size, photos)
+            evaluate_size(vectors, people, space, linkage, threshold, drawn, size, photos, weights)
         )
     progress(len(sizes), len(sizes))
     return Evaluation(

@@ -13,6 +13,7 @@ from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import Linkage
 from index.counting.grouping import persons
 from index.counting.hierarchy import hierarchy
+from index.counting.weights import weights_of_raw
 from index.vectors.space import Space
 
 
@@ -31,7 +32,7 @@ class JudgedAt:
 
 
 def judged_at(
-    vectors: FloatMatrix,
+    raw: FloatMatrix,
     photos: IntVector,
     same: Sequence[tuple[int, int]],
     different: Sequence[tuple[int, int]],
@@ -39,17 +40,18 @@ def judged_at(
     linkage: Linkage,
     thresholds: Sequence[float],
 ) -> list[JudgedAt]:
-    """Count unit *vectors* (n, d), found in *photos* (n,), without any judgement.
+    """Count *raw* embeddings (n, d), found in *photos* (n,), without any judgement.
 
     Args:
         same, different: pairs of rows that people judged.
     """
     cuts = [space.cut(threshold) for threshold in thresholds]
-    below, scatter = 1.0 - min(cuts), space.profile.scatter
+    vectors, scatter = space.unit(raw), space.profile.scatter
     if linkage is Linkage.SUPPORTED:
         labels = [persons(vectors, cut, linkage) for cut in cuts]
     else:
-        tree = hierarchy(vectors, linkage, photos, below, scatter)
+        below, weights = 1.0 - min(cuts), weights_of_raw(raw, scatter)
+        tree = hierarchy(vectors, linkage, photos, below, scatter, weights=weights)
         labels = [tree.labels_at(1.0 - cut) for cut in cuts]
     one, other = (np.array(pairs, np.int64).reshape(-1, 2) for pairs in (same, different))
     return [

@@ -9,6 +9,7 @@ from index.base.arrays import IntVector
 from index.base.choices import FaceChoice, Linkage
 from index.counting import grouping
 from index.counting.judged import judged_persons
+from index.counting.weights import weights_of_faces
 from index.database.queries import embeddings
 from index.database.queries.faces import FaceRow, faces_of
 from index.library.judged_faces import choose_faces
@@ -42,7 +43,9 @@ def group_rows(
         return [], np.empty(0, np.int64)
     _, raw = embeddings.embeddings_of(connection, generation_id, [face.id for face in counted])
     photos = np.array([face.image_id for face in counted], np.int64)
-    arguments = space.unit(raw), space.cut(threshold), linkage, photos, space.profile.scatter
+    scatter = space.profile.scatter
+    arguments = space.unit(raw), space.cut(threshold), linkage, photos, scatter
+    weights = weights_of_faces(counted, scatter)
     if judged is None:
-        return counted, grouping.persons(*arguments)
-    return counted, judged_persons(*arguments, judged)
+        return counted, grouping.persons(*arguments, weights)
+    return counted, judged_persons(*arguments, judged, weights)

@@ -22,6 +22,7 @@ from index.vectors.space import (
 )
 from tests.spaces import DIM, UNMEASURED
 
+VERSION_WITHOUT_WEIGHTS = "e2223d2848a9"  # of profiles made before there were weights
 SMALL = Profile((1.0, 0.0, -2.0), 0.6, {"on": "three people"})
 cosine = st.floats(0, 2, allow_subnormal=False)  # distances
 
@@ -121,6 +122,14 @@ def test_a_profile_survives_being_written_and_read() -> None:
 def test_an_older_profile_counts_as_it_did(said: str) -> None:
     profile = Profile.from_json('{"centre": [1, 2], "operating_distance": 0.59' + said + "}")
     assert profile.scatter == Scatter(0.42, 0.09, stray_ratio=UNBOUNDED)
+    assert profile.scatter.norm is None
+
+
+def test_the_length_of_a_usual_embedding_survives_being_written_and_read() -> None:
+    weighed = replace(SMALL, scatter=Scatter(0.6, 0.3, 10.0, norm=71.7))
+    assert Profile.from_json(weighed.to_json()) == weighed
+    assert shipped_profile("mobilefacenet", 192).scatter.norm is not None
+    assert shipped_profile("facenet", DIM).scatter.norm is None
 
 
 @pytest.mark.parametrize(
@@ -149,6 +158,15 @@ def test_an_older_profile_counts_as_it_did(said: str) -> None:
             '{"centre": [1], "operating_distance": 1, '
             '"scatter": {"rho": 0.5, "stray": 0.1, "stray_ratio": 0.5}}'
         ),
+        (
+            '{"centre": [1], "operating_distance": 1, '
+            '"scatter": {"rho": 0.5, "stray": 0.1, "norm": 0}}'
+        ),
+        (
+            '{"centre": [1], "operating_distance": 1, '
+            '"scatter": {"rho": 0.5, "stray": 0.1, "norm": NaN}}'
+        ),
+        '{"centre": [1], "operating_distance": 1, "scatter": {"rho": null, "stray": 0.1}}',
         pytest.param('{"centre": [NaN], "operating_distance": 0.4}', id="centre is not a number"),
         pytest.param('{"centre": [1e999], "operating_distance": 0.4}', id="centre is infinite"),
         pytest.param('{"centre": [], "operating_distance": 0.4}', id="centre is empty"),
@@ -202,12 +220,14 @@ def test_embeddings_without_a_direction_are_never_stored(
 
 def test_a_profile_names_the_numbers_that_counts_depend_on() -> None:
     profile = Profile((1.0, 2.0), 0.4)
+    assert profile.version == VERSION_WITHOUT_WEIGHTS
     assert re.fullmatch("[0-9a-f]{12}", profile.version)
     assert replace(profile, measured={"people": 3}).version == profile.version
     for other in (
         replace(profile, centre=(1.0, 2.1)),
         replace(profile, operating_distance=0.41),
         replace(profile, scatter=replace(profile.scatter, rho=0.5)),
+        replace(profile, scatter=replace(profile.scatter, norm=70.0)),
     ):
         assert other.version != profile.version
 
