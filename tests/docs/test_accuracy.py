@@ -40,7 +40,7 @@ DRAWS = 500
 POINTS, ERROR = 2.0, 0.06
 # of the largest size of the other linkages, which took long, a fifth of the draws: chance moves
 # their share of exact counts by up to 5 points (one standard deviation)
-FEW, FEW_POINTS, FEW_ERROR = 100, 15.0, 0.5
+FEW, FEW_POINTS, FEW_ERROR = 100, 15.0, 0.8
 
 Table = dict[str, list[tuple[float, float]]]
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from index.base.errors import ModelUnavailableError
 from index.base.settings import Settings
+from index.counting.weights import STEPS, weights_of_raw
 from index.vectors.space import Space, shipped_profile
 from ingest.decoding.crops import align_faces
 from ingest.interfaces import Crops
@@ -22,6 +23,7 @@ from ingest.networks.recogniser import Recogniser, describe
 from tests.ingest.portraits import PEOPLE, PHOTOS, cosines
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(600)]
+SCATTER = shipped_profile("mobilefacenet", 192).scatter
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +114,17 @@ def test_photos_of_one_person_are_nearer_than_those_of_two(
     same = person[:, None] == person[None, :]
     off_diagonal = ~np.eye(len(person), dtype=np.bool_)
     assert distances[same & off_diagonal].max() < distances[~same].min()
+
+
+def test_a_poor_face_has_a_shorter_embedding(encoder: NetworkEncoder, aligned: Crops) -> None:
+    """Counting weighs faces by it; see index.counting.weights."""
+    few = aligned[:, ::8, ::8]
+    poor = few.repeat(8, axis=1).repeat(8, axis=2)
+    clear, coarse = (weights_of_raw(encoder.encode(some), SCATTER) for some in (aligned, poor))
+    assert clear is not None
+    assert coarse is not None
+    assert (coarse < clear).all()
+    assert STEPS / 2 < np.median(clear) < 2 * STEPS
 
 
 def test_a_photo_goes_through_the_whole_of_it(
