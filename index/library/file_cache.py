@@ -17,6 +17,7 @@ from index.counting.answer import Chosen
 from index.counting.judgements import Judgements
 from index.database.engine import data_version
 from index.database.queries import generations
+from index.database.queries.embeddings import StoredVectors
 from index.database.queries.faces import FaceRow, whole_faces
 from index.database.queries.files import FileRow, rows_of
 from index.database.queries.generations import GenerationRow
@@ -67,21 +68,27 @@ class FileCache:
     images: dict[int, CachedImage] = field(default_factory=dict)
     size: int = 0  # files and faces
 
-    def read(self, connection: Connection, paths: Sequence[str]) -> None:
-        """Add the files of *paths*."""
+    def read(
+        self, connection: Connection, paths: Sequence[str], vectors: StoredVectors | None = None
+    ) -> None:
+        """Add the files of *paths*, and to *vectors* what whole_faces() does."""
         found = rows_of(connection, paths)
         if self.generation is not None:
-            self._read_images(connection, self.generation, found.values())
+            self._read_images(connection, self.generation, found.values(), vectors)
         # last: if reading an image fails, no file may be here without its image
         self.files |= found
         self.size += len(found)
 
     def _read_images(
-        self, connection: Connection, generation: GenerationRow, found: Collection[FileRow]
+        self,
+        connection: Connection,
+        generation: GenerationRow,
+        found: Collection[FileRow],
+        vectors: StoredVectors | None,
     ) -> None:
         wanted = {file.image_id for file in found if file.image_id is not None}
         new = sorted(wanted - self.images.keys())
-        faces, damaged = whole_faces(connection, generation.id, new)
+        faces, damaged = whole_faces(connection, generation.id, new, vectors)
         of_image: dict[int, list[FaceRow]] = defaultdict(list)
         for face in faces:
             of_image[face.image_id].append(face)
@@ -94,8 +101,15 @@ class FileCache:
                 self.images[image].judged = judged
 
 
-def cached_files(connection: Connection, paths: Sequence[str]) -> FileCache:
-    """The cache, with the rows of *paths* and perhaps of others; valid in this transaction."""
+def cached_files(
+    connection: Connection, paths: Sequence[str], vectors: StoredVectors | None = None
+) -> FileCache:
+    """The cache, with the rows of *paths* and perhaps of others; valid in this transaction.
+
+    Args:
+        vectors: it is given vectors of faces that are read now, see whole_faces(). They are not
+            kept here; None: none is read.
+    """
     version = data_version(connection)  # first: it starts the transaction's view
     kept: FileCache | None = connection.info.get(FileCache)
     if kept is None or kept.version != version:
@@ -104,7 +118,7 @@ def cached_files(connection: Connection, paths: Sequence[str]) -> FileCache:
         )
     missing = [path for path in paths if path not in kept.files]
     if missing:
-        kept.read(connection, missing)
+        kept.read(connection, missing, vectors)
         if kept.size > MAX_KEPT:
             del connection.info[FileCache]  # the next look-up starts with nothing
     return kept

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.errors import SnapshotDamagedError
-from index.database.queries import changelog, embeddings, snapshots
+from index.database.queries import embeddings, snapshots
 from index.vectors.space import VectorSpace
 
 CHUNK_FACES = 4096  # 8 MiB of 512 float32 numbers
@@ -141,14 +141,6 @@ def replay(
         touched.add(len(chunks) - 1)
         start = some.stop
     return touched
-
-
-def last_position(connection: Connection, generation_id: int) -> int:
-    """The changelog position of the last commit, even if all changes have been pruned."""
-    return max(
-        changelog.newest_change(connection, generation_id),
-        snapshots.newest_upto(connection, generation_id),
-    )
 
 
 def load_chunks(

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from index.base.errors import SnapshotDamagedError, StoreError
 from index.database.engine import Database
 from index.database.queries import changelog, embeddings, erasures, snapshots
-from index.vectors.chunks import Chunk, chunks_from_rows, last_position, load_chunks, replay
+from index.vectors.chunks import Chunk, chunks_from_rows, load_chunks, replay
 from index.vectors.space import VectorSpace
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def _from_rows(
     database: Database, generation_id: int, space: VectorSpace, erasure: int
 ) -> tuple[list[int], int, int]:
     with database.read() as connection:
-        upto = last_position(connection, generation_id)
+        upto = changelog.last_position(connection, generation_id)
         stored, faces = [], 0
         for chunk in chunks_from_rows(connection, generation_id, space):
             stored.append(_store(database, generation_id, chunk, erasure))

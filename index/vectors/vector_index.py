@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.errors import IndexOutOfDateError, SnapshotDamagedError
 from index.database.queries import changelog, embeddings, snapshots
-from index.vectors.chunks import Chunk, chunks_from_rows, last_position, load_chunks, replay
+from index.vectors.chunks import Chunk, chunks_from_rows, load_chunks, replay
 from index.vectors.space import Space
 
 SEARCH_THREADS = 2  # of as many cores, on which a million faces took 240 ms
@@ -104,7 +104,7 @@ class VectorIndex:
             self.applied_seq = changes[-1][0]
 
     def _rebuild(self, connection: Connection) -> None:
-        newest = last_position(connection, self.generation_id)
+        newest = changelog.last_position(connection, self.generation_id)
         chunks = list(chunks_from_rows(connection, self.generation_id, self.space))
         with self._lock:
             self._chunks, self.applied_seq = chunks, newest

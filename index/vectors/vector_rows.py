@@ -7,7 +7,7 @@ index in memory, since VectorSpace.unit() does not depend on the batch.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sqlalchemy import Connection
@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 from index.base.arrays import FloatMatrix, FloatVector
 from index.base.errors import StoreError
 from index.database.queries import changelog, embeddings, snapshots
-from index.vectors.chunks import last_position
 from index.vectors.space import Space
 
 NUMBER_BYTES = 4  # of one number of a vector, float32
@@ -51,7 +50,7 @@ class VectorRows:
 
     def open(self, connection: Connection) -> None:
         """Begin with nothing."""
-        position = last_position(connection, self.generation_id)
+        position = changelog.last_position(connection, self.generation_id)
         with self._lock:
             self._kept.clear()
             self.applied_seq = position
@@ -68,8 +67,16 @@ class VectorRows:
                     self._kept.pop(face_id, None)
                 self.applied_seq = position
 
-    def vectors(self, connection: Connection, ids: Sequence[int]) -> FloatMatrix:
+    def vectors(
+        self,
+        connection: Connection,
+        ids: Sequence[int],
+        stored: Mapping[int, tuple[bytes, int]] | None = None,
+    ) -> FloatMatrix:
         """The unit vectors of ascending face *ids*, (n, d) in their order.
+
+        Args:
+            stored: StoredVectors that *connection* has read in this transaction, of any faces.
 
         Raises:
             StoreError: one of them is not in the database, or is damaged.
@@ -78,17 +85,26 @@ class VectorRows:
             found = {face: vector for face in ids if (vector := self._kept.get(face)) is not None}
         missing = [face for face in ids if face not in found]
         if missing:
-            there, raw = embeddings.embeddings_of(connection, self.generation_id, missing)
+            there, raw = self._read(connection, missing, stored or {})
             if len(there) != len(missing):
                 raise StoreError("faces disappeared while they were being read")
             found |= zip(missing, self.space.unit(raw), strict=True)
         if len(ids) <= self._most:
             # what an older view shows may have been removed, and dropped here, meanwhile
-            seen = last_position(connection, self.generation_id) if missing else None
+            seen = changelog.last_position(connection, self.generation_id) if missing else None
             self._keep(found, seen)
         if not ids:
             return np.empty((0, self.space.dim), np.float32)
         return np.stack([found[face] for face in ids])
+
+    def _read(
+        self, connection: Connection, ids: Sequence[int], stored: Mapping[int, tuple[bytes, int]]
+    ) -> tuple[list[int], FloatMatrix]:
+        known = {face: stored[face] for face in ids if face in stored}
+        others = [face for face in ids if face not in known]
+        if others:
+            known |= embeddings.stored_vectors(connection, self.generation_id, others)
+        return embeddings.unpacked(known)
 
     def _keep(self, used: dict[int, FloatVector], seen: int | None) -> None:
         """Move *used* vectors to the end, and forget those that were used longest ago.

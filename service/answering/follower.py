@@ -21,6 +21,7 @@ from index.base.errors import (
 from index.base.outage import Outage
 from index.database.engine import Database
 from index.database.queries import changelog, embeddings, generations
+from index.database.queries.embeddings import StoredVectors
 from index.database.queries.generations import GenerationRow
 from index.vectors.space import Space, stored_space
 from index.vectors.vector_index import VectorIndex
@@ -176,21 +177,31 @@ class Follower:
             self._index = generation, rows
         log.info("follower.keeps_some generation=%d faces=%d", generation.id, most)
 
+    @property
+    def keeps_some(self) -> bool:
+        """Whether it keeps only some vectors, and reads the others by row."""
+        return self._index is not None and isinstance(self._index[1], VectorRows)
+
     def vectors(
-        self, connection: Connection, generation: GenerationRow, ids: Sequence[int]
+        self,
+        connection: Connection,
+        generation: GenerationRow,
+        ids: Sequence[int],
+        stored: StoredVectors | None = None,
     ) -> tuple[Space, FloatMatrix]:
         """The space of *generation* and the unit vectors of its faces *ids*, (n, d).
 
         Args:
             connection: the one that read *ids*, so that both see the same commits.
             ids: ascending.
+            stored: vectors that *connection* has read in this transaction, of any faces.
 
         Raises:
             StoreError: the rows are damaged.
         """
         index = self._current(connection, generation)
         if isinstance(index, VectorRows):
-            return index.space, index.vectors(connection, ids)
+            return index.space, index.vectors(connection, ids, stored)
         try:
             return index.space, index.vectors(ids)
         except IndexOutOfDateError:

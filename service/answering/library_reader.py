@@ -16,6 +16,7 @@ from index.counting.effort import Effort
 from index.counting.evidence import DENSE_FACES
 from index.counting.question import Question
 from index.database.engine import Database
+from index.database.queries.embeddings import StoredVectors
 from index.database.queries.faces import FaceRow
 from index.database.queries.generations import GenerationRow
 from index.library.asked_files import AskedFiles, TooManyEntriesError, find_files
@@ -139,8 +140,10 @@ class LibraryReader:
         asked = self._find(question, is_long=is_long)
         if asked is None or (len(asked.places) > LONG_FILES and not is_long):
             return Look((), Wanted(), is_long=True)
+        # a long question's would be many, and most of them in vain if it is only looked at
+        stored: StoredVectors | None = {} if self._follower.keeps_some and not is_long else None
         with self._database.read() as connection:
-            cached = cached_files(connection, asked.paths)
+            cached = cached_files(connection, asked.paths, stored)
             files, wanted = compare(asked, cached.files)
             self._refuse_too_many(files)
             files = respell(self._roots, files)
@@ -160,7 +163,7 @@ class LibraryReader:
                 return Look(files, wanted, is_long=True)
             if len(counted) > DENSE_FACES and not is_large:
                 return Look(files, wanted, is_long=True, is_large=True)
-            space, vectors = self._vectors(connection, generation, counted)
+            space, vectors = self._vectors(connection, generation, counted, stored)
         is_judged = bool(cached.judgements)
         said_of = {number: image.judged for number, image in images.items()} if is_judged else {}
         judged = judged_question(cached.judgements, said_of, counted)
@@ -203,10 +206,15 @@ class LibraryReader:
             )
 
     def _vectors(
-        self, connection: Connection, generation: GenerationRow, faces: Sequence[FaceRow]
+        self,
+        connection: Connection,
+        generation: GenerationRow,
+        faces: Sequence[FaceRow],
+        stored: StoredVectors | None,
     ) -> tuple[Space, FloatMatrix]:
+        ids = [face.id for face in faces]
         try:
-            return self._follower.vectors(connection, generation, [face.id for face in faces])
+            return self._follower.vectors(connection, generation, ids, stored)
         except StoreUnavailableError:
             raise
         except StoreError as error:

@@ -1,8 +1,21 @@
 """The changelog: the faces that were added and removed. Indexes and snapshots follow it."""
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
-from index.database.schema import Change
+from index.database.queries.lookup import Fixed
+from index.database.schema import Change, Snapshot
+
+# one statement, since questions wait for it
+_NEWEST = Fixed(
+    select(
+        select(func.max(Change.seq))
+        .where(Change.generation_id == bindparam("generation"))
+        .scalar_subquery(),
+        select(func.max(Snapshot.upto_seq))
+        .where(Snapshot.generation_id == bindparam("generation"))
+        .scalar_subquery(),
+    )
+)
 
 
 def newest_change(connection: Connection, generation_id: int) -> int:
@@ -11,6 +24,15 @@ def newest_change(connection: Connection, generation_id: int) -> int:
         select(func.max(Change.seq)).where(Change.generation_id == generation_id)
     )
     return found or 0
+
+
+def last_position(connection: Connection, generation_id: int) -> int:
+    """The position of the last commit of a generation, even if all changes have been pruned.
+
+    0 when there is none.
+    """
+    [row] = _NEWEST.rows(connection, generation=generation_id)
+    return max(position or 0 for position in row)
 
 
 def changes_since(

@@ -1,7 +1,7 @@
 """Embeddings: reads the raw vectors of faces and checks them against their checksums."""
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from index.base.arrays import FloatMatrix
 from index.base.errors import StoreError
 from index.database.queries.lookup import Lookup
 from index.database.schema import Face
+
+StoredVectors = dict[int, tuple[bytes, int]]  # by face id: the vector's bytes and its checksum
 
 _BY_ID = Lookup(
     Face.id,
@@ -32,6 +34,19 @@ def embeddings_of(
     if check:
         _check(rows)
     return _joined(sorted(rows))
+
+
+def stored_vectors(connection: Connection, generation_id: int, ids: Sequence[int]) -> StoredVectors:
+    """The vectors, unchecked, of those faces among *ids* that exist."""
+    rows = _BY_ID.rows(connection, ids, generation=generation_id)
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def unpacked(stored: Mapping[int, tuple[bytes, int]]) -> tuple[list[int], FloatMatrix]:
+    """The ids, ascending, and raw vectors (n, d); errors as in embeddings_of()."""
+    rows = [(face, *stored[face]) for face in sorted(stored)]
+    _check(rows)
+    return _joined(rows)
 
 
 def iterate_embeddings(

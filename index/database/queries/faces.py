@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, case, literal_column, select
 
-from index.database.queries.embeddings import embeddings_of
+from index.database.queries.embeddings import StoredVectors, embeddings_of
 from index.database.queries.lookup import Lookup
 from index.database.queries.stored_images import NewFace, known_images
 from index.database.schema import Analysis, Face, Image
@@ -42,8 +42,10 @@ _FACE = (
     Face.landmarks,
     Face.embedding_norm,
 )
-_FACES_BY_IMAGE = Lookup(
-    Analysis.image_id,
+# of most images with so few faces all count; in larger groups many are left out, and to read their
+# vectors in vain takes longer than another statement
+FEW_FACES = 4
+_OF_IMAGE = (
     select(Analysis.image_id, Analysis.face_count, *_FACE)
     .join(Image, Image.id == Analysis.image_id)
     .outerjoin(
@@ -53,8 +55,15 @@ _FACES_BY_IMAGE = Lookup(
             Face.generation_id == Analysis.generation_id,
         ),
     )
-    .where(Analysis.generation_id == bindparam("generation")),
+    .where(Analysis.generation_id == bindparam("generation"))
 )
+_IS_FEW = Analysis.face_count <= literal_column(str(FEW_FACES))
+_FACES_BY_IMAGE = Lookup(Analysis.image_id, _OF_IMAGE)
+_WITH_VECTORS = Lookup(
+    Analysis.image_id,
+    _OF_IMAGE.add_columns(case((_IS_FEW, Face.embedding)), case((_IS_FEW, Face.crc32))),
+)
+_FACE_END = 2 + len(_FACE)  # in a row of these
 
 
 _FACES_BY_ID = Lookup(
@@ -71,16 +80,28 @@ def faces_by_id(connection: Connection, generation_id: int, ids: Sequence[int]) 
 
 
 def whole_faces(
-    connection: Connection, generation_id: int, images: Sequence[int]
+    connection: Connection,
+    generation_id: int,
+    images: Sequence[int],
+    vectors: StoredVectors | None = None,
 ) -> tuple[list[FaceRow], list[int]]:
     """The faces of *images* in one generation, by id, and the images that are not whole.
 
     An image is not whole if it was never analysed, or if the number of its face rows is not the
     number of faces found in it.
+
+    Args:
+        vectors: it is given the vectors, unchecked, of the faces of images that have FEW_FACES at
+            most, in the same statement; None: none is read.
     """
-    rows = _FACES_BY_IMAGE.rows(connection, images, generation=generation_id)
+    lookup = _FACES_BY_IMAGE if vectors is None else _WITH_VECTORS
+    rows = lookup.rows(connection, images, generation=generation_id)
     expected = {row[0]: row[1] for row in rows}
-    faces = _face_rows([row[2:] for row in rows if row[2] is not None])
+    found = [row for row in rows if row[2] is not None]
+    faces = _face_rows([row[2:_FACE_END] for row in found])
+    if vectors is not None:
+        few = ((row[2], row[_FACE_END:]) for row in found)
+        vectors.update((face, (blob, crc32)) for face, (blob, crc32) in few if blob is not None)
     present = Counter([face.image_id for face in faces])
     return faces, [image for image in images if expected.get(image) != present[image]]
 

@@ -15,6 +15,8 @@ from index.database.engines import takes_lists
 from index.database.engines.statements import fetch_all
 
 Value = TypeVar("Value")
+# a statement's text, and the order of its parameters where the driver wants one
+Compiled = tuple[str, tuple[str, ...] | None]
 
 IN_LIST = 900  # members of one IN (…), below every database's limit on parameters
 ONE_LIST = 0  # in place of a length
@@ -39,7 +41,7 @@ class Lookup:
         """Prepare *statement*; rows() takes its other parameters by name."""
         self._column = column
         self._statement = statement
-        self._known: dict[tuple[str, int], tuple[str, tuple[str, ...] | None]] = {}
+        self._known: dict[tuple[str, int], Compiled] = {}
 
     def rows(
         self, connection: Connection, values: Sequence[object], **others: object
@@ -53,19 +55,14 @@ class Lookup:
                 length = next(length for length in LENGTHS if length >= len(some))
                 members = [*some, *[some[-1]] * (length - len(some))]
                 given = dict(zip(_names(length), members, strict=True)) | others
-            text, order = self._compiled(connection.dialect, length)
-            parameters = given if order is None else tuple(map(given.__getitem__, order))
-            found += fetch_all(connection, text, parameters)
+            found += _fetch(connection, self._compiled(connection.dialect, length), given)
         return found
 
-    def _compiled(self, dialect: Dialect, length: int) -> tuple[str, tuple[str, ...] | None]:
-        """The statement's text, and the order of its parameters where the driver wants one."""
+    def _compiled(self, dialect: Dialect, length: int) -> Compiled:
         found = self._known.get((dialect.paramstyle, length))
         if found is not None:
             return found
-        compiled = self._statement.where(self._is_member(length)).compile(dialect=dialect)
-        order = compiled.positiontup
-        found = str(compiled), None if order is None else tuple(order)
+        found = _compiled(self._statement.where(self._is_member(length)), dialect)
         self._known[dialect.paramstyle, length] = found
         return found
 
@@ -75,6 +72,36 @@ class Lookup:
             return self._column == any_(values)
         members: list[ColumnElement[Any]] = [bindparam(name) for name in _names(length)]
         return self._column.in_(members)
+
+
+class Fixed:
+    """SELECT … with parameters by name: compiled once."""
+
+    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
+        self._statement = statement
+        self._known: dict[str, Compiled] = {}
+
+    def rows(self, connection: Connection, **given: object) -> list[tuple[Any, ...]]:
+        """The rows."""
+        style = connection.dialect.paramstyle
+        found = self._known.get(style)
+        if found is None:
+            found = self._known[style] = _compiled(self._statement, connection.dialect)
+        return _fetch(connection, found, given)
+
+
+def _compiled(statement: Select[*tuple[Any, ...]], dialect: Dialect) -> Compiled:
+    compiled = statement.compile(dialect=dialect)
+    order = compiled.positiontup
+    return str(compiled), None if order is None else tuple(order)
+
+
+def _fetch(
+    connection: Connection, compiled: Compiled, given: dict[str, object]
+) -> list[tuple[Any, ...]]:
+    text, order = compiled
+    parameters = given if order is None else tuple(map(given.__getitem__, order))
+    return fetch_all(connection, text, parameters)
 
 
 @lru_cache(maxsize=len(LENGTHS))

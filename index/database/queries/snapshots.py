@@ -63,12 +63,6 @@ def newest_first(connection: Connection, generation_id: int) -> list[SnapshotRow
     ]
 
 
-def newest_upto(connection: Connection, generation_id: int) -> int:
-    """The changelog position of the newest snapshot; 0 when there is none."""
-    found = select(func.max(Snapshot.upto_seq)).where(Snapshot.generation_id == generation_id)
-    return connection.scalar(found) or 0
-
-
 def pruned_upto(connection: Connection, generation_id: int) -> int:
     """The position up to which changes have been pruned; 0 when none have."""
     found = select(Generation.pruned_upto).where(Generation.id == generation_id)

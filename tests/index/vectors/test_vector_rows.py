@@ -5,6 +5,7 @@ import pytest
 
 from index.base.errors import StoreError
 from index.database.engine import Database
+from index.database.queries.embeddings import stored_vectors
 from index.database.queries.generations import GenerationRow
 from index.vectors.snapshot_writer import write_snapshot
 from index.vectors.vector_index import VectorIndex
@@ -14,6 +15,7 @@ from tests.index.builders import (
     SPACE,
     by_hand,
     drop_orphans,
+    flip_byte,
     image,
     index_file,
 )
@@ -123,3 +125,32 @@ def test_a_library_is_larger_by_its_snapshot_or_by_its_rows(
         with database.read() as connection:
             assert [is_larger(connection, four.id, most) for most in (3, 4)] == [True, False]
         write_snapshot(database, four.id, SPACE, 1.0)
+
+
+class TestVectorsThatTheCallerHasRead:
+    """They come with the faces, in one statement; see faces.whole_faces()."""
+
+    def test_they_are_not_read_again_and_the_others_are(
+        self, database: Database, four: GenerationRow
+    ) -> None:
+        expected = ask(opened(database, four, 10), database, 1, 2, 3, 4)
+        with database.read() as connection:
+            stored = stored_vectors(connection, four.id, [1, 4])
+        by_hand(database, "UPDATE faces SET crc32 = 0 WHERE id IN (1, 4)")  # refused if read again
+        rows = opened(database, four, 10)
+        with database.read() as connection:
+            found = rows.vectors(connection, [1, 2, 3, 4], stored)
+        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(ask(rows, database, 1, 4), expected[[0, 3]])
+
+    def test_damage_is_refused_if_the_face_is_wanted(
+        self, database: Database, four: GenerationRow
+    ) -> None:
+        flip_byte(database, "faces", "embedding", 2, 3)
+        rows = opened(database, four, 10)
+        with database.read() as connection:
+            stored = stored_vectors(connection, four.id, [1, 2])
+            assert rows.vectors(connection, [1], stored).shape == (1, DIM)
+            with pytest.raises(StoreError, match="face 2 does not match"):
+                rows.vectors(connection, [1, 2], stored)
+        assert len(rows) == 1

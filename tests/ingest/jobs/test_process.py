@@ -285,7 +285,8 @@ def keep_house(ingest: Ingest, **changes: object) -> None:
 
 def newest_upto(ingest: Ingest) -> int:
     with ingest.database.read() as connection:
-        return snapshots.newest_upto(connection, ingest.active().id)
+        found = snapshots.newest_first(connection, ingest.active().id)
+    return found[0].upto_seq if found else 0
 
 
 def test_orphans_go_at_once_when_the_queue_is_empty(ingest: Ingest) -> None:

@@ -7,7 +7,7 @@ import pytest
 from index.base.errors import StoreError
 from index.database.engine import Database
 from index.database.queries import analyses, embeddings, generations, sightings, stored_images
-from index.database.queries.faces import faces_of, whole_faces
+from index.database.queries.faces import FEW_FACES, faces_of, whole_faces
 from index.database.queries.generations import GenerationRow
 from index.database.states import GenerationState
 from index.vectors.snapshot_writer import write_snapshot
@@ -69,6 +69,28 @@ class TestCounting:
             assert set(analyses.face_counts(connection, small.id, images).values()) == {1}
             ids, raw = embeddings.embeddings_of(connection, small.id, [face.id for face in faces])
         assert (len(ids), raw.shape) == (950, (950, DIM))
+
+
+class TestFacesWithTheirVectors:
+    def test_vectors_come_with_the_faces_of_small_groups_only(
+        self, database: Database, small: GenerationRow
+    ) -> None:
+        few, many, none = (
+            index_file(database, small.id, f"/{faces}", image(str(faces), faces))
+            for faces in (FEW_FACES, FEW_FACES + 1, 0)
+        )
+        lost = index_file(database, small.id, "/lost", image("lost", 1))
+        by_hand(database, "DELETE FROM faces WHERE image_id = :id", id=lost)
+        images = [few, many, none, lost]
+        vectors: embeddings.StoredVectors = {}
+        with database.read() as connection:
+            found = whole_faces(connection, small.id, images, vectors)
+            plain = whole_faces(connection, small.id, images)
+            ids = [face.id for face in plain[0]]
+            assert vectors == embeddings.stored_vectors(connection, small.id, ids[:FEW_FACES])
+        assert [face.id for face in found[0]] == ids
+        assert len(ids) == 2 * FEW_FACES + 1
+        assert found[1] == plain[1] == [lost]
 
 
 class TestChecksums:

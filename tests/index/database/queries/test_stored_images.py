@@ -243,6 +243,8 @@ class TestDropping:
             ]
             assert changelog.changes_since(connection, other.id, 3) == [(6, 3, False)]
             assert changelog.newest_change(connection, small.id) == 5
+            assert changelog.last_position(connection, small.id) == 5
+            assert changelog.last_position(connection, 99) == 0
         assert (count(database, "faces"), count(database, "analyses")) == (0, 0)
         assert count(database, "images") == 1
 
