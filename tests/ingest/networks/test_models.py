@@ -41,10 +41,11 @@ def count(direct: DirectCount, photos: Sequence[Path], **more: str) -> int:
 def test_four_people_in_twelve_portraits_are_counted_as_four(
     direct: DirectCount, portraits: list[Path]
 ) -> None:
-    assert count(direct, portraits, threshold="0.15") == 4
-    assert count(direct, portraits[::-1], threshold="0.15") == 4
-    assert count(direct, portraits[:PHOTOS], threshold="0.15") == 1
-    assert count(direct, portraits[::PHOTOS], threshold="0.15") == 4
+    plain = {"threshold": "0.15", "linkage": "single"}  # see tests/commands/test_with_models.py
+    assert count(direct, portraits, **plain) == 4
+    assert count(direct, portraits[::-1], **plain) == 4
+    assert count(direct, portraits[:PHOTOS], **plain) == 1
+    assert count(direct, portraits[::PHOTOS], **plain) == 4
 
 
 @pytest.fixture(scope="module")
