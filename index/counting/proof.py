@@ -89,12 +89,13 @@ class Proof:
     ) -> list[IntVector]:
         """The missing links between lone faces, which weigh as usual ones do."""
         if self._weighted is not self._points:
-            count, sizes = len(self._points), self._sizes
-            lives, sums = merged.lives, self._shortened(self._points)
-            one = np.full(count, sizes.parts, np.int64)
-            own = np.full(count, sizes.scale[sizes.parts] - sizes.term[sizes.parts])
-            lives = lives._replace(size=one, square=np.ones(count), own=own)
-            merged = merged._replace(points=self._points, lives=lives)
+            count, sizes, lives = len(self._points), self._sizes, merged.lives
+            size, square, own = lives.size.copy(), lives.square.copy(), lives.own.copy()
+            size[:count], square[:count] = sizes.parts, 1.0
+            own[:count] = sizes.scale[sizes.parts] - sizes.term[sizes.parts]
+            usual = lives._replace(size=size, square=square, own=own)
+            merged = merged._replace(points=self._points, lives=usual)
+            sums = self._shortened(self._points)
         return _Look(merged, sums, fresh, self._effort).among_points(self._lone)
 
 
