@@ -11,6 +11,7 @@ faces of each missed pair become a link. The next round compares only the groups
 those that earlier rounds did not prove (index.counting.proved).
 """
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class Proof:
 
         Args:
             points: (m, d) float32, the lone faces.
-            weighted: they times their weights.
+            weighted: the same, times their weights.
             weights: (m,) in parts.
             shortened: of the points.
             lone: those that may gain more than *least_gain* with a lone face outside their links.
@@ -84,6 +85,11 @@ class Proof:
         self._proved.keep(names, lives, is_proved)
         return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
+    @cached_property
+    def _usual_sums(self) -> FloatMatrix:
+        """The shortened points without their weights, which are the same in every round."""
+        return self._shortened(self._points)
+
     def _among_lone(
         self, merged: Round, sums: FloatMatrix, fresh: NDArray[np.bool_]
     ) -> list[IntVector]:
@@ -95,7 +101,7 @@ class Proof:
             own[:count] = sizes.scale[sizes.parts] - sizes.term[sizes.parts]
             usual = lives._replace(size=size, square=square, own=own)
             merged = merged._replace(points=self._points, lives=usual)
-            sums = self._shortened(self._points)
+            sums = self._usual_sums
         return _Look(merged, sums, fresh, self._effort).among_points(self._lone)
 
 
