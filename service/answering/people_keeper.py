@@ -165,7 +165,7 @@ class PeopleKeeper:
             self._look()
 
     def _look(self) -> None:
-        """Take a step, unless nothing was left to do and nobody has committed since."""
+        """Take a step. Skip it if the last one left nothing to do and nobody committed since."""
         commits = self._follower.commits  # before the step, so that none is missed
         if commits == self._settled_at and self._follower.ready:
             return  # a step takes as long as several questions

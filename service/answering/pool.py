@@ -51,7 +51,7 @@ class Pool:
             result, error = context.run(_outcome, work)
             try:
                 loop.call_soon_threadsafe(_tell, done, result, error)
-            except RuntimeError:  # the loop is closed: nobody waits any more
+            except RuntimeError:  # the loop is closed, so nobody waits
                 return
 
         self.begin(work_and_tell)

@@ -1,4 +1,4 @@
-"""Whoever counts, a poor photo weighs less: answers, explanations, rows, evaluation.
+"""Every way of counting gives a poor photo less weight: answers, explanations, rows, evaluation.
 
 Six clear faces of a person, and one as far from them as a poor photo is. If it weighs as much as
 they do, it is a person of its own; with an embedding of half their length it is not.

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, QueuePool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -28,7 +28,9 @@ def pool(tmp_path: Path) -> Iterator[KeptConnections]:
 
 
 def opened(pool: KeptConnections) -> int:
-    return pool._engine.pool.checkedout()  # type: ignore[attr-defined]
+    queue = pool._engine.pool
+    assert isinstance(queue, QueuePool)
+    return queue.checkedout()
 
 
 def used(pool: KeptConnections) -> Connection:

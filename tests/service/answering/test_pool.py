@@ -69,7 +69,7 @@ def test_threads_begin_when_they_are_needed(pool: Pool) -> None:
 
 @pytest.mark.parametrize("begun", [False, True])
 def test_work_of_a_caller_who_was_cancelled(pool: Pool, begun: bool) -> None:
-    """Work that waits never begins; what has begun ends, and nobody is told."""
+    """Closing drops the work that waits. It lets running work end, and tells nobody."""
     free, did = threading.Event(), []
     at_work = threading.Event()
 

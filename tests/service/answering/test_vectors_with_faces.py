@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import Connection
 
 from index.database.queries import embeddings
+from index.database.queries.embeddings import StoredVectors
 from service.answering import follower
 from tests.service.running import Service
 
@@ -38,9 +40,9 @@ def test_vectors_of_small_groups_take_no_statement_of_their_own(
     read: list[int] = []
     stored_vectors = embeddings.stored_vectors
 
-    def noted(connection: object, generation_id: int, ids: list[int]) -> object:
+    def noted(connection: Connection, generation_id: int, ids: list[int]) -> StoredVectors:
         read.extend(ids)
-        return stored_vectors(connection, generation_id, ids)  # type: ignore[arg-type]
+        return stored_vectors(connection, generation_id, ids)
 
     monkeypatch.setattr(embeddings, "stored_vectors", noted)
     for path in ("three.png", "four.png"):
