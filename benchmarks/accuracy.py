@@ -44,8 +44,9 @@ sys.path = [place for place in sys.path if Path(place or ".").resolve() != Path(
 from index.base.choices import Linkage  # noqa: E402
 from index.base.settings import Settings  # noqa: E402
 from index.counting.agglomeration import compile_now  # noqa: E402
+from index.counting.face_set import FaceSet  # noqa: E402
 from index.counting.hierarchy import hierarchy  # noqa: E402
-from index.counting.weights import weights_of_raw  # noqa: E402
+from index.counting.weights import weights_of  # noqa: E402
 from index.evaluation.measures import (  # noqa: E402
     LabelledFaces,
     halves,
@@ -150,9 +151,10 @@ def judge(
             others = [name for name in half.names if name not in people]
             own = space or half.space(people if len(others) > 1 else ())
             raw = half.faces.raw[rows]
-            vectors = own.unit(raw)
+            vectors, photos = own.unit(raw), np.arange(len(raw))
+            norms = np.linalg.norm(raw.astype(np.float64), axis=1)
             trees = [
-                hierarchy(vectors, Linkage.EVIDENCE, scatter=one, weights=weights_of_raw(raw, one))
+                hierarchy(FaceSet(vectors, photos, one, weights_of(norms, one)), Linkage.EVIDENCE)
                 for one in scatters
             ]
             found = [[tree.persons_at(distance) for distance in distances] for tree in trees]

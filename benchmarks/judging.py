@@ -26,15 +26,15 @@ import numpy as np
 from accuracy import Half, Rows, embedded
 from numpy.typing import NDArray
 
-from index.base.arrays import FloatMatrix, IntVector
+from index.base.arrays import FloatMatrix
 from index.base.choices import Linkage
 from index.counting.doubts import Doubt, doubts
+from index.counting.face_set import FaceSet
 from index.counting.hierarchy import Hierarchy
 from index.counting.judged import Judged, judged_hierarchy
 from index.counting.partition import Partition
-from index.counting.weights import weights_of_raw
 from index.evaluation.measures import halves
-from index.vectors.space import Scatter, shipped_profile
+from index.vectors.space import shipped_profile
 
 Order = Callable[[Hierarchy, FloatMatrix, float], Doubt | None]
 
@@ -55,23 +55,21 @@ def at_random(chance: np.random.Generator) -> Order:
 
 
 def errors(
-    vectors: FloatMatrix,
+    faces: FaceSet,
     truth: Sequence[str],
-    scatter: Scatter,
-    weights: IntVector | None,
     distance: float,
     answers: int,
     order: Order,
 ) -> list[int]:
     """Counted - true persons after 0, 1, 2, ... answers."""
-    count = len(vectors)
+    count = len(faces)
     rows, said, found = np.arange(count), Partition(count), []
     for _ in range(answers + 1):
         group = np.array([said.root(row) for row in range(count)])
         judged = Judged(rows, group, tuple(said.apart()))
-        tree = judged_hierarchy(vectors, Linkage.EVIDENCE, rows, scatter, judged, weights)
+        tree = judged_hierarchy(faces, Linkage.EVIDENCE, judged)
         found.append(tree.persons_at(distance) - len(set(truth)))
-        question = order(tree, vectors, distance)
+        question = order(tree, faces.vectors, distance)
         if question is None:
             continue
         one, other = question.first, question.second
@@ -102,11 +100,11 @@ def main() -> None:
         space, key = tuned.space(), [seed, int(turned)]
         drawn = judged.draws("", given.persons, given.photos, given.draws, key)
         for number, (_, rows) in enumerate(drawn):
-            vectors, truth = space.unit(faces.raw[rows]), names_of(faces.people, rows)
-            model = profile.scatter, weights_of_raw(faces.raw[rows], profile.scatter)
+            asked = FaceSet.of_raw(faces.raw[rows], np.arange(len(rows)), space)
+            truth = names_of(faces.people, rows)
             chance = at_random(np.random.default_rng([*key, number]))
             for name, order in (("doubts", most_doubtful), ("random", chance)):
-                found[name].append(errors(vectors, truth, *model, distance, given.answers, order))
+                found[name].append(errors(asked, truth, distance, given.answers, order))
     print(json.dumps({name: table(np.array(some)) for name, some in found.items()}, indent=1))
 
 

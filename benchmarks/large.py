@@ -51,9 +51,10 @@ from index.base.choices import DEFAULT_THRESHOLD, Linkage
 from index.base.errors import RequestError
 from index.counting import evidence
 from index.counting.effort import Effort
+from index.counting.face_set import FaceSet
 from index.counting.hierarchy import Hierarchy, by_appearance, hierarchy
 from index.counting.weights import weights_of
-from index.vectors.space import Space, shipped_profile
+from index.vectors.space import USUAL, Space, shipped_profile
 
 SIZES = (1, 1, 1, 2, 2, 3, 3, 5, 12, 40)  # photos of a person, equally often
 SPREAD = 128  # directions of the vectors: a deviation of 0.09 between strangers
@@ -106,15 +107,17 @@ def all_pairs_up_to(faces: int, work: Callable[[], Hierarchy]) -> Hierarchy:
 def warm_up(space: Space) -> None:
     """Have both ways compiled."""
     vectors, photos, _ = crowd(300)
+    faces = FaceSet(vectors, photos, USUAL)
     distance = 1.0 - space.cut(float(DEFAULT_THRESHOLD))
-    for faces in (1, len(vectors)):
-        all_pairs_up_to(faces, lambda: hierarchy(vectors, Linkage.EVIDENCE, photos, distance))
+    for most in (1, len(faces)):
+        all_pairs_up_to(most, lambda: hierarchy(faces, Linkage.EVIDENCE, distance))
 
 
 def at(count: int) -> dict[str, Any]:
     """The cost of one question, in this process."""
     vectors, photos, people = crowd(count)
     space = Space.calibrated(shipped_profile("facenet", DIM))
+    faces = FaceSet(vectors, photos, space.profile.scatter)
     distance = 1.0 - space.cut(float(DEFAULT_THRESHOLD))
     warm_up(space)
     forget_peak()
@@ -122,7 +125,7 @@ def at(count: int) -> dict[str, Any]:
     start, cpu = time.perf_counter(), time.process_time()
     found: dict[str, Any] = {"faces": count}
     try:
-        tree = hierarchy(vectors, Linkage.EVIDENCE, photos, distance, space.profile.scatter, effort)
+        tree = hierarchy(faces, Linkage.EVIDENCE, distance, effort)
     except RequestError as error:
         return found | {"refused": str(error), "seconds": round(time.perf_counter() - start, 1)}
     persons = int(tree.labels_at(distance).max()) + 1
@@ -158,16 +161,15 @@ def equality(vectors: FloatMatrix, photos: IntVector, space: Space, draws: int) 
     for number in range(draws):
         some, shown = drawn(vectors, photos, rng)
         distance = 1.0 - space.cut(THRESHOLDS[number % len(THRESHOLDS)])
-        model, weights = scatter, None
+        faces = FaceSet(some, shown, scatter)
         if number % 2:
             model = replace(scatter, norm=1.0)
             weights = weights_of(rng.uniform(0.2, 2.2, len(some)), model)
-        tree = hierarchy(some, Linkage.EVIDENCE, shown, distance, model, weights=weights)
-        dense = tree.labels_at(distance)
+            faces = FaceSet(some, shown, model, weights)
+        dense = hierarchy(faces, Linkage.EVIDENCE, distance).labels_at(distance)
         order, effort = rng.permutation(len(some)), Effort()
-        mixed = np.ascontiguousarray(some[order]), Linkage.EVIDENCE, shown[order]
-        rest = distance, model, effort, None if weights is None else weights[order]
-        tree = all_pairs_up_to(1, partial(hierarchy, *mixed, *rest))
+        mixed = partial(hierarchy, faces[order], Linkage.EVIDENCE, distance, effort)
+        tree = all_pairs_up_to(1, mixed)
         labels = np.empty(len(some), np.int64)
         labels[order] = tree.labels_at(distance)
         equal += bool(np.array_equal(by_appearance(labels), dense))

@@ -39,8 +39,8 @@ sys.path = [place for place in sys.path if Path(place or ".").resolve() != Path(
 
 from index.base.choices import Linkage, Split  # noqa: E402
 from index.counting.agglomeration import compile_now  # noqa: E402
+from index.counting.face_set import FaceSet  # noqa: E402
 from index.counting.hierarchy import hierarchy  # noqa: E402
-from index.counting.weights import weights_of_raw  # noqa: E402
 from index.evaluation.evaluation import calibrate  # noqa: E402
 from index.evaluation.library_fit import library_fit  # noqa: E402
 from index.evaluation.measures import (  # noqa: E402
@@ -105,21 +105,12 @@ def measure(library: LabelledFaces, shipped: Profile, draws: int) -> dict[str, A
 def judge(library: LabelledFaces, profile: Profile, draws: int) -> dict[str, Any]:
     """How well *profile* counts the *library*."""
     space = Space.calibrated(profile)
-    vectors, scatter = space.unit(library.raw), profile.scatter
-    _, different = pair_distances(vectors, library.people)
+    faces = FaceSet.of_raw(library.raw, library.photos, space)
+    _, different = pair_distances(faces.vectors, library.people)
     sizes = {}
     for persons, photos in SIZES:
         drawn = draw(library.people, persons, photos, draws, SEED)
-        trees = {
-            rows.tobytes(): hierarchy(
-                vectors[rows],
-                Linkage.EVIDENCE,
-                library.photos[rows],
-                scatter=scatter,
-                weights=weights_of_raw(library.raw[rows], scatter),
-            )
-            for rows in drawn
-        }
+        trees = {rows.tobytes(): hierarchy(faces[rows], Linkage.EVIDENCE) for rows in drawn}
         found = quality(
             lambda rows, trees=trees: trees[rows.tobytes()].persons_at(profile.operating_distance),
             library.people,
@@ -129,7 +120,7 @@ def judge(library: LabelledFaces, profile: Profile, draws: int) -> dict[str, Any
     return {
         "accepted_of_1000": round(1000 * float((different < profile.operating_distance).mean()), 2),
         "operating_distance": profile.operating_distance,
-        "rho": scatter.rho,
+        "rho": profile.scatter.rho,
         "exact_and_bias": sizes,
     }
 

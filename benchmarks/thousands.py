@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from index.base.arrays import FloatMatrix
 from index.base.choices import DEFAULT_THRESHOLD, Linkage
+from index.counting.face_set import FaceSet
 from index.counting.grouping import persons
-from index.counting.weights import weights_of_raw
 from index.evaluation.measures import LabelledFaces
 from index.vectors.space import Space, shipped_profile
 
@@ -71,13 +71,11 @@ def counts(faces: LabelledFaces, model: str) -> Iterator[dict[str, Any]]:
     cut = space.cut(float(DEFAULT_THRESHOLD))
     for sizes, count in DRAWN:
         raw, person = crowd.draw(sizes, count)
-        vectors = space.unit(raw)
-        some, theirs = vectors[:SAMPLE], person[:SAMPLE]
+        drawn = FaceSet.of_raw(raw, np.arange(count), space)
+        some, theirs = drawn.vectors[:SAMPLE], person[:SAMPLE]
         strangers = theirs[:, None] != theirs[None, :]
         accepted = float(((some @ some.T) > cut)[strangers].mean())
-        scatter = space.profile.scatter
-        weights = weights_of_raw(raw, scatter)
-        labels = persons(vectors, cut, Linkage.EVIDENCE, np.arange(count), scatter, weights)
+        labels = persons(drawn, cut, Linkage.EVIDENCE)
         yield {
             "photos": sizes,
             "faces": count,

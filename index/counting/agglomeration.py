@@ -12,11 +12,12 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 from threading import Event
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
+from index.counting.formula import Formula
 
 # numba knows these types; the type checker does not
 Table = Any  # an array of _GROUP or _SIZE below
@@ -45,23 +46,6 @@ _GROUP = np.dtype(
 )
 # by size n in parts: k / (1 + r n), log(1 + r n) and log n
 _SIZE = np.dtype([("scale", np.float64), ("term", np.float64), ("log", np.float64)])
-
-
-class Formula(NamedTuple):
-    """The numbers of the formula.
-
-    Attributes:
-        r, k: of it.
-        stray: STRAY.
-        farthest: the logarithm of the ratio at which STRAY ends.
-        parts: so many parts are the weight of a usual face: 1, or index.counting.weights.STEPS.
-    """
-
-    r: float
-    k: float
-    stray: float
-    farthest: float
-    parts: int = 1
 
 
 def compile_now() -> None:
@@ -116,11 +100,8 @@ def _lone(count: int, formula: Formula, weights: IntVector | None) -> tuple[Tabl
 @lru_cache(maxsize=32)  # by powers of two: for few faces, making them takes longer than merging
 def _tables(total: int, formula: Formula) -> tuple[Table, Table]:
     """_lone() for usual faces of fewer than *total* parts; not to be written to."""
-    shares = np.arange(total) / formula.parts
     sizes: Table = np.empty(total, _SIZE)
-    sizes["scale"] = formula.k / (1 + formula.r * shares)
-    sizes["term"] = np.log1p(formula.r * shares)
-    sizes["log"] = np.log(np.maximum(shares, shares[1]))
+    sizes["scale"], sizes["term"], sizes["log"] = formula.table(total)
     groups: Table = np.empty(total // formula.parts, _GROUP)
     usual = sizes[formula.parts]
     groups[:] = (formula.parts, True, 1.0, 1.0, usual["scale"] - usual["term"], 0.0, 0, False)

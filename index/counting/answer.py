@@ -5,20 +5,18 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from operator import attrgetter
 
-import numpy as np
-
 from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import FaceChoice
 from index.base.errors import RequestError
 from index.counting import grouping
 from index.counting.effort import Effort
 from index.counting.evidence import DENSE_FACES
+from index.counting.face_set import FaceSet
 from index.counting.hierarchy import Hierarchy, hierarchy
 from index.counting.judged import Judged, judged_persons
 from index.counting.key_faces import why_left_out
 from index.counting.often_seen import NOBODY, TOO_FEW, seen_often
 from index.counting.question import Question
-from index.counting.weights import weights_of_faces
 from index.database.queries.faces import FaceRow
 from index.vectors.space import Space
 
@@ -111,18 +109,17 @@ def answer_question(
     Raises:
         RequestError: 413, they cannot be counted exactly within the effort, or by this linkage.
     """
-    photos = np.array([face.image_id for face in counted], np.int64)
-    cut, scatter, tree = space.cut(question.threshold), space.profile.scatter, None
-    weights = weights_of_faces(counted, scatter)
+    faces, tree = FaceSet.of_rows(counted, vectors, space), None
+    cut = space.cut(question.threshold)
     if judged is not None:
-        labels = judged_persons(vectors, cut, question.linkage, photos, scatter, judged, weights)
+        labels = judged_persons(faces, cut, question.linkage, judged)
     elif len(counted) > DENSE_FACES:
         below = 1.0 - space.cut(question.threshold * (1 + INTERVAL_SHARE))
-        tree = hierarchy(vectors, question.linkage, photos, below, scatter, effort, weights)
+        tree = hierarchy(faces, question.linkage, below, effort)
         labels = tree.labels_at(1.0 - cut)
     else:
-        labels = grouping.persons(vectors, cut, question.linkage, photos, scatter, weights)
-    person_of = seen_often(labels, photos, question.min_photos)
+        labels = grouping.persons(faces, cut, question.linkage)
+    person_of = seen_often(labels, faces.photos, question.min_photos)
     if question.min_photos > 1 and NOBODY in person_of:
         rare = [
             (face, TOO_FEW) for face, who in zip(counted, person_of, strict=True) if who == NOBODY

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from index.base.arrays import DoubleVector, IntVector
 from index.base.choices import Linkage
-from index.counting.agglomeration import Formula
+from index.counting.formula import Formula
 
 BARRED = -math.inf  # the closeness of groups that must not be merged
 _BLOCK_ROWS = 256  # bounds the memory of a look for partners
@@ -65,7 +65,7 @@ class EvidenceGroups:
         sizes: (n,) the weights of their faces, added up; a usual face weighs 1.
         squares: (n,) squared lengths of their weighted sums.
         lone: (n,) whether each is one face.
-        formula: of index.counting.evidence.
+        formula: the model's.
     """
 
     def __init__(
@@ -104,10 +104,10 @@ class EvidenceGroups:
         gains: Matrix = both - (own[rows, None] + own) + prior
         return gains
 
-    def _evidence(self, sizes: Matrix, squares: Matrix) -> Matrix:
+    def _evidence(self, sizes: NDArray[np.float64], squares: Matrix) -> Matrix:
         """f(n, q) of index.counting.evidence."""
-        scale = 1.0 + self._formula.r * sizes
-        evidence: Matrix = self._formula.k * squares / scale - np.log(scale)
+        scale, term = self._formula.terms(sizes)
+        evidence: Matrix = scale * squares - term
         return evidence
 
     def merge(self, kept: int, taken: int) -> None:

@@ -32,17 +32,15 @@ Figures: docs/accuracy.md.
 """
 
 import math
-from functools import lru_cache
 
 import numpy as np
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
-from index.counting.agglomeration import Formula, merges_of
+from index.counting.agglomeration import merges_of
 from index.counting.effort import Effort
-from index.counting.weights import STEPS
-from index.vectors.space import Scatter
+from index.counting.face_set import FaceSet
+from index.counting.formula import SAME_PHOTO, formula_of
 
-SAME_PHOTO = 4.0
 DENSE_FACES = 10_000  # of more, no matrix holds all pairs: 400 MB do for these
 LEADING = 8  # rows that agree in their first 8 numbers are copies, or nearly
 BLOCK_ROWS = 256  # of dot products; a thread copies them across the diagonal from its cache
@@ -50,23 +48,17 @@ SPARE = 1e-9  # of a gain; the search goes that much further, and the caller com
 
 
 def merge_by_evidence(
-    vectors: FloatMatrix,
-    photos: IntVector,
-    scatter: Scatter,
-    below: float = math.inf,
-    effort: Effort | None = None,
-    weights: IntVector | None = None,
+    faces: FaceSet, below: float = math.inf, effort: Effort | None = None
 ) -> tuple[IntVector, IntVector, DoubleVector]:
-    """Merge unit *vectors* (n, d), found in *photos* (n,), until one group is left.
+    """Merge *faces* until one group is left.
 
     Copies of a vector are no further evidence: they merge at height 0 and then count once.
 
     Args:
-        vectors: float32, ordered by their LEADING numbers, so that copies are neighbours.
+        faces: ordered by the LEADING numbers of their vectors, so that copies are neighbours.
         below: merges at this height or above are not needed; the search ends close to it.
         effort: the limits, and the threads; merging up to DENSE_FACES looks at the time only while
             it compares all pairs.
-        weights: (n,) see index.counting.weights; None: all weigh the same.
 
     Returns: for each of up to n − 1 merges a face of the one group, a face of the other, and the
         height; heights ascend.
@@ -74,42 +66,32 @@ def merge_by_evidence(
     Raises:
         RequestError: 413, the faces cannot be merged exactly within the effort.
     """
-    points, kept, copy_of = _distinct(vectors)
-    mates = photo_mates(photos, copy_of)
+    points, kept, copy_of = _distinct(faces.vectors)
+    mates = photo_mates(faces.photos, copy_of)
+    weights = faces.weights
     if weights is not None:
         weights = heaviest(weights, copy_of, len(points))
-    terms, slope, offset = formula(scatter)
-    least_gain = offset + slope * (1 - below) - SPARE
+    formula = formula_of(faces.scatter)
+    least_gain = formula.gain_at(below) - SPARE
     if len(points) > DENSE_FACES:
         from index.counting.sparse_evidence import sparse_merges_of  # noqa: PLC0415 - numba
 
-        points, line = np.ascontiguousarray(points), (slope, offset)
+        points = np.ascontiguousarray(points)
         first, second, gains = sparse_merges_of(
-            points, mates, SAME_PHOTO, weights, terms, line, least_gain, effort or Effort()
+            points, mates, weights, formula, least_gain, effort or Effort()
         )
     else:
         dots = similarities(points, mates, effort)
-        first, second, gains = merges_of(dots, terms, least_gain, weights)
-    heights = np.maximum.accumulate(np.maximum(1 - (gains - offset) / slope, 0.0))
-    if len(points) == len(vectors):  # no copies, as is usual
+        first, second, gains = merges_of(dots, formula, least_gain, weights)
+    heights = np.maximum.accumulate(formula.heights_of(gains))
+    if len(points) == len(faces):  # no copies, as is usual
         return first, second, heights
-    copies = np.flatnonzero(kept[copy_of] != np.arange(len(vectors)))
+    copies = np.flatnonzero(kept[copy_of] != np.arange(len(faces)))
     return (
         np.concatenate((kept[copy_of[copies]], kept[first])),
         np.concatenate((copies, kept[second])),
         np.concatenate((np.zeros(len(copies)), heights)),
     )
-
-
-@lru_cache(maxsize=8)  # a library has one scatter or two, and short questions are many
-def formula(scatter: Scatter) -> tuple[Formula, float, float]:
-    """The numbers, and the gain of lone faces of cosine similarity c: slope c + offset."""
-    r = scatter.rho / (1 - scatter.rho)
-    k = r / (1 - scatter.rho)
-    slope = 2 * k / (1 + 2 * r)
-    offset = slope - 2 * k / (1 + r) - math.log1p(2 * r) + 2 * math.log1p(r)
-    parts = 1 if scatter.norm is None else STEPS
-    return Formula(r, k, scatter.stray, math.log(scatter.stray_ratio), parts), slope, offset
 
 
 def heaviest(weights: IntVector, copy_of: IntVector, count: int) -> IntVector:

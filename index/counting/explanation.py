@@ -15,12 +15,12 @@ from index.base.plurals import counted
 from index.counting.answer import INTERVAL_SHARE, Answer
 from index.counting.doubts import doubts
 from index.counting.evidence import DENSE_FACES
+from index.counting.face_set import FaceSet
 from index.counting.grouping import persons
 from index.counting.hierarchy import Hierarchy, hierarchy
 from index.counting.judged import judged_hierarchy, judged_persons
 from index.counting.often_seen import NOBODY, counts_by_merges, seen_often
 from index.counting.question import Question
-from index.counting.weights import weights_of_faces
 from index.database.queries.faces import FaceRow
 from index.vectors.space import Space
 
@@ -106,12 +106,8 @@ class Explanation:
         self._space = space
 
     @cached_property
-    def _photos(self) -> IntVector:
-        return np.array([face.image_id for face in self._answer.faces], np.int64)
-
-    @cached_property
-    def _weights(self) -> IntVector | None:
-        return weights_of_faces(self._answer.faces, self._space.profile.scatter)
+    def _faces(self) -> FaceSet:
+        return FaceSet.of_rows(self._answer.faces, self._vectors, self._space)
 
     @cached_property
     def _hierarchy(self) -> Hierarchy | None:
@@ -120,18 +116,17 @@ class Explanation:
         return self._answer.tree or self._tree(self._question.linkage)
 
     def _tree(self, linkage: Linkage) -> Hierarchy:
-        scatter, judged = self._space.profile.scatter, self._answer.judged
-        vectors, photos, weights = self._vectors, self._photos, self._weights
+        judged = self._answer.judged
         if judged is not None:
-            return judged_hierarchy(vectors, linkage, photos, scatter, judged, weights)
-        return hierarchy(vectors, linkage, photos, scatter=scatter, weights=weights)
+            return judged_hierarchy(self._faces, linkage, judged)
+        return hierarchy(self._faces, linkage)
 
     @cached_property
     def _counts(self) -> IntVector:
         """The number of persons after each number of merges of the hierarchy."""
         if self._hierarchy is None:
             return np.empty(0, np.int64)
-        return counts_by_merges(self._hierarchy, self._photos, self._question.min_photos)
+        return counts_by_merges(self._hierarchy, self._faces.photos, self._question.min_photos)
 
     def _merges_at(self, threshold: float) -> int:
         """The number of merges of the hierarchy at a threshold."""
@@ -149,15 +144,14 @@ class Explanation:
         if self._hierarchy is not None:
             return int(self._counts[self._merges_at(threshold)])
         labels = self._labels_at(self._space.cut(threshold))
-        labels = seen_often(labels, self._photos, self._question.min_photos)
+        labels = seen_often(labels, self._faces.photos, self._question.min_photos)
         return int(labels.max()) + 1 if len(labels) else 0
 
     def _labels_at(self, cut: float) -> IntVector:
         linkage, judged = self._question.linkage, self._answer.judged
         if judged is None:
-            return persons(self._vectors, cut, linkage)
-        scatter = self._space.profile.scatter
-        return judged_persons(self._vectors, cut, linkage, self._photos, scatter, judged)
+            return persons(self._faces, cut, linkage)
+        return judged_persons(self._faces, cut, linkage, judged)
 
     @property
     def is_beyond_measured(self) -> bool:

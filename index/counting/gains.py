@@ -2,11 +2,9 @@
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from index.base.arrays import DoubleVector
-from index.counting.agglomeration import Formula
 from index.counting.compiling import part
+from index.counting.formula import Formula
 
 # numba knows these types; the type checker does not
 Number = Any
@@ -17,7 +15,7 @@ class Sizes(NamedTuple):
     """By group size n in parts: k / (1 + r n), log(1 + r n) and log n.
 
     Attributes:
-        stray, farthest, parts: see index.counting.agglomeration.Formula.
+        stray, farthest, parts: see index.counting.formula.Formula.
     """
 
     scale: DoubleVector
@@ -30,10 +28,8 @@ class Sizes(NamedTuple):
 
 def table_of_sizes(total: int, formula: Formula) -> Sizes:
     """The terms of groups whose faces weigh up to *total*, in parts."""
-    shares = np.arange(max(total, formula.parts) + formula.parts + 1.0) / formula.parts
-    scale, term = formula.k / (1 + formula.r * shares), np.log1p(formula.r * shares)
-    log = np.log(np.maximum(shares, shares[1]))
-    return Sizes(scale, term, log, formula.stray, formula.farthest, formula.parts)
+    table = formula.table(max(total, formula.parts) + formula.parts + 1)
+    return Sizes(*table, formula.stray, formula.farthest, formula.parts)
 
 
 @part

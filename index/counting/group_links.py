@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.counting.compiling import compiled, longer, part, sum_part
-from index.counting.gains import Sizes
+from index.counting.points import Points
 
 # numba knows these types; the type checker does not
 Number = Any
@@ -64,14 +64,9 @@ class Graph(NamedTuple):
     sums: FloatMatrix
 
 
-def graph_of(points: FloatMatrix, weights: IntVector, sizes: Sizes, room: int) -> Graph:
-    """A graph of lone *points* without links, with room for *room* nodes.
-
-    Args:
-        points: (m, d) float32, unit vectors times their weights.
-        weights: (m,) in parts.
-    """
-    count = len(points)
+def graph_of(points: Points, room: int) -> Graph:
+    """A graph of *points* without links, with room for *room* nodes."""
+    count, weights, sizes = len(points.unit), points.weights, points.sizes
     alive = np.zeros(2 * count, np.bool_)
     alive[:count] = True
     size = np.zeros(2 * count, np.int32)
@@ -90,7 +85,7 @@ def graph_of(points: FloatMatrix, weights: IntVector, sizes: Sizes, room: int) -
     )
     other, following = np.empty(room, np.int32), np.empty(room, np.int32)
     nodes = Nodes(other, np.empty(room), following, np.array([0, NONE], np.int64))
-    return Graph(groups, nodes, points.copy())
+    return Graph(groups, nodes, points.weighted.copy())
 
 
 def roomier(graph: Graph) -> Graph:

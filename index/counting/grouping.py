@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import Linkage
 from index.counting.evidence import DENSE_FACES
+from index.counting.face_set import FaceSet
 from index.counting.hierarchy import by_appearance, content_order, hierarchy, refuse_many
-from index.vectors.space import USUAL, Scatter
 
 BLOCK_ROWS = 256  # bounds the memory of a range search in which everything links to everything
 DENSE_SHARE = 0.1  # of all pairs, above which the graph is treated as a full matrix
@@ -137,31 +137,22 @@ def components(links: Links, count: int) -> IntVector:
     return by_appearance(labels.astype(np.int64))
 
 
-def persons(
-    vectors: FloatMatrix,
-    cut: float,
-    linkage: Linkage,
-    photos: IntVector | None = None,
-    scatter: Scatter = USUAL,
-    weights: IntVector | None = None,
-) -> IntVector:
-    """The person of each row of *vectors*, see find_links: (n,) numbers from 0.
+def persons(faces: FaceSet, cut: float, linkage: Linkage) -> IntVector:
+    """The person of each of *faces*: (n,) numbers from 0.
 
     Args:
-        photos: (n,) a number for the photo of each face; see index.counting.hierarchy.
-        scatter, weights: likewise.
+        cut: see find_links().
     """
-    if len(vectors) == 0:
+    count = len(faces)
+    if count == 0:
         return np.empty(0, np.int64)
-    is_large = len(vectors) > DENSE_FACES
     if linkage is Linkage.SUPPORTED:
-        refuse_many(len(vectors), linkage)
-    elif linkage is not Linkage.SINGLE or is_large:
+        refuse_many(count, linkage)
+    elif linkage is not Linkage.SINGLE or count > DENSE_FACES:
         distance = 1.0 - cut
-        tree = hierarchy(vectors, linkage, photos, distance, scatter, weights=weights)
-        return tree.labels_at(distance)
-    order = content_order(vectors)
-    links = find_links(np.ascontiguousarray(vectors[order]), cut)
-    labels = np.empty(len(vectors), np.int64)
-    labels[order] = components(joining_links(links, len(vectors), linkage), len(vectors))
+        return hierarchy(faces, linkage, distance).labels_at(distance)
+    order = content_order(faces.vectors)
+    links = find_links(np.ascontiguousarray(faces.vectors[order]), cut)
+    labels = np.empty(count, np.int64)
+    labels[order] = components(joining_links(links, count, linkage), count)
     return by_appearance(labels)

@@ -15,7 +15,7 @@ from index.base.choices import Linkage
 from index.base.errors import RequestError
 from index.counting.effort import Effort
 from index.counting.evidence import DENSE_FACES, LEADING, merge_by_evidence
-from index.vectors.space import USUAL, Scatter
+from index.counting.face_set import FaceSet
 
 Merges = tuple[IntVector, IntVector, DoubleVector]  # a face of each group, and the heights
 
@@ -80,49 +80,30 @@ def content_order(vectors: FloatMatrix) -> IntVector:
 
 
 def hierarchy(
-    vectors: FloatMatrix,
-    linkage: Linkage,
-    photos: IntVector | None = None,
-    below: float = math.inf,
-    scatter: Scatter = USUAL,
-    effort: Effort | None = None,
-    weights: IntVector | None = None,
+    faces: FaceSet, linkage: Linkage, below: float = math.inf, effort: Effort | None = None
 ) -> Hierarchy:
-    """The hierarchy of unit *vectors* (n, d) under a linkage other than supported.
+    """The hierarchy of *faces* under a linkage other than supported.
 
     Memory grows with n² up to DENSE_FACES: 4 to 8 bytes a pair. Above, only evidence and single
     are computed, and memory grows with n.
 
     Args:
-        photos: (n,) a number for the photo of each face, used by evidence only; None means that
-            every face has a photo of its own.
         below: merges at this distance or above may be left out, which saves time.
             More than DENSE_FACES need it: all their merges would take a matrix.
-        scatter: the model's, used by evidence only.
         effort: the limits, where evidence or single compare many faces.
-        weights: (n,) of the faces, used by evidence only; see index.counting.weights. None: all
-            weigh the same.
 
     Raises:
         RequestError: 413, more than DENSE_FACES under another linkage, or beyond the effort.
     """
-    count = len(vectors)
+    count = len(faces)
     if count < 2:  # noqa: PLR2004 - nothing to merge
         none = np.empty(0, np.int64)
         return Hierarchy(count, none, none, np.empty(0))
-    order = content_order(vectors)
+    order = content_order(faces.vectors)
     if linkage is Linkage.EVIDENCE:
-        photos = np.arange(count) if photos is None else photos
-        first, second, heights = merge_by_evidence(
-            vectors[order],
-            photos[order],
-            scatter,
-            below,
-            effort,
-            None if weights is None else weights[order],
-        )
+        first, second, heights = merge_by_evidence(faces[order], below, effort)
     else:
-        first, second, heights = _by_scipy(vectors[order], linkage, below, effort)
+        first, second, heights = _by_scipy(faces.vectors[order], linkage, below, effort)
     return Hierarchy(count, order[first], order[second], heights)
 
 

@@ -19,11 +19,12 @@ from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.choices import Linkage
 from index.base.errors import RequestError
 from index.counting.barred_merging import BARRED, DistanceGroups, EvidenceGroups, closest_first
-from index.counting.evidence import DENSE_FACES, formula, heaviest, photo_mates, similarities
+from index.counting.evidence import DENSE_FACES, heaviest, photo_mates, similarities
+from index.counting.face_set import FaceSet
+from index.counting.formula import formula_of
 from index.counting.grouping import Links, find_links, supported
 from index.counting.hierarchy import Hierarchy
 from index.counting.partition import Partition
-from index.vectors.space import Scatter
 
 SAID = -1.0  # the height at which people's own merges happen: below every distance
 _UNLINKED = -9.0  # the closeness of groups without a link: below that of any link
@@ -44,60 +45,41 @@ class Judged:
     apart: tuple[tuple[int, int], ...]
 
 
-def judged_persons(
-    vectors: FloatMatrix,
-    cut: float,
-    linkage: Linkage,
-    photos: IntVector,
-    scatter: Scatter,
-    judged: Judged,
-    weights: IntVector | None = None,
-) -> IntVector:
-    """The person of each row; the other arguments are those of index.counting.grouping.persons.
+def judged_persons(faces: FaceSet, cut: float, linkage: Linkage, judged: Judged) -> IntVector:
+    """The person of each of *faces*; the other arguments are those of grouping.persons().
 
     Raises:
         RequestError: 413, there are more than DENSE_FACES.
     """
-    if len(vectors) > DENSE_FACES:
+    if len(faces) > DENSE_FACES:
         raise RequestError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"people judged some of these {len(vectors)} faces; then only {DENSE_FACES} are "
+            f"people judged some of these {len(faces)} faces; then only {DENSE_FACES} are "
             "allowed; ask about fewer files",
         )
     if linkage is Linkage.SUPPORTED:
-        return _Search(vectors, judged).supported(cut).labels_at(math.inf)
-    tree = judged_hierarchy(vectors, linkage, photos, scatter, judged, weights)
-    return tree.labels_at(1.0 - cut)
+        return _Search(faces, judged).supported(cut).labels_at(math.inf)
+    return judged_hierarchy(faces, linkage, judged).labels_at(1.0 - cut)
 
 
-def judged_hierarchy(
-    vectors: FloatMatrix,
-    linkage: Linkage,
-    photos: IntVector,
-    scatter: Scatter,
-    judged: Judged,
-    weights: IntVector | None = None,
-) -> Hierarchy:
-    """The hierarchy of unit *vectors* (n, d) under a linkage other than supported.
+def judged_hierarchy(faces: FaceSet, linkage: Linkage, judged: Judged) -> Hierarchy:
+    """The hierarchy of *faces* under a linkage other than supported.
 
     The merges that people asked for have the height SAID, and those that they forbade are missing.
-    Memory grows with n² as in index.counting.hierarchy, which explains *photos*, *scatter* and
-    *weights*.
+    Memory grows with n² as in index.counting.hierarchy.
     """
-    search = _Search(vectors, judged)
-    if linkage is Linkage.EVIDENCE:
-        return search.by_evidence(photos, scatter, weights)
-    return search.by_distance(linkage)
+    search = _Search(faces, judged)
+    return search.by_evidence() if linkage is Linkage.EVIDENCE else search.by_distance(linkage)
 
 
 class _Search:
     """The merges of one question's faces, which are numbered by their places in *rank*."""
 
-    def __init__(self, vectors: FloatMatrix, judged: Judged) -> None:
+    def __init__(self, faces: FaceSet, judged: Judged) -> None:
         """Begin with the merges that people asked for."""
         self._order = np.argsort(judged.rank)
-        self._vectors = np.ascontiguousarray(vectors[self._order])
-        self._sets = Partition(len(vectors))
+        self._faces = faces[self._order]
+        self._sets = Partition(len(faces))
         self._merges: list[tuple[int, int, float]] = []  # two faces and a height
         first_of: dict[int, int] = {}
         for face, number in enumerate(judged.group[self._order].tolist()):
@@ -114,7 +96,7 @@ class _Search:
 
     def by_distance(self, linkage: Linkage) -> Hierarchy:
         """Single, complete or average linkage."""
-        roots, wide = self._roots(), self._vectors.astype(np.float64)
+        roots, wide = self._roots(), self._faces.vectors.astype(np.float64)
         close = -np.clip(1.0 - wide @ wide.T, 0.0, 2.0)
         ascending = np.argsort(roots, kind="stable")
         numbers, starts, sizes = np.unique(roots[ascending], return_index=True, return_counts=True)
@@ -128,7 +110,7 @@ class _Search:
     def supported(self, cut: float) -> Hierarchy:
         """The merges by supported links at one cut; see index.counting.grouping."""
         roots = self._roots()
-        links = self._said(find_links(self._vectors, cut), roots)
+        links = self._said(find_links(self._faces.vectors, cut), roots)
         links = links.where(supported(links, len(roots)))
         numbers, sizes = np.unique(roots, return_counts=True)
         close = np.full((len(numbers), len(numbers)), _UNLINKED)
@@ -161,21 +143,19 @@ class _Search:
         barred = np.array([one * count + other for one, other in self._sets.apart()], np.int64)
         return all_links.where(~np.isin(low * count + high, barred))
 
-    def by_evidence(
-        self, photos: IntVector, scatter: Scatter, weights: IntVector | None
-    ) -> Hierarchy:
+    def by_evidence(self) -> Hierarchy:
         """The default linkage; see index.counting.evidence."""
-        terms, slope, offset = formula(scatter)
+        formula, weights = formula_of(self._faces.scatter), self._faces.weights
         copy_of = self._join_copies()
         roots = self._roots()
         # copies within a group are no further evidence: each different vector counts once
         members, number = np.unique(np.stack((roots, copy_of)), axis=1, return_inverse=True)
         number = number.reshape(-1)
-        points = self._vectors[members[1]]
+        points = self._faces.vectors[members[1]]
         shares = np.ones(len(points))
         if weights is not None:
-            shares = heaviest(weights[self._order], number, len(points)) / terms.parts
-        dots = similarities(points, photo_mates(photos[self._order], number))
+            shares = heaviest(weights, number, len(points)) / formula.parts
+        dots = similarities(points, photo_mates(self._faces.photos, number))
         numbers, starts, faces = np.unique(members[0], return_index=True, return_counts=True)
         sums = np.add.reduceat(points.astype(np.float64) * shares[:, None], starts, axis=0)
         lone = faces == 1
@@ -183,9 +163,10 @@ class _Search:
             dots = _of_weighted_groups(dots, shares, starts, lone)
         self._bar(dots, numbers)
         sizes, squares = np.add.reduceat(shares, starts), np.einsum("ij,ij->i", sums, sums)
-        groups = EvidenceGroups(dots, sizes, squares, lone, terms)
-        for kept, taken, gain in closest_first(groups):
-            height = max(1 - (gain - offset) / slope, 0.0)
+        groups = EvidenceGroups(dots, sizes, squares, lone, formula)
+        merges = list(closest_first(groups))
+        heights = formula.heights_of(np.array([gain for _, _, gain in merges])).tolist()
+        for (kept, taken, _), height in zip(merges, heights, strict=True):
             self._join(int(numbers[kept]), int(numbers[taken]), height)
         return self._hierarchy()
 
@@ -194,7 +175,9 @@ class _Search:
 
         Returns: (n,) for each face the first one with its vector.
         """
-        _, first, number = np.unique(self._vectors, axis=0, return_index=True, return_inverse=True)
+        _, first, number = np.unique(
+            self._faces.vectors, axis=0, return_index=True, return_inverse=True
+        )
         copy_of: IntVector = first[number.reshape(-1)]
         earlier: dict[int, list[int]] = {}
         for face, copy in enumerate(copy_of.tolist()):

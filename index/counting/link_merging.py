@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from index.base.arrays import DoubleVector, FloatMatrix, IntVector
+from index.base.arrays import DoubleVector, IntVector
 from index.counting.agglomeration import Merges
 from index.counting.compiling import compiled, part
 from index.counting.effort import Effort
 from index.counting.gains import Sizes, gain_of, gain_of_lone
 from index.counting.group_links import Graph, graph_of, has_room, join_lists, prepend, roomier
 from index.counting.pair_heap import Heap, empty_heap, longer_heap, pop, push
+from index.counting.points import Points
 
 # numba knows these types; the type checker does not
 Number = Any
@@ -60,31 +61,20 @@ class _State(NamedTuple):
     least_gain: float
 
 
-def merge_links(
-    points: FloatMatrix,
-    weights: IntVector,
-    links: Links,
-    sizes: Sizes,
-    least_gain: float,
-    effort: Effort,
-) -> History:
-    """Merge lone *points* along *links*, as long as a merge gains more than *least_gain*.
-
-    Args:
-        points: (m, d) float32, unit vectors times their weights.
-        weights: (m,) in parts.
+def merge_links(points: Points, links: Links, effort: Effort) -> History:
+    """Merge *points* along *links*, as long as a merge gains enough.
 
     Raises:
         RequestError: 413, the effort's limits.
     """
-    count = len(points)
+    count = len(points.unit)
     state = _State(
-        graph_of(points, weights, sizes, 4 * len(links.first) + 64),
+        graph_of(points, 4 * len(links.first) + 64),
         empty_heap(2 * len(links.first) + 64),
         History(np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count)),
         np.zeros(1, np.int64),
-        sizes,
-        least_gain,
+        points.sizes,
+        points.least_gain,
     )
     _link_points(state, links, np.argsort(links.second, kind="stable"))
     while True:

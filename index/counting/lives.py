@@ -9,6 +9,7 @@ from index.base.arrays import DoubleVector, IntVector
 from index.counting.compiling import compiled, part
 from index.counting.gains import Sizes, prior_of, similarity_of_lone
 from index.counting.link_merging import History
+from index.counting.points import Points
 
 # numba knows these types; the type checker does not
 Number = Any
@@ -47,8 +48,9 @@ class Lives(NamedTuple):
     least_gain: float
 
 
-def lives_of(weights: IntVector, history: History, sizes: Sizes, least_gain: float) -> Lives:
-    """The lives of all groups that the merges of *history* made of points with *weights* (m,)."""
+def lives_of(points: Points, history: History) -> Lives:
+    """The lives of all groups that the merges of *history* made of *points*."""
+    weights, sizes = points.weights, points.sizes
     count, merges = len(weights), len(history.first)
     total = count + merges
     size, faces, own = np.ones(total, np.int64), np.ones(total, np.int64), np.empty(total)
@@ -67,7 +69,7 @@ def lives_of(weights: IntVector, history: History, sizes: Sizes, least_gain: flo
     floor, least = np.empty(total), _least_of_runs(history.gain)
     lives = Lives(
         size, square, own, faces, born, died,
-        leaves, leaf, place, since, until, floor, least, least_gain,
+        leaves, leaf, place, since, until, floor, least, points.least_gain,
     )  # fmt: skip
     _find_floors(lives)
     return lives

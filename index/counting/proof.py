@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from index.base.arrays import FloatMatrix, IntVector
 from index.counting.compiling import compiled
 from index.counting.effort import Effort
-from index.counting.gains import Sizes
 from index.counting.link_merging import History, Links
 from index.counting.lives import lives_of
 from index.counting.missed import Round, linked_points, missing_from
+from index.counting.points import Points
 from index.counting.proved import Proved
 from index.counting.shortening import Shortening
 
@@ -37,30 +37,17 @@ class Proof:
     """Looks for the links that are missing, round by round."""
 
     def __init__(
-        self,
-        points: FloatMatrix,
-        weighted: FloatMatrix,
-        weights: IntVector,
-        sizes: Sizes,
-        shortened: Shortening,
-        lone: IntVector,
-        least_gain: float,
-        effort: Effort,
+        self, points: Points, shortened: Shortening, lone: IntVector, effort: Effort
     ) -> None:
         """Keep what every round needs.
 
         Args:
-            points: (m, d) float32, the lone faces.
-            weighted: the same, times their weights.
-            weights: (m,) in parts.
             shortened: of the points.
-            lone: those that may gain more than *least_gain* with a lone face outside their links.
-            least_gain: at which merging ends.
+            lone: the points that may gain enough with a lone face outside their links.
         """
-        self._points, self._weighted, self._weights = points, weighted, weights
-        self._sizes, self._shortened = sizes, shortened
-        self._lone, self._least_gain, self._effort = lone, least_gain, effort
-        self._proved = Proved(len(points))
+        self._points, self._shortened = points, shortened
+        self._lone, self._effort = lone, effort
+        self._proved = Proved(len(points.unit))
 
     def missing_links(self, links: Links, history: History) -> IntVector:
         """The links that merging along *links* lacked, as keys; none is a proof.
@@ -70,14 +57,14 @@ class Proof:
         Raises:
             RequestError: 413, the effort's limits.
         """
-        count, effort = len(self._points), self._effort
-        lives = lives_of(self._weights, history, self._sizes, self._least_gain)
+        points, effort = self._points, self._effort
+        lives = lives_of(points, history)
         names = self._proved.names(history)
         fresh = self._proved.fresh(names, lives)
         is_proved = np.ones(len(fresh), np.bool_)
-        linked = linked_points(count, links)
-        merged = Round(self._weighted, linked, lives, self._sizes, is_proved)
-        sums = _shortened_sums(self._weighted, self._shortened, history)
+        linked = linked_points(len(points.unit), links)
+        merged = Round(points.weighted, linked, lives, points.sizes, is_proved)
+        sums = _shortened_sums(points.weighted, self._shortened, history)
         look = _Look(merged, sums, fresh, effort)
         found = self._among_lone(merged, sums, fresh)
         found += look.of_points()
@@ -88,19 +75,20 @@ class Proof:
     @cached_property
     def _usual_sums(self) -> FloatMatrix:
         """The shortened points without their weights, which are the same in every round."""
-        return self._shortened(self._points)
+        return self._shortened(self._points.unit)
 
     def _among_lone(
         self, merged: Round, sums: FloatMatrix, fresh: NDArray[np.bool_]
     ) -> list[IntVector]:
         """The missing links between lone faces, which weigh as usual ones do."""
-        if self._weighted is not self._points:
-            count, sizes, lives = len(self._points), self._sizes, merged.lives
+        points = self._points
+        if points.weighted is not points.unit:
+            count, sizes, lives = len(points.unit), points.sizes, merged.lives
             size, square, own = lives.size.copy(), lives.square.copy(), lives.own.copy()
             size[:count], square[:count] = sizes.parts, 1.0
             own[:count] = sizes.scale[sizes.parts] - sizes.term[sizes.parts]
             usual = lives._replace(size=size, square=square, own=own)
-            merged = merged._replace(points=self._points, lives=usual)
+            merged = merged._replace(points=points.unit, lives=usual)
             sums = self._usual_sums
         return _Look(merged, sums, fresh, self._effort).among_points(self._lone)
 

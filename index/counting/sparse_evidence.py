@@ -10,13 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from index.base.arrays import FloatMatrix, IntVector
-from index.counting.agglomeration import Formula, Merges
+from index.counting.agglomeration import Merges
 from index.counting.effort import Effort
-from index.counting.gains import table_of_sizes
+from index.counting.formula import SAME_PHOTO, Formula
 from index.counting.group_links import similarities_of
 from index.counting.link_merging import Links, faces_of, merge_links
 from index.counting.missed import SLACK
 from index.counting.neighbours import nearest
+from index.counting.points import points_of
 from index.counting.proof import Proof
 from index.counting.shortening import Shortening
 
@@ -24,46 +25,36 @@ NEIGHBOURS = 32  # fewer need more rounds; more cost memory, and bursts of photo
 
 
 def sparse_merges_of(
-    points: FloatMatrix,
+    vectors: FloatMatrix,
     photo_mates: Sequence[IntVector],
-    same_photo: float,
     weights: IntVector | None,
     formula: Formula,
-    line: tuple[float, float],
     least_gain: float,
     effort: Effort,
 ) -> Merges:
     """Merge lone faces as long as a merge gains more than *least_gain*, proved to be the best.
 
     Args:
-        points: (n, d) float32, C-contiguous, different rows of length 1; n at least 2.
-        photo_mates: the points of each photo that has several.
-        same_photo: so many times counts the distance of two faces of one photo.
-        weights: (n,) of the points, in the formula's parts; None: each is a usual face's.
-        line: slope and offset: the gain of lone faces of similarity c is slope c + offset.
+        vectors: (n, d) float32, C-contiguous, different rows of length 1; n at least 2.
+        photo_mates: the rows of each photo that has several.
+        weights: (n,) in the formula's parts; None: each is a usual face's.
 
     Returns: as index.counting.agglomeration.merges_of().
 
     Raises:
         RequestError: 413, the effort's limits.
     """
-    count = len(points)
-    if weights is None:
-        weights = np.full(count, formula.parts, np.int64)
-    shortened, sizes = Shortening(points), table_of_sizes(int(weights.sum()), formula)
-    row, neighbour, beyond = nearest(shortened(points), NEIGHBOURS, effort)
+    count = len(vectors)
+    points, shortened = points_of(vectors, weights, formula, least_gain), Shortening(vectors)
+    row, neighbour, beyond = nearest(shortened(vectors), NEIGHBOURS, effort)
     together = _unique(count, *_pairs_in(photo_mates))
     keys = np.union1d(_unique(count, row, neighbour), together)
-    slope, offset = line
-    lone = np.flatnonzero(offset + slope * beyond.astype(np.float64) > least_gain - SLACK)
-    weighted = points
-    if (weights != formula.parts).any():
-        weighted = points * (weights / formula.parts).astype(np.float32)[:, None]
-    proof = Proof(points, weighted, weights, sizes, shortened, lone, least_gain, effort)
+    most = formula.offset + formula.slope * beyond.astype(np.float64)
+    proof = Proof(points, shortened, np.flatnonzero(most > least_gain - SLACK), effort)
     while True:
-        links = _links(points, keys, together, same_photo)
+        links = _links(vectors, keys, together)
         effort.rounds, effort.links = effort.rounds + 1, len(keys)
-        history = merge_links(weighted, weights, links, sizes, least_gain, effort)
+        history = merge_links(points, links, effort)
         missing = proof.missing_links(links, history)
         if not len(missing):
             return faces_of(history, count)
@@ -87,9 +78,9 @@ def _unique(count: int, one: IntVector, other: IntVector) -> IntVector:
     return np.unique(np.minimum(one, other) * count + np.maximum(one, other))
 
 
-def _links(points: FloatMatrix, keys: IntVector, together: IntVector, same_photo: float) -> Links:
-    first, second = np.divmod(keys, len(points))
-    dot = similarities_of(points, first, second)
+def _links(vectors: FloatMatrix, keys: IntVector, together: IntVector) -> Links:
+    first, second = np.divmod(keys, len(vectors))
+    dot = similarities_of(vectors, first, second)
     shared = np.searchsorted(keys, together)
-    dot[shared] = 1 - same_photo * (1 - dot[shared])
+    dot[shared] = 1 - SAME_PHOTO * (1 - dot[shared])
     return Links(first.astype(np.int32), second.astype(np.int32), dot)

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from index.base.arrays import DoubleVector, FloatMatrix, IntVector
-from index.database.queries.faces import FaceRow
+from index.base.arrays import DoubleVector, IntVector
 from index.vectors.space import Scatter
 
 STEPS = 16  # parts of a usual face's weight: whole numbers index the tables of terms
@@ -31,15 +30,3 @@ def weights_of(norms: Sequence[float] | DoubleVector, scatter: Scatter) -> IntVe
     parts = np.rint(np.where(lengths > 0, lengths / scatter.norm, 1.0) * STEPS)
     weights: IntVector = np.clip(parts, _LEAST, _MOST).astype(np.int64)
     return weights
-
-
-def weights_of_faces(faces: Sequence[FaceRow], scatter: Scatter) -> IntVector | None:
-    """The weights of stored *faces*; see weights_of()."""
-    if scatter.norm is None:
-        return None
-    return weights_of([face.embedding_norm for face in faces], scatter)
-
-
-def weights_of_raw(raw: FloatMatrix, scatter: Scatter) -> IntVector | None:
-    """The weights of *raw* embeddings (n, d); see weights_of()."""
-    return weights_of(np.linalg.norm(raw.astype(np.float64), axis=1), scatter)

@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.choices import Linkage
+from index.counting.face_set import FaceSet
 from index.counting.grouping import persons
-from index.counting.weights import weights_of_raw
 from index.vectors.match_rates import FALSE_MATCH_RATES, FalseMatchRates
 from index.vectors.space import OPERATING_THRESHOLD, Profile, Space
 
@@ -133,9 +133,8 @@ class CountedPeople:
     def count(cls, raw: FloatMatrix, photos: IntVector, profile: Profile) -> Self:
         """Count *raw* embeddings (n, d) of faces in *photos* (n,) at 0.2, as a question would."""
         space = Space.calibrated(profile)
-        cut = space.cut(OPERATING_THRESHOLD)
-        scatter, weights = profile.scatter, weights_of_raw(raw, profile.scatter)
-        person_of = persons(space.unit(raw), cut, Linkage.EVIDENCE, photos, scatter, weights)
+        faces = FaceSet.of_raw(raw, photos, space)
+        person_of = persons(faces, space.cut(OPERATING_THRESHOLD), Linkage.EVIDENCE)
         wide = raw.astype(np.float64)
         means = np.zeros((int(person_of.max()) + 1, raw.shape[1]))
         np.add.at(means, person_of, wide)

@@ -9,9 +9,9 @@ import numpy as np
 from index.base.arrays import DoubleVector, FloatMatrix, IntVector
 from index.base.choices import Linkage
 from index.base.progress import Progress
+from index.counting.face_set import FaceSet
 from index.counting.grouping import above, components, find_links, joining_links
 from index.counting.hierarchy import hierarchy
-from index.counting.weights import weights_of_raw
 from index.evaluation.measures import (
     CountQuality,
     draw,
@@ -61,34 +61,17 @@ class SizeResult:
 
 
 def evaluate_size(
-    vectors: FloatMatrix,
+    faces: FaceSet,
     people: Sequence[str],
     space: Space,
     linkage: Linkage,
     threshold: float,
     draws: Sequence[IntVector],
     size: tuple[int, int],
-    photos: IntVector | None = None,
-    weights: IntVector | None = None,
 ) -> SizeResult:
-    """Judge counts of *draws* of the unit *vectors* (n, d) at every threshold.
-
-    Args:
-        photos, weights: (n,) see index.counting.hierarchy.
-    """
-    photos = np.arange(len(vectors)) if photos is None else photos
-    thresholds = (threshold, *THRESHOLDS)
-    counts = [
-        _counts(
-            vectors[rows],
-            space,
-            linkage,
-            thresholds,
-            photos[rows],
-            None if weights is None else weights[rows],
-        )
-        for rows in draws
-    ]
+    """Judge counts of *draws* of *faces* at every threshold."""
+    cuts = [space.cut(at) for at in (threshold, *THRESHOLDS)]
+    counts = [_counts(faces[rows], linkage, cuts) for rows in draws]
     by_place: list[CountQuality] = []
     for place in range(len(THRESHOLDS) + 1):
         found = iter([row[place] for row in counts])
@@ -110,23 +93,16 @@ def evaluate_size(
     )
 
 
-def _counts(
-    vectors: FloatMatrix,
-    space: Space,
-    linkage: Linkage,
-    thresholds: Sequence[float],
-    photos: IntVector,
-    weights: IntVector | None = None,
-) -> list[int]:
-    cuts = [space.cut(threshold) for threshold in thresholds]
+def _counts(faces: FaceSet, linkage: Linkage, cuts: Sequence[float]) -> list[int]:
+    """The number of persons at each of *cuts*."""
     if linkage is Linkage.SUPPORTED:
-        count = len(vectors)
-        all_links = find_links(vectors, min(cuts))  # once; each cut keeps some of them
-        kept = [all_links.where(above(vectors, all_links, cut)) for cut in cuts]
+        count = len(faces)
+        all_links = find_links(faces.vectors, min(cuts))  # once; each cut keeps some of them
+        kept = [all_links.where(above(faces.vectors, all_links, cut)) for cut in cuts]
         return [
             int(components(joining_links(links, count, linkage), count).max()) + 1 for links in kept
         ]
-    tree = hierarchy(vectors, linkage, photos, scatter=space.profile.scatter, weights=weights)
+    tree = hierarchy(faces, linkage)
     return [tree.persons_at(1.0 - cut) for cut in cuts]
 
 
@@ -171,15 +147,13 @@ def evaluate(
     photos: IntVector | None = None,
 ) -> Evaluation:
     """Judge counts and distances of labelled *raw* embeddings (n, d), found in *photos* (n,)."""
-    vectors, weights = space.unit(raw), weights_of_raw(raw, space.profile.scatter)
-    same, different = pair_distances(vectors, people)
+    faces = FaceSet.of_raw(raw, np.arange(len(raw)) if photos is None else photos, space)
+    same, different = pair_distances(faces.vectors, people)
     results = []
     for number, size in enumerate(sizes):
         progress(number, len(sizes))
         drawn = draw(people, *size, draws, seed)
-        results.append(
-            evaluate_size(vectors, people, space, linkage, threshold, drawn, size, photos, weights)
-        )
+        results.append(evaluate_size(faces, people, space, linkage, threshold, drawn, size))
     progress(len(sizes), len(sizes))
     return Evaluation(
         len(set(people)),

@@ -11,9 +11,9 @@ import numpy as np
 
 from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import Linkage
+from index.counting.face_set import FaceSet
 from index.counting.grouping import persons
 from index.counting.hierarchy import hierarchy
-from index.counting.weights import weights_of_raw
 from index.vectors.space import Space
 
 
@@ -46,12 +46,11 @@ def judged_at(
         same, different: pairs of rows that people judged.
     """
     cuts = [space.cut(threshold) for threshold in thresholds]
-    vectors, scatter = space.unit(raw), space.profile.scatter
+    faces = FaceSet.of_raw(raw, photos, space)
     if linkage is Linkage.SUPPORTED:
-        labels = [persons(vectors, cut, linkage) for cut in cuts]
+        labels = [persons(faces, cut, linkage) for cut in cuts]
     else:
-        below, weights = 1.0 - min(cuts), weights_of_raw(raw, scatter)
-        tree = hierarchy(vectors, linkage, photos, below, scatter, weights=weights)
+        tree = hierarchy(faces, linkage, 1.0 - min(cuts))
         labels = [tree.labels_at(1.0 - cut) for cut in cuts]
     one, other = (np.array(pairs, np.int64).reshape(-1, 2) for pairs in (same, different))
     return [

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 from index.base.arrays import IntVector
 from index.base.choices import FaceChoice, Linkage
 from index.counting import grouping
+from index.counting.face_set import FaceSet
 from index.counting.judged import judged_persons
-from index.counting.weights import weights_of_faces
 from index.database.queries import embeddings
 from index.database.queries.faces import FaceRow, faces_of
 from index.library.judged_faces import choose_faces
@@ -42,10 +42,7 @@ def group_rows(
     if not counted:
         return [], np.empty(0, np.int64)
     _, raw = embeddings.embeddings_of(connection, generation_id, [face.id for face in counted])
-    photos = np.array([face.image_id for face in counted], np.int64)
-    scatter = space.profile.scatter
-    arguments = space.unit(raw), space.cut(threshold), linkage, photos, scatter
-    weights = weights_of_faces(counted, scatter)
+    grouped, cut = FaceSet.of_rows(counted, space.unit(raw), space), space.cut(threshold)
     if judged is None:
-        return counted, grouping.persons(*arguments, weights)
-    return counted, judged_persons(*arguments, judged, weights)
+        return counted, grouping.persons(grouped, cut, linkage)
+    return counted, judged_persons(grouped, cut, linkage, judged)

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.base.arrays import FloatMatrix, IntVector
+from index.base.arrays import IntVector
 from index.base.choices import Linkage, Split
 from index.base.settings import Settings
 from index.counting import evidence
 from index.counting.explanation import INTERVAL_SHARE
+from index.counting.face_set import FaceSet
 from index.counting.grouping import persons
 from index.counting.hierarchy import by_appearance, hierarchy
 from index.evaluation.evaluation import calibrate
@@ -105,15 +106,12 @@ class Judged:
         shipped = shipped_profile("facenet", 512)
         self.space = Space.calibrated(calibrate(tuned.raw, tuned.people, 0, shipped))
         self.people: Sequence[str] = half.people
-        self.vectors: FloatMatrix = self.space.unit(half.raw)
-        self.photos: IntVector = half.photos
+        self.faces = FaceSet.of_raw(half.raw, half.photos, self.space)
 
     def quality(self, size: tuple[int, int], linkage: Linkage, draws: int = DRAWS) -> CountQuality:
         def count(rows: IntVector) -> int:
             cut = self.space.cut(0.2)
-            labels = persons(
-                self.vectors[rows], cut, linkage, self.photos[rows], self.space.profile.scatter
-            )
+            labels = persons(self.faces[rows], cut, linkage)
             return int(labels.max()) + 1
 
         return quality(count, self.people, draw(self.people, *size, draws, 0))
@@ -123,7 +121,7 @@ class Judged:
         names, held = np.array(self.people), 0
         near = [0.2 * (1 + share) for share in (INTERVAL_SHARE, -INTERVAL_SHARE)]
         for rows in draw(self.people, *size, DRAWS, 0):
-            tree = hierarchy(self.vectors[rows], Linkage.EVIDENCE, self.photos[rows])
+            tree = hierarchy(self.faces[rows], Linkage.EVIDENCE)
             low, high = (tree.persons_at(1 - self.space.cut(at)) for at in near)
             held += low <= len(set(names[rows].tolist())) <= high
         return 100 * held / DRAWS
@@ -180,7 +178,7 @@ def test_rates_and_the_operating_distance_are_as_the_page_says(
 ) -> None:
     faces = labelled[True]
     judged, profile = Judged(faces), shipped_profile("facenet", 512)
-    same, different = pair_distances(judged.vectors, judged.people)
+    same, different = pair_distances(judged.faces.vectors, judged.people)
     cells = re.search(r"\| pairs of one person accepted \| (.+) % \| (.+) % \| (.+) % \|", PAGE)
     assert cells
     accepted = [100 * share for share in true_accept_rates(same, different).values()]
@@ -210,17 +208,17 @@ def test_proved_counts_have_the_persons_of_all_pairs(
     judged, rng = Judged(labelled[True]), np.random.default_rng(0)
     distance, scatter = 1 - judged.space.cut(threshold), judged.space.profile.scatter
     for count in (100, 250, 500):
-        rows = rng.choice(len(judged.vectors), count, replace=False)
-        copies = np.repeat(judged.vectors[rows[:2]], 40, axis=0)
+        rows = rng.choice(len(judged.faces.vectors), count, replace=False)
+        copies = np.repeat(judged.faces.vectors[rows[:2]], 40, axis=0)
         near = unit(copies + rng.normal(scale=0.002, size=copies.shape))
-        vectors = np.concatenate((judged.vectors[rows], near))
+        vectors = np.concatenate((judged.faces.vectors[rows], near))
         photos = rng.integers(len(vectors), size=len(vectors))  # some in common
-        dense = hierarchy(vectors, Linkage.EVIDENCE, photos, distance, scatter)
+        dense = hierarchy(FaceSet(vectors, photos, scatter), Linkage.EVIDENCE, distance)
         order = rng.permutation(len(vectors))
         with monkeypatch.context() as patch:
             patch.setattr(evidence, "DENSE_FACES", 1)
             mixed = np.ascontiguousarray(vectors[order])
-            proved = hierarchy(mixed, Linkage.EVIDENCE, photos[order], distance, scatter)
+            proved = hierarchy(FaceSet(mixed, photos[order], scatter), Linkage.EVIDENCE, distance)
         labels = np.empty(len(order), np.int64)
         labels[order] = proved.labels_at(distance)
         assert by_appearance(labels).tolist() == dense.labels_at(distance).tolist()

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, event, text
 from index.base.paths import Signature
 from index.base.settings import Settings
 from index.counting.answer import Chosen, join_faces, split_faces
+from index.counting.face_set import FaceSet
 from index.counting.question import Question
 from index.database.engine import Database
 from index.database.migration import migrate
@@ -26,15 +27,26 @@ from index.database.queries.sightings import Sighting
 from index.database.queries.stored_images import NewFace, NewImage
 from index.database.states import GenerationState
 from index.upkeep.backup import Restored, restore
-from index.vectors.space import Profile, Space
+from index.vectors.space import USUAL, Profile, Scatter, Space
 from tests.postgres import new_database
 from tests.spaces import UNMEASURED
 
 Matrix = NDArray[np.float32]
+Numbers = NDArray[np.int64]
 
 DIM = 8
 PROFILE = Profile((0.5, -0.25, *(0.0,) * (DIM - 2)), 0.4)
 SPACE = Space.calibrated(PROFILE)
+
+
+def face_set(
+    vectors: Matrix,
+    photos: Numbers | None = None,
+    scatter: Scatter = USUAL,
+    weights: Numbers | None = None,
+) -> FaceSet:
+    """Faces with unit *vectors*, each in a photo of its own unless *photos* tell others."""
+    return FaceSet(vectors, np.arange(len(vectors)) if photos is None else photos, scatter, weights)
 
 
 @cache

@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from index.counting import agglomeration
-from index.counting.agglomeration import HANDFUL, Formula, compile_now, merges_of
+from index.counting.agglomeration import HANDFUL, compile_now, merges_of
+from index.counting.formula import Formula
 from index.counting.weights import STEPS
 
 FORMULA = Formula(r=4.0, k=30.0, stray=0.3, farthest=1.0)
@@ -18,7 +19,8 @@ WEIGHED = FORMULA._replace(parts=STEPS)
 COUNTS_A_HANDFUL = """
 import sys
 import numpy as np
-from index.counting.agglomeration import HANDFUL, Formula, merges_of
+from index.counting.agglomeration import HANDFUL, merges_of
+from index.counting.formula import Formula
 merges_of(np.eye(HANDFUL, dtype=np.float32), Formula(4.0, 30.0, 0.3, 1.0), 0.0)
 print("numba" in sys.modules)
 """

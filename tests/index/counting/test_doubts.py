@@ -9,7 +9,7 @@ from index.counting.doubts import doubts
 from index.counting.hierarchy import Hierarchy, hierarchy
 from index.counting.judged import Judged, judged_hierarchy
 from index.counting.partition import Partition
-from index.vectors.space import USUAL
+from tests.index.builders import face_set
 
 
 def on_circle(*degrees: float) -> NDArray[np.float32]:
@@ -22,7 +22,7 @@ def height(degrees: float) -> float:
 
 
 def single(vectors: NDArray[np.float32]) -> Hierarchy:
-    return hierarchy(vectors, Linkage.SINGLE)
+    return hierarchy(face_set(vectors), Linkage.SINGLE)
 
 
 def test_the_merge_nearest_to_the_cut_comes_first_below_it_or_above() -> None:
@@ -54,7 +54,7 @@ def test_nobody_is_asked_what_people_said_already(linkage: Linkage) -> None:
 
     def asked(groups: list[int], apart: tuple[tuple[int, int], ...]) -> set[frozenset[int]]:
         judged = Judged(np.arange(5), np.array(groups), apart)
-        tree = judged_hierarchy(vectors, linkage, photos, USUAL, judged)
+        tree = judged_hierarchy(face_set(vectors, photos), linkage, judged)
         persons = tree.labels_at(0.0)
         return {
             frozenset((int(persons[one.first]), int(persons[one.second])))
@@ -98,7 +98,7 @@ def errors_after(answers: int, seed: int, *, in_order: bool) -> int:
     for left in range(answers, -1, -1):
         group = np.array([said.root(row) for row in range(40)])
         judged = Judged(rows, group, tuple(said.apart()))
-        tree = judged_hierarchy(vectors, Linkage.EVIDENCE, rows, USUAL, judged)
+        tree = judged_hierarchy(face_set(vectors, rows), Linkage.EVIDENCE, judged)
         asked = doubts(tree, vectors, 0.5, 1 if in_order else 40)
         if left and asked:
             one = asked[chance.integers(len(asked))]

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from index.base.choices import Linkage
 from index.base.errors import RequestError
 from index.counting.effort import Effort
-from index.counting.evidence import BLOCK_ROWS, SAME_PHOTO, merge_by_evidence, similarities
+from index.counting.evidence import BLOCK_ROWS, merge_by_evidence, similarities
+from index.counting.formula import SAME_PHOTO
 from index.counting.hierarchy import Hierarchy, hierarchy
 from index.counting.weights import STEPS, weights_of
 from index.vectors.space import USUAL, Scatter
-from tests.index.builders import Matrix, unit
+from tests.index.builders import Matrix, face_set, unit
 
 Photos = NDArray[np.int64]
 
@@ -27,7 +28,7 @@ def own_photos(vectors: Matrix) -> Photos:
 
 
 def tree(vectors: Matrix, photos: Photos | None = None) -> Hierarchy:
-    return hierarchy(vectors, Linkage.EVIDENCE, photos)
+    return hierarchy(face_set(vectors, photos), Linkage.EVIDENCE)
 
 
 def pair_at(distance: float, dim: int = 8) -> Matrix:
@@ -142,7 +143,7 @@ def test_merges_are_those_of_a_plain_float64_reference(
         weights = weights_of(norms, scatter)
     reference = Reference(vectors, photos, weights, scatter)
     assume(reference.margin > MARGIN)
-    found = hierarchy(vectors, Linkage.EVIDENCE, photos, scatter=scatter, weights=weights)
+    found = hierarchy(face_set(vectors, photos, scatter, weights), Linkage.EVIDENCE)
     np.testing.assert_allclose(found.heights, reference.heights, atol=TOLERANCE)
     edges = [0.0, *reference.heights, reference.heights[-1] + 1]
     for merged, (low, high) in enumerate(pairwise(edges)):
@@ -253,7 +254,7 @@ def test_no_faces_and_one_face_have_no_merges() -> None:
 
 
 def test_the_merges_of_one_face_are_none_also_without_the_hierarchy() -> None:
-    first, second, heights = merge_by_evidence(pair_at(0.3)[:1], np.array([1]), USUAL)
+    first, second, heights = merge_by_evidence(face_set(pair_at(0.3)[:1]))
     assert (len(first), len(second), len(heights)) == (0, 0, 0)
 
 
@@ -301,7 +302,7 @@ def test_similarities_of_many_blocks_are_those_of_one_product() -> None:
 def test_comparing_all_pairs_ends_when_the_time_is_over() -> None:
     vectors = unit(np.random.default_rng(4).normal(size=(2 * BLOCK_ROWS, 16)))
     with pytest.raises(RequestError, match="within 0 seconds"):
-        hierarchy(vectors, Linkage.EVIDENCE, effort=Effort(seconds=0.0))
+        hierarchy(face_set(vectors), Linkage.EVIDENCE, effort=Effort(seconds=0.0))
 
 
 def test_the_vectors_given_are_not_modified() -> None:

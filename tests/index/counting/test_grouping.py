@@ -18,7 +18,7 @@ from index.counting.grouping import (
     persons,
     supported,
 )
-from tests.index.builders import Matrix, unit
+from tests.index.builders import Matrix, face_set, unit
 
 SHARE = Fraction(str(SUPPORT))
 BY_LINKS = (Linkage.SINGLE, Linkage.SUPPORTED)  # the other linkages are index.counting.hierarchy's
@@ -103,7 +103,7 @@ def test_persons_are_those_of_a_plain_float64_reference(
 ) -> None:
     vectors, cut = given_faces
     expected = reference_persons(vectors, cut, linkage)
-    assert persons(vectors, cut, linkage).tolist() == expected
+    assert persons(face_set(vectors), cut, linkage).tolist() == expected
     links = joining_links(find_links(vectors, cut, block_rows), len(vectors), linkage)
     assert components(links, len(vectors)).tolist() == expected
 
@@ -117,8 +117,8 @@ def test_the_order_of_faces_never_changes_who_is_who(
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(vectors))
     photos = rng.integers(max(2, len(vectors) // 2), size=len(vectors))
-    straight = persons(vectors, cut, linkage, photos)
-    shuffled = persons(np.ascontiguousarray(vectors[order]), cut, linkage, photos[order])
+    straight = persons(face_set(vectors, photos), cut, linkage)
+    shuffled = persons(face_set(np.ascontiguousarray(vectors[order]), photos[order]), cut, linkage)
     pairs = set(zip(straight[order].tolist(), shuffled.tolist(), strict=True))
     assert len(pairs) == straight.max() + 1 == shuffled.max() + 1
 
@@ -128,8 +128,12 @@ def test_a_face_that_is_in_two_photos_counts_the_same_whichever_came_first(
     linkage: Linkage,
 ) -> None:
     ann, ben = [1.0, 0.0], [0.8, 0.6]  # side by side in photo 2; ann is also alone in photo 1
-    first = persons(np.array([ann, ann, ben], np.float32), 0.5, linkage, np.array([1, 2, 2]))
-    later = persons(np.array([ann, ben, ann], np.float32), 0.5, linkage, np.array([2, 2, 1]))
+    first = persons(
+        face_set(np.array([ann, ann, ben], np.float32), np.array([1, 2, 2])), 0.5, linkage
+    )
+    later = persons(
+        face_set(np.array([ann, ben, ann], np.float32), np.array([2, 2, 1])), 0.5, linkage
+    )
     assert first.max() == later.max()
 
 
@@ -157,8 +161,8 @@ def test_a_pair_exactly_at_the_cut_is_not_linked() -> None:
 @pytest.mark.parametrize("linkage", Linkage)
 def test_the_same_vector_twice_is_two_persons_at_a_cut_of_one(linkage: Linkage) -> None:
     vectors = np.array([[1, 0], [1, 0]], np.float32)
-    assert persons(vectors, 1.0, linkage).tolist() == [0, 1]
-    assert persons(vectors, np.nextafter(1.0, 0), linkage).tolist() == [0, 0]
+    assert persons(face_set(vectors), 1.0, linkage).tolist() == [0, 1]
+    assert persons(face_set(vectors), np.nextafter(1.0, 0), linkage).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("linkage", Linkage)
@@ -173,13 +177,13 @@ def test_a_lone_pair_is_one_person_exactly_when_it_is_nearer_than_the_cut(
         first, other = rng.normal(size=(2, 512))
         pair = unit(np.stack((first, first + rng.uniform(0.2, 2.0) * other)))
         similarity = float(pair[0].astype(np.float64) @ pair[1].astype(np.float64))
-        assert persons(pair, similarity - border, linkage).tolist() == [0, 0]
-        assert persons(pair, similarity + border, linkage).tolist() == [0, 1]
+        assert persons(face_set(pair), similarity - border, linkage).tolist() == [0, 0]
+        assert persons(face_set(pair), similarity + border, linkage).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("linkage", Linkage)
 def test_no_faces_are_no_persons(linkage: Linkage) -> None:
-    assert len(persons(np.empty((0, 512), np.float32), 0.5, linkage)) == 0
+    assert len(persons(face_set(np.empty((0, 512), np.float32)), 0.5, linkage)) == 0
     assert len(find_links(np.empty((0, 512), np.float32), 0.5).first) == 0
     assert len(supported(links_of(), 0)) == 0
 
@@ -188,7 +192,7 @@ def test_no_faces_are_no_persons(linkage: Linkage) -> None:
 @pytest.mark.parametrize("cut", [-1.5, -1e30, -1e39, -1e300, -math.inf])
 def test_a_cut_below_every_similarity_makes_one_person(cut: float, linkage: Linkage) -> None:
     vectors = np.vstack((np.eye(3, 8), -np.eye(2, 8))).astype(np.float32)
-    assert persons(vectors, cut, linkage).tolist() == [0] * 5
+    assert persons(face_set(vectors), cut, linkage).tolist() == [0] * 5
 
 
 @pytest.mark.parametrize("cut", [1.5, 1e39, 1e300])
@@ -197,7 +201,7 @@ def test_a_cut_above_every_similarity_makes_as_many_persons_as_faces(
     cut: float, linkage: Linkage
 ) -> None:
     vectors = np.ones((3, 1), np.float32)
-    assert persons(vectors, cut, linkage).tolist() == [0, 1, 2]
+    assert persons(face_set(vectors), cut, linkage).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +224,7 @@ def test_faces_linked_through_a_third_count_once() -> None:
     angles = np.radians([0, 40, 80])
     vectors = np.stack((np.cos(angles), np.sin(angles)), axis=1).astype(np.float32)
     for linkage in BY_LINKS:
-        assert persons(vectors, math.cos(math.radians(45)), linkage).tolist() == [0, 0, 0]
+        assert persons(face_set(vectors), math.cos(math.radians(45)), linkage).tolist() == [0, 0, 0]
 
 
 def test_a_chance_link_between_two_groups_merges_them_only_under_single() -> None:
@@ -253,7 +257,7 @@ def test_many_photos_of_one_person_need_little_memory() -> None:
     vectors = np.ones((600, 1), np.float32)
     tracemalloc.start()
     try:
-        assert persons(vectors, 0.5, Linkage.SUPPORTED).max() == 0
+        assert persons(face_set(vectors), 0.5, Linkage.SUPPORTED).max() == 0
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

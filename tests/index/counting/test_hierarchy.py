@@ -13,7 +13,7 @@ from scipy.spatial.distance import squareform
 from index.base.choices import Linkage
 from index.counting.grouping import components, find_links
 from index.counting.hierarchy import Hierarchy, by_appearance, content_order, hierarchy
-from tests.index.builders import Matrix, unit
+from tests.index.builders import Matrix, face_set, unit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 HIERARCHICAL = (Linkage.EVIDENCE, Linkage.SINGLE, Linkage.AVERAGE, Linkage.COMPLETE)
@@ -49,7 +49,7 @@ def shuffled(vectors: Matrix, random: Random) -> tuple[list[int], Matrix]:
 @given(vectors_of())
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_single_counts_the_connected_components_of_all_links(vectors: Matrix) -> None:
-    found = hierarchy(vectors, Linkage.SINGLE)
+    found = hierarchy(face_set(vectors), Linkage.SINGLE)
     for distance in midpoints(found.heights):
         links = find_links(vectors, 1 - distance)
         expected = components(links, len(vectors)).tolist()
@@ -66,7 +66,7 @@ def test_average_and_complete_are_scipys(linkage: Linkage, vectors: Matrix) -> N
     distances = np.clip(1 - wide @ wide.T, 0, 2)
     np.fill_diagonal(distances, 0)
     expected = scipy_linkage(squareform(distances, checks=False), linkage.value)
-    found = hierarchy(vectors, linkage)
+    found = hierarchy(face_set(vectors), linkage)
     np.testing.assert_allclose(found.heights, expected[:, 2], atol=1e-9)
     for distance in midpoints(found.heights):
         labels = fcluster(expected, distance, "distance").astype(np.int64)
@@ -78,7 +78,7 @@ def test_average_and_complete_are_scipys(linkage: Linkage, vectors: Matrix) -> N
 def test_the_number_of_persons_is_the_number_of_labels(
     vectors: Matrix, linkage: Linkage, distance: float
 ) -> None:
-    found = hierarchy(vectors, linkage)
+    found = hierarchy(face_set(vectors), linkage)
     labels = found.labels_at(distance).tolist()
     assert found.persons_at(distance) == len(set(labels))
     assert list(dict.fromkeys(labels)) == list(range(len(set(labels))))  # by first appearance
@@ -89,7 +89,7 @@ def test_the_number_of_persons_is_the_number_of_labels(
 def test_heights_ascend_from_zero_and_the_last_merge_leaves_one(
     vectors: Matrix, linkage: Linkage
 ) -> None:
-    found = hierarchy(vectors, linkage)
+    found = hierarchy(face_set(vectors), linkage)
     assert found.count == len(vectors)
     assert len(found.heights) == len(found.first) == len(found.second) == max(0, len(vectors) - 1)
     assert (np.diff(found.heights) >= 0).all()
@@ -100,7 +100,7 @@ def test_heights_ascend_from_zero_and_the_last_merge_leaves_one(
 @given(vectors_of(), st.sampled_from(HIERARCHICAL))
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_a_merge_happens_strictly_above_its_height_only(vectors: Matrix, linkage: Linkage) -> None:
-    found = hierarchy(vectors, linkage)
+    found = hierarchy(face_set(vectors), linkage)
     for height in found.heights:
         below = int((found.heights < height).sum())
         upto = int((found.heights <= height).sum())
@@ -115,7 +115,7 @@ def test_the_order_of_faces_changes_no_bit_of_a_height(
     vectors: Matrix, linkage: Linkage, random: Random
 ) -> None:
     order, other = shuffled(vectors, random)
-    straight, mixed = hierarchy(vectors, linkage), hierarchy(other, linkage)
+    straight, mixed = hierarchy(face_set(vectors), linkage), hierarchy(face_set(other), linkage)
     np.testing.assert_array_equal(straight.heights, mixed.heights)
     for distance in midpoints(straight.heights):
         labels = np.empty(len(order), np.int64)
@@ -137,7 +137,7 @@ def test_chains_merge_as_far_as_the_linkage_lets_them(linkage: Linkage) -> None:
     angles = np.radians([0, 40, 80, 120])
     vectors = np.stack((np.cos(angles), np.sin(angles)), axis=1).astype(np.float32)
     step, end = 1 - np.cos(np.radians(40)), 1 - np.cos(np.radians(120))
-    last = hierarchy(vectors, linkage).heights[-1]
+    last = hierarchy(face_set(vectors), linkage).heights[-1]
     if linkage is Linkage.SINGLE:
         assert last == pytest.approx(step, abs=1e-6)
     elif linkage is Linkage.COMPLETE:
@@ -149,14 +149,8 @@ def test_chains_merge_as_far_as_the_linkage_lets_them(linkage: Linkage) -> None:
 @pytest.mark.parametrize("linkage", [Linkage.SINGLE, Linkage.AVERAGE, Linkage.COMPLETE])
 def test_only_evidence_asks_which_photo_a_face_is_in(linkage: Linkage) -> None:
     vectors = unit(np.random.default_rng(3).normal(size=(9, 16)))
-    one_photo = hierarchy(vectors, linkage, np.zeros(9, np.int64))
-    np.testing.assert_array_equal(one_photo.heights, hierarchy(vectors, linkage).heights)
-
-
-def test_without_photos_every_face_has_one_of_its_own() -> None:
-    vectors = unit(np.random.default_rng(3).normal(size=(9, 16)))
-    alone = hierarchy(vectors, Linkage.EVIDENCE, np.arange(9))
-    np.testing.assert_array_equal(hierarchy(vectors, Linkage.EVIDENCE).heights, alone.heights)
+    one_photo = hierarchy(face_set(vectors, np.zeros(9, np.int64)), linkage)
+    np.testing.assert_array_equal(one_photo.heights, hierarchy(face_set(vectors), linkage).heights)
 
 
 def test_a_history_is_read_back_by_hand() -> None:

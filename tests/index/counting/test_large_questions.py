@@ -7,7 +7,7 @@ from index.base.choices import Linkage
 from index.base.errors import RequestError
 from index.counting import answer, evidence, explanation, grouping, hierarchy, streamed_single
 from index.counting.explanation import explanation_lines
-from tests.index.builders import Matrix, unit
+from tests.index.builders import Matrix, face_set, unit
 from tests.index.explaining import DIM, Request
 
 MANY = 60
@@ -53,11 +53,11 @@ def test_single_streams_links_into_the_same_merges(
 ) -> None:
     vectors = crowd(7)
     vectors[5] = vectors[90]
-    dense = hierarchy.hierarchy(vectors, Linkage.SINGLE)
+    dense = hierarchy.hierarchy(face_set(vectors), Linkage.SINGLE)
     monkeypatch.setattr(hierarchy, "DENSE_FACES", MANY)
     monkeypatch.setattr(streamed_single, "BLOCK_ROWS", 16)
     monkeypatch.setattr(streamed_single, "KEPT_LINKS", 50)
-    large = hierarchy.hierarchy(vectors, Linkage.SINGLE, below=distance)
+    large = hierarchy.hierarchy(face_set(vectors), Linkage.SINGLE, distance)
     expected = dense.heights[dense.heights < distance]
     np.testing.assert_allclose(large.heights, expected, atol=1e-12)
     np.testing.assert_array_equal(large.labels_at(distance), dense.labels_at(distance))
@@ -70,7 +70,7 @@ def test_linkages_that_need_all_pairs_refuse_many_faces(linkage: Linkage) -> Non
         Request(crowd(1), linkage=linkage).answer("0.2")
     assert caught.value.status == 413
     with pytest.raises(RequestError):
-        grouping.persons(crowd(1), 0.5, linkage)
+        grouping.persons(face_set(crowd(1)), 0.5, linkage)
 
 
 @pytest.mark.usefixtures("more_is_many")

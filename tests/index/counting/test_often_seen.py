@@ -6,6 +6,7 @@ import pytest
 from index.base.choices import Linkage
 from index.counting.hierarchy import hierarchy
 from index.counting.often_seen import NOBODY, counts_by_merges, most_photographed, seen_often
+from tests.index.builders import face_set
 
 
 def test_persons_in_too_few_photos_are_nobody_and_the_others_are_renumbered() -> None:
@@ -25,7 +26,7 @@ def test_the_counts_are_those_of_the_groups_after_each_merge(linkage: Linkage, l
     vectors = (people + rng.normal(size=people.shape) * 0.7).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     photos = rng.integers(0, 12, len(vectors))
-    found = hierarchy(vectors, linkage, photos)
+    found = hierarchy(face_set(vectors, photos), linkage)
     expected = [
         len(set(seen_often(found.labels_at(height), photos, least).tolist()) - {NOBODY})
         for height in [*found.heights, 9.0]

@@ -13,7 +13,7 @@ from index.counting.hierarchy import Hierarchy, hierarchy
 from index.counting.link_merging import History
 from index.counting.lives import Lives
 from index.counting.proved import Proved
-from tests.index.builders import Matrix, unit
+from tests.index.builders import Matrix, face_set, unit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 BELOW = 0.6
@@ -42,7 +42,7 @@ def counted(vectors: Matrix, kind: type[Proved]) -> tuple[Hierarchy, Effort]:
         patch.setattr(proof, "BLOCK", 16)
         patch.setattr(proof, "COLUMNS", 50)
         patch.setattr(proof, "Proved", kind)
-        return hierarchy(vectors, Linkage.EVIDENCE, photos, BELOW, effort=effort), effort
+        return hierarchy(face_set(vectors, photos), Linkage.EVIDENCE, BELOW, effort), effort
 
 
 @given(

@@ -15,7 +15,7 @@ from index.counting.effort import Effort
 from index.counting.hierarchy import Hierarchy, by_appearance, hierarchy
 from index.counting.shortening import LEFT, Shortening
 from index.vectors.space import USUAL, Scatter
-from tests.index.builders import Matrix, unit
+from tests.index.builders import Matrix, face_set, unit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TOLERANCE = 5e-5  # of heights; dense sums are float32
@@ -48,7 +48,7 @@ def tree(
     limits: Effort | None = None,
 ) -> Hierarchy:
     scatter = USUAL if weights is None else WEIGHED
-    return hierarchy(vectors, Linkage.EVIDENCE, photos, below, scatter, limits, weights)
+    return hierarchy(face_set(vectors, photos, scatter, weights), Linkage.EVIDENCE, below, limits)
 
 
 def sparse(
@@ -100,7 +100,7 @@ def test_missed_links_are_found_and_added() -> None:
         found = sparse(vectors, np.arange(len(vectors)), 0.5, limits)
     assert limits.rounds > 1
     assert limits.links > len(vectors)
-    dense = hierarchy(vectors, Linkage.EVIDENCE, below=0.5)
+    dense = hierarchy(face_set(vectors), Linkage.EVIDENCE, 0.5)
     np.testing.assert_array_equal(found.labels_at(0.5), dense.labels_at(0.5))
 
 

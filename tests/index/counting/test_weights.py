@@ -8,7 +8,7 @@ from index.counting.hierarchy import hierarchy
 from index.counting.judged import Judged, judged_hierarchy
 from index.counting.weights import STEPS, weights_of
 from index.vectors.space import USUAL, Scatter
-from tests.index.builders import unit
+from tests.index.builders import face_set, unit
 
 SCATTER = Scatter(0.66, 0.3, 10.0, norm=70.0)
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -46,7 +46,7 @@ def test_a_poor_face_joins_its_person_where_a_clear_one_does_not() -> None:
 
     def persons(weight: int) -> int:
         weights[6] = weight
-        tree = hierarchy(vectors, Linkage.EVIDENCE, scatter=SCATTER, weights=weights)
+        tree = hierarchy(face_set(vectors, scatter=SCATTER, weights=weights), Linkage.EVIDENCE)
         return tree.persons_at(0.4)
 
     assert (persons(STEPS), persons(STEPS // 2)) == (2, 1)
@@ -56,7 +56,7 @@ def test_two_lone_faces_are_compared_by_their_distance_alone() -> None:
     vectors = unit(np.array([[1.0, 0.0], [1.0, 0.8]]))
     distance = 1 - float(vectors[0] @ vectors[1])
     for weights in (np.array([4, 4]), np.array([32, 32]), np.array([4, 32])):
-        tree = hierarchy(vectors, Linkage.EVIDENCE, scatter=SCATTER, weights=weights)
+        tree = hierarchy(face_set(vectors, scatter=SCATTER, weights=weights), Linkage.EVIDENCE)
         assert tree.heights.tolist() == pytest.approx([distance], abs=1e-6)
 
 
@@ -66,9 +66,9 @@ def test_judgements_that_say_nothing_change_no_height(seed: int) -> None:
     rows = rng.normal(size=(6, 32))[rng.integers(6, size=40)] + 0.7 * rng.normal(size=(40, 32))
     vectors, photos = unit(rows), rng.integers(30, size=40)
     weights = rng.integers(4, 33, size=40)
-    plain = hierarchy(vectors, Linkage.EVIDENCE, photos, scatter=SCATTER, weights=weights)
+    plain = hierarchy(face_set(vectors, photos, SCATTER, weights), Linkage.EVIDENCE)
     said = Judged(np.arange(40), np.arange(40), ())
-    judged = judged_hierarchy(vectors, Linkage.EVIDENCE, photos, SCATTER, said, weights)
+    judged = judged_hierarchy(face_set(vectors, photos, SCATTER, weights), Linkage.EVIDENCE, said)
     np.testing.assert_allclose(judged.heights, plain.heights, atol=5e-5)
     for cut in (0.2, 0.4, 0.55):
         assert judged.persons_at(cut) == plain.persons_at(cut)
@@ -80,7 +80,7 @@ def test_faces_that_people_put_together_weigh_what_they_weighed() -> None:
     rows = rng.normal(size=(2, 32))[[0, 0, 0, 0, 1, 1]] + 0.4 * rng.normal(size=(6, 32))
     vectors, photos = unit(rows), np.arange(6)
     weights = np.array([20, 8, 24, 16, 10, 28])
-    plain = hierarchy(vectors, Linkage.EVIDENCE, photos, scatter=SCATTER, weights=weights)
+    plain = hierarchy(face_set(vectors, photos, SCATTER, weights), Linkage.EVIDENCE)
     said = Judged(np.arange(6), np.array([0, 0, 0, 0, 4, 4]), ())
-    judged = judged_hierarchy(vectors, Linkage.EVIDENCE, photos, SCATTER, said, weights)
+    judged = judged_hierarchy(face_set(vectors, photos, SCATTER, weights), Linkage.EVIDENCE, said)
     assert judged.heights[-1] == pytest.approx(plain.heights[-1], abs=5e-5)

@@ -19,6 +19,7 @@ from index.evaluation.evaluation import (
 from index.evaluation.measures import pair_distances, stranger_pairs
 from index.vectors.match_rates import GRID, FalseMatchRates
 from index.vectors.space import Profile, Scatter, Space, unmeasured
+from tests.index.builders import face_set
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -88,10 +89,10 @@ def test_a_report_is_json_and_the_same_bytes_twice(linkage: Linkage) -> None:
 def test_counts_are_those_of_people_persons_at_every_threshold(linkage: Linkage, seed: int) -> None:
     rng = np.random.default_rng(seed)
     raw, _ = synthetic(8, 5, 0.9, seed)
-    vectors = SPACE.unit(raw[rng.permutation(40)[:30]])
-    thresholds = (0.2, 0.0, *THRESHOLDS, 0.5, 1.0)
-    expected = [int(persons(vectors, SPACE.cut(at), linkage).max()) + 1 for at in thresholds]
-    assert evaluation._counts(vectors, SPACE, linkage, thresholds, np.arange(30)) == expected
+    faces = face_set(SPACE.unit(raw[rng.permutation(40)[:30]]))
+    cuts = [SPACE.cut(threshold) for threshold in (0.2, 0.0, *THRESHOLDS, 0.5, 1.0)]
+    expected = [int(persons(faces, cut, linkage).max()) + 1 for cut in cuts]
+    assert evaluation._counts(faces, linkage, cuts) == expected
 
 
 @pytest.mark.parametrize("linkage", Linkage)
@@ -104,11 +105,10 @@ def test_counts_of_pairs_at_the_cut_are_those_of_people_persons(linkage: Linkage
         pair = SPACE.unit(np.stack((one, one + rng.uniform(0.4, 1.2) * other)).astype(np.float32))
         exact = 1 - float(pair[0].astype(np.float64) @ pair[1].astype(np.float64))
         for off in (-1e-8, 1e-8):
-            thresholds = (SPACE.threshold(exact + off), 1.0)
-            expected.append(
-                [int(persons(pair, SPACE.cut(t), linkage).max()) + 1 for t in thresholds]
-            )
-            found.append(evaluation._counts(pair, SPACE, linkage, thresholds, np.arange(len(pair))))
+            cuts = [SPACE.cut(at) for at in (SPACE.threshold(exact + off), 1.0)]
+            faces = face_set(pair)
+            expected.append([int(persons(faces, cut, linkage).max()) + 1 for cut in cuts])
+            found.append(evaluation._counts(faces, linkage, cuts))
     assert found == expected
 
 

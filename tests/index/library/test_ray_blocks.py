@@ -18,7 +18,7 @@ from index.counting import evidence, neighbours, sparse_evidence
 from index.counting.effort import Effort, Elsewhere
 from index.counting.hierarchy import hierarchy
 from index.library.ray_blocks import RayBlocks, Work
-from tests.index.builders import Matrix, unit
+from tests.index.builders import Matrix, face_set, unit
 from tests.ray_head import Head, ray_head
 
 FACES, PEOPLE, BELOW = 400, 60, 0.5
@@ -60,7 +60,7 @@ def faces() -> tuple[Matrix, Any]:
 def persons(elsewhere: Elsewhere | None, effort: Effort | None = None) -> list[int]:
     vectors, photos = faces()
     effort = effort or Effort(threads=1, elsewhere=elsewhere)
-    found = hierarchy(vectors, Linkage.EVIDENCE, photos, BELOW, effort=effort)
+    found = hierarchy(face_set(vectors, photos), Linkage.EVIDENCE, BELOW, effort)
     assert effort.rounds > 1
     return [int(number) for number in found.labels_at(BELOW)]
 

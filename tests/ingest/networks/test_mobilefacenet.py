@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from index.base.errors import ModelUnavailableError
 from index.base.settings import Settings
-from index.counting.weights import STEPS, weights_of_raw
+from index.counting.weights import STEPS, weights_of
 from index.vectors.space import Space, shipped_profile
 from ingest.decoding.crops import align_faces
 from ingest.interfaces import Crops
@@ -120,7 +120,8 @@ def test_a_poor_face_has_a_shorter_embedding(encoder: NetworkEncoder, aligned: C
     """Counting weighs faces by it; see index.counting.weights."""
     few = aligned[:, ::8, ::8]
     poor = few.repeat(8, axis=1).repeat(8, axis=2)
-    clear, coarse = (weights_of_raw(encoder.encode(some), SCATTER) for some in (aligned, poor))
+    norms = (np.linalg.norm(encoder.encode(some), axis=1) for some in (aligned, poor))
+    clear, coarse = (weights_of(some, SCATTER) for some in norms)
     assert clear is not None
     assert coarse is not None
     assert (coarse < clear).all()
