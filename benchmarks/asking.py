@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import math
 import os
 import re
 import ssl
@@ -16,6 +17,7 @@ from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_GET = 64 << 10
+IDLE_SECONDS = 0.1  # of a processor in a second; a service polls its database
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,13 @@ class Process:
         """The processor time of all its threads so far."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def wait_until_idle(self) -> None:
+        """Return once it does nothing: after its start, a service compiles for some seconds."""
+        before = -math.inf
+        while (now := self.cpu_seconds()) - before > IDLE_SECONDS:
+            before = now
+            time.sleep(1)
 
     def peak_mib(self) -> float:
         """Its peak memory."""

@@ -189,6 +189,7 @@ def at(faces: int, lengths: list[int], seconds: float, earlier: Path | None) -> 
                 servers["before"] = stack.enter_context(before)
             for process in servers.values():
                 Client(process.port).wait_for("/readyz")
+                process.wait_until_idle()
             services = dict(servers)
             servers["tornado"] = stack.enter_context(started(beside, folder / "floor.log"))
             touch = partial(commit, settings)
