@@ -6,9 +6,11 @@ const LANGUAGES = ["en", "zh"];
 const WAIT_MILLISECONDS = 200; // browsers slow pages down that write the address many times a second
 
 let timer = 0;
+let known = location.hash; // as it was last read or written
 
 /** The members of the state that the address names. */
 export function readAddress() {
+  known = location.hash;
   const given = new URLSearchParams(location.hash.slice(1));
   const language = given.get(NAMES.language);
   const names = (short) => [...new Set(given.getAll(short).filter((name) => name !== ""))];
@@ -24,13 +26,14 @@ export function readAddress() {
   };
 }
 
-/** Make the address say, soon, what `state` holds; defaults are left out. */
+/** Make the address say, soon, what `state` holds; defaults are left out. A newer address stays as it is. */
 export function writeAddress(state, defaultThreshold) {
   clearTimeout(timer);
   timer = setTimeout(() => write(state, defaultThreshold), WAIT_MILLISECONDS);
 }
 
 function write(state, defaultThreshold) {
+  if (location.hash !== known) return; // the visitor went elsewhere: the event that tells so is under way
   const given = new URLSearchParams();
   for (const [name, short] of Object.entries(NAMES)) {
     const value = state[name];
@@ -41,4 +44,5 @@ function write(state, defaultThreshold) {
   const text = given.toString();
   const address = text ? `#${text}` : location.pathname;
   if (text !== location.hash.slice(1)) history.replaceState(null, "", address);
+  known = location.hash;
 }

@@ -203,6 +203,24 @@ def test_the_choices_are_the_service_s_own_until_somebody_chooses(
     assert found.bodies("/persons")[-1]["linkage"] == "complete"
 
 
+def test_an_address_that_is_newer_than_what_the_page_would_write_is_kept(
+    album: Service, visit: Begin
+) -> None:
+    """The page writes it a little later, and hears of a new one a little later, too."""
+    found = visit(album)
+    found.open("a1.png", "a2.png")
+    found.expect_count(1)
+    found.page.locator("#slider").fill("0.3")  # to be written soon
+    found.page.evaluate("history.replaceState(null, '', '#f=a1.png&f=b1.png')")
+    found.page.wait_for_timeout(500)
+    assert found.page.evaluate("location.hash") == "#f=a1.png&f=b1.png"
+    found.page.evaluate("dispatchEvent(new HashChangeEvent('hashchange'))")
+    found.expect_count(2)
+    expect(found.page.locator("#threshold")).to_have_value("0.2")
+    found.page.locator("#slider").fill("0.3")
+    wait_until(lambda: "t=0.3" in found.page.evaluate("location.hash"), "the address follows")
+
+
 def test_the_address_shows_somebody_else_the_same(album: Service, visit: Begin) -> None:
     found = visit(album)
     found.open("b1.png", "b2.png", "trips/c.png")
