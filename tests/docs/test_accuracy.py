@@ -1,44 +1,30 @@
-"""Figures of docs/accuracy.md, measured again on the photos, and of README.md, taken from there."""
+"""Figures of docs/accuracy.md about facenet, measured again; those that README.md takes from it."""
 
 import re
-import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from index.base.arrays import IntVector
-from index.base.choices import Linkage, Split
-from index.base.settings import Settings
+from index.base.choices import Linkage
 from index.counting import evidence
-from index.counting.explanation import INTERVAL_SHARE
 from index.counting.face_set import FaceSet
-from index.counting.grouping import persons
 from index.counting.hierarchy import by_appearance, hierarchy
 from index.evaluation.evaluation import calibrate
 from index.evaluation.measures import (
     SIZES,
-    CountQuality,
     LabelledFaces,
-    draw,
-    of_half,
     pair_distances,
-    quality,
     true_accept_rates,
 )
-from index.vectors.space import Space, shipped_profile
-from ingest.jobs.labelled import load_labelled
+from index.vectors.space import shipped_profile
+from tests.docs.half_split import DRAWS, ERROR, MISLABELLED, POINTS, Judged, labelled_faces
 from tests.index.builders import unit
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs" / "accuracy.md").read_text("utf-8")
 PROSE = " ".join(PAGE.split())
 ROW = re.compile(r"^\| \**(\w+)\**(?: \(default\))? \| (.+ % \(.+\)) \|$", re.MULTILINE)
-MISLABELLED = frozenset({"Mahmoud_Abbas_0012.jpg", "Michael_Schumacher_0008.jpg"})
-DRAWS = 500
-# processors compute the networks in other precisions, which moves a few of 500 draws
-POINTS, ERROR = 2.0, 0.06
 # of the largest size of the other linkages, which took long, a fifth of the draws: chance moves
 # their share of exact counts by up to 5 points (one standard deviation)
 FEW, FEW_POINTS, FEW_ERROR = 100, 15.0, 0.8
@@ -83,48 +69,11 @@ def labelled(
     faces_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[bool, LabelledFaces]:
     """LFW's faces with all photos, and without those that are mislabelled."""
-    settings = Settings(data=tmp_path_factory.mktemp("accuracy"), settle_seconds=0.0)
-    found = {}
-    for is_whole in (True, False):
-        faces = load_labelled(
-            faces_folder / "lfw",
-            settings,
-            lambda *_: None,
-            threading.Event(),
-            without=frozenset() if is_whole else MISLABELLED,
-        )
-        assert faces is not None
-        found[is_whole] = faces
-    return found
-
-
-class Judged:
-    """Half B in the space that half A gives."""
-
-    def __init__(self, faces: LabelledFaces) -> None:
-        tuned, half = of_half(faces, Split.A, 0), of_half(faces, Split.B, 0)
-        shipped = shipped_profile("facenet", 512)
-        self.space = Space.calibrated(calibrate(tuned.raw, tuned.people, 0, shipped))
-        self.people: Sequence[str] = half.people
-        self.faces = FaceSet.of_raw(half.raw, half.photos, self.space)
-
-    def quality(self, size: tuple[int, int], linkage: Linkage, draws: int = DRAWS) -> CountQuality:
-        def count(rows: IntVector) -> int:
-            cut = self.space.cut(0.2)
-            labels = persons(self.faces[rows], cut, linkage)
-            return int(labels.max()) + 1
-
-        return quality(count, self.people, draw(self.people, *size, draws, 0))
-
-    def held(self, size: tuple[int, int]) -> float:
-        """In how many of 100 draws the interval holds the true number."""
-        names, held = np.array(self.people), 0
-        near = [0.2 * (1 + share) for share in (INTERVAL_SHARE, -INTERVAL_SHARE)]
-        for rows in draw(self.people, *size, DRAWS, 0):
-            tree = hierarchy(self.faces[rows], Linkage.EVIDENCE)
-            low, high = (tree.persons_at(1 - self.space.cut(at)) for at in near)
-            held += low <= len(set(names[rows].tolist())) <= high
-        return 100 * held / DRAWS
+    data = tmp_path_factory.mktemp("accuracy")
+    return {
+        is_whole: labelled_faces(faces_folder, data, "facenet", without)
+        for is_whole, without in ((True, frozenset[str]()), (False, MISLABELLED))
+    }
 
 
 @pytest.mark.models
@@ -133,7 +82,7 @@ class Judged:
 def test_counts_of_people_never_tuned_on_are_as_exact_as_the_page_says(
     labelled: dict[bool, LabelledFaces], is_whole: bool
 ) -> None:
-    judged, table = Judged(labelled[is_whole]), tables()[not is_whole]
+    judged, table = Judged(labelled[is_whole], "facenet"), tables()[not is_whole]
     for linkage in Linkage:
         for size, (exact, error) in zip(SIZES, table[linkage], strict=True):
             few = size == SIZES[-1] and linkage is not Linkage.EVIDENCE
@@ -152,7 +101,7 @@ def test_errors_are_upwards_and_as_large_as_the_page_says(
         r"with its sign is ([+\d.]+) to ([+\d.]+) for the first four sizes and ([+\d.]+)", PROSE
     )
     assert told
-    judged = Judged(labelled[True])
+    judged = Judged(labelled[True], "facenet")
     *first, last = (judged.quality(size, Linkage.EVIDENCE).bias for size in SIZES)
     found = [min(first), max(first), last]
     assert found == pytest.approx([float(text) for text in told.groups()], abs=ERROR)
@@ -166,7 +115,7 @@ def test_the_interval_holds_the_truth_as_often_as_the_page_says(
     told = re.search(r"number in ([\d /]+) % of the draws as labelled, and in ([\d /]+) %", PROSE)
     assert told
     for is_whole, shares in zip((True, False), told.groups(), strict=True):
-        judged = Judged(labelled[is_whole])
+        judged = Judged(labelled[is_whole], "facenet")
         held = [judged.held(size) for size in SIZES]
         assert held == pytest.approx([float(text) for text in shares.split("/")], abs=POINTS)
 
@@ -177,7 +126,7 @@ def test_rates_and_the_operating_distance_are_as_the_page_says(
     labelled: dict[bool, LabelledFaces],
 ) -> None:
     faces = labelled[True]
-    judged, profile = Judged(faces), shipped_profile("facenet", 512)
+    judged, profile = Judged(faces, "facenet"), shipped_profile("facenet", 512)
     same, different = pair_distances(judged.faces.vectors, judged.people)
     cells = re.search(r"\| pairs of one person accepted \| (.+) % \| (.+) % \| (.+) % \|", PAGE)
     assert cells
@@ -205,7 +154,7 @@ def test_proved_counts_have_the_persons_of_all_pairs(
     labelled: dict[bool, LabelledFaces], threshold: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Real faces in any order, with photos in common and a burst of near-copies."""
-    judged, rng = Judged(labelled[True]), np.random.default_rng(0)
+    judged, rng = Judged(labelled[True], "facenet"), np.random.default_rng(0)
     distance, scatter = 1 - judged.space.cut(threshold), judged.space.profile.scatter
     for count in (100, 250, 500):
         rows = rng.choice(len(judged.faces.vectors), count, replace=False)

