@@ -72,7 +72,7 @@ def merge_by_evidence(
     if weights is not None:
         weights = heaviest(weights, copy_of, len(points))
     formula = formula_of(faces.scatter)
-    least_gain = formula.gain_at(below) - SPARE
+    least_gain = formula.gain_of_lone(1 - below) - SPARE
     if len(points) > DENSE_FACES:
         from index.counting.sparse_evidence import sparse_merges_of  # noqa: PLC0415 - numba
 

@@ -2,7 +2,7 @@
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from index.vectors.space import Scatter
 SAME_PHOTO = 4.0  # so many times counts the distance of two faces of one photo
 
 Doubles = NDArray[np.float64]
+Value = TypeVar("Value", float, DoubleVector)
 
 
 class Formula(NamedTuple):
@@ -43,16 +44,16 @@ class Formula(NamedTuple):
         terms = 2 * math.log1p(self.r) - math.log1p(2 * self.r)
         return self.slope - 2 * self.k / (1 + self.r) + terms
 
-    def gain_at(self, distance: float) -> float:
-        """The gain of two lone faces at a cosine distance."""
-        return self.offset + self.slope * (1 - distance)
+    def gain_of_lone(self, similarity: Value) -> Value:
+        """The gain of two lone faces of one cosine *similarity*, or of each of (n,)."""
+        return self.offset + self.slope * similarity
 
     def heights_of(self, gains: DoubleVector) -> DoubleVector:
         """The cosine distances (n,) at which two lone faces gain as much as *gains* (n,)."""
         return np.maximum(1 - (gains - self.offset) / self.slope, 0.0)
 
     def terms(self, sizes: Doubles) -> tuple[Doubles, Doubles]:
-        """K / (1 + r n) and log(1 + r n) for groups of the *sizes* n, whose usual face weighs 1.
+        """The terms k / (1 + r n) and log(1 + r n) of groups of *sizes* n; a usual face weighs 1.
 
         The evidence of a group with the squared sum q is q times the first, less the second.
         """

@@ -49,7 +49,7 @@ def sparse_merges_of(
     row, neighbour, beyond = nearest(shortened(vectors), NEIGHBOURS, effort)
     together = _unique(count, *_pairs_in(photo_mates))
     keys = np.union1d(_unique(count, row, neighbour), together)
-    most = formula.offset + formula.slope * beyond.astype(np.float64)
+    most = formula.gain_of_lone(beyond.astype(np.float64))
     proof = Proof(points, shortened, np.flatnonzero(most > least_gain - SLACK), effort)
     while True:
         links = _links(vectors, keys, together)
