@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import faiss
 import pytest
 
 import person_count
@@ -38,13 +37,11 @@ Run = Callable[..., Outcome]
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    """Commands configure signals, logging and threads of the process; tests must not see it."""
+    """Commands configure signals and logging of the process; tests must not see it."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     root = logging.getLogger()
-    before, level, threads = list(root.handlers), root.level, faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
+    before, level = list(root.handlers), root.level
     yield
-    faiss.omp_set_num_threads(threads)
     root.handlers[:] = before
     root.setLevel(level)
     for number, handler in handlers.items():

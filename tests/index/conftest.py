@@ -1,9 +1,7 @@
 """Fixtures of the index: a generation of small vectors, and a library to forget photos from."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import faiss
 import pytest
 
 from index.base.settings import Settings
@@ -26,15 +24,6 @@ def small(database: Database) -> GenerationRow:
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Snapshots of a few faces have several chunks."""
     monkeypatch.setattr(chunks, "CHUNK_FACES", 4)
-
-
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """Searches of a few faces take ten times as long when threads wait for a busy processor."""
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    yield
-    faiss.omp_set_num_threads(before)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from index.vectors.space import Profile, Space
 from tests.index.builders import unit
 from tests.index.explaining import DIM, Request, linkages, pair_at, random_request, requests
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 HIERARCHICAL = [linkage for linkage in Linkage if linkage is not Linkage.SUPPORTED]
 hierarchies = pytest.mark.parametrize("linkage", HIERARCHICAL)
 SLIDER = [f"{step * CURVE_STEP:.3f}" for step in range(round(CURVE_END / CURVE_STEP) + 1)]

@@ -12,8 +12,6 @@ from index.vectors.space import Profile, Space
 from tests.index.builders import Matrix, face_row
 from tests.index.explaining import DIM, Request, linkages, pair_at, random_request, requests
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def on_a_circle(*degrees: float) -> Matrix:
     rows = np.zeros((len(degrees), DIM))

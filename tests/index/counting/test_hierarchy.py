@@ -15,7 +15,6 @@ from index.counting.grouping import components, find_links
 from index.counting.hierarchy import Hierarchy, by_appearance, content_order, hierarchy
 from tests.index.builders import Matrix, face_set, unit
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 HIERARCHICAL = (Linkage.EVIDENCE, Linkage.SINGLE, Linkage.AVERAGE, Linkage.COMPLETE)
 GAP = 1e-5  # heights nearer than this are taken for a tie
 

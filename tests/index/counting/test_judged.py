@@ -20,7 +20,6 @@ from tests.index.explaining import (
     requests,
 )
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 many = pytest.mark.parametrize("seed", range(12))
 
 

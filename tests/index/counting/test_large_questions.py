@@ -11,7 +11,6 @@ from tests.index.builders import Matrix, face_set, unit
 from tests.index.explaining import DIM, Request
 
 MANY = 60
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(name="more_is_many")

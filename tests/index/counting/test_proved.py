@@ -15,7 +15,6 @@ from index.counting.lives import Lives
 from index.counting.proved import Proved
 from tests.index.builders import Matrix, face_set, unit
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 BELOW = 0.6
 
 

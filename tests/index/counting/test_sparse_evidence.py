@@ -17,7 +17,6 @@ from index.counting.shortening import LEFT, Shortening
 from index.vectors.space import USUAL, Scatter
 from tests.index.builders import Matrix, face_set, unit
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 TOLERANCE = 5e-5  # of heights; dense sums are float32
 Photos = NDArray[np.int64]
 Weights = NDArray[np.int64]

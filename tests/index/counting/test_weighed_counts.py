@@ -27,7 +27,6 @@ from index.library.row_grouping import group_rows
 from index.vectors.space import Profile, Scatter, Space
 from tests.index.builders import Matrix, face_row, index_file, new_face, unit
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 DIM, USUAL, POOR = 16, 70.0, 35.0
 PROFILE = Profile((0.0,) * DIM, 0.4, scatter=Scatter(0.66, 0.3, 10.0, norm=USUAL))
 SPACE = Space.calibrated(PROFILE)

@@ -11,7 +11,6 @@ from index.vectors.space import USUAL, Scatter
 from tests.index.builders import face_set, unit
 
 SCATTER = Scatter(0.66, 0.3, 10.0, norm=70.0)
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_a_face_weighs_as_its_embedding_is_long() -> None:

@@ -16,8 +16,6 @@ from index.vectors.match_rates import FalseMatchRates
 from index.vectors.space import Space
 from tests.index.evaluation.places import faces, shipped
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def of_labels(shift: float = 0.0, people: int = 30) -> tuple[CountedPeople, list[str]]:
     """Persons that are the people themselves."""

@@ -21,8 +21,6 @@ from index.vectors.match_rates import GRID, FalseMatchRates
 from index.vectors.space import Profile, Scatter, Space, unmeasured
 from tests.index.builders import face_set
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 DIM = 128
 SPACE = Space.calibrated(Profile((0.0,) * DIM, 0.4))
 SIZES = ((2, 5), (5, 4), (10, 3))

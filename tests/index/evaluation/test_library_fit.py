@@ -6,8 +6,6 @@ from index.evaluation.library_fit import library_fit
 from index.vectors.space import unmeasured
 from tests.index.evaluation.places import DIM, faces, shipped
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_photos_of_one_place_are_noticed_without_labels() -> None:
     raw, people = faces(40, 6, 7, 6.0)

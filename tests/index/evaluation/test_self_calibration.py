@@ -13,7 +13,6 @@ from index.vectors.match_rates import FalseMatchRates
 from index.vectors.space import Profile, Space, unmeasured
 from tests.index.evaluation.places import DIM, faces, shipped
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 PLACE = 6.0
 
 

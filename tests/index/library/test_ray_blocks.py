@@ -25,7 +25,7 @@ FACES, PEOPLE, BELOW = 400, 60, 0.5
 
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.usefixtures("one_thread", "joining", "small_blocks"),
+    pytest.mark.usefixtures("joining", "small_blocks"),
     pytest.mark.timeout(180),
 ]
 
