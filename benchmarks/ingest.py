@@ -1,6 +1,7 @@
 """Compare ingest with the usual loop around facenet-pytorch, on the same files.
 
-usage: python benchmarks/ingest.py DIR [--limit N] [--megapixels 1,4,12] [--model NAME]
+usage: python benchmarks/ingest.py DIR [--limit N] [--megapixels 1,4,12]
+                                   [--model NAME --network FILE]
 
     pipeline    the real thing: Scanner, Worker and the models, from files in a drop folder to
                 committed rows in a new database
