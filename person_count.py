@@ -1,6 +1,5 @@
 """The command line: puts the commands together. Each command imports its modules when it runs."""
 
-import os
 import signal
 import sys
 from typing import Annotated
@@ -8,12 +7,9 @@ from typing import Annotated
 # while modules are imported, Ctrl-C ends the program at once and silently
 interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-# This must come before numpy and FAISS are imported: it keeps them to the calling thread, since
-# requests and the photos of a batch use all cores already. Their own threads wait for each other in
-# busy loops: with other processes running, 100 faces' dot products took 32 ms on two cores and 0.08
-# on one.
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+from index.base.one_thread import keep_to_one_thread
+
+keep_to_one_thread()  # before numpy and FAISS are imported
 
 import typer
 

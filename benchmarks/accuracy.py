@@ -89,10 +89,16 @@ class Half:
         return {name: np.flatnonzero(people == name) for name in self.names}
 
     @cached_property
+    def norms(self) -> NDArray[np.float64]:
+        """The length of every face's embedding, (n,): those of other people, too."""
+        norms: NDArray[np.float64] = np.linalg.norm(self.faces.raw.astype(np.float64), axis=1)
+        return norms
+
+    @cached_property
     def norm(self) -> float:
         """The median length of the embeddings."""
         rows = np.concatenate(list(self.rows.values()))
-        return float(np.median(np.linalg.norm(self.faces.raw[rows].astype(np.float64), axis=1)))
+        return float(np.median(self.norms[rows]))
 
     @cached_property
     def means(self) -> dict[str, NDArray[np.float64]]:
@@ -152,7 +158,7 @@ def judge(
             own = space or half.space(people if len(others) > 1 else ())
             raw = half.faces.raw[rows]
             vectors, photos = own.unit(raw), np.arange(len(raw))
-            norms = np.linalg.norm(raw.astype(np.float64), axis=1)
+            norms = half.norms[rows]
             trees = [
                 hierarchy(FaceSet(vectors, photos, one, weights_of(norms, one)), Linkage.EVIDENCE)
                 for one in scatters

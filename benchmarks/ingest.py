@@ -83,8 +83,9 @@ def turn_of_unconfined(inbox: Path, cache: Path, model: str) -> dict[str, Any]:
 
 def turn_of_pipeline(inbox: Path, cache: Path, model: str) -> dict[str, Any]:
     """Index everything in *inbox* into a new database."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as person_count.py does
+    from index.base.one_thread import keep_to_one_thread  # noqa: PLC0415
 
+    keep_to_one_thread()  # as the program does, before numpy is imported
     from index.base.settings import Settings  # noqa: PLC0415
     from index.database.engine import Database  # noqa: PLC0415
     from index.database.migration import migrate  # noqa: PLC0415

@@ -49,19 +49,18 @@ from synthetic import DIM, Library, fill, settings_in
 from index.base.arrays import FloatMatrix, IntVector
 from index.base.choices import DEFAULT_THRESHOLD, Linkage
 from index.base.errors import RequestError
+from index.base.one_thread import ONE_THREAD
 from index.counting import evidence
 from index.counting.effort import Effort
 from index.counting.face_set import FaceSet
 from index.counting.hierarchy import Hierarchy, by_appearance, hierarchy
 from index.counting.weights import weights_of
-from index.vectors.space import USUAL, Space, shipped_profile
+from index.vectors.space import Space, shipped_profile
 
 SIZES = (1, 1, 1, 2, 2, 3, 3, 5, 12, 40)  # photos of a person, equally often
 SPREAD = 128  # directions of the vectors: a deviation of 0.09 between strangers
 ALIKE = 0.75  # cosine similarity of two photos of one person, on average
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4)
-# as person_count.py has it: the cores are for other questions
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 FEWEST = 100
 BURST = 40
 FILES, QUESTIONS, ASK_SECONDS = 10, 20, 15
@@ -107,7 +106,7 @@ def all_pairs_up_to(faces: int, work: Callable[[], Hierarchy]) -> Hierarchy:
 def warm_up(space: Space) -> None:
     """Have both ways compiled."""
     vectors, photos, _ = crowd(300)
-    faces = FaceSet(vectors, photos, USUAL)
+    faces = FaceSet(vectors, photos, space.profile.scatter)
     distance = 1.0 - space.cut(float(DEFAULT_THRESHOLD))
     for most in (1, len(faces)):
         all_pairs_up_to(most, lambda: hierarchy(faces, Linkage.EVIDENCE, distance))

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-# As in person_count.py, and before numpy and FAISS are imported: where a test runs on each core,
-# threads that wait for each other in busy loops made counting take three times as long.
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+from index.base.one_thread import keep_to_one_thread
+
+# As the program does, and before numpy and FAISS are imported: where a test runs on each core,
+# counting took three times as long otherwise.
+keep_to_one_thread()
 
 from index.base.settings import Settings
 from index.database.engine import Database

@@ -15,13 +15,13 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from index.base.errors import ClusterError, ConfigError
+from index.base.one_thread import ONE_THREAD
 
 LOCAL = "local"
 AUTO = "auto"
 CLIENT = "ray://"
 OBJECT_STORE_BYTES = 200 << 20  # of a Ray of our own, which holds it in /dev/shm
 REACH_SECONDS = 5.0
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # as in person_count.py
 # read when Ray is imported: no line of a worker is left out as a repetition, none is coloured
 OUTPUT = {"RAY_DEDUP_LOGS": "0", "RAY_COLOR_PREFIX": "0"}
 

@@ -42,9 +42,11 @@ class FaceSet:
     @classmethod
     def of_raw(cls, raw: FloatMatrix, photos: IntVector, space: Space) -> Self:
         """Faces with the *raw* embeddings (n, d), found in *photos* (n,)."""
-        scatter = space.profile.scatter
+        vectors, scatter = space.unit(raw), space.profile.scatter
+        if scatter.norm is None:
+            return cls(vectors, photos, scatter)
         norms = np.linalg.norm(raw.astype(np.float64), axis=1)
-        return cls(space.unit(raw), photos, scatter, weights_of(norms, scatter))
+        return cls(vectors, photos, scatter, weights_of(norms, scatter))
 
     def __len__(self) -> int:
         return len(self.vectors)

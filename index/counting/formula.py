@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from index.base.arrays import DoubleVector
 from index.counting.weights import STEPS
@@ -13,7 +12,6 @@ from index.vectors.space import Scatter
 
 SAME_PHOTO = 4.0  # so many times counts the distance of two faces of one photo
 
-Doubles = NDArray[np.float64]
 Value = TypeVar("Value", float, DoubleVector)
 
 
@@ -52,7 +50,7 @@ class Formula(NamedTuple):
         """The cosine distances (n,) at which two lone faces gain as much as *gains* (n,)."""
         return np.maximum(1 - (gains - self.offset) / self.slope, 0.0)
 
-    def terms(self, sizes: Doubles) -> tuple[Doubles, Doubles]:
+    def terms(self, sizes: DoubleVector) -> tuple[DoubleVector, DoubleVector]:
         """The terms k / (1 + r n) and log(1 + r n) of groups of *sizes* n; a usual face weighs 1.
 
         The evidence of a group with the squared sum q is q times the first, less the second.

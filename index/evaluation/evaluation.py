@@ -144,10 +144,10 @@ def evaluate(
     draws: int,
     seed: int,
     progress: Progress,
-    photos: IntVector | None = None,
+    photos: IntVector,
 ) -> Evaluation:
     """Judge counts and distances of labelled *raw* embeddings (n, d), found in *photos* (n,)."""
-    faces = FaceSet.of_raw(raw, np.arange(len(raw)) if photos is None else photos, space)
+    faces = FaceSet.of_raw(raw, photos, space)
     same, different = pair_distances(faces.vectors, people)
     results = []
     for number, size in enumerate(sizes):

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from index.base.one_thread import ONE_THREAD
+
 RELEASE_BYTES = 32 << 20  # memory kept from one file to the next, of each kind
 ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
+    **ONE_THREAD,
     # glibc: freed memory stays with the process, which saves a quarter of its time in page faults
     "MALLOC_MMAP_THRESHOLD_": str(RELEASE_BYTES),
     "MALLOC_TRIM_THRESHOLD_": str(RELEASE_BYTES),

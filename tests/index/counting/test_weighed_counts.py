@@ -82,7 +82,8 @@ def evaluated(last: float) -> int:
     both = np.concatenate((raw(last), stranger))
     people = ["one"] * 7 + ["two"] * 7
     arguments = both, people, SPACE, Linkage.EVIDENCE, 0.2, [(2, 7)], 3, 0, lambda *_: None
-    return 1 + round(evaluate(*arguments).sizes[0].at_threshold.bias)
+    found = evaluate(*arguments, np.arange(len(both)))
+    return 1 + round(found.sizes[0].at_threshold.bias)
 
 
 @pytest.mark.parametrize(

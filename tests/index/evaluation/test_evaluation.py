@@ -39,7 +39,8 @@ def synthetic(
 def judge(
     raw: NDArray[np.float32], people: list[str], linkage: Linkage, seed: int = 0
 ) -> Evaluation:
-    return evaluate(raw, people, SPACE, linkage, 0.2, SIZES, 10, seed, lambda _done, _all: None)
+    photos = np.arange(len(raw))
+    return evaluate(raw, people, SPACE, linkage, 0.2, SIZES, 10, seed, lambda *_: None, photos)
 
 
 @pytest.mark.parametrize("linkage", Linkage)
@@ -113,7 +114,12 @@ def test_counts_of_pairs_at_the_cut_are_those_of_people_persons(linkage: Linkage
 def test_progress_is_told_before_each_size_and_at_the_end() -> None:
     raw, people = synthetic(12, 6, 0.3)
     told: list[tuple[int, int]] = []
-    evaluate(raw, people, SPACE, Linkage.SINGLE, 0.2, SIZES, 1, 0, lambda *seen: told.append(seen))
+    photos = np.arange(len(raw))
+
+    def tell(*seen: int) -> None:
+        told.append(seen)
+
+    evaluate(raw, people, SPACE, Linkage.SINGLE, 0.2, SIZES, 1, 0, tell, photos)
     assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
@@ -121,8 +127,9 @@ def test_the_false_match_rate_is_measured_at_the_threshold_asked_for() -> None:
     raw, people = synthetic(10, 4, 0.9)
     _, different = pair_distances(SPACE.unit(raw), people)
     threshold = SPACE.threshold(float(np.median(different)))
+    photos, sizes = np.arange(len(raw)), ((2, 2),)
     result = evaluate(
-        raw, people, SPACE, Linkage.SINGLE, threshold, ((2, 2),), 1, 0, lambda *_: None
+        raw, people, SPACE, Linkage.SINGLE, threshold, sizes, 1, 0, lambda *_: None, photos
     )
     assert result.false_match_rate == pytest.approx(0.5, abs=0.01)
     assert result.operating_distance == 0.4

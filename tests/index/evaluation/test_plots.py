@@ -19,7 +19,7 @@ def plots_of(spread: float, folder: Path, sizes: tuple[tuple[int, int], ...]) ->
     raw = (rows + spread * rng.normal(size=rows.shape)).astype(np.float32)
     people = [f"person {number // 5}" for number in range(50)]
     result: Evaluation = evaluate(
-        raw, people, SPACE, Linkage.EVIDENCE, 0.2, sizes, 5, 0, lambda *_: None
+        raw, people, SPACE, Linkage.EVIDENCE, 0.2, sizes, 5, 0, lambda *_: None, np.arange(50)
     )
     return write_plots(folder, SPACE.unit(raw), people, SPACE, result)
 
